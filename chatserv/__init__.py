@@ -1,0 +1,1 @@
+"""Private team chat: the server, and the library that its clients share."""

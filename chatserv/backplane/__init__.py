@@ -1,0 +1,1 @@
+"""What links nodes; one node for now."""

@@ -1,0 +1,1 @@
+"""Pure rules: names, roles, the hub of live sessions."""

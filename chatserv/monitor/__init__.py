@@ -1,0 +1,1 @@
+"""The child process that samples the machine, and its supervision."""

@@ -1,0 +1,1 @@
+"""The server's Twisted edge: listener, protocol, send queue, TLS."""

@@ -1,0 +1,1 @@
+"""Support for tests: never imported by server modules."""

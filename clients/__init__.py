@@ -1,0 +1,1 @@
+"""The programs that people run; each uses only the public names of ``chatserv.client``."""
