@@ -1,0 +1,136 @@
+"""What has to be there before the server forks: settings, lock, keys, database, and the first administrator's invite.
+
+Everything here blocks and runs before the reactor does; nothing here leaves a thread, a connection or a child behind.
+"""
+
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from chatserv import VERSION
+from chatserv.config import Config
+from chatserv.crypto.suite import rsa_spki, sha256
+from chatserv.domain.roles import Role
+from chatserv.i18n import _
+from chatserv.net.keys import load_identity, load_tls, reachable_address
+from chatserv.ports import Invite, Room
+from chatserv.private_files import read_private, write_private
+from chatserv.qr import terminal_qr
+from chatserv.state import StateDirectory
+from chatserv.store import statements
+from chatserv.store.database import prepare as prepare_database
+from chatserv.store.database import writing_engine
+from chatserv.store.limits import StoreLimits
+from chatserv.wire.handshake import TOKEN_BYTES
+from chatserv.wire.link import ServerLink, fingerprint_text, format_link
+
+HOUR_MS = 3_600_000
+ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that the service is composed of. ``invite`` is None where there is an administrator."""
+
+    config: Config
+    state: StateDirectory
+    identity: rsa.RSAPrivateKey = field(repr=False)
+    tls_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    tls_certificate: x509.Certificate
+    rooms: tuple[Room, ...]
+    invite: bytes | None = field(repr=False)
+
+    @property
+    def server_id(self) -> bytes:
+        """What clients pin, 32 bytes."""
+        return sha256(rsa_spki(self.identity.public_key()))
+
+
+def prepare(
+    config: Config, directory: Path, now_ms: int, random: Callable[[int], bytes] = secrets.token_bytes
+) -> Prepared:
+    """Takes the state directory and makes in it what is missing.
+
+    Args:
+        config: The settings.
+        directory: The state directory; made where it is missing.
+        now_ms: The clock, in milliseconds since 1970.
+        random: Gives so many random bytes.
+
+    Raises:
+        StateDirectoryError: Another instance holds it, or it or a key in it cannot be used.
+        DatabaseRefused: The database cannot be used.
+    """
+    state = StateDirectory(directory)
+    identity = load_identity(state)
+    tls_key, tls_certificate = load_tls(state, [config.server.advertise] if config.server.advertise else [])
+    prepare_database(state.database)
+    invite, rooms = _first_invite(config, state, now_ms, random)
+    return Prepared(config, state, identity, tls_key, tls_certificate, rooms, invite)
+
+
+def _first_invite(
+    config: Config, state: StateDirectory, now_ms: int, random: Callable[[int], bytes]
+) -> tuple[bytes | None, tuple[Room, ...]]:
+    """The administrator's invite while there is none: the one of an earlier start if it still works, else a new one."""
+    engine = writing_engine(state.database)
+    try:
+        with engine.begin() as connection:
+            rooms = tuple(statements.rooms(connection))
+            if statements.administrator_exists(connection):
+                state.first_invite.unlink(missing_ok=True)
+                return None, rooms
+            token = read_private(state.first_invite)
+            if token is None or not statements.invite_works(connection, sha256(token), now_ms):
+                token = random(TOKEN_BYTES)
+                write_private(state.first_invite, token)
+                expires_ms = now_ms + int(config.limits.invite_hours * HOUR_MS)
+                invite = Invite(sha256(token), Role.ADMIN, expires_ms)
+                statements.add_invite(
+                    connection, invite, now_ms, StoreLimits(open_invites=config.limits.open_invites + 1)
+                )
+            return token, rooms
+    finally:
+        engine.dispose()
+
+
+def advertised_link(prepared: Prepared, invite: bytes = b"") -> ServerLink:
+    """The link that leads here: the advertised host, else the one listened on, else the address that others reach."""
+    server = prepared.config.server
+    host = server.advertise or (reachable_address() if server.host in ANY_ADDRESS else server.host)
+    return ServerLink(host, server.port, prepared.server_id, invite)
+
+
+def announce(prepared: Prepared, out: TextIO) -> None:
+    """Prints fingerprint, and link and QR code of the first invite, to the terminal; never to a log."""
+    lines = [
+        f"chatserv {VERSION}, {_('state in')} {prepared.state.path}",
+        f"{_('server fingerprint')}  {fingerprint_text(prepared.server_id)}",
+    ]
+    if prepared.invite is not None:
+        link = format_link(advertised_link(prepared, prepared.invite))
+        lines += [
+            _("no administrator yet; the first one runs, once and within a day:"),
+            f"  chatserv-client '{link}'",
+            _("or scans:"),
+            terminal_qr(link, colour=out.isatty()),
+        ]
+    print("\n".join(lines), file=out, flush=True)
+
+
+def port_problem(host: str, port: int) -> str | None:
+    """Why nothing can listen there, or None. Tried before the fork, so that the start ends with one plain line."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return f"{host}:{port}: {error.strerror}"
+    return None

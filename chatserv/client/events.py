@@ -1,0 +1,83 @@
+"""What a client tells the program around it."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chatserv.errors import ChatError
+
+
+class Status(Enum):
+    """How the client stands to its server."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The connection came, went, or cannot come back. ``error``: why it went or failed, where that is known."""
+
+    status: Status
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message of a room, in the room's order, each exactly once. ``at_ms``: the server's clock, milliseconds since 1970.
+
+    ``text`` is None where the content is of a type that this version does not know. ``own``: by our account.
+    """
+
+    room: str
+    seq: int
+    at_ms: int
+    sender: str
+    message_id: bytes
+    text: str | None = field(repr=False)
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GapSeen:
+    """Messages ``first`` to ``last`` of a room were not delivered: the server lost or withheld them."""
+
+    room: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendAcknowledged:
+    """The message is stored and ordered."""
+
+    message_id: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendFailed:
+    """The message is not stored and will not be."""
+
+    message_id: bytes
+    error: ChatError
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The reply to a command other than a send: a message of `chatserv.wire.messages`, or an error."""
+
+    label: int
+    reply: object
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWanted:
+    """The server had no time for a send; call ``retry`` after so many seconds."""
+
+    after_seconds: float
+
+
+ClientEvent = StatusChanged | MessageReceived | GapSeen | SendAcknowledged | SendFailed | Answered | RetryWanted

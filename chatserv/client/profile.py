@@ -1,0 +1,79 @@
+"""A profile: one directory on this machine for one account; ``--profile NAME`` keeps two people apart."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import platformdirs
+
+from chatserv.client.conversation import Cursors
+from chatserv.client.keyring import Keyring, load_keyring, save_keyring
+from chatserv.errors import ChatError
+from chatserv.i18n import N_
+from chatserv.private_files import make_directory, read_private, write_private
+
+DEFAULT_NAME: Final = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class ProfileError(ChatError):
+    """A profile that cannot be used; the detail says what to do."""
+
+    code = "profile"
+    text = N_("The profile on this machine cannot be used.")
+
+
+class _CursorFile(msgspec.Struct):
+    store: bytes
+    positions: dict[str, int]
+    version: int = 1
+
+
+def profiles_directory() -> Path:
+    """``$CHATSERV_CLIENT_DIR``, or the user's state directory."""
+    given = os.environ.get("CHATSERV_CLIENT_DIR")
+    return Path(given) if given else Path(platformdirs.user_state_path("chatserv-client", appauthor=False))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One account's directory. The keyring pins the server: there is no other way to change the pin than a new profile."""
+
+    directory: Path
+
+    @classmethod
+    def named(cls, name: str = DEFAULT_NAME, base: Path | None = None) -> "Profile":
+        """The profile of that name, its directory made where it is missing. Raises `ProfileError` or `PrivateFileError`."""
+        if not _NAME.fullmatch(name):
+            raise ProfileError(f"profile name {name!r}: letters, digits, dot, underscore and hyphen, at most 64")
+        directory = (base or profiles_directory()) / name
+        make_directory(directory)
+        return cls(directory)
+
+    def keyring(self) -> Keyring | None:
+        """Who we are, or None before registration."""
+        return load_keyring(self.directory)
+
+    def save_keyring(self, keyring: Keyring) -> None:
+        """Remembers who we are."""
+        save_keyring(self.directory, keyring)
+
+    def cursors(self) -> Cursors:
+        """How far we have read; from the beginning where the file is missing or damaged (doubles are better than holes)."""
+        data = read_private(self.directory / "cursors.json")
+        if data is None:
+            return Cursors()
+        try:
+            read = msgspec.json.decode(data, type=_CursorFile)
+            return Cursors(read.store, {bytes.fromhex(room): seq for room, seq in read.positions.items()})
+        except (msgspec.MsgspecError, ValueError):
+            return Cursors()
+
+    def save_cursors(self, cursors: Cursors) -> None:
+        """Remembers how far we have read."""
+        positions = {room.hex(): seq for room, seq in cursors.positions.items()}
+        data = msgspec.json.encode(_CursorFile(cursors.store, positions))
+        write_private(self.directory / "cursors.json", data, durable=False)

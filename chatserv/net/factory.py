@@ -1,0 +1,92 @@
+"""What all connections share, and the bound on those that are not logged in."""
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+
+from chatserv.commands.context import Context
+from chatserv.config import Limits
+from chatserv.domain.closing import CloseReason
+from chatserv.net.login import LoginDesk
+from chatserv.net.protocol import ChatProtocol
+from chatserv.net.sendq import TurnFlusher
+from chatserv.net.timers import TimerWheel
+from chatserv.wire import messages
+from chatserv.wire.codec import encode_message
+from chatserv.wire.parameters import ServerIdentity, Surroundings
+
+log = Logger(namespace="chatserv.net.connections")
+
+
+class ChatFactory(ServerFactory):
+    """Builds a `ChatProtocol` for each connection of all listeners.
+
+    Args:
+        context: Store, hub, settings: what commands use.
+        identity: The server's public identity.
+        surroundings: Clock, randomness and limits of the session cores.
+        desk: Answers logins.
+        reactor: Gives time.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, context: Context, identity: ServerIdentity, surroundings: Surroundings, desk: LoginDesk, reactor: Any
+    ) -> None:
+        self.context, self.identity, self.surroundings, self.desk = context, identity, surroundings, desk
+        self.limits: Limits = context.config.limits
+        self.wheel = TimerWheel(reactor)
+        self.flusher = TurnFlusher(reactor)
+        self.seconds = reactor.seconds
+        self.connections: set[ChatProtocol] = set()
+        self._anonymous: set[ChatProtocol] = set()
+        self.draining = False
+
+    def buildProtocol(self, addr: IAddress | None) -> ChatProtocol | None:
+        """A protocol for a new TLS connection, or None."""
+        return self.build(addr, tls=True)
+
+    def build(self, addr: IAddress | None, *, tls: bool) -> ChatProtocol | None:
+        """A protocol for a new connection, or None (it is closed at once) where too many are not logged in."""
+        peer = f"{getattr(addr, 'host', 'local')}:{getattr(addr, 'port', 0)}"
+        if self.draining or len(self._anonymous) >= self.limits.unauthenticated_connections:
+            log.warn("{peer}: turned away, {count} connections wait for login", peer=peer, count=len(self._anonymous))
+            return None
+        protocol = ChatProtocol(self, peer, tls=tls)
+        self.connections.add(protocol)
+        self._anonymous.add(protocol)
+        return protocol
+
+    def logged_in(self, protocol: ChatProtocol) -> None:
+        """The connection has become a session."""
+        self._anonymous.discard(protocol)
+
+    def forget(self, protocol: ChatProtocol) -> None:
+        """The connection is gone."""
+        self._anonymous.discard(protocol)
+        self.connections.discard(protocol)
+
+    def drain(self) -> None:
+        """Takes nobody in any more, tells everybody to come back later, and closes."""
+        self.draining = True
+        notice = encode_message(messages.DrainingNotice(self.limits.retry_seconds))
+        for session in self.context.hub.sessions:
+            session.outbox.queue((notice,), len(notice))
+        for protocol in list(self.connections):
+            protocol.end(CloseReason.DRAINING)
+
+
+class PlainFactory(ServerFactory):
+    """The same connections without TLS, for loopback or an isolated network (CRYPTO section 5.8)."""
+
+    noisy = False
+
+    def __init__(self, factory: ChatFactory) -> None:
+        self._factory = factory
+
+    def buildProtocol(self, addr: IAddress | None) -> ChatProtocol | None:
+        """A protocol without channel binding."""
+        return self._factory.build(addr, tls=False)

@@ -1,0 +1,130 @@
+"""The server's own keys: the RSA identity that clients pin, and the certificate of the TLS around it.
+
+Both are made on the first start. Loading the RSA key without validation is safe (our own file, 0600) and 10 times faster.
+"""
+
+import datetime
+import ipaddress
+import socket
+
+import psutil
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from chatserv.crypto.suite import PUBLIC_EXPONENT, RSA_BITS, generate_rsa, pss_sign, pss_verify, to_sign
+from chatserv.errors import StateDirectoryError
+from chatserv.private_files import read_private, write_private
+from chatserv.state import StateDirectory
+
+CERTIFICATE_YEARS = 10
+UNKNOWN_NAME = "chatserv"
+
+
+def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def load_identity(state: StateDirectory) -> rsa.RSAPrivateKey:
+    """The identity key, made where there is none (0.1 to 1.2 s).
+
+    Raises:
+        StateDirectoryError: The file is open to others, does not parse, or is no RSA-3072 key that signs.
+    """
+    data = read_private(state.identity_key)
+    if data is None:
+        key = generate_rsa()
+        write_private(state.identity_key, _pem(key))
+        return key
+    try:
+        loaded = serialization.load_pem_private_key(data, password=None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError):
+        raise StateDirectoryError(f"{state.identity_key}: not a private key; restore it from a backup") from None
+    if not isinstance(loaded, rsa.RSAPrivateKey) or loaded.key_size != RSA_BITS:
+        raise StateDirectoryError(f"{state.identity_key}: not an RSA-3072 key; restore it from a backup")
+    if loaded.public_key().public_numbers().e != PUBLIC_EXPONENT:
+        raise StateDirectoryError(f"{state.identity_key}: unusual exponent; restore it from a backup")
+    pss_verify(loaded.public_key(), pss_sign(loaded, to_sign("sth", b"self-test")), "sth", b"self-test")
+    return loaded
+
+
+def local_addresses() -> list[str]:
+    """The machine's own addresses, loopback last; link-local ones left out."""
+    found: list[str] = []
+    for addresses in psutil.net_if_addrs().values():
+        for address in addresses:
+            if address.family in {socket.AF_INET, socket.AF_INET6} and "%" not in address.address:
+                parsed = ipaddress.ip_address(address.address)
+                if not parsed.is_link_local:
+                    found.append(str(parsed))
+    return sorted(set(found), key=lambda text: (ipaddress.ip_address(text).is_loopback, ":" in text, text))
+
+
+def reachable_address() -> str:
+    """The address that other machines reach: that of the default route if there is one, else any that is not loopback.
+
+    Asks the kernel for a route; nothing is sent.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
+            return str(probe.getsockname()[0])
+        except OSError:
+            return (local_addresses() or ["127.0.0.1"])[0]
+
+
+def load_tls(state: StateDirectory, names: list[str]) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """Key and certificate of the TLS listener, made where there are none.
+
+    P-256, because its handshake costs a quarter of RSA-3072's; self-signed, because clients pin the identity key.
+
+    Args:
+        state: Where they are kept.
+        names: Further DNS names and addresses for the certificate.
+    """
+    key_data = read_private(state.tls_key)
+    certificate_data = read_private(state.tls_certificate)
+    if key_data is not None and certificate_data is not None:
+        try:
+            key = serialization.load_pem_private_key(key_data, password=None)
+            certificate = x509.load_pem_x509_certificate(certificate_data)
+        except (ValueError, TypeError):
+            raise StateDirectoryError(f"{state.tls_key}: does not parse; remove tls.key and tls.crt") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+            raise StateDirectoryError(f"{state.tls_key}: not the key of tls.crt; remove both")
+        return key, certificate
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _self_signed(key, names)
+    write_private(state.tls_key, _pem(key))
+    write_private(state.tls_certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    return key, certificate
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey, names: list[str]) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, UNKNOWN_NAME)])
+    now = datetime.datetime.now(datetime.UTC)
+    hosts = dict.fromkeys([*names, "localhost", socket.gethostname(), *local_addresses(), "127.0.0.1", "::1"])
+    alternative: list[x509.GeneralName] = []
+    for host in hosts:
+        try:
+            alternative.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            if host.isascii() and host:
+                alternative.append(x509.DNSName(host))
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=365 * CERTIFICATE_YEARS))
+        .add_extension(x509.SubjectAlternativeName(alternative), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=False)
+        .sign(key, hashes.SHA256())
+    )

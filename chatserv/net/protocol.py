@@ -1,0 +1,298 @@
+"""One connection of the server: from the first byte to the last, around a `ServerSession` core.
+
+A connection is in one of four phases; each has a deadline that bytes do not move, but for the silence of an open one::
+
+    TLS        the TLS handshake          tls_handshake_seconds from accept
+    LOGIN      the session's handshake    login_seconds from accept
+    OPEN       messages                   idle_seconds of silence, then a keepalive, then idle_reply_seconds
+    CLOSING    the other side's end       close_seconds, then the connection is aborted
+"""
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatserv.commands.session import welcome
+from chatserv.crypto.session import channel_binding
+from chatserv.domain.closing import CloseReason
+from chatserv.domain.hub import LiveSession
+from chatserv.errors import BadMessage, Internal, ServerFull, SlowReader, TimedOut, TooLarge, WireError
+from chatserv.linereceiver import LinearLineReceiver
+from chatserv.net.login import Answer, Wanted
+from chatserv.net.runner import CommandRunner
+from chatserv.net.sendq import SendQueue
+from chatserv.wire import messages
+from chatserv.wire.codec import encode_message
+from chatserv.wire.server_session import ServerSession
+from chatserv.wire.session import (
+    Authenticated,
+    CloseReceived,
+    DeviceWanted,
+    Event,
+    Failed,
+    LineReady,
+    PlaintextReceived,
+    RegistrationWanted,
+    SignatureWanted,
+)
+
+if TYPE_CHECKING:
+    from chatserv.net.factory import ChatFactory
+
+log = Logger(namespace="chatserv.net.connections")
+bugs = Logger(namespace="chatserv.net.protocol")
+EXPORTER = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
+
+
+class Phase(Enum):
+    """Where a connection stands."""
+
+    TLS = "TLS handshake"
+    LOGIN = "login"
+    OPEN = "open"
+    CLOSING = "closing"
+
+
+@implementer(IHandshakeListener)
+class ChatProtocol(LinearLineReceiver):
+    """One connection.
+
+    Args:
+        factory: What all connections share.
+        peer: The other side's address, for the log.
+        tls: Whether this connection is TLS; plain ones have no channel binding.
+    """
+
+    def __init__(self, factory: "ChatFactory", peer: str, *, tls: bool) -> None:
+        super().__init__(factory.limits.login_line_bytes)
+        self.factory = factory
+        self.peer = peer
+        self.phase = Phase.TLS if tls else Phase.LOGIN
+        self.live: LiveSession | None = None
+        self._session: ServerSession | None = None
+        self._sendq: SendQueue | None = None
+        self._admitted: Answer | None = None
+        self._runner: CommandRunner | None = None
+        self._answering = self._asked = False
+        self._accepted_at: float = factory.seconds()
+        self._heard_at = self._accepted_at
+        self._why = "closed by the other side"
+
+    # -- life of the transport ------------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """A connection was accepted."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)
+        if self.phase is Phase.LOGIN:
+            self._begin(None)
+        else:
+            self._wake_in(self.factory.limits.tls_handshake_seconds)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up; only now is there an exporter to bind the session to."""
+        handle = self.transport.getHandle()
+        log.debug("{peer}: TLS up, group {group}", peer=self.peer, group=handle.get_group_name())
+        self._begin(handle.export_keying_material(EXPORTER, 32, b""))
+
+    def _begin(self, exporter: bytes | None) -> None:
+        factory = self.factory
+        self.phase = Phase.LOGIN
+        self._session = ServerSession(factory.identity, factory.surroundings, channel_binding(exporter))
+        factory.wheel.wake_at(self, self._accepted_at + factory.limits.login_seconds)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002 - Twisted's signature
+        """The connection is gone, whoever ended it."""
+        self._stop()
+        self.factory.wheel.forget(self)
+        self.factory.forget(self)
+        name = "nobody yet"
+        if self.live is not None:
+            self.factory.context.hub.detach(self.live)
+            name = self.live.name
+        seconds = self.factory.seconds() - self._accepted_at
+        log.info(
+            "{peer}: {name} disconnected after {seconds:.1f} s: {why}",
+            peer=self.peer, name=name, seconds=seconds, why=self._why,
+        )  # fmt: skip
+
+    def _wake_in(self, seconds: float) -> None:
+        self.factory.wheel.wake_at(self, self.factory.seconds() + seconds)
+
+    def woken(self, now: float) -> float | None:
+        """The wheel: a deadline has passed. Returns the next one."""
+        match self.phase:
+            case Phase.TLS:
+                self._why = "no TLS handshake in time"
+                self.transport.abortConnection()
+            case Phase.LOGIN:
+                self.fail(TimedOut("no login in time"))
+            case Phase.CLOSING:
+                self.transport.abortConnection()
+            case Phase.OPEN:
+                return self._check_silence(now)
+        return None
+
+    def _check_silence(self, now: float) -> float | None:
+        limits = self.factory.limits
+        silent: float = now - self._heard_at
+        if silent >= limits.idle_seconds + limits.idle_reply_seconds:
+            self.fail(TimedOut("silence"))
+            return None
+        if now - self._accepted_at >= limits.session_max_seconds:
+            self.end(CloseReason.TOO_OLD)
+            return None
+        if silent >= limits.idle_seconds and not self._asked:
+            self._asked = True
+            self._tell(messages.Keepalive())
+        due: float = self._heard_at + limits.idle_seconds + (limits.idle_reply_seconds if self._asked else 0)
+        return due
+
+    # -- ways to end ----------------------------------------------------------------------------------------------------
+
+    def end(self, reason: CloseReason) -> None:
+        """Sends what is queued, then CLOSE; before login, just closes."""
+        if self._sendq is None:
+            self._close(reason.name.lower())
+        else:
+            self._sendq.end(reason)
+
+    def fail(self, error: WireError) -> None:
+        """Tells the other side the code of ``error`` and closes."""
+        if self._session is not None and self.phase is not Phase.CLOSING:
+            self._handle(self._session.refuse(error))
+
+    def _close(self, why: str) -> None:
+        if self.phase is Phase.CLOSING:
+            return
+        self._why = why
+        self._stop()
+        self.transport.loseConnection()
+        self._wake_in(self.factory.limits.close_seconds)
+
+    def _stop(self) -> None:
+        self.phase = Phase.CLOSING
+        self.stop_receiving()
+        if self._runner is not None:
+            self._runner.stop()
+        if self._sendq is not None:
+            self._sendq.close()
+
+    # -- lines in -------------------------------------------------------------------------------------------------------
+
+    def lineReceived(self, line: bytes) -> None:
+        """A whole line."""
+        self._heard_at, self._asked = self.factory.seconds(), False
+        if self._session is not None and self.phase is not Phase.CLOSING:
+            self._handle(self._session.receive_line(line))
+
+    def line_too_long(self, error: TooLarge) -> None:
+        """A line over the limit ends the connection."""
+        self.fail(error)
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case PlaintextReceived(plaintext):
+                    self._take_commands(plaintext)
+                case LineReady(line):
+                    self.transport.write(line)
+                case SignatureWanted() | DeviceWanted() | RegistrationWanted():
+                    self._ask(event)
+                case Authenticated():
+                    self._welcome(event)
+                case Failed(error, told):
+                    self._close(f"{'client says' if told else 'refused'}: {error.code}: {error.detail}")
+                case CloseReceived(reason):
+                    self._close(f"left ({reason})")
+
+    def _update_reading(self) -> None:
+        wanted = not self._answering and (self._runner is None or self._runner.ready)
+        if self.phase is not Phase.CLOSING and wanted == self.paused:
+            if wanted:
+                self.resumeProducing()
+            else:
+                self.pauseProducing()
+
+    # -- login ----------------------------------------------------------------------------------------------------------
+
+    def _ask(self, wanted: Wanted) -> None:
+        if self._session is None:
+            return
+        self._answering = True
+        self._update_reading()
+        asking = Deferred.fromCoroutine(self.factory.desk.answer(self._session, wanted))
+        asking.addCallbacks(self._answered, self._answer_crashed)
+
+    def _answered(self, answer: Answer) -> None:
+        self._answering = False
+        if self.phase is Phase.CLOSING:
+            return
+        self._admitted = answer
+        self._handle(answer.events)
+        self._update_reading()
+
+    def _answer_crashed(self, failure: Failure) -> None:
+        bugs.failure("{peer}: login failed on our side", failure, peer=self.peer)
+        self.fail(Internal("login"))
+
+    def _welcome(self, who: Authenticated) -> None:
+        context, admitted, session = self.factory.context, self._admitted, self._session
+        if admitted is None or admitted.account is None or session is None:
+            raise AssertionError("authenticated without an account")
+        if not context.hub.has_room_for(who.device_id):
+            self.fail(ServerFull("max_connections", after_seconds=self.factory.limits.retry_seconds))
+            return
+        self.phase = Phase.OPEN
+        self.max_line_bytes = self.factory.limits.line_bytes
+        self.factory.logged_in(self)
+        self._sendq = SendQueue(session, self.transport, self.factory.flusher, self.factory.limits, self)
+        account = admitted.account
+        self.live = LiveSession(
+            account.account_id, account.name, account.role, who.device_id, self._sendq, admitted.memberships
+        )
+        self._runner = CommandRunner(
+            context, self.live, self.factory.limits.commands_in_flight, self._tell, self._update_reading
+        )
+        replaced = context.hub.attach(self.live)
+        if replaced is not None:
+            farewell = encode_message(messages.Farewell("replaced"))
+            replaced.outbox.queue((farewell,), len(farewell))
+            replaced.outbox.end(CloseReason.REPLACED)
+        self._tell(welcome(context, self.live))
+        self._wake_in(self.factory.limits.idle_seconds)
+        log.info("{peer}: {name} connected", peer=self.peer, name=account.name)
+
+    def _take_commands(self, plaintext: bytes) -> None:
+        if self._runner is not None:
+            try:
+                self._runner.take(plaintext)
+            except BadMessage as error:
+                self.fail(error)
+
+    def _tell(self, message: messages.Message) -> None:
+        if self._sendq is not None:
+            encoded = encode_message(message)
+            self._sendq.queue((encoded,), len(encoded))
+
+    # -- what the send queue reports --------------------------------------------------------------------------------------
+
+    def overflowed(self) -> None:
+        """The hard limit is passed: the peer does not read. It resumes by ``sync``."""
+        self._why = f"{SlowReader.code}: did not read what it was sent"
+        self._stop()
+        self.transport.abortConnection()
+
+    def pressed(self, *, above: bool) -> None:
+        """The queue went above its soft limit, or below again."""
+        if self._runner is not None:
+            self._runner.hold(held=above)
+
+    def ended(self, reason: CloseReason) -> None:
+        """CLOSE was written."""
+        self._close(f"ended: {reason.name.lower()}")

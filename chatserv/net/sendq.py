@@ -1,0 +1,188 @@
+"""The send queue: the only thing that writes to a peer once a session is open.
+
+It holds encoded messages, whose bytes all recipients share. At the end of a reactor turn everything queued is sealed into
+as few lines as hold it and written once. Above the soft limit the peer's own commands wait; above the hard limit the
+session is cut, and resumes by ``sync``.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from chatserv.config import Limits
+from chatserv.domain.closing import CloseReason
+from chatserv.wire.server_session import ServerSession
+
+WRITE_BYTES = 49_152  # about one full line a write, so that the transport's buffer can say stop in between
+
+
+class Watcher(Protocol):
+    """What a queue reports to: the connection that it belongs to."""
+
+    def overflowed(self) -> None:
+        """The hard limit is passed."""
+        ...
+
+    def pressed(self, *, above: bool) -> None:
+        """The queue went above its soft limit, or below again."""
+        ...
+
+    def ended(self, reason: CloseReason) -> None:
+        """CLOSE was written."""
+        ...
+
+
+class TurnFlusher:
+    """Flushes the queues that were filled in this turn of the reactor, once.
+
+    Args:
+        reactor: Gives the end of the turn.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._filled: list[SendQueue] = []
+
+    def add(self, queue: "SendQueue") -> None:
+        """Flushes ``queue`` when the turn ends."""
+        if not self._filled:
+            self._reactor.callLater(0, self._flush)
+        self._filled.append(queue)
+
+    def _flush(self) -> None:
+        filled, self._filled = self._filled, []
+        for queue in filled:
+            queue.flush()
+
+
+@implementer(IPushProducer)
+class SendQueue:
+    """One connection's queue; implements `chatserv.domain.hub.Outbox` and is the transport's streaming producer.
+
+    Args:
+        session: The open session that seals.
+        transport: What lines are written to.
+        flusher: Flushes at the end of the turn.
+        limits: The soft and hard limit.
+        watcher: Told of limits passed and of the end.
+    """
+
+    __slots__ = (
+        "_end_reason", "_flusher", "_hard", "_parts", "_paused", "_pressed", "_scheduled", "_session", "_soft",
+        "_transport", "_waiting", "_watcher", "closed", "queued_bytes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        session: ServerSession,
+        transport: Any,
+        flusher: TurnFlusher,
+        limits: Limits,
+        watcher: Watcher,
+    ) -> None:
+        self._session, self._transport, self._flusher = session, transport, flusher
+        self._soft, self._hard = limits.sendq_soft_bytes, limits.sendq_hard_bytes
+        self._watcher = watcher
+        self._parts: list[bytes] = []
+        self._waiting: list[Deferred[None]] = []
+        self._paused = self._pressed = self._scheduled = False
+        self._end_reason: CloseReason | None = None
+        self.queued_bytes = 0
+        self.closed = False
+        transport.registerProducer(self, True)
+
+    # -- in -----------------------------------------------------------------------------------------------------------
+
+    def queue(self, parts: Sequence[bytes], size: int) -> None:
+        """Puts encoded messages at the end; they leave at the end of the turn."""
+        if self.closed:
+            return
+        self._parts += parts
+        self.queued_bytes += size
+        if self.queued_bytes > self._hard:
+            self._watcher.overflowed()
+        elif not self._scheduled and not self._paused:
+            self._scheduled = True
+            self._flusher.add(self)
+        if self.queued_bytes > self._soft and not self._pressed:
+            self._pressed = True
+            self._watcher.pressed(above=True)
+
+    async def writable(self) -> None:
+        """Answers when the queue is below its soft limit, or closed."""
+        if self.queued_bytes > self._soft and not self.closed:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+
+    def end(self, reason: CloseReason) -> None:
+        """Sends what this turn queues, then CLOSE; what the peer has not taken by then is dropped."""
+        if self.closed or self._end_reason is not None:
+            return
+        self._end_reason = reason
+        if not self._scheduled:
+            self._scheduled = True
+            self._flusher.add(self)
+
+    # -- out ----------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Seals and writes what is queued, until the transport says stop."""
+        self._scheduled = False
+        while self._parts and not self._paused and not self.closed:
+            parts = self._take()
+            self._transport.write(b"".join(self._session.seal(parts)))
+        if self.queued_bytes <= self._soft:
+            self._relax()
+        if self._end_reason is not None and not self.closed:
+            self._transport.write(self._session.close(self._end_reason))
+            self.close()
+            self._watcher.ended(self._end_reason)
+
+    def _take(self) -> list[bytes]:
+        if self.queued_bytes <= WRITE_BYTES:
+            parts, self._parts = self._parts, []
+            self.queued_bytes = 0
+            return parts
+        size = count = 0
+        while count < len(self._parts) and (not count or size + len(self._parts[count]) <= WRITE_BYTES):
+            size += len(self._parts[count])
+            count += 1
+        parts, self._parts = self._parts[:count], self._parts[count:]
+        self.queued_bytes -= size
+        return parts
+
+    def _relax(self) -> None:
+        if self._pressed:
+            self._pressed = False
+            self._watcher.pressed(above=False)
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def close(self) -> None:
+        """Drops what is left and lets go of the transport and of whoever waits."""
+        if self.closed:
+            return
+        self.closed = True
+        self._parts, self.queued_bytes = [], 0
+        self._transport.unregisterProducer()
+        self._relax()
+
+    # -- the transport's side (IPushProducer) ---------------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer has room again."""
+        self._paused = False
+        self.flush()
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.close()

@@ -1,0 +1,181 @@
+"""The composition root: everything the server consists of, put together once, started and stopped in order.
+
+twistd calls ``setServiceParent``, forks, then ``privilegedStartService`` and ``startService``. So threads, connections to
+the database, children and signal handlers come to be in the last two only.
+"""
+
+import secrets
+import signal
+import sys
+import time
+from typing import Any, TextIO
+
+from twisted.application import strports
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+
+from chatserv import VERSION
+from chatserv.backplane.local import LocalBackplane
+from chatserv.bootstrap import Prepared
+from chatserv.commands.context import Context
+from chatserv.config import Limits, Server
+from chatserv.crypto.suite import rsa_spki
+from chatserv.domain.hub import Hub, LiveRoom
+from chatserv.logs import LogFiles
+from chatserv.monitor.process import MonitorService
+from chatserv.net.factory import ChatFactory, PlainFactory
+from chatserv.net.login import LoginDesk
+from chatserv.net.pool import CryptoPool
+from chatserv.net.tls import TLSFactory, server_context
+from chatserv.store.limits import StoreLimits
+from chatserv.store.sql import SqlStore
+from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
+from chatserv.wire.parameters import ServerIdentity, Surroundings
+from chatserv.wire.records import RekeyLimits
+
+log = Logger(namespace="chatserv.service")
+SWITCH_INTERVAL_SECONDS = 0.001  # a pool thread that comes back from C waits at most this for the interpreter
+DRAIN_STEP_SECONDS = 0.05
+
+
+def now_ms() -> int:
+    """The clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def endpoint_strings(server: Server) -> list[str]:
+    """The Twisted endpoint strings of the TLS listeners."""
+    if server.listen:
+        return list(server.listen)
+    if ":" in server.host:
+        return [f"tcp6:{server.port}:interface={server.host.replace(':', chr(92) + ':')}:backlog=4096"]
+    return [f"tcp:{server.port}:interface={server.host}:backlog=4096"]
+
+
+class ChatService(MultiService):
+    """The whole server.
+
+    Args:
+        prepared: What was made before the fork.
+        reactor: The reactor.
+        terminal: Where starts, stops, connects and samples are shown as well, or None.
+    """
+
+    def __init__(self, prepared: Prepared, reactor: Any, terminal: TextIO | None) -> None:
+        super().__init__()
+        self._prepared, self._reactor = prepared, reactor
+        config, limits = prepared.config, prepared.config.limits
+        self.logs = LogFiles(config.logging, prepared.state.path, terminal)
+        store_limits = StoreLimits(limits.store_queue, limits.store_batch, limits.open_invites, limits.accounts)
+        self._store = SqlStore(prepared.state.database, store_limits, reactor)
+        hub = Hub(config.server.max_connections)
+        hub.add_rooms(LiveRoom(room.room_id, room.name, room.epoch, room.head) for room in prepared.rooms)
+        context = Context(self._store, hub, config, now_ms, secrets.token_bytes)
+        backplane = LocalBackplane()
+        self._store.subscribe(backplane.publish)
+        backplane.subscribe(context.deliver)
+        self._pool = CryptoPool(reactor, limits.crypto_queue)
+        methods = (METHOD_DEVICE,) if config.security.registration == "closed" else (METHOD_DEVICE, METHOD_REGISTER)
+        self.factory = ChatFactory(
+            context,
+            ServerIdentity(rsa_spki(prepared.identity.public_key()), bytes(methods)),
+            surroundings(limits, reactor),
+            LoginDesk(context, self._pool, prepared.identity),
+            reactor,
+        )
+        self._add_listeners()
+        self._monitor = MonitorService(reactor, config.monitoring, sys.executable)
+
+    def _add_listeners(self) -> None:
+        server = self._prepared.config.server
+        options = server_context(self._prepared.tls_key, self._prepared.tls_certificate)
+        for description in endpoint_strings(server):
+            strports.service(description, TLSFactory(self.factory, options), self._reactor).setServiceParent(self)
+        if server.plain_address is not None:
+            host, port = server.plain_address
+            plain = f"tcp:{port}:interface={host}"
+            strports.service(plain, PlainFactory(self.factory), self._reactor).setServiceParent(self)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Becomes part of an application, whose log is ours from now on."""
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.logs.observer)
+        super().setServiceParent(parent)
+
+    # -- start ----------------------------------------------------------------------------------------------------------
+
+    def privilegedStartService(self) -> None:
+        """After the fork: this process holds the state directory; binds the listeners."""
+        self._prepared.state.note_pid()
+        self.logs.write_header()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Starts threads, timers and the monitor; the reactor runs right after."""
+        super().startService()
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        self._pool.start()
+        self.factory.wheel.start()
+        ensureDeferred(self._store.open()).addCallbacks(self._opened, self._broken)
+        self._reactor.callWhenRunning(self._handle_signals)
+        if self._prepared.config.monitoring.enabled:
+            self._monitor.startService()
+
+    def _opened(self, _: None) -> None:
+        where = ", ".join(endpoint_strings(self._prepared.config.server))
+        log.info("chatserv {version} listening on {where} (TLS 1.3)", version=VERSION, where=where)
+
+    def _broken(self, failure: Any) -> None:
+        log.failure("the store does not open; stopping", failure)
+        self._reactor.stop()
+
+    def _handle_signals(self) -> None:
+        # Our own handlers: twistd's would end with the signal (143), and SIGHUP would kill.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self._stop))
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hang_up))
+
+    def _stop(self) -> None:
+        if self.running:
+            log.info("stopping")
+            self._reactor.stop()
+
+    def _hang_up(self) -> None:
+        self.logs.reopen()
+        log.info("logs reopened")
+
+    # -- stop -----------------------------------------------------------------------------------------------------------
+
+    def stopService(self) -> "Deferred[None]":
+        """Listens no more, drains the sessions, commits what waits, ends the children; within 10 s."""
+        return ensureDeferred(self._shut_down())
+
+    async def _shut_down(self) -> None:
+        self.factory.drain()
+        await super().stopService()
+        deadline = self._reactor.seconds() + self._prepared.config.limits.drain_seconds
+        while self.factory.connections and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, DRAIN_STEP_SECONDS)
+        for connection in list(self.factory.connections):
+            connection.transport.abortConnection()
+        if self._monitor.running:
+            await self._monitor.stopService()
+        await self._store.close()
+        self.factory.wheel.stop()
+        self._pool.stop()
+        log.info("stopped")
+
+
+def surroundings(limits: Limits, reactor: Any) -> Surroundings:
+    """What the session cores get from this process."""
+    return Surroundings(
+        random=secrets.token_bytes,
+        now_ms=now_ms,
+        monotonic=reactor.seconds,
+        line_bytes=limits.line_bytes,
+        login_total_bytes=limits.login_total_bytes,
+        rekey=RekeyLimits(limits.rekey_records, limits.rekey_bytes, limits.rekey_seconds),
+    )

@@ -1,0 +1,163 @@
+"""SQLite files and connections: how they are made, brought up to date and refused.
+
+Reading and upgrading happen before the reactor runs; `connect_writer` and `connect_reader` are called in the threads
+that own the connections.
+"""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, inspect
+from sqlalchemy import event as hooks
+from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from chatserv.errors import Busy, ChatError, Internal, ReadOnly, StorageFull, WireError
+from chatserv.i18n import N_
+from chatserv.store import statements
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+LOBBY = "lobby"
+
+_FULL = {sqlite3.SQLITE_FULL}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class DatabaseRefused(ChatError):
+    """A database file that cannot be used. ``str()`` is the one line ``file: message: hint``."""
+
+    code = "database"
+    text = N_("The database cannot be used.")
+
+    def __init__(self, file: str, message: str, hint: str) -> None:
+        super().__init__(f"{file}: {message}: {hint}")
+        self.file, self.message, self.hint = file, message, hint
+
+
+def translate(error: BaseException | None) -> WireError:
+    """The protocol's error for what a database call raised: full, broken (read-only from now on), busy, or internal.
+
+    The result never holds values of the failed statement.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the upper bits are SQLite's extended code
+    name = getattr(cause, "sqlite_errorname", type(cause).__name__)
+    if isinstance(cause, OSError):
+        return StorageFull(name) if cause.errno in {errno.ENOSPC, errno.EDQUOT} else ReadOnly(name)
+    if code in _FULL:
+        return StorageFull(name)
+    if code in _BROKEN:
+        return ReadOnly(name)
+    if code in _BUSY:
+        return Busy(name)
+    return Internal(name)
+
+
+def _engine(path: Path, mode: str, *pragmas: str) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # No isolation level: the driver begins nothing by itself, SQLAlchemy's events below do.
+        conn = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            for pragma in pragmas:
+                conn.execute(f"PRAGMA {pragma}").fetchall()
+        except sqlite3.Error:
+            conn.close()
+            raise
+        return conn
+
+    return create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+
+def writing_engine(path: Path) -> Engine:
+    """An engine whose connections may write, durably (WAL, every commit synced) and without leaving deleted content.
+
+    The process must use one such connection at a time: SQLite before 3.51.3 can lose data when two write or checkpoint.
+    """
+    engine = _engine(
+        path, "rw", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"
+    )
+    hooks.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _begin_immediate(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def reading_engine(path: Path) -> Engine:
+    """An engine whose connections never write and never checkpoint; every statement sees the newest commit."""
+    engine = _engine(path, "ro", "query_only=ON", "wal_autocheckpoint=0", "trusted_schema=OFF")
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def prepare(path: Path) -> None:
+    """Makes the database at ``path``, or brings it up to date, and closes it again. Blocks; run it before the fork.
+
+    A new database gets its incarnation id and the public room `LOBBY`. The file's mode becomes 0600.
+
+    Raises:
+        DatabaseRefused: Not a database, not ours, of a newer version, or damaged.
+        StorageFull, ReadOnly: The disk does not take it.
+    """
+    file = str(path)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise DatabaseRefused(file, error.strerror or "cannot be opened", "check its owner and mode") from error
+    engine = writing_engine(path)
+    try:
+        with engine.connect() as conn:
+            with conn.begin():
+                _check(conn, file)
+            with conn.begin():
+                _upgrade(conn)
+    except DatabaseError as error:
+        failure = translate(error)
+        if isinstance(failure, StorageFull):
+            raise failure from error
+        hint = "move it away, or restore a backup"
+        raise DatabaseRefused(file, f"not a usable database ({failure.detail})", hint) from error
+    finally:
+        engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _check(conn: Connection, file: str) -> None:
+    problems = conn.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
+    if problems != ["ok"]:
+        raise DatabaseRefused(file, "the database is damaged", "restore a backup")
+    tables = set(inspect(conn).get_table_names())
+    if tables and "alembic_version" not in tables:
+        raise DatabaseRefused(file, "a database of another program", "name another file")
+    known = ScriptDirectory.from_config(_config())
+    for revision in MigrationContext.configure(conn).get_current_heads():
+        try:
+            known.get_revision(revision)
+        except CommandError as error:
+            message = f"made by a newer version (schema {revision!r})"
+            raise DatabaseRefused(file, message, "install that version, or restore an older backup") from error
+
+
+def _upgrade(conn: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
+    if statements.incarnation(conn) is None:
+        statements.renew_incarnation(conn)
+        statements.add_room(conn, LOBBY, public=True)

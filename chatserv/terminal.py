@@ -1,0 +1,113 @@
+"""Makes foreign text safe to put into one cell of a terminal or one line of a log.
+
+Nothing that comes from another person reaches a screen around this: names, messages, topics, file names, errors.
+"""
+
+import unicodedata
+from functools import lru_cache
+
+REPLACEMENT = "\ufffd"
+NEWLINE = "\u23ce"
+DOTTED_CIRCLE = "\u25cc"
+
+_SPOKEN = {"\n": NEWLINE, "\t": " "}
+_FSI, _PDI = "\u2068", "\u2069"
+_ISOLATES = frozenset("\u2066\u2067\u2068\u2069")
+_BIDI_OVERRIDES = _ISOLATES | frozenset("\u202a\u202b\u202c\u202d\u202e")
+_VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+_INVISIBLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0\U0001d159"
+)  # not of category Cf, yet never drawn
+_SELECTORS = frozenset("\u180b\u180c\u180d\u180f") | frozenset(map(chr, range(0xFE00, 0xFE10)))
+_RIGHT_TO_LEFT = ((0x0590, 0x08FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF), (0x10800, 0x10FFF), (0x1E800, 0x1EFFF))
+
+
+def clean_line(text: str, max_marks: int = 4) -> str:
+    """One line of text that cannot move the cursor, hide, reorder or overflow.
+
+    Line breaks become U+23CE and tabs a space. Other control characters (C0, C1, DEL, so no ESC), bidi embeddings,
+    overrides and isolates (UAX 9), line and paragraph separators, lone surrogates, private use and noncharacters become
+    U+FFFD. What is not drawn (zero-width characters, bidi marks, tags, all of U+E0000 to U+E0FFF) goes. A character keeps
+    one variation selector right behind it and ``max_marks`` combining marks (or conjoining vowels and finals of Hangul);
+    a mark at the start gets U+25CC to stand on, so that it does not join the cell before. The text does not get longer
+    but for that one. Cleaning twice gives the same as once.
+
+    Args:
+        text: Any text at all.
+        max_marks: Combining marks that one character keeps, 0 or more.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    out: list[str] = []
+    marks = 0
+    selectable = False
+    for character in text.replace("\r\n", "\n"):
+        shown, kind = _treat(character)
+        if kind == "mark":
+            if marks < max_marks:
+                if not out:
+                    out.append(DOTTED_CIRCLE)
+                out.append(shown)
+            marks += 1
+            selectable = False
+        elif kind == "selector":
+            if selectable:
+                out.append(shown)
+            selectable = False
+        elif shown:
+            out.append(shown)
+            marks = 0
+            selectable = True
+    return "".join(out)
+
+
+def isolate(text: str) -> str:
+    """The text between FSI and PDI (UAX 9 section 2.4) if it has a character written from right to left.
+
+    So it cannot reorder what stands around it. Isolate controls inside it are dropped, or they could end the isolation.
+
+    Args:
+        text: A result of `clean_line`; cleaning comes first, since it replaces these controls.
+    """
+    if text.isascii():
+        return text
+    inside = "".join(character for character in text if character not in _ISOLATES)
+    return f"{_FSI}{inside}{_PDI}" if any(map(_is_right_to_left, inside)) else inside
+
+
+def _is_right_to_left(character: str) -> bool:
+    direction = unicodedata.bidirectional(character)
+    if direction:
+        return direction in {"R", "AL"}
+    return any(first <= ord(character) <= last for first, last in _RIGHT_TO_LEFT)  # unassigned: the block decides
+
+
+@lru_cache(maxsize=4096)
+def _treat(character: str) -> tuple[str, str]:
+    """What to show for a character, and whether it is a "mark", a "selector" or something that can carry them."""
+    point = ord(character)
+    category = unicodedata.category(character)
+    if character in _SELECTORS:
+        return character, "selector"
+    if character in _SPOKEN:
+        shown = _SPOKEN[character]
+    elif 0xE0000 <= point <= 0xE0FFF or character in _INVISIBLE:
+        shown = ""
+    elif _is_replaced(character, point, category):
+        shown = REPLACEMENT
+    elif category == "Cf" and character not in _VISIBLE_FORMATS:
+        shown = ""
+    elif category[0] == "M" or 0x1160 <= point <= 0x11FF or 0xD7B0 <= point <= 0xD7FF:
+        return character, "mark"
+    else:
+        shown = character
+    return shown, "base"
+
+
+def _is_replaced(character: str, point: int, category: str) -> bool:
+    if character in _BIDI_OVERRIDES or category in {"Cc", "Cs", "Co", "Zl", "Zp"}:
+        return True
+    if category != "Cn":
+        return False
+    noncharacter = point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF
+    return noncharacter or point == 0x2065 or 0xFFF0 <= point <= 0xFFF8  # the rest: reserved for things not drawn

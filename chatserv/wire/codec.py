@@ -1,0 +1,86 @@
+"""MessagePack: messages to bytes and back. A DATA record is an array of messages (docs/protocol.rst).
+
+Messages are encoded once, however many peers get them; `join` puts an array header before encoded messages.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Generic, TypeVar, get_args
+
+import msgspec
+
+from chatserv.errors import BadMessage, UnknownType, WireError
+from chatserv.wire.messages import ClientMessage, ServerMessage
+
+_encoder = msgspec.msgpack.Encoder()
+encode_message = _encoder.encode
+
+M = TypeVar("M")
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A message that could not be taken; ``label`` is 0 where it has none that can be read."""
+
+    label: int
+    error: WireError
+
+
+class _Tag(msgspec.Struct, frozen=True):
+    t: str
+    label: int = 0
+
+
+_raw_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_tag_decoder = msgspec.msgpack.Decoder(_Tag)
+
+
+def join(parts: Sequence[bytes]) -> bytes:
+    """A MessagePack array of encoded messages (at most 65,535)."""
+    count = len(parts)
+    header = bytes((0x90 | count,)) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
+    return header + b"".join(parts)
+
+
+class Decoder(Generic[M]):
+    """Decodes the messages of one direction.
+
+    Args:
+        union: The union of structs that may come.
+    """
+
+    def __init__(self, union: Any) -> None:
+        self._one = msgspec.msgpack.Decoder(union)
+        self._all = msgspec.msgpack.Decoder(list[union])
+        self._tags = frozenset(member.__struct_config__.tag for member in get_args(union))
+
+    def decode(self, plaintext: bytes) -> "list[M | Refused]":
+        """The messages of a DATA record, in order. One that is unknown or wrong does not spoil the others.
+
+        Raises:
+            BadMessage: It is not a MessagePack array at all; the session is then of no further use.
+        """
+        try:
+            return self._all.decode(plaintext)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            pass
+        try:
+            return [self._decode_one(raw) for raw in _raw_decoder.decode(plaintext)]
+        except (msgspec.MsgspecError, RecursionError):
+            raise BadMessage("record: not an array of messages") from None
+
+    def _decode_one(self, raw: msgspec.Raw) -> "M | Refused":
+        try:
+            return self._one.decode(raw)  # type: ignore[no-any-return]
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            problem = str(error)
+        try:
+            tag = _tag_decoder.decode(raw)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return Refused(0, BadMessage("message: no type"))
+        label = tag.label if 0 <= tag.label < 2**32 else 0
+        if tag.t not in self._tags:
+            return Refused(label, UnknownType("message: unknown type"))
+        return Refused(label, BadMessage(f"{tag.t}: {problem}"))
+
+
+client_decoder: Final[Decoder[ClientMessage]] = Decoder(ClientMessage)
+server_decoder: Final[Decoder[ServerMessage]] = Decoder(ServerMessage)

@@ -1,0 +1,162 @@
+"""The link of an invite: where a server is, who it is, and the token that lets one in.
+
+``chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT``; without an invite it is a plain pointer to a server. Token and
+fingerprint are all 32 bytes in Crockford's base32: 52 characters, the last of which has four bits of padding that are zero.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+
+from chatserv.errors import ChatError
+from chatserv.i18n import N_
+
+DEFAULT_PORT = 5000
+
+_SIZE_BYTES = 32
+_TEXT_LENGTH = 52
+_MAX_LINK_LENGTH = 1024
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {character: value for value, character in enumerate(_DIGITS)} | {"I": 1, "L": 1, "O": 0}
+_LINK = re.compile(
+    r"chatserv://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?/?"
+    r"(?:\?(?P<query>[^#]*))?(?:#(?P<fingerprint>.*))?",
+    re.ASCII | re.IGNORECASE,
+)
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII | re.IGNORECASE)
+
+
+class LinkInvalid(ChatError):
+    """A link that cannot be used. The detail never repeats the link: it may hold a secret."""
+
+    code = "link_invalid"
+    text = N_("This link is not complete or not a chatserv link. Copy the whole of it, from chatserv:// to the end.")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLink:
+    """Where a server is and who it is.
+
+    Args:
+        host: A DNS name (A-labels), an IPv4 address, or an IPv6 address without brackets; kept in lower case.
+        port: 1 to 65535.
+        fingerprint: ``server_id``, 32 bytes.
+        invite: The token, 32 bytes, or none. A secret: kept out of ``repr``.
+
+    Raises:
+        LinkInvalid: A part is out of its range.
+    """
+
+    host: str
+    port: int
+    fingerprint: bytes
+    invite: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", _checked_host(self.host))
+        if not 1 <= self.port <= 65535:
+            raise LinkInvalid("port out of range")
+        if len(self.fingerprint) != _SIZE_BYTES:
+            raise LinkInvalid(f"fingerprint: {len(self.fingerprint)} bytes, {_SIZE_BYTES} wanted")
+        if len(self.invite) not in {0, _SIZE_BYTES}:
+            raise LinkInvalid(f"invite: {len(self.invite)} bytes, {_SIZE_BYTES} wanted")
+
+
+def parse_link(text: str) -> ServerLink:
+    """Reads a link; white space around it and hyphens and letter case inside token and fingerprint do not matter.
+
+    Raises:
+        LinkInvalid: Another scheme, a bad host or port, an unknown or repeated query key, a fingerprint that is missing,
+            or a token or fingerprint that is not 52 characters of base32 with zero padding.
+    """
+    if len(text) > _MAX_LINK_LENGTH:
+        raise LinkInvalid(f"{len(text)} characters, at most {_MAX_LINK_LENGTH} allowed")
+    match = _LINK.fullmatch(text.strip(" \t\r\n"))
+    if match is None:
+        raise LinkInvalid("not of the form chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT")
+    if match["fingerprint"] is None:
+        raise LinkInvalid("no fingerprint")
+    if match["ipv6"] is not None and ":" not in match["ipv6"]:
+        raise LinkInvalid("brackets around something that is no IPv6 address")
+    invite = b""
+    if match["query"] is not None:
+        key, _, value = match["query"].partition("=")
+        if key != "invite":
+            raise LinkInvalid("unknown query key")
+        invite = _decode(value, "invite")
+    return ServerLink(
+        host=match["ipv6"] or match["host"],
+        port=DEFAULT_PORT if match["port"] is None else int(match["port"]),
+        fingerprint=parse_fingerprint(match["fingerprint"]),
+        invite=invite,
+    )
+
+
+def format_link(link: ServerLink) -> str:
+    """The canonical text of a link. It holds the invite's secret; `parse_link` gives the same link again."""
+    host = f"[{link.host}]" if ":" in link.host else link.host
+    query = f"?invite={_encode(link.invite)}" if link.invite else ""
+    return f"chatserv://{host}:{link.port}/{query}#{_encode(link.fingerprint)}"
+
+
+def fingerprint_text(server_id: bytes) -> str:
+    """A fingerprint as people read it: 13 groups of four characters with hyphens between them.
+
+    Args:
+        server_id: 32 bytes.
+
+    Raises:
+        LinkInvalid: Another size.
+    """
+    if len(server_id) != _SIZE_BYTES:
+        raise LinkInvalid(f"fingerprint: {len(server_id)} bytes, {_SIZE_BYTES} wanted")
+    text = _encode(server_id)
+    return "-".join(text[at : at + 4] for at in range(0, _TEXT_LENGTH, 4))
+
+
+def parse_fingerprint(text: str) -> bytes:
+    """The 32 bytes of a fingerprint, as a link or a person gives it.
+
+    Raises:
+        LinkInvalid: Not all of it, too much, or not base32.
+    """
+    return _decode(text, "fingerprint")
+
+
+def _encode(data: bytes) -> str:
+    number = int.from_bytes(data, "big") << (5 * _TEXT_LENGTH - 8 * _SIZE_BYTES)
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(5 * (_TEXT_LENGTH - 1), -1, -5))
+
+
+def _decode(text: str, what: str) -> bytes:
+    if not text.isascii():  # before upper(), which makes an S of U+017F
+        raise LinkInvalid(f"{what}: not base32")
+    characters = text.replace("-", "").upper()
+    if len(characters) != _TEXT_LENGTH:
+        raise LinkInvalid(f"{what}: {len(characters)} characters, {_TEXT_LENGTH} wanted")
+    number = 0
+    for character in characters:
+        if character not in _VALUES:
+            raise LinkInvalid(f"{what}: not base32")
+        number = number << 5 | _VALUES[character]
+    number, padding = divmod(number, 1 << (5 * _TEXT_LENGTH - 8 * _SIZE_BYTES))
+    if padding:
+        raise LinkInvalid(f"{what}: bits after the end")
+    return number.to_bytes(_SIZE_BYTES, "big")
+
+
+def _checked_host(host: str) -> str:
+    """The host in its one spelling: an address as its library writes it, a name in lower case (RFC 1123 section 2.1)."""
+    labels = host.lower().removesuffix(".").split(".")
+    try:
+        if ":" in host:
+            if "%" in host:
+                raise LinkInvalid("a zone of an IPv6 address means nothing elsewhere")
+            return str(ipaddress.IPv6Address(host))
+        if labels[-1].isdecimal():
+            return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        raise LinkInvalid("not an address") from None
+    if not host.isascii() or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise LinkInvalid("not a host name")
+    return ".".join(labels)

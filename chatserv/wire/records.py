@@ -1,0 +1,129 @@
+"""An open session's records: sealing messages into lines, opening lines, rekey and close (CRYPTO sections 5.2, 5.5, 5.6)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from chatserv.crypto.encoding import Reader, u32, v8
+from chatserv.crypto.session import HEADER_BYTES, TAG_BYTES, RecordKey
+from chatserv.errors import Reject, TooLarge, WireError, wire_error
+from chatserv.wire.codec import join
+from chatserv.wire.framing import line_to_record, record_to_line
+
+ARRAY_HEADER_BYTES: Final = 3
+
+
+class RecordType(IntEnum):
+    """The first byte of a record."""
+
+    ALERT = 1
+    SERVER_AUTH = 2
+    CLIENT_AUTH = 3
+    SERVER_FINISH = 4
+    FINISHED = 5
+    KEY_UPDATE = 6
+    CLOSE = 7
+    DATA = 16
+
+
+@dataclass(frozen=True)
+class RekeyLimits:
+    """When a sender moves to its next key: after so many records, plaintext bytes or seconds."""
+
+    records: int = 2**20
+    sealed_bytes: int = 2**30
+    seconds: float = 3600.0
+
+
+def plaintext_room(line_bytes: int) -> int:
+    """How many bytes of plaintext fit into one line of ``line_bytes`` (65,536: 49,134)."""
+    return line_bytes * 3 // 4 - HEADER_BYTES - TAG_BYTES
+
+
+def encode_alert(error: WireError) -> bytes:
+    """The body of an ALERT: ``opaque code<V8>; u32 after_seconds``. Nothing else about the error leaves."""
+    return v8(error.code.encode()) + u32(int(error.after_seconds or 0))
+
+
+def decode_alert(body: bytes) -> WireError:
+    """The error of an ALERT; one that does not parse counts as `Reject`."""
+    reader = Reader(body, "ALERT")
+    code, after = reader.text8(), reader.u32()
+    reader.end()
+    return wire_error(code, "told by the other side", after or None)
+
+
+class RecordLayer:
+    """Both directions of an open session.
+
+    Args:
+        sending: Key of what leaves.
+        receiving: Key of what comes.
+        line_bytes: Longest line in bytes, without CRLF, both ways.
+        limits: When to rekey.
+        monotonic: A clock that never goes back, in seconds.
+    """
+
+    __slots__ = ("_limits", "_monotonic", "_receiving", "_room", "_sending", "_since")
+
+    def __init__(
+        self,
+        sending: RecordKey,
+        receiving: RecordKey,
+        line_bytes: int,
+        limits: RekeyLimits,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._sending, self._receiving = sending, receiving
+        self._room = plaintext_room(line_bytes)
+        self._limits, self._monotonic = limits, monotonic
+        self._since = monotonic()
+
+    def seal(self, parts: Sequence[bytes]) -> list[bytes]:
+        """Encoded messages as few lines as hold them, each line with CRLF, ready to be written in this order.
+
+        Raises:
+            TooLarge: One part alone does not fit into a line.
+        """
+        lines = self._rekey_when_due()
+        start, size = 0, ARRAY_HEADER_BYTES
+        for at, part in enumerate(parts):
+            if size + len(part) > self._room:
+                if at == start:
+                    raise TooLarge(f"message: {len(part)} bytes")
+                lines.append(self._line(RecordType.DATA, join(parts[start:at])))
+                start, size = at, ARRAY_HEADER_BYTES
+            size += len(part)
+        if size > self._room:
+            raise TooLarge(f"message: {size} bytes")
+        if start < len(parts):
+            lines.append(self._line(RecordType.DATA, join(parts[start:])))
+        return lines
+
+    def control(self, kind: RecordType, body: bytes) -> bytes:
+        """One line with an ALERT, CLOSE or KEY_UPDATE record."""
+        return self._line(kind, body)
+
+    def open(self, line: bytes) -> tuple[int, bytes]:
+        """Type and plaintext of a line; a KEY_UPDATE has moved the key on already. Raises `Reject`."""
+        kind, plaintext = self._receiving.open(line_to_record(line))
+        if kind == RecordType.KEY_UPDATE:
+            if plaintext:
+                raise Reject("KEY_UPDATE: not empty")
+            self._receiving.update()
+        return kind, plaintext
+
+    def _line(self, kind: RecordType, plaintext: bytes) -> bytes:
+        return record_to_line(self._sending.seal(kind, plaintext))
+
+    def _rekey_when_due(self) -> list[bytes]:
+        key, limits = self._sending, self._limits
+        now = self._monotonic()
+        due = key.sequence >= limits.records or key.sealed_bytes >= limits.sealed_bytes
+        if not due and now - self._since < limits.seconds:
+            return []
+        line = self._line(RecordType.KEY_UPDATE, b"")
+        key.update()
+        self._since = now
+        return [line]

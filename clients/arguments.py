@@ -1,0 +1,85 @@
+"""The command line of ``chatserv-client``."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatserv.client import DEFAULT_NAME, VERSION, translate
+
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What was asked for. ``interactive``: a person is at both ends of the terminal and asked for nothing special."""
+
+    link: str | None
+    profile: str
+    room: str
+    user: str | None
+    password_file: Path | None
+    send: bool
+    follow: bool
+    count: int | None
+    json: bool
+    invite: bool
+    invite_name: str
+    invite_admin: bool
+    timeout_seconds: float
+
+    @property
+    def interactive(self) -> bool:
+        """Whether to talk to a person line by line."""
+        plain = self.send or self.follow or self.invite
+        return not plain and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def parse_arguments(argv: list[str]) -> Arguments:
+    """Reads the command line; ends the program with 2 where it makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="chatserv-client",
+        description=translate("Talks to a chatserv server: on a terminal to you, on a pipe to a script."),
+        epilog=translate(
+            "Exit codes: 0 done, 1 not sent, 2 wrong usage, 3 server away, 4 wrong server identity, 5 refused, "
+            "6 invite does not work, 7 name taken or not allowed, 8 profile cannot be used."
+        ),
+    )
+    add = parser.add_argument
+    add("link", nargs="?", metavar="LINK", help=translate("chatserv:// link, for the first time only"))
+    add("--version", action="version", version=f"chatserv-client {VERSION}")
+    add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
+    add("--room", default="lobby", metavar="ROOM", help=translate("which room (lobby)"))
+    add("--user", metavar="NAME", help=translate("user name to register, where nobody can be asked"))
+    add("--password-file", type=Path, metavar="FILE", help=translate("file whose first line is the password"))
+    add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
+    add("--follow", action="store_true", help=translate("print what comes"))
+    add("--count", type=int, metavar="N", help=translate("with --follow: end after so many messages"))
+    add("--json", action="store_true", help=translate("with --follow: one JSON object a line"))
+    add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
+    add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
+    add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
+    add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
+        help=translate("how long to wait for the server before giving up (30)"))  # fmt: skip
+    found = parser.parse_args(argv)
+    if found.count is not None and (found.count < 1 or not found.follow):
+        parser.error("--count N: N is at least 1, and it goes with --follow")
+    if found.json and not found.follow:
+        parser.error("--json goes with --follow")
+    if not 0 < found.timeout <= 86_400:
+        parser.error("--timeout SECONDS: more than 0, at most a day")
+    return Arguments(
+        link=found.link,
+        profile=found.profile,
+        room=found.room,
+        user=found.user,
+        password_file=found.password_file,
+        send=found.send,
+        follow=found.follow,
+        count=found.count,
+        json=found.json,
+        invite=found.invite,
+        invite_name=found.invite_name,
+        invite_admin=found.invite_admin,
+        timeout_seconds=found.timeout,
+    )

@@ -1,0 +1,70 @@
+"""What a program tells its person when it cannot go on, and the exit code that a script sees."""
+
+from typing import Final
+
+from chatserv.client import (
+    AuthFailed,
+    ChatError,
+    InviteInvalid,
+    LinkInvalid,
+    MethodRefused,
+    NameInvalid,
+    NameTaken,
+    PasswordInvalid,
+    PinMismatch,
+    PrivateFileError,
+    ProfileError,
+    ServerFull,
+    translate,
+)
+
+DONE: Final = 0
+NOT_SENT: Final = 1
+USAGE: Final = 2
+SERVER_AWAY: Final = 3
+WRONG_PIN: Final = 4
+REFUSED: Final = 5
+INVITE: Final = 6
+NAME: Final = 7
+PROFILE: Final = 8
+
+_CODES: Final[tuple[tuple[type[ChatError], int], ...]] = (
+    (PinMismatch, WRONG_PIN),
+    (InviteInvalid, INVITE),
+    (MethodRefused, INVITE),
+    (NameTaken, NAME),
+    (NameInvalid, NAME),
+    (PasswordInvalid, USAGE),
+    (LinkInvalid, USAGE),
+    (ProfileError, PROFILE),
+    (PrivateFileError, PROFILE),
+    (AuthFailed, REFUSED),
+    (ServerFull, SERVER_AWAY),
+)
+
+
+class Exit(Exception):
+    """Ends the program with a message on standard error and an exit code."""
+
+    def __init__(self, code: int, message: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+def exit_for(error: Exception | None) -> Exit:
+    """How to end for this error: its code, and a text that says what happened and what to do."""
+    if isinstance(error, PinMismatch):
+        text = translate(
+            "This is not the server that you registered with: its identity key is another one. Somebody may be in the "
+            "middle, or the server was set up anew. Nothing was sent. Ask its operator before you go on."
+        )
+        return Exit(WRONG_PIN, text)
+    if isinstance(error, MethodRefused):
+        return Exit(INVITE, translate("This server takes no registrations."))
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            text = error.explain()
+            return Exit(code, f"{text} ({error.detail})" if code in {PROFILE, USAGE} and error.detail else text)
+    if isinstance(error, ChatError) and error.code not in {"timed_out", "internal"}:
+        return Exit(REFUSED, error.explain())
+    return Exit(SERVER_AWAY, translate("The server cannot be reached. Is it running, and is the address right?"))

@@ -1,0 +1,75 @@
+"""The first time: from a link to an account, asking where somebody can be asked."""
+
+import getpass
+import sys
+from typing import Final
+
+from chatserv.client import (
+    ChatError,
+    Profile,
+    ServerLink,
+    parse_link,
+    prepare_account,
+    prepared_password,
+    translate,
+    user_name,
+)
+from clients.arguments import Arguments
+from clients.exits import USAGE, Exit, exit_for
+
+PASSWORD_FILE_BYTES: Final = 4096
+
+
+async def open_account(arguments: Arguments, profile: Profile) -> bytes | None:
+    """Makes sure that the profile has an account or the keys for one. Returns the invite's token, if a link gave one.
+
+    Raises:
+        Exit: There is no account and no link, or link, name or password cannot be used.
+    """
+    try:
+        keyring = profile.keyring()
+        if arguments.link is None:
+            if keyring is None:
+                raise Exit(USAGE, translate("No account on this machine yet: give the chatserv:// link you were sent."))
+            return None
+        link = parse_link(arguments.link)
+        if keyring is not None and keyring.registered:
+            _check_same_server(keyring.server_id, link, profile)
+            return None
+        user = user_name(arguments.user or _ask(translate("User name: ")))
+        password = prepared_password(_password(arguments))
+        print(translate("Making your keys..."), file=sys.stderr, flush=True)
+        await prepare_account(profile, link, user, password)
+    except ChatError as error:
+        raise exit_for(error) from None
+    return link.invite
+
+
+def _check_same_server(server_id: bytes, link: ServerLink, profile: Profile) -> None:
+    if server_id != link.fingerprint:
+        text = translate("This profile belongs to another server; use --profile NAME to keep the two apart.")
+        raise Exit(USAGE, f"{text} ({profile.directory})")
+
+
+def _ask(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise Exit(USAGE, translate("There is no terminal to ask on: give --user NAME and --password-file FILE."))
+    try:
+        return input(prompt)
+    except EOFError:
+        raise Exit(USAGE, translate("Nothing entered.")) from None
+
+
+def _password(arguments: Arguments) -> str:
+    if arguments.password_file is not None:
+        try:
+            with arguments.password_file.open(encoding="utf-8") as file:
+                return file.readline(PASSWORD_FILE_BYTES).rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Exit(USAGE, f"{arguments.password_file}: {error}") from None
+    if not sys.stdin.isatty():
+        raise Exit(USAGE, translate("There is no terminal to ask on: give --user NAME and --password-file FILE."))
+    first = getpass.getpass(translate("Password: "))
+    if first != getpass.getpass(translate("Once more: ")):
+        raise Exit(USAGE, translate("The two passwords differ."))
+    return first

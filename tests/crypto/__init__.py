@@ -1,0 +1,1 @@
+"""Tests of the cryptography, from the primitives up."""

@@ -1,0 +1,237 @@
+"""The monitor child as a real process, under its supervision and alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import psutil
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from chatserv.config import Monitoring
+from chatserv.monitor.process import MonitorReactor, MonitorService, State
+from chatserv.monitor.reading import child_environment
+
+CHILD = [sys.executable, "-P", "-m", "chatserv.monitor.child", "--interval", "0.2"]
+
+
+def children() -> list[psutil.Process]:
+    """The monitor children of this process."""
+    return [one for one in psutil.Process().children() if "chatserv.monitor.child" in " ".join(one.cmdline())]
+
+
+class SupervisedTests(TestCase):
+    """A service on the real reactor."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        """Starts a service with a quick child."""
+        from twisted.internet import reactor  # noqa: TID251 - the real one is the point
+
+        self.reactor = cast(Any, reactor)
+        settings = Monitoring(
+            interval=0.2,
+            show_python_processes=True,
+            silence_seconds=1.5,
+            restart_backoff_min_seconds=0.1,
+            restart_backoff_max_seconds=0.2,
+        )
+        self.service = MonitorService(cast(MonitorReactor, reactor), settings)
+        self.service.startService()
+        self.addCleanup(self.service.stopService)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for a condition; the test's timeout ends it."""
+        while not condition():
+            await deferLater(self.reactor, 0.02)
+
+    def pid(self) -> int:
+        """The pid of the one child."""
+        (child,) = children()
+        return child.pid
+
+    def run_async(self, steps: Any) -> Deferred[None]:
+        """A test's coroutine as a Deferred."""
+        return Deferred.fromCoroutine(steps)
+
+    def test_sample(self) -> Deferred[None]:
+        """A sample of this very process arrives, and lists it among the Python processes."""
+
+        async def steps() -> None:
+            await self.until(lambda: self.service.last_sample is not None)
+            sample = self.service.last_sample
+            assert sample is not None
+            self.assertEqual(os.getpid(), sample.server.pid)
+            self.assertGreater(sample.server.rss_bytes or 0, 1_000_000)
+            self.assertGreater(sample.server.fds or 0, 3)
+            self.assertIsNotNone(sample.python)
+            self.assertIs(State.RUNNING, self.service.state)
+
+        return self.run_async(steps())
+
+    def test_busy_server(self) -> Deferred[None]:
+        """The server's CPU is what it used since the last sample."""
+
+        async def steps() -> None:
+            await self.until(lambda: self.service.last_sample is not None)
+            burner = LoopingCall(lambda: sum(range(300_000)))
+            burner.start(0)
+            try:
+                await self.until(lambda: cast(Any, self.service.last_sample).server.cpu_percent > 20)
+            finally:
+                burner.stop()
+
+        return self.run_async(steps())
+
+    def test_killed(self) -> Deferred[None]:
+        """A killed child is replaced within two seconds, again and again, without zombies or lost descriptors."""
+
+        async def steps() -> None:
+            await self.until(lambda: self.service.state is State.RUNNING)
+            before = psutil.Process().num_fds()
+            for _ in range(5):
+                old, since = self.pid(), time.monotonic()
+                os.kill(old, signal.SIGKILL)
+                await self.until(lambda: self.service.state is not State.RUNNING)
+                await self.until(lambda: self.service.state is State.RUNNING)
+                self.assertLess(time.monotonic() - since, 2)
+                self.assertNotEqual(old, self.pid())
+                self.assertFalse(psutil.pid_exists(old))
+            self.assertEqual(before, psutil.Process().num_fds())
+
+        return self.run_async(steps())
+
+    def test_stopped_by_signal(self) -> Deferred[None]:
+        """A child that hangs is killed and replaced."""
+
+        async def steps() -> None:
+            await self.until(lambda: self.service.state is State.RUNNING)
+            old = self.pid()
+            os.kill(old, signal.SIGSTOP)
+            await self.until(lambda: not psutil.pid_exists(old))
+            await self.until(lambda: self.service.state is State.RUNNING)
+            self.assertNotEqual(old, self.pid())
+
+        return self.run_async(steps())
+
+    def test_stop(self) -> Deferred[None]:
+        """Stopping the service leaves no child, not even one that hangs."""
+
+        async def steps() -> None:
+            await self.until(lambda: self.service.state is State.RUNNING)
+            os.kill(self.pid(), signal.SIGSTOP)
+            since = time.monotonic()
+            await self.service.stopService()
+            self.assertEqual([], children())
+            self.assertLess(time.monotonic() - since, 3)
+
+        return self.run_async(steps())
+
+
+class AloneTests(SynchronousTestCase):
+    """The child without supervision."""
+
+    def spawn(self, server_pid: int, **options: Any) -> "subprocess.Popen[bytes]":
+        """A child that talks to this test."""
+        command = [*CHILD, "--server-pid", str(server_pid)]
+        environment = child_environment(os.environ)
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, **options)
+        self.addCleanup(self.finish, child)
+        return child
+
+    def finish(self, child: "subprocess.Popen[bytes]") -> None:
+        """Leaves nothing of a child behind."""
+        child.kill()
+        child.wait(5)
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
+
+    def read(self, child: "subprocess.Popen[bytes]") -> dict[str, Any]:
+        """The child's next line."""
+        assert child.stdout is not None
+        message: dict[str, Any] = json.loads(child.stdout.readline())
+        return message
+
+    def test_lines(self) -> None:
+        """The child says hello, beats and samples, and lists no processes unless asked."""
+        child = self.spawn(os.getpid())
+        self.assertEqual({"type": "hello", "pid": child.pid}, self.read(child))
+        messages = [self.read(child) for _ in range(4)]
+        self.assertIn({"type": "beat"}, messages)
+        sample = next(message for message in messages if message["type"] == "sample")
+        self.assertEqual({"type", "system", "server"}, set(sample))
+
+    def test_quiet_end(self) -> None:
+        """The end of stdin and SIGTERM end the child with code 0 and without a word; SIGINT does nothing."""
+        for closes in (True, False):
+            child = self.spawn(os.getpid(), stderr=subprocess.PIPE)
+            self.read(child)
+            self.read(child)
+            child.send_signal(signal.SIGINT)
+            self.read(child)
+            assert child.stdin is not None
+            if closes:
+                child.stdin.close()
+            else:
+                child.terminate()
+            self.assertEqual(0, child.wait(2))
+            assert child.stderr is not None
+            self.assertEqual(b"", child.stderr.read())
+
+    def test_nobody_reads(self) -> None:
+        """A child that nobody reads ends without a word."""
+        child = self.spawn(os.getpid(), stderr=subprocess.PIPE)
+        self.read(child)
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        self.assertEqual(0, child.wait(3))
+        self.assertEqual(b"", child.stderr.read())
+
+    def test_server_gone(self) -> None:
+        """A child whose server is another process that vanishes ends too, as does one whose server never was."""
+        server = subprocess.Popen(["sleep", "60"])
+        child = self.spawn(server.pid)
+        self.read(child)
+        self.read(child)
+        server.kill()
+        self.assertEqual(0, child.wait(3))  # the server is a zombie still
+        server.wait(5)
+        self.assertEqual(0, self.spawn(server.pid).wait(3))
+
+    def orphan(self, stdin: str) -> None:
+        """Kills a process that has a child with this stdin; the child must be gone within two seconds."""
+        source = (
+            "import os, subprocess, sys, time\n"
+            f"command = {CHILD!r} + ['--server-pid', str(os.getpid())]\n"
+            f"child = subprocess.Popen(command, stdin={stdin}, stdout=subprocess.PIPE)\n"
+            "print(child.pid, child.stdout.readline(), flush=True)\n"
+            "time.sleep(60)\n"
+        )
+        environment = child_environment(os.environ)
+        parent = subprocess.Popen(
+            [sys.executable, "-c", source], stdout=subprocess.PIPE, env=environment, stdin=subprocess.PIPE
+        )
+        self.addCleanup(self.finish, parent)
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline().split()[0]))
+        parent.kill()
+        child.wait(2)
+
+    def test_parent_killed(self) -> None:
+        """A child ends within two seconds when its parent is killed."""
+        self.orphan("subprocess.PIPE")
+
+    def test_parent_killed_pipe_held(self) -> None:
+        """So it does where the pipe stays open, since the kernel tells it."""
+        if not sys.platform.startswith("linux"):
+            self.skipTest("only Linux tells")
+        self.orphan("None")

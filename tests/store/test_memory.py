@@ -1,0 +1,34 @@
+"""Tests of `chatserv.store.memory`."""
+
+from twisted.trial.unittest import TestCase
+
+from chatserv.errors import LocalProtocolError
+from chatserv.store.limits import StoreLimits
+from chatserv.store.memory import MemoryStore
+from tests.store.contract import EPOCH, StoreContract
+
+
+class MemoryStoreTests(StoreContract, TestCase):
+    """`MemoryStore` keeps the contract."""
+
+    async def open_store(self, limits: StoreLimits | None = None, *, second_room: bool = False) -> MemoryStore:
+        """A new open store."""
+        store = MemoryStore(limits or StoreLimits())
+        if second_room:
+            store.add_room("second", public=True, epoch=EPOCH)
+        await store.open()
+        self.addCleanup(store.close)
+        return store
+
+    async def test_incarnation(self) -> None:
+        """The incarnation can be given."""
+        self.assertEqual(b"i" * 16, MemoryStore(StoreLimits(), b"i" * 16).incarnation)
+
+    async def test_not_open(self) -> None:
+        """Nothing works before the opening, which happens once."""
+        store = MemoryStore(StoreLimits())
+        with self.assertRaises(LocalProtocolError):
+            await store.rooms()
+        await store.open()
+        with self.assertRaises(LocalProtocolError):
+            await store.open()

@@ -1,0 +1,351 @@
+"""The settings: what a file may say, and the one line about everything else."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.config import Config, Impossible, Limits, Loaded, Logging, Monitoring, Server, load
+from chatserv.errors import SettingsError
+from chatserv.units import is_loopback, parse_duration, parse_size, split_address
+
+SEED = Path(__file__).parent / "data" / "seed-settings.json"
+ANY = "0.0.0.0"  # noqa: S104 - every interface, as the seed listens
+TABLES = [*get_type_hints(Config), "sever", ""]
+KEYS = [name for struct in get_type_hints(Config).values() for name in struct.__struct_fields__]
+
+
+class Files(SynchronousTestCase):
+    """Writes settings files for tests."""
+
+    def write(self, text: str | bytes, suffix: str = ".json") -> Path:
+        """A settings file with this content."""
+        path = Path(self.mktemp() + suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def load(self, **tables: Mapping[str, object]) -> Loaded:
+        """What these tables, written as JSON, are read as."""
+        return load(self.write(json.dumps(tables)))
+
+    def refused(self, path: Path) -> SettingsError:
+        """The error for a file, which must be one line of four parts."""
+        error: SettingsError = self.assertRaises(SettingsError, load, path)
+        self.assertEqual(f"{path}: {error.key}: {error.message}: {error.hint}", str(error))
+        self.assertEqual([str(error)], str(error).splitlines())
+        return error
+
+    def refused_value(self, table: str, key: str, value: object) -> SettingsError:
+        """The error for one bad value, which must name its key."""
+        error = self.refused(self.write(json.dumps({table: {key: value}})))
+        self.assertEqual(f"{table}.{key}", error.key)
+        return error
+
+
+class SeedTests(Files):
+    """The seed's settings file."""
+
+    def test_every_key(self) -> None:
+        """The seed's file is taken unchanged, and each of its keys arrives where it acts."""
+        config = load(SEED).config
+        self.assertEqual((ANY, 5000, 10), (config.server.host, config.server.port, config.server.max_connections))
+        self.assertEqual((3072, 256), (config.security.rsa_key_size, config.security.aes_key_size))
+        logging = config.logging
+        self.assertEqual(("INFO", "logs/server.log", 10_485_760), (logging.level, logging.file, logging.max_size))
+        self.assertEqual((10.0, True), (config.monitoring.interval, config.monitoring.show_python_processes))
+
+    def test_rsa_2048_is_raised(self) -> None:
+        """RSA of 2048 bits becomes 3072 with one warning that says why; 3072 has none."""
+        (warning,) = load(SEED).warnings
+        self.assertIn("rsa_key_size: 2048 is raised to 3072", warning)
+        self.assertIn("112 bits", warning)
+        self.assertEqual((), self.load(security={"rsa_key_size": 3072}).warnings)
+
+    def test_toml_twin(self) -> None:
+        """The same settings as TOML give the same config."""
+        lines = []
+        for table, values in json.loads(SEED.read_text()).items():
+            lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        self.assertEqual(load(SEED).config, load(self.write("\n".join(lines), ".toml")).config)
+
+
+class AcceptedTests(Files):
+    """Settings that work."""
+
+    def test_nothing_set(self) -> None:
+        """No file and empty files give the defaults without a warning."""
+        for path in (None, self.write("{}"), self.write("", ".toml"), self.write(b"\xef\xbb\xbf{}")):
+            self.assertEqual(Loaded(Config()), load(path))
+
+    def test_units(self) -> None:
+        """Sizes and durations may be numbers or text with a unit."""
+        config = self.load(
+            logging={"max_size": "1GB"},
+            monitoring={"interval": "30s", "silence_seconds": "1min"},
+            limits={"sendq_soft_bytes": "128 KiB", "idle_seconds": "2min", "rekey_seconds": 60},
+        ).config
+        self.assertEqual(
+            (2**30, 30.0, 60.0),
+            (config.logging.max_size, config.monitoring.interval, config.monitoring.silence_seconds),
+        )
+        limits = config.limits
+        self.assertEqual((131_072, 120.0, 60.0), (limits.sendq_soft_bytes, limits.idle_seconds, limits.rekey_seconds))
+
+    def test_listen(self) -> None:
+        """Endpoint strings come as a tuple; a loopback address for plain TCP needs no permission."""
+        server = self.load(server={"listen": ["tcp:0", "unix:/run/chat"], "listen_plain": "[::1]:5001"}).config.server
+        self.assertEqual(("tcp:0", "unix:/run/chat"), server.listen)
+        self.assertEqual(("::1", 5001), server.plain_address)
+        self.assertIsNone(Server().plain_address)
+
+    def test_plain_network(self) -> None:
+        """Plain TCP for the network works with explicit permission, and warns."""
+        loaded = self.load(server={"listen_plain": f"{ANY}:5001", "allow_plain_network": True})
+        self.assertEqual((ANY, 5001), loaded.config.server.plain_address)
+        self.assertIn("without TLS", loaded.warnings[0])
+
+    def test_levels(self) -> None:
+        """Every level of the seed's logging module is a level here."""
+        for level in ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"):
+            self.assertEqual(level, self.load(logging={"level": level}).config.logging.level)
+
+
+class RefusedFileTests(Files):
+    """Files that are no settings."""
+
+    def test_unreadable(self) -> None:
+        """A missing file, a directory and an impossible path are reported as such."""
+        directory = Path(self.mktemp() + ".json")
+        directory.mkdir(parents=True)
+        for path in (directory, directory / "none.json"):
+            self.assertIn("cannot be read", self.refused(path).message)
+        self.assertIn("not a usable path", self.assertRaises(SettingsError, load, Path("a\0.json")).message)
+
+    def test_broken(self) -> None:
+        """Broken JSON and TOML are reported with the line."""
+        for suffix, text, line in (
+            (".json", '{\n"server": {,}}', "line 2, column 12"),
+            (".json", '{\n"server": {}', "line 2, column 13"),
+            (".toml", "[server]\nport = = 1", "line 2, column 8"),
+            (".toml", "[server]\nport = 1\nport = 2", "line 3"),
+            (".toml", '[server]\nhost = "', "line 2"),
+        ):
+            self.assertIn(line, self.refused(self.write(text, suffix)).key)
+        self.assertEqual("line 2", self.refused(self.write(b"{\n\xff")).key)
+
+    def test_repeated_key(self) -> None:
+        """A JSON key that stands twice is named with its table."""
+        self.assertEqual("server.port", self.refused(self.write('{"server": {"port": 1, "port": 2}}')).key)
+        self.assertEqual("server", self.refused(self.write('{"server": {}, "server": {}}')).key)
+
+    def test_numbers_that_are_none(self) -> None:
+        """NaN, infinities and endless integers are refused with their key where the parser gets that far."""
+        for text in ("NaN", "Infinity", "-Infinity", "1e400", "9" * 400):
+            error = self.refused(self.write(f'{{"monitoring": {{"interval": {text}}}}}'))
+            self.assertEqual("monitoring.interval", error.key)
+        self.refused(self.write(f'{{"monitoring": {{"interval": {"9" * 5000}}}}}'))
+        self.assertEqual("server.port", self.refused(self.write("[server]\nport = nan", ".toml")).key)
+
+    def test_wrong_shapes(self) -> None:
+        """Too deep, too large, no table, a table that is none and an unknown suffix each have their own text."""
+        for text, message in (
+            ("[" * 100_000, "nested too deeply"),
+            ('{"a":' * 100_000, "nested too deeply"),
+            (" " * (2**20 + 1), "larger than 1 MiB"),
+            ("[]", "not a table"),
+            ('{"server": []}', "not a table"),
+        ):
+            self.assertIn(message, self.refused(self.write(text)).message)
+        self.assertIn("deep", self.refused(self.write("a = " + "[" * 50_000, ".toml")).message)
+        self.assertIn("neither JSON nor TOML", self.refused(self.write("", ".ini")).message)
+
+
+class RefusedValueTests(Files):
+    """Files with something wrong in them."""
+
+    def test_unknown_key(self) -> None:
+        """An unknown key is refused with the nearest known one, or with the list of all."""
+        self.assertEqual("did you mean port?", self.refused_value("server", "prot", 1).hint)
+        self.assertIn("host, port", self.refused_value("server", "zzz", 1).hint)
+        self.assertEqual("did you mean server?", self.refused(self.write('{"sever": {}}')).hint)
+        self.assertIn("unknown", self.refused(self.write('{"server": {"a\\nb\\u001b\\ud800": 1}}')).message)
+
+    def test_wrong_type(self) -> None:
+        """A value of the wrong type is refused with the expected type, the value and the default."""
+        error = self.refused_value("server", "port", "5000")
+        self.assertEqual("expected int, found '5000'", error.message)
+        self.assertEqual("the default is 5000", error.hint)
+        for table, key, value in (
+            ("server", "port", True),
+            ("server", "port", 1.5),
+            ("server", "host", None),
+            ("server", "listen", [1]),
+            ("server", "allow_plain_network", 1),
+            ("security", "aes_key_size", "256"),
+            ("monitoring", "interval", True),
+        ):
+            self.refused_value(table, key, value)
+
+    def test_impossible_values(self) -> None:
+        """Values outside their bounds, or that contradict each other, are refused."""
+        for table, key, value in (
+            ("server", "port", 0),
+            ("server", "port", 65_536),
+            ("server", "max_connections", 0),
+            ("server", "host", ""),
+            ("server", "host", "a b"),
+            ("server", "host", "a\n"),
+            ("server", "listen", [""]),
+            ("server", "listen_plain", "10.0.0.1:5001"),
+            ("server", "listen_plain", "127.0.0.1"),
+            ("server", "listen_plain", "127.0.0.1:0"),
+            ("security", "rsa_key_size", 1024),
+            ("security", "rsa_key_size", 4096),
+            ("security", "rsa_key_size", 2048.0),
+            ("security", "aes_key_size", 128),
+            ("security", "registration", "anyone"),
+            ("logging", "level", "LOUD"),
+            ("logging", "max_size", "10 parsecs"),
+            ("logging", "max_size", "0MB"),
+            ("logging", "file", "logs/"),
+            ("logging", "file", "logs/connections.log"),
+            ("logging", "file", "a\0"),
+            ("logging", "keep_files", 0),
+            ("monitoring", "interval", 0),
+            ("monitoring", "interval", "10 moons"),
+            ("monitoring", "silence_seconds", 1),
+            ("monitoring", "restart_backoff_min_seconds", 61),
+            ("limits", "sendq_soft_bytes", 1_048_576),
+            ("limits", "tls_handshake_seconds", 31),
+            ("limits", "store_batch", 10_001),
+        ):
+            self.refused_value(table, key, value)
+
+    def test_limits_contradict(self) -> None:
+        """Limits that exclude each other are refused also where a program makes them."""
+        for wrong in (
+            {"login_line_bytes": 4096, "login_total_bytes": 4095},
+            {"line_bytes": 4096, "envelope_bytes": 4096},
+            {"line_bytes": 65_536, "sendq_soft_bytes": 1024, "sendq_hard_bytes": 65_536},
+        ):
+            self.assertRaises(Impossible, lambda wrong=wrong: Limits(**wrong))
+        self.assertRaises(Impossible, Logging, file="..")
+        self.assertRaises(Impossible, Monitoring, restart_backoff_min_seconds=2, restart_backoff_max_seconds=1)
+
+
+class LimitTests(Files):
+    """Every number of the settings has a lower and an upper bound."""
+
+    def test_one_beyond(self) -> None:
+        """Each bound is taken on its own, and one beyond it is refused."""
+        checked = 0
+        for table, struct in get_type_hints(Config).items():
+            for name, annotation in get_type_hints(struct, include_extras=True).items():
+                meta = next((item for item in get_args(annotation) if isinstance(item, msgspec.Meta)), None)
+                if meta is None or meta.ge is None:
+                    continue
+                assert meta.le is not None, f"{table}.{name} has no upper bound"
+                for bound, step in ((meta.ge, -1), (meta.le, 1)):
+                    self.check_accepted(table, name, bound)
+                    self.refused_value(table, name, bound + step)
+                    checked += 1
+        self.assertGreater(checked, 60)
+
+    def check_accepted(self, table: str, name: str, bound: float) -> None:
+        """The bound is a legal value, though other settings may have to move with it."""
+        try:
+            self.load(**{table: {name: bound}})
+        except SettingsError as error:
+            self.assertNotIn("expected", error.message)
+
+
+class UnitsTests(SynchronousTestCase):
+    """The units of people."""
+
+    def test_sizes(self) -> None:
+        """KB, MB and GB are powers of 1024, with or without the i, in any case."""
+        for text, size in (("7", 7), ("7 b", 7), ("2KB", 2048), ("2kib", 2048), ("1 MB", 2**20), ("3GiB", 3 * 2**30)):
+            self.assertEqual(size, parse_size(text))
+        for text in ("", "MB", "-1", "1.5MB", "1TB", "٣"):
+            self.assertRaises(ValueError, parse_size, text)
+
+    def test_durations(self) -> None:
+        """Durations have units from milliseconds to days."""
+        for text, seconds in (
+            ("2", 2.0),
+            ("250ms", 0.25),
+            ("1.5 s", 1.5),
+            ("2min", 120.0),
+            ("1h", 3600.0),
+            ("1d", 86400.0),
+        ):
+            self.assertAlmostEqual(seconds, parse_duration(text))
+        for text in ("", "s", "-1s", "1e3", "nan", "inf", "2 M"):
+            self.assertRaises(ValueError, parse_duration, text)
+
+    def test_addresses(self) -> None:
+        """Addresses have a host and a port; loopback is told by the address."""
+        self.assertEqual(("::1", 1), split_address("[::1]:1"))
+        for text in ("", ":1", "a:", "a:65536", "::1:1", "a:1\n"):
+            self.assertRaises(ValueError, split_address, text)
+        for host, loopback in (
+            ("127.9.9.9", True),
+            ("::1", True),
+            ("localhost", True),
+            (ANY, False),
+            ("example", False),
+        ):
+            self.assertIs(loopback, is_loopback(host))
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from(["10MB", "30s", "WARN"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=9,
+)
+NEARLY = st.dictionaries(
+    st.sampled_from(TABLES), JSON | st.dictionaries(st.sampled_from(KEYS) | st.text(), JSON, max_size=4)
+)
+
+
+class PropertyTests(SynchronousTestCase):
+    """Whatever a file holds."""
+
+    def check(self, data: bytes, suffix: str) -> None:
+        """The file gives a config, or one line."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / f"settings{suffix}"
+            path.write_bytes(data)
+            try:
+                self.assertIsInstance(load(path).config, Config)
+            except SettingsError as error:
+                self.assertEqual(1, len(str(error).splitlines()))
+                str(error).encode()
+                self.assertTrue(error.key)
+
+    @settings(deadline=None)
+    @given(JSON | NEARLY)
+    def test_any_json(self, value: object) -> None:
+        """Any JSON value gives a config or a one-line error."""
+        self.check(json.dumps(value).encode(), ".json")
+
+    @settings(deadline=None)
+    @given(
+        st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")),
+        st.sampled_from([".json", ".toml"]),
+    )
+    def test_any_bytes(self, data: bytes, suffix: str) -> None:
+        """Any bytes give a config or a one-line error."""
+        self.check(data, suffix)

@@ -1,0 +1,169 @@
+"""Tests of invite links."""
+
+# mypy: allow-untyped-calls
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.errors import ChatError
+from chatserv.wire.link import (
+    DEFAULT_PORT,
+    LinkInvalid,
+    ServerLink,
+    fingerprint_text,
+    format_link,
+    parse_fingerprint,
+    parse_link,
+)
+
+FINGERPRINT = bytes(range(32))
+FINGERPRINT_TEXT = "000G40R40M30E209185GR38E1W8124GK2GAHC5RR34D1P70X3RFG"
+INVITE = b"\xff" * 32
+INVITE_TEXT = "Z" * 51 + "G"
+
+LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: ".".join([*labels, "example"]))
+HOSTS = NAMES | st.ip_addresses().map(str)
+LINKS = st.builds(
+    ServerLink,
+    host=HOSTS,
+    port=st.integers(1, 65535),
+    fingerprint=st.binary(min_size=32, max_size=32),
+    invite=st.just(b"") | st.binary(min_size=32, max_size=32),
+)
+BROKEN = {
+    "no scheme": f"192.168.1.20:5000/#{FINGERPRINT_TEXT}",
+    "another scheme": f"chat://192.168.1.20:5000/#{FINGERPRINT_TEXT}",
+    "user": f"chatserv://me@192.168.1.20:5000/#{FINGERPRINT_TEXT}",
+    "path": f"chatserv://host.example/room#{FINGERPRINT_TEXT}",
+    "no host": f"chatserv://:5000/#{FINGERPRINT_TEXT}",
+    "port 0": f"chatserv://host.example:0/#{FINGERPRINT_TEXT}",
+    "port 65536": f"chatserv://host.example:65536/#{FINGERPRINT_TEXT}",
+    "port of words": f"chatserv://host.example:http/#{FINGERPRINT_TEXT}",
+    "empty port": f"chatserv://host.example:/#{FINGERPRINT_TEXT}",
+    "Arabic digits": f"chatserv://host.example:\u0665\u0660/#{FINGERPRINT_TEXT}",
+    "half an address": f"chatserv://192.168.1/#{FINGERPRINT_TEXT}",
+    "address out of range": f"chatserv://192.168.1.256/#{FINGERPRINT_TEXT}",
+    "IPv6 without brackets": f"chatserv://::1:5000/#{FINGERPRINT_TEXT}",
+    "IPv4 in brackets": f"chatserv://[127.0.0.1]:5000/#{FINGERPRINT_TEXT}",
+    "broken IPv6": f"chatserv://[::1::2]:5000/#{FINGERPRINT_TEXT}",
+    "IPv6 zone": f"chatserv://[fe80::1%eth0]:5000/#{FINGERPRINT_TEXT}",
+    "empty label": f"chatserv://host..example/#{FINGERPRINT_TEXT}",
+    "label with hyphen first": f"chatserv://-host.example/#{FINGERPRINT_TEXT}",
+    "host not of ASCII": f"chatserv://h\u00f6st.example/#{FINGERPRINT_TEXT}",
+    "white space inside": f"chatserv://host.\nexample/#{FINGERPRINT_TEXT}",
+    "unknown key": f"chatserv://host.example/?token={INVITE_TEXT}#{FINGERPRINT_TEXT}",
+    "second key": f"chatserv://host.example/?invite={INVITE_TEXT}&x=1#{FINGERPRINT_TEXT}",
+    "invite twice": f"chatserv://host.example/?invite={INVITE_TEXT}&invite={INVITE_TEXT}#{FINGERPRINT_TEXT}",
+    "empty query": f"chatserv://host.example/?#{FINGERPRINT_TEXT}",
+    "empty invite": f"chatserv://host.example/?invite=#{FINGERPRINT_TEXT}",
+    "short invite": f"chatserv://host.example/?invite={INVITE_TEXT[:-1]}#{FINGERPRINT_TEXT}",
+    "long invite": f"chatserv://host.example/?invite={INVITE_TEXT}0#{FINGERPRINT_TEXT}",
+    "no fingerprint": f"chatserv://host.example/?invite={INVITE_TEXT}",
+    "empty fingerprint": "chatserv://host.example/#",
+    "short fingerprint": f"chatserv://host.example/#{FINGERPRINT_TEXT[:-1]}",
+    "shown fingerprint": "chatserv://host.example/#K7QF\u20262M3A",
+    "the letter U": f"chatserv://host.example/#U{FINGERPRINT_TEXT[1:]}",
+    "long s": f"chatserv://host.example/#\u017f{FINGERPRINT_TEXT[1:]}",
+    "bits after the end": f"chatserv://host.example/#{FINGERPRINT_TEXT[:-1]}S",
+    "two fragments": f"chatserv://host.example/#{FINGERPRINT_TEXT}#{FINGERPRINT_TEXT}",
+    "endless": f"chatserv://{'a.' * 1000}example/#{FINGERPRINT_TEXT}",
+}
+
+
+class ParseTests(SynchronousTestCase):
+    """`parse_link` reads whole links and nothing else."""
+
+    def test_example(self) -> None:
+        """A link gives host, port, invite and fingerprint."""
+        link = parse_link(f"chatserv://192.168.1.20:5001/?invite={INVITE_TEXT}#{FINGERPRINT_TEXT}")
+        self.assertEqual(link, ServerLink("192.168.1.20", 5001, FINGERPRINT, INVITE))
+
+    def test_defaults(self) -> None:
+        """Port, slash and invite may be left out."""
+        link = ServerLink("host.example", DEFAULT_PORT, FINGERPRINT)
+        self.assertEqual(parse_link(f"chatserv://host.example#{FINGERPRINT_TEXT}"), link)
+
+    def test_spellings(self) -> None:
+        """Letter case, hyphens, I and L for 1, O for 0 and white space around a link do not matter."""
+        link = ServerLink("host.example", 5000, FINGERPRINT, INVITE)
+        text = FINGERPRINT_TEXT.lower().replace("0", "o").replace("1", "l", 1).replace("1", "i", 1)
+        grouped = "-".join(text[at : at + 4] for at in range(0, 52, 4))
+        self.assertEqual(parse_link(f" ChatServ://HOST.example:5000/?invite={INVITE_TEXT.lower()}#{grouped}\n"), link)
+
+    def test_ipv6(self) -> None:
+        """An IPv6 address stands in brackets in the link and without them in the result."""
+        link = parse_link(f"chatserv://[2001:DB8:0::1]:5000/#{FINGERPRINT_TEXT}")
+        self.assertEqual(link.host, "2001:db8::1")
+        self.assertEqual(format_link(link), f"chatserv://[2001:db8::1]:5000/#{FINGERPRINT_TEXT}")
+
+    def test_broken(self) -> None:
+        """A link with anything missing, unknown or out of range is refused, and the error does not repeat its secret."""
+        for what, text in BROKEN.items():
+            error = self.assertRaises(LinkInvalid, parse_link, text)
+            self.assertTrue(error.detail, what)
+            self.assertNotIn(INVITE_TEXT[:-1], str(error), what)
+
+    @given(LINKS)
+    def test_round_trip(self, link: ServerLink) -> None:
+        """What is formatted is read back as the same link."""
+        self.assertEqual(parse_link(format_link(link)), link)
+
+    @given(st.text() | st.text("chatserv://[]:#?=invite0Z.-%").map("chatserv://h.example".__add__))
+    def test_any_text(self, text: str) -> None:
+        """Any text is either refused or a link whose canonical text means the same."""
+        try:
+            link = parse_link(text)
+        except LinkInvalid:
+            return
+        self.assertEqual(parse_link(format_link(link)), link)
+
+
+class LinkTests(SynchronousTestCase):
+    """`ServerLink` holds only what a link can say, and hides what is secret."""
+
+    def test_repr(self) -> None:
+        """The invite is in no representation of a link."""
+        text = repr(ServerLink("host.example", 5000, FINGERPRINT, INVITE))
+        self.assertNotIn("invite", text)
+        self.assertNotIn("xff", text)
+
+    def test_ranges(self) -> None:
+        """Parts out of range are refused when a link is made."""
+        for host, port, fingerprint, invite in (
+            ("host.example", 0, FINGERPRINT, b""),
+            ("host.example", 65536, FINGERPRINT, b""),
+            ("host.example", 5000, FINGERPRINT[:16], b""),
+            ("host.example", 5000, FINGERPRINT, INVITE[:16]),
+            ("host.example/path", 5000, FINGERPRINT, b""),
+            ("\u212aelvin.example", 5000, FINGERPRINT, b""),
+            ("", 5000, FINGERPRINT, b""),
+        ):
+            self.assertRaises(LinkInvalid, ServerLink, host, port, fingerprint, invite)
+
+    def test_error(self) -> None:
+        """The error belongs to the tree, with a code and a text of its own."""
+        self.assertTrue(issubclass(LinkInvalid, ChatError))
+        self.assertEqual(LinkInvalid.code, "link_invalid")
+        self.assertNotEqual(LinkInvalid("x").explain(), ChatError("x").explain())
+
+
+class FingerprintTests(SynchronousTestCase):
+    """`fingerprint_text` and `parse_fingerprint` are inverse."""
+
+    def test_groups(self) -> None:
+        """A fingerprint is shown as 13 groups of four."""
+        text = fingerprint_text(FINGERPRINT)
+        self.assertEqual([len(group) for group in text.split("-")], [4] * 13)
+        self.assertEqual(text.replace("-", ""), FINGERPRINT_TEXT)
+
+    def test_size(self) -> None:
+        """Only 32 bytes are a fingerprint."""
+        self.assertRaises(LinkInvalid, fingerprint_text, bytes(31))
+        self.assertRaises(LinkInvalid, fingerprint_text, bytes(33))
+
+    @given(st.binary(min_size=32, max_size=32))
+    def test_round_trip(self, server_id: bytes) -> None:
+        """The text of a fingerprint reads back as the same bytes."""
+        self.assertEqual(parse_fingerprint(fingerprint_text(server_id)), server_id)
