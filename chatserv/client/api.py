@@ -90,6 +90,7 @@ class Client:
         self._protocol: ClientProtocol | None = None
         self._service: ClientService | None = None
         self._failed = False
+        self._failed_attempts = 0
         self._acknowledgements: dict[bytes, Deferred[int]] = {}
         self._answers: dict[int, Deferred[Any]] = {}
 
@@ -104,13 +105,13 @@ class Client:
         if self._service is not None:
             raise LocalProtocolError("client started twice")
         self._token = None if self.keyring.registered else (token or b"")
-        policy = backoffPolicy(FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, DELAY_FACTOR)
+        backoff = backoffPolicy(FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, DELAY_FACTOR)
+        # A connection that never became a session is a failed attempt too, so the count is ours, not the service's.
         self._service = ClientService(
             self._endpoint,
             ClientFactory(self._build),
-            retryPolicy=policy,
+            retryPolicy=lambda _: backoff(self._failed_attempts),
             clock=self._reactor,
-            prepareConnection=self._prepare,
         )
         self._emit(StatusChanged(Status.CONNECTING))
         self._service.startService()
@@ -121,23 +122,20 @@ class Client:
         service, self._service = self._service, None
         if service is None:
             return succeed(None)
-        if self._protocol is not None:
-            self._protocol.close()
         stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
         return stopped
 
     async def _stop(self, service: ClientService) -> None:
+        if self._protocol is not None:
+            self._protocol.say_goodbye()
         await service.stopService()
         if not self._failed:
             self._emit(StatusChanged(Status.STOPPED))
 
     def _build(self) -> ClientProtocol:
-        return ClientProtocol(self._reactor, self.keyring, self._token, self, self._unwrap)
-
-    def _prepare(self, protocol: Any) -> "Deferred[None]":
-        self._protocol = protocol
-        authenticated: Deferred[None] = protocol.authenticated
-        return authenticated
+        self._failed_attempts += 1
+        self._protocol = ClientProtocol(self._reactor, self.keyring, self._token, self, self._unwrap)
+        return self._protocol
 
     def _first_attempt_failed(self, failure: Any) -> None:
         if self._service is not None and not self._failed:
@@ -193,7 +191,7 @@ class Client:
             self.keyring = msgspec.structs.replace(self.keyring, registered=True)
             self.profile.save_keyring(self.keyring)
         self._token = None
-        self._emit(StatusChanged(Status.ONLINE))
+        self._failed_attempts = 0
 
     def message_received(self, batch: list[messages.ServerMessage]) -> None:
         """Messages came: tells the program, then remembers how far it has read."""

@@ -19,6 +19,8 @@ from chatserv.client.events import (
     RetryWanted,
     SendAcknowledged,
     SendFailed,
+    Status,
+    StatusChanged,
 )
 from chatserv.errors import LocalProtocolError, NotMember, Quota, Reject, wire_error
 from chatserv.wire import messages
@@ -152,8 +154,8 @@ class Conversation:
         if self._follow:
             positions = tuple((room_id, cursors.positions[room_id]) for room_id in self._rooms)
             self._label_of_sync = self.command(messages.Sync, store=cursors.store, cursors=positions)
-            return []
-        return self._get_ready()
+            return [StatusChanged(Status.ONLINE)]
+        return [StatusChanged(Status.ONLINE), *self._get_ready()]
 
     def _get_ready(self) -> list[ClientEvent]:
         self._ready = True

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IHandshakeListener, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -94,7 +93,6 @@ class ClientProtocol(LinearLineReceiver):
         self._session: ClientSession | None = None
         self._error: ChatError | None = None
         self._timer: Any = None
-        self.authenticated: Deferred[None] = Deferred()
 
     # -- life of the transport ------------------------------------------------------------------------------------------
 
@@ -118,8 +116,6 @@ class ClientProtocol(LinearLineReceiver):
         """The connection is gone."""
         self.stop_receiving()
         self._stop_timer()
-        if not self.authenticated.called:
-            self.authenticated.errback(Failure(self._error or TimedOut("connection lost before login")))
         self._listener.connection_down(self._error)
 
     def _restart_timer(self, seconds: float) -> None:
@@ -152,11 +148,12 @@ class ClientProtocol(LinearLineReceiver):
         if self._session is not None and self._session.state is State.OPEN and parts:
             self.transport.write(b"".join(self._session.seal(parts)))
 
-    def close(self) -> None:
-        """Ends the session on purpose."""
+    def say_goodbye(self) -> None:
+        """Ends the session on purpose; the connection is closed by whoever opened it, and soon in any case."""
         if self._session is not None and self._session.state is State.OPEN:
             self.transport.write(self._session.close(CloseReason.NORMAL))
-        self._lose()
+        self.stop_receiving()
+        self._restart_timer(CLOSE_SECONDS)
 
     def _handle(self, events: list[Event]) -> None:
         for event in events:
@@ -170,7 +167,6 @@ class ClientProtocol(LinearLineReceiver):
                 case Authenticated():
                     self._restart_timer(SILENCE_SECONDS)
                     self._listener.connection_up()
-                    self.authenticated.callback(None)
                 case Failed(error):
                     self._error = error
                     self._lose()
