@@ -125,7 +125,8 @@ class ChatService(MultiService):
             self._monitor.startService()
 
     def _opened(self, _: None) -> None:
-        where = ", ".join(endpoint_strings(self._prepared.config.server))
+        server = self._prepared.config.server
+        where = ", ".join(server.listen) or f"{server.host}:{server.port}"
         log.info("chatserv {version} listening on {where} (TLS 1.3)", version=VERSION, where=where)
 
     def _broken(self, failure: Any) -> None:
