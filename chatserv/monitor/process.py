@@ -77,6 +77,7 @@ class MonitorService(Service):
         self._settings = settings
         self._executable = executable
         self._environ = environ
+        self._pid: int | None = None  # of the child, remembered beyond its end
         self._child: MonitorProcess | None = None
         self._failures = 0
         self._started_at = 0.0
@@ -127,11 +128,6 @@ class MonitorService(Service):
             self.log.warn("monitor child {pid} ended: {reason}", pid=self._pid, reason=reason)
         self._happened(Input.ENDED)
 
-    @property
-    def _pid(self) -> int | None:
-        transport = self._child.transport if self._child is not None else None
-        return getattr(transport, "pid", None)
-
     # The state machine: the table is below.
 
     def _happened(self, what: Input) -> None:
@@ -157,6 +153,7 @@ class MonitorService(Service):
             self._child = None
             self.child_ended(f"it could not be started ({error.strerror})")
             return
+        self._pid = getattr(self._child.transport, "pid", None)
         self._ticks.start(settings.silence_seconds / SILENCE_TICKS, now=False)
 
     def _tick(self) -> None:
