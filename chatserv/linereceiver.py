@@ -56,6 +56,7 @@ class LinearLineReceiver(LineReceiver):
                     break
                 self.lineReceived(line)
         except TooLarge as error:
+            self.stop_receiving()
             self.line_too_long(error)
         finally:
             self._receiving = False

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
@@ -95,12 +95,15 @@ def load_rsa_spki(spki: bytes) -> rsa.RSAPublicKey:
         raise Reject(f"RSA key: {len(spki)} bytes, {SPKI_BYTES} wanted")
     try:
         key = serialization.load_der_public_key(spki)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Reject("RSA key: does not parse") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise Reject("RSA key: another kind of key")
-    if key.key_size != RSA_BITS or key.public_numbers().e != PUBLIC_EXPONENT or rsa_spki(key) != spki:
+    numbers = key.public_numbers()
+    if key.key_size != RSA_BITS or numbers.e != PUBLIC_EXPONENT or rsa_spki(key) != spki:
         raise Reject("RSA key: wrong size, exponent or encoding")
+    if numbers.n % 2 == 0:  # OpenSSL loads it, and fails when it encrypts
+        raise Reject("RSA key: even modulus")
     return key
 
 

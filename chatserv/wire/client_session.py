@@ -88,6 +88,9 @@ class ClientSession(SessionCore):
 
     def unwrapped(self, secret: bytes | None) -> list[Event]:
         """Goes on after `UnwrapWanted`; None where the ciphertext did not open, which only the keys will show."""
+        if self.state is State.CLOSED:
+            return []
+        self._require(State.UNWRAP)
         keys = self._keys or missing_keys()
         if secret is None or len(secret) != 32:
             secret = self._surroundings.random(32)

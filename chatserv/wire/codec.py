@@ -33,6 +33,18 @@ _raw_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _tag_decoder = msgspec.msgpack.Decoder(_Tag)
 
 
+MAX_MESSAGES: Final = 1024  # in one DATA record, either way
+MAX_REFUSED: Final = 8  # wrong messages in one record; more are no mistake
+
+
+def _too_many(plaintext: bytes) -> bool:
+    """Whether the array header announces more than `MAX_MESSAGES`; read before anything is decoded."""
+    kind = plaintext[:1]
+    if kind == b"\xdc":
+        return int.from_bytes(plaintext[1:3], "big") > MAX_MESSAGES
+    return kind == b"\xdd"
+
+
 def join(parts: Sequence[bytes]) -> bytes:
     """A MessagePack array of encoded messages (at most 65,535)."""
     count = len(parts)
@@ -56,16 +68,27 @@ class Decoder(Generic[M]):
         """The messages of a DATA record, in order. One that is unknown or wrong does not spoil the others.
 
         Raises:
-            BadMessage: It is not a MessagePack array at all; the session is then of no further use.
+            BadMessage: It is not a MessagePack array of at most `MAX_MESSAGES` messages, or more than `MAX_REFUSED` of them
+                are wrong; the session is then of no further use.
         """
+        if _too_many(plaintext):
+            raise BadMessage("record: too many messages")
         try:
             return self._all.decode(plaintext)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             pass
         try:
-            return [self._decode_one(raw) for raw in _raw_decoder.decode(plaintext)]
+            raw_messages = _raw_decoder.decode(plaintext)
         except (msgspec.MsgspecError, RecursionError):
             raise BadMessage("record: not an array of messages") from None
+        found, refused = [], 0
+        for raw in raw_messages:
+            message = self._decode_one(raw)
+            refused += isinstance(message, Refused)
+            if refused > MAX_REFUSED:
+                raise BadMessage("record: too many wrong messages")
+            found.append(message)
+        return found
 
     def _decode_one(self, raw: msgspec.Raw) -> "M | Refused":
         try:

@@ -85,9 +85,12 @@ class SessionCore:
         raise NotImplementedError
 
     def _enter(self, expected: State, new: State) -> None:
+        self._require(expected)
+        self.state = new
+
+    def _require(self, expected: State) -> None:
         if self.state is not expected:
             raise LocalProtocolError(f"state {self.state.name}, {expected.name} wanted")
-        self.state = new
 
     def _open_session(self, sending: RecordKey, receiving: RecordKey) -> None:
         around = self._surroundings

@@ -12,9 +12,14 @@ from msgspec import Meta
 Label = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Name = Annotated[str, Meta(max_length=64)]
+Text = Annotated[str, Meta(max_length=500)]
+Code = Annotated[str, Meta(max_length=32)]
+Token = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Epoch = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 MAX_CURSORS: Final = 1000
 MAX_PAGE: Final = 1000
+MAX_ROOMS: Final = 1000  # of one account
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="t"):
@@ -95,8 +100,8 @@ class Ok(Reply, frozen=True, tag="ok"):
 class Error(Reply, frozen=True, tag="error"):
     """Not done, and nothing stored. ``code`` is one of the table in docs/protocol.rst."""
 
-    code: str
-    text: str = ""
+    code: Code
+    text: Text = ""
     retryable: bool = False
     after_seconds: float | None = None
 
@@ -112,7 +117,7 @@ class Sent(Reply, frozen=True, tag="sent"):
 class Invited(Reply, frozen=True, tag="invited"):
     """A fresh invite; the server keeps only its hash."""
 
-    token: bytes
+    token: Token
     expires: int
 
     def __repr__(self) -> str:
@@ -126,7 +131,7 @@ class RoomInfo(msgspec.Struct, frozen=True):
     """A room of the account. Events with ``seq`` above ``since``, up to ``head``, can be read."""
 
     room: Id
-    name: str
+    name: Name
     epoch: Epoch
     since: Seq
     head: Seq
@@ -145,9 +150,9 @@ class Welcome(Message, frozen=True, tag="welcome"):
     """The first message after login."""
 
     account: Id
-    name: str
-    role: str
-    rooms: tuple[RoomInfo, ...]
+    name: Name
+    role: Code
+    rooms: Annotated[tuple[RoomInfo, ...], Meta(max_length=MAX_ROOMS)]
     limits: LimitInfo
     time: int
     log_head: bytes
@@ -160,7 +165,7 @@ class Event(Message, frozen=True, tag="event"):
     room: Id
     seq: Seq
     at: int
-    sender: str
+    sender: Name
     kind: int
     body: bytes
 
@@ -187,7 +192,7 @@ class DrainingNotice(Message, frozen=True, tag="draining"):
 class Farewell(Message, frozen=True, tag="bye"):
     """The server ends this session; ``code`` says why."""
 
-    code: str
+    code: Code
 
 
 ServerMessage = Ok | Error | Sent | Invited | Page | Welcome | Event | Keepalive | DrainingNotice | Farewell

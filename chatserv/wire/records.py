@@ -8,7 +8,7 @@ from typing import Final
 from chatserv.crypto.encoding import Reader, u32, v8
 from chatserv.crypto.session import HEADER_BYTES, TAG_BYTES, RecordKey
 from chatserv.errors import Reject, TooLarge, WireError, wire_error
-from chatserv.wire.codec import join
+from chatserv.wire.codec import MAX_MESSAGES, join
 from chatserv.wire.framing import line_to_record, record_to_line
 
 ARRAY_HEADER_BYTES: Final = 3
@@ -84,19 +84,18 @@ class RecordLayer:
         """Encoded messages as few lines as hold them, each line with CRLF, ready to be written in this order.
 
         Raises:
-            TooLarge: One part alone does not fit into a line.
+            TooLarge: One part alone does not fit into a line; nothing was sealed.
         """
+        largest = max(map(len, parts), default=0)
+        if ARRAY_HEADER_BYTES + largest > self._room:
+            raise TooLarge(f"message: {largest} bytes")
         lines = self._rekey_when_due()
         start, size = 0, ARRAY_HEADER_BYTES
         for at, part in enumerate(parts):
-            if size + len(part) > self._room:
-                if at == start:
-                    raise TooLarge(f"message: {len(part)} bytes")
+            if size + len(part) > self._room or at - start == MAX_MESSAGES:
                 lines.append(self._line(RecordType.DATA, join(parts[start:at])))
                 start, size = at, ARRAY_HEADER_BYTES
             size += len(part)
-        if size > self._room:
-            raise TooLarge(f"message: {size} bytes")
         if start < len(parts):
             lines.append(self._line(RecordType.DATA, join(parts[start:])))
         return lines

@@ -79,6 +79,8 @@ class ServerSession(SessionCore):
 
     def signed(self, signature: bytes) -> list[Event]:
         """Goes on after `SignatureWanted`: hello and proof leave in one flight."""
+        if self.state is State.CLOSED:
+            return []
         self._enter(State.SIGNING, State.AUTH)
         keys = self._keys or missing_keys()
         extensions = encode_extensions({EXTENSION_METHODS: self._identity.methods})
@@ -89,6 +91,9 @@ class ServerSession(SessionCore):
 
     def device(self, certificate: bytes | None) -> list[Event]:
         """Goes on after `DeviceWanted`; None where there is no such device, which looks like a wrong signature."""
+        if self.state is State.CLOSED:
+            return []
+        self._require(State.LOOKUP)
         public = NOBODY_ED25519 if certificate is None else certificate_facts(certificate).ed25519
         try:
             self._check_signature(public, self._signature)
@@ -100,7 +105,7 @@ class ServerSession(SessionCore):
 
     def registered(self, certificate: bytes) -> list[Event]:
         """Goes on after `RegistrationWanted`, once account and device are durable."""
-        return self._finish(certificate)
+        return [] if self.state is State.CLOSED else self._finish(certificate)
 
     # -- the handshake, step by step ----------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 A core is bytes in, events out: no socket, no clock, no thread. ``receive_line`` never raises for the peer's fault; it
 reports `Failed`. What a core cannot do alone (a slow signature, a look-up) comes out as an event that ends in ``Wanted``
-and goes back in by the method that the event names; no line may be fed meanwhile.
+and goes back in by the method that the event names; no line may be fed meanwhile. An answer that comes after the session
+has ended (a deadline passed, say) is ignored.
 """
 
 import hashlib
