@@ -1,0 +1,79 @@
+"""What a message says: the ``Content`` structure of CRYPTO section 9.2, which only devices see."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from chatserv.crypto.encoding import Reader, u8, u64, v32
+from chatserv.crypto.merkle import HASH_BYTES
+from chatserv.errors import Reject
+
+ID_BYTES: Final = 16
+
+
+class ContentType(IntEnum):
+    """The first byte of a content; unknown ones are shown as such and never guessed at."""
+
+    TEXT = 1
+    EDIT = 2
+    DELETE = 3
+    REACTION = 4
+    FILE = 5
+    RECEIPT = 6
+    HISTORY = 8
+    LOG_EVIDENCE = 9
+    ROOM_NAME = 10
+
+
+@dataclass(frozen=True)
+class LogHead:
+    """The transparency log as the sender sees it: gossip (CRYPTO section 12.4). ``root``: 32 bytes, at ``size`` leaves."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class Content:
+    """One content.
+
+    Attributes:
+        ctype: A `ContentType`, or a number that this version does not know.
+        message_id: 16 random bytes.
+        sent_ms: The sender's clock, milliseconds since 1970.
+        body: Depends on ``ctype``.
+        head: Comes with a sender's first message of an epoch and every 50th after it.
+    """
+
+    ctype: int
+    message_id: bytes
+    sent_ms: int
+    body: bytes = field(repr=False)
+    head: LogHead | None = None
+
+    def encode(self) -> bytes:
+        """``u8 ctype; msg_id[16]; u64 sent_ms; u8 has_kt; if has_kt=1 { u64 kt_size; kt_root[32] }; body<V32>``."""
+        gossip = u8(0) if self.head is None else u8(1) + u64(self.head.size) + self.head.root
+        return u8(self.ctype) + self.message_id + u64(self.sent_ms) + gossip + v32(self.body)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Content":
+        """Parses strictly. Raises `Reject`."""
+        reader = Reader(data, "content")
+        ctype, message_id, sent_ms, has_head = reader.u8(), reader.take(ID_BYTES), reader.u64(), reader.u8()
+        if has_head not in {0, 1}:
+            raise Reject(f"content: has_kt is {has_head}")
+        head = LogHead(reader.u64(), reader.take(HASH_BYTES)) if has_head else None
+        content = cls(ctype, message_id, sent_ms, reader.v32(), head)
+        reader.end()
+        return content
+
+    @property
+    def text(self) -> str | None:
+        """The text of a `ContentType.TEXT`, or None: another type, or not UTF-8."""
+        if self.ctype != ContentType.TEXT:
+            return None
+        try:
+            return self.body.decode()
+        except UnicodeDecodeError:
+            return None

@@ -1,0 +1,132 @@
+"""Hash ratchets, one a sender and epoch: each message has its own key, used once (CRYPTO 9.1, 9.3; RFC 9420 section 9.1).
+
+Chains are values: a step gives a new chain and leaves the old one as it was. Who receives stores the new chain only once the
+message has been verified, so that a forgery costs nothing but time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from chatserv.crypto.encoding import u32
+from chatserv.crypto.suite import xlabel
+from chatserv.errors import LocalProtocolError, Reject
+
+MAX_AHEAD: Final = 1000
+MAX_SKIPPED: Final = 1000
+GENERATION_LIMIT: Final = 2**32
+
+
+@dataclass(frozen=True)
+class MessageKey:
+    """Key (32 bytes) and nonce (12 bytes) of one generation. Used once, then deleted."""
+
+    generation: int
+    key: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
+
+
+def _derive(secret: bytes, generation: int) -> MessageKey:
+    number = u32(generation)
+    return MessageKey(generation, xlabel(secret, "key", number, 32), xlabel(secret, "nonce", number, 12))
+
+
+def _next(secret: bytes, generation: int) -> bytes:
+    return xlabel(secret, "secret", u32(generation), 32)
+
+
+@dataclass(frozen=True)
+class SenderChain:
+    """Our own chain of an epoch.
+
+    Attributes:
+        leaf: Our place in the roster.
+        generation: The next message's.
+        secret: ``r[generation]``, 32 bytes; at first ``base[leaf]``.
+    """
+
+    leaf: int
+    generation: int
+    secret: bytes = field(repr=False)
+
+    def step(self) -> tuple[MessageKey, "SenderChain"]:
+        """The next message's key, and the chain to store *before* that message leaves the machine."""
+        if self.generation >= GENERATION_LIMIT:
+            raise LocalProtocolError("chain used up: the room needs a new epoch")
+        after = SenderChain(self.leaf, self.generation + 1, _next(self.secret, self.generation))
+        return _derive(self.secret, self.generation), after
+
+
+@dataclass(frozen=True)
+class ReceiverChain:
+    """Somebody else's chain of an epoch.
+
+    Attributes:
+        leaf: The sender's place in the roster.
+        generation: The lowest one that was never reached.
+        secret: ``r[generation]``, 32 bytes; at first ``base[leaf]``.
+        skipped: Keys of lower generations that have not arrived yet, by generation, in rising order.
+    """
+
+    leaf: int
+    generation: int
+    secret: bytes = field(repr=False)
+    skipped: Mapping[int, MessageKey] = field(default_factory=dict, repr=False)
+
+    def reach(self, generation: int, *, max_ahead: int = MAX_AHEAD, max_skipped: int = MAX_SKIPPED) -> "Reached":
+        """The key of one generation, and the chain to store once the message with it has been verified.
+
+        Args:
+            generation: From the message's header.
+            max_ahead: How far beyond the next generation it may be.
+            max_skipped: How many keys this chain may keep; the oldest go first. The bound of section 9.3 is for the room:
+                its caller takes away what the other chains keep.
+
+        Raises:
+            Reject: The generation was used before, or was given up, or is too far ahead.
+        """
+        if generation < self.generation:
+            key = self.skipped.get(generation)
+            if key is None:
+                raise Reject(f"message: generation {generation} was used before")
+            rest = {number: kept for number, kept in self.skipped.items() if number != generation}
+            return Reached(key, ReceiverChain(self.leaf, self.generation, self.secret, rest), (), (generation,))
+        if generation - self.generation > max_ahead or generation >= GENERATION_LIMIT:
+            raise Reject(f"message: generation {generation}, {self.generation} is next")
+        secret, passed = self.secret, []
+        for number in range(self.generation, generation):
+            if generation - number <= max_skipped:
+                passed.append(_derive(secret, number))
+            secret = _next(secret, number)
+        key, secret = _derive(secret, generation), _next(secret, generation)
+        excess = max(0, len(self.skipped) + len(passed) - max_skipped)
+        dropped = tuple(self.skipped)[:excess]
+        kept = {number: self.skipped[number] for number in tuple(self.skipped)[excess:]}
+        kept.update((new.generation, new) for new in passed)
+        return Reached(key, ReceiverChain(self.leaf, generation + 1, secret, kept), tuple(passed), dropped)
+
+    def cross(self, steps: int) -> "ReceiverChain":
+        """The chain some steps on, keeping no keys: for a hole that retention made (section 9.3). 3 us a step."""
+        if steps < 0 or self.generation + steps > GENERATION_LIMIT:
+            raise Reject(f"chain: {steps} steps from {self.generation}")
+        secret = self.secret
+        for number in range(self.generation, self.generation + steps):
+            secret = _next(secret, number)
+        return ReceiverChain(self.leaf, self.generation + steps, secret, self.skipped)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A step of a receiver's chain that is not stored yet.
+
+    Attributes:
+        key: Opens the message; never stored.
+        chain: Takes the old chain's place once the message has been verified.
+        kept: What ``chain`` keeps and the old one did not, for a store with a row for each key.
+        dropped: Generations whose keys the old chain kept and ``chain`` does not: used now, or given up.
+    """
+
+    key: MessageKey
+    chain: ReceiverChain
+    kept: tuple[MessageKey, ...]
+    dropped: tuple[int, ...]
