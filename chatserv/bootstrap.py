@@ -17,6 +17,7 @@ from chatserv import VERSION
 from chatserv.config import Config
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
+from chatserv.errors import StateDirectoryError
 from chatserv.i18n import _
 from chatserv.net.keys import load_identity, load_tls, reachable_address
 from chatserv.ports import Invite, Room
@@ -68,6 +69,10 @@ def prepare(
         DatabaseRefused: The database cannot be used.
     """
     state = StateDirectory(directory)
+    if state.database.exists() and not state.identity_key.exists():
+        raise StateDirectoryError(
+            f"{state.identity_key}: missing, though there is a database: restore it from a backup"
+        )
     identity = load_identity(state)
     tls_key, tls_certificate = load_tls(state, [config.server.advertise] if config.server.advertise else [])
     prepare_database(state.database)

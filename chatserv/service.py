@@ -4,6 +4,7 @@ twistd calls ``setServiceParent``, forks, then ``privilegedStartService`` and ``
 the database, children and signal handlers come to be in the last two only.
 """
 
+import resource
 import secrets
 import signal
 import sys
@@ -39,6 +40,7 @@ from chatserv.wire.records import RekeyLimits
 log = Logger(namespace="chatserv.service")
 SWITCH_INTERVAL_SECONDS = 0.001  # a pool thread that comes back from C waits at most this for the interpreter
 DRAIN_STEP_SECONDS = 0.05
+BACKLOG = 4096  # connections that wait to be accepted; a class comes back at once after a restart
 
 
 def now_ms() -> int:
@@ -48,11 +50,13 @@ def now_ms() -> int:
 
 def endpoint_strings(server: Server) -> list[str]:
     """The Twisted endpoint strings of the TLS listeners."""
-    if server.listen:
-        return list(server.listen)
-    if ":" in server.host:
-        return [f"tcp6:{server.port}:interface={server.host.replace(':', chr(92) + ':')}:backlog=4096"]
-    return [f"tcp:{server.port}:interface={server.host}:backlog=4096"]
+    return list(server.listen) or [listen_string(server.host, server.port)]
+
+
+def listen_string(host: str, port: int) -> str:
+    """The endpoint string of one address, IPv4 or IPv6."""
+    kind, colon = ("tcp6", r"\:") if ":" in host else ("tcp", ":")
+    return f"{kind}:{port}:interface={host.replace(':', colon)}:backlog={BACKLOG}"
 
 
 class ChatService(MultiService):
@@ -96,7 +100,7 @@ class ChatService(MultiService):
             strports.service(description, TLSFactory(self.factory, options), self._reactor).setServiceParent(self)
         if server.plain_address is not None:
             host, port = server.plain_address
-            plain = f"tcp:{port}:interface={host}"
+            plain = listen_string(host, port)
             strports.service(plain, PlainFactory(self.factory), self._reactor).setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
@@ -117,6 +121,7 @@ class ChatService(MultiService):
         """Starts threads, timers and the monitor; the reactor runs right after."""
         super().startService()
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        set_resource_limits()
         self._pool.start()
         self.factory.wheel.start()
         ensureDeferred(self._store.open()).addCallbacks(self._opened, self._broken)
@@ -168,6 +173,13 @@ class ChatService(MultiService):
         self.factory.wheel.stop()
         self._pool.stop()
         log.info("stopped")
+
+
+def set_resource_limits() -> None:
+    """No core dumps, which would hold the identity key; as many file descriptors as the system allows."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def surroundings(limits: Limits, reactor: Any) -> Surroundings:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, NoReturn
 
 import msgspec
+from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from chatserv.bootstrap import announce, port_problem, prepare
@@ -59,14 +60,21 @@ def make(config: Config, directory: Path) -> ChatService:
     """Prepares the state directory, tells the terminal how to get in, and composes the service."""
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - twistd has chosen one by now
 
-    if not config.server.listen:
-        problem = port_problem(config.server.host, config.server.port)
-        if problem is not None:
-            _give_up(f"chatserv: cannot listen on {problem}", 1)
+    for description in config.server.listen:
+        try:
+            serverFromString(reactor, description)
+        except (ValueError, TypeError, LookupError, OSError) as error:
+            hint = 'write a Twisted endpoint such as "tcp:5000:interface=192.0.2.1"'
+            _give_up(f"chatserv: server.listen: {description!r} cannot be used ({error}): {hint}", 2)
     try:
         prepared = prepare(config, directory, now_ms())
     except ChatError as error:
         _give_up(f"chatserv: {error}", 1)
+    if not config.server.listen:  # after the lock: a second instance is told who holds it, not that the port is in use
+        problem = port_problem(config.server.host, config.server.port)
+        if problem is not None:
+            prepared.state.release()
+            _give_up(f"chatserv: cannot listen on {problem}", 1)
     announce(prepared, sys.stdout)
     return ChatService(prepared, reactor, sys.stdout)
 

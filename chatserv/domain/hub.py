@@ -1,7 +1,8 @@
 """Who is online, and which of them hear which room live. Pure: no clock, no I/O.
 
-A session hears a room live only from the moment its ``sync`` has reached the room's head; until then it reads the log.
-So nothing is buffered for a session that catches up, and nothing can fall between log and live.
+A session hears a room live only while it keeps up: from the moment its ``sync`` has reached the room's head, until its
+queue has no place for what comes. Then it reads the log, at its own pace, and comes back. So nothing is buffered for a
+session that is behind, and nothing can fall between log and live.
 """
 
 from collections.abc import Awaitable, Iterable, Sequence
@@ -23,6 +24,14 @@ class Outbox(Protocol):
         """Answers when the queue is below its soft limit, or closed."""
         ...
 
+    def has_place(self, size: int) -> bool:
+        """Whether so many bytes more still leave the queue well below its hard limit."""
+        ...
+
+    def fell_behind(self) -> None:
+        """The session has been put behind: it has to catch up from the log."""
+        ...
+
     @property
     def closed(self) -> bool:
         """Whether the connection is gone or going; what is queued then is dropped."""
@@ -35,7 +44,11 @@ class Outbox(Protocol):
 
 @dataclass(eq=False, slots=True)
 class LiveSession:
-    """One authenticated connection of a device. ``memberships``: room id to the seq that reading starts after."""
+    """One authenticated connection of a device.
+
+    ``memberships``: room id to the seq that reading starts after. ``behind``: rooms that are read from the log, with the
+    last seq that was queued; a room is there, or live, or (before ``sync``) neither.
+    """
 
     account_id: bytes
     name: str
@@ -44,6 +57,8 @@ class LiveSession:
     outbox: Outbox
     memberships: dict[bytes, int]
     synced: bool = False
+    behind: dict[bytes, int] = field(default_factory=dict)
+    catching_up: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -74,9 +89,14 @@ class Hub:
         """Every session that is logged in."""
         return list(self._sessions.values())
 
+    @property
+    def full(self) -> bool:
+        """Whether nobody new may log in."""
+        return len(self._sessions) >= self._max_sessions
+
     def has_room_for(self, device_id: bytes) -> bool:
         """Whether this device may log in: there is a place left, or it takes over its own."""
-        return device_id in self._sessions or len(self._sessions) < self._max_sessions
+        return device_id in self._sessions or not self.full
 
     def attach(self, session: LiveSession) -> LiveSession | None:
         """Takes a session in. Returns the one of the same device that it replaces, already detached, if there was one."""
@@ -108,12 +128,23 @@ class Hub:
         return True
 
     def deliver(self, room_id: bytes, parts: Sequence[bytes], head: int) -> int:
-        """Hands encoded events, the last of which has seq ``head``, to everybody who is live. Returns how many that is."""
+        """Hands encoded events, the last of which has seq ``head``, to everybody who is live and has place for them.
+
+        Who has no place falls behind, from here on. Returns how many got the events.
+        """
         room = self.rooms[room_id]
-        room.head = head
+        position, room.head = room.head, head
         size = sum(map(len, parts))
+        full: list[LiveSession] = []
         for session in room.live:
-            session.outbox.queue(parts, size)
+            if session.outbox.has_place(size):
+                session.outbox.queue(parts, size)
+            else:
+                full.append(session)
+        for session in full:
+            del room.live[session]
+            session.behind[room_id] = position
+            session.outbox.fell_behind()
         return len(room.live)
 
     def add_rooms(self, rooms: Iterable[LiveRoom]) -> None:

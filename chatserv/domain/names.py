@@ -3,7 +3,7 @@
 import bisect
 import json
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -132,7 +132,7 @@ def _script_ranges() -> tuple[list[int], list[int], list[str]]:
     )
 
 
-@cache
+@lru_cache(4096)  # names come from strangers
 def _script(character: str) -> str:
     firsts, lasts, names = _script_ranges()
     at = bisect.bisect_right(firsts, ord(character)) - 1

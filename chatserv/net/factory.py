@@ -1,5 +1,7 @@
 """What all connections share, and the bound on those that are not logged in."""
 
+import ipaddress
+from collections import Counter
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
@@ -42,7 +44,8 @@ class ChatFactory(ServerFactory):
         self.flusher = TurnFlusher(reactor)
         self.seconds = reactor.seconds
         self.connections: set[ChatProtocol] = set()
-        self._anonymous: set[ChatProtocol] = set()
+        self._anonymous: dict[ChatProtocol, str] = {}  # with the network that each comes from
+        self._networks: Counter[str] = Counter()
         self.draining = False
 
     def buildProtocol(self, addr: IAddress | None) -> ChatProtocol | None:
@@ -52,21 +55,36 @@ class ChatFactory(ServerFactory):
     def build(self, addr: IAddress | None, *, tls: bool) -> ChatProtocol | None:
         """A protocol for a new connection, or None (it is closed at once) where too many are not logged in."""
         peer = f"{getattr(addr, 'host', 'local')}:{getattr(addr, 'port', 0)}"
-        if self.draining or len(self._anonymous) >= self.limits.unauthenticated_connections:
-            log.warn("{peer}: turned away, {count} connections wait for login", peer=peer, count=len(self._anonymous))
+        network = network_of(getattr(addr, "host", "local"))
+        if not self._has_place(network):
+            log.warn(
+                "{peer}: turned away, {count} connections wait for login, {near} of them from there",
+                peer=peer, count=len(self._anonymous), near=self._networks[network],
+            )  # fmt: skip
             return None
         protocol = ChatProtocol(self, peer, tls=tls)
         self.connections.add(protocol)
-        self._anonymous.add(protocol)
+        self._anonymous[protocol] = network
+        self._networks[network] += 1
         return protocol
+
+    def _has_place(self, network: str) -> bool:
+        limits = self.limits
+        full = len(self._anonymous) >= limits.unauthenticated_connections
+        crowded = self._networks[network] >= limits.unauthenticated_per_network
+        return not (self.draining or full or crowded)
 
     def logged_in(self, protocol: ChatProtocol) -> None:
         """The connection has become a session."""
-        self._anonymous.discard(protocol)
+        network = self._anonymous.pop(protocol, None)
+        if network is not None:
+            self._networks[network] -= 1
+            if not self._networks[network]:
+                del self._networks[network]
 
     def forget(self, protocol: ChatProtocol) -> None:
         """The connection is gone."""
-        self._anonymous.discard(protocol)
+        self.logged_in(protocol)
         self.connections.discard(protocol)
 
     def drain(self) -> None:
@@ -77,6 +95,19 @@ class ChatFactory(ServerFactory):
             session.outbox.queue((notice,), len(notice))
         for protocol in list(self.connections):
             protocol.end(CloseReason.DRAINING)
+
+
+def network_of(host: str) -> str:
+    """What counts as one place: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 class PlainFactory(ServerFactory):

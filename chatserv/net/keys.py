@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chatserv.crypto.suite import PUBLIC_EXPONENT, RSA_BITS, generate_rsa, pss_sign, pss_verify, to_sign
-from chatserv.errors import StateDirectoryError
+from chatserv.errors import Reject, StateDirectoryError
 from chatserv.private_files import read_private, write_private
 from chatserv.state import StateDirectory
 
@@ -32,7 +32,8 @@ def load_identity(state: StateDirectory) -> rsa.RSAPrivateKey:
     """The identity key, made where there is none (0.1 to 1.2 s).
 
     Raises:
-        StateDirectoryError: The file is open to others, does not parse, or is no RSA-3072 key that signs.
+        PrivateFileError: The file is open to others or cannot be read.
+        StateDirectoryError: It does not parse, or is no RSA-3072 key that signs.
     """
     data = read_private(state.identity_key)
     if data is None:
@@ -47,7 +48,10 @@ def load_identity(state: StateDirectory) -> rsa.RSAPrivateKey:
         raise StateDirectoryError(f"{state.identity_key}: not an RSA-3072 key; restore it from a backup")
     if loaded.public_key().public_numbers().e != PUBLIC_EXPONENT:
         raise StateDirectoryError(f"{state.identity_key}: unusual exponent; restore it from a backup")
-    pss_verify(loaded.public_key(), pss_sign(loaded, to_sign("sth", b"self-test")), "sth", b"self-test")
+    try:
+        pss_verify(loaded.public_key(), pss_sign(loaded, to_sign("sth", b"self-test")), "sth", b"self-test")
+    except Reject:
+        raise StateDirectoryError(f"{state.identity_key}: does not sign; restore it from a backup") from None
     return loaded
 
 

@@ -1,5 +1,6 @@
 """The login desk: answers what a session core cannot know alone, from the key, the store and the hub."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -9,10 +10,11 @@ from chatserv.crypto.suite import pss_sign, sha256
 from chatserv.domain.names import skeleton
 from chatserv.errors import Forbidden, InviteInvalid, ServerFull, WireError
 from chatserv.net.pool import CryptoPool
-from chatserv.ports import Account, Registration
+from chatserv.ports import Account, Membership, Registration
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import DeviceWanted, Event, RegistrationWanted, SignatureWanted
 
+NOBODY = bytes(16)  # an account id that no account has
 Wanted = SignatureWanted | DeviceWanted | RegistrationWanted
 
 
@@ -51,15 +53,18 @@ class LoginDesk:
             return Answer(session.refuse(error))
 
     async def _look_up(self, session: ServerSession, wanted: DeviceWanted) -> Answer:
-        self._require_place(wanted.device_id)
-        device = await self._context.store.device(wanted.user, wanted.device_id)
+        # The same look-ups for a device that does not exist: who asks must not learn it from the time.
+        store = self._context.store
+        device = await store.device(wanted.user, wanted.device_id)
+        rooms = await store.memberships(NOBODY if device is None else device.account.account_id)
         if device is None:
             return Answer(session.device(None))
-        return await self._admit(session.device(device.certificate), device.account)
+        return _admitted(session.device(device.certificate), device.account, rooms)
 
     async def _register(self, session: ServerSession, wanted: RegistrationWanted) -> Answer:
         request, mode = wanted.request, self._context.config.security.registration
-        self._require_place(wanted.facts.device_id)
+        if self._context.hub.full:
+            raise ServerFull("max_connections", after_seconds=self._context.config.limits.retry_seconds)
         if mode == "closed":
             raise Forbidden("registration is closed")
         if mode == "invite" and not request.token:
@@ -73,13 +78,11 @@ class LoginDesk:
             certificate=request.certificate,
             verifier=request.verifier,
         )
-        account = await self._context.store.register(registration, self._context.now_ms())
-        return await self._admit(session.registered(request.certificate), account)
+        store = self._context.store
+        account = await store.register(registration, self._context.now_ms())
+        rooms = await store.memberships(account.account_id)
+        return _admitted(session.registered(request.certificate), account, rooms)
 
-    async def _admit(self, events: list[Event], account: Account) -> Answer:
-        rooms = await self._context.store.memberships(account.account_id)
-        return Answer(events, account, {room.room_id: room.since for room in rooms})
 
-    def _require_place(self, device_id: bytes) -> None:
-        if not self._context.hub.has_room_for(device_id):
-            raise ServerFull("max_connections", after_seconds=self._context.config.limits.retry_seconds)
+def _admitted(events: list[Event], account: Account, rooms: Sequence[Membership]) -> Answer:
+    return Answer(events, account, {room.room_id: room.since for room in rooms})

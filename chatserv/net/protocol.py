@@ -26,6 +26,7 @@ from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.login import Answer, Wanted
 from chatserv.net.runner import CommandRunner
 from chatserv.net.sendq import SendQueue
+from chatserv.net.tls import ALPN
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.server_session import ServerSession
@@ -96,6 +97,9 @@ class ChatProtocol(LinearLineReceiver):
 
     def handshakeCompleted(self) -> None:
         """TLS is up; only now is there an exporter to bind the session to."""
+        if self.transport.negotiatedProtocol != ALPN:
+            self._close("another protocol than ours (ALPN)")
+            return
         handle = self.transport.getHandle()
         log.debug("{peer}: TLS up, group {group}", peer=self.peer, group=handle.get_group_name())
         self._begin(handle.export_keying_material(EXPORTER, 32, b""))
@@ -144,13 +148,24 @@ class ChatProtocol(LinearLineReceiver):
         if silent >= limits.idle_seconds + limits.idle_reply_seconds:
             self.fail(TimedOut("silence"))
             return None
+        stalled = None if self._sendq is None else self._sendq.stalled_since
+        if stalled is not None and now - stalled >= limits.idle_reply_seconds:
+            self.overflowed()
+            return None
         if now - self._accepted_at >= limits.session_max_seconds:
             self.end(CloseReason.TOO_OLD)
             return None
         if silent >= limits.idle_seconds and not self._asked:
             self._asked = True
             self._tell(messages.Keepalive())
-        due: float = self._heard_at + limits.idle_seconds + (limits.idle_reply_seconds if self._asked else 0)
+        return self._due()
+
+    def _due(self) -> float:
+        limits = self.factory.limits
+        quiet = self._heard_at + limits.idle_seconds + (limits.idle_reply_seconds if self._asked else 0)
+        due: float = min(quiet, self._accepted_at + limits.session_max_seconds)
+        if self._sendq is not None and self._sendq.stalled_since is not None:
+            due = min(due, self._sendq.stalled_since + limits.idle_reply_seconds)
         return due
 
     # -- ways to end ----------------------------------------------------------------------------------------------------
@@ -172,6 +187,8 @@ class ChatProtocol(LinearLineReceiver):
             return
         self._why = why
         self._stop()
+        if self.paused:
+            self.resumeProducing()  # what still comes is ignored, but for the other side's end
         self.transport.loseConnection()
         self._wake_in(self.factory.limits.close_seconds)
 
@@ -257,7 +274,7 @@ class ChatProtocol(LinearLineReceiver):
             account.account_id, account.name, account.role, who.device_id, self._sendq, admitted.memberships
         )
         self._runner = CommandRunner(
-            context, self.live, self.factory.limits.commands_in_flight, self._tell, self._update_reading
+            context, self.live, self.factory.limits.commands_in_flight, self._tell, self._update_reading, self.broke
         )
         replaced = context.hub.attach(self.live)
         if replaced is not None:
@@ -265,7 +282,7 @@ class ChatProtocol(LinearLineReceiver):
             replaced.outbox.queue((farewell,), len(farewell))
             replaced.outbox.end(CloseReason.REPLACED)
         self._tell(welcome(context, self.live))
-        self._wake_in(self.factory.limits.idle_seconds)
+        self.factory.wheel.wake_at(self, self._due())
         log.info("{peer}: {name} connected", peer=self.peer, name=account.name)
 
     def _take_commands(self, plaintext: bytes) -> None:
@@ -283,7 +300,7 @@ class ChatProtocol(LinearLineReceiver):
     # -- what the send queue reports --------------------------------------------------------------------------------------
 
     def overflowed(self) -> None:
-        """The hard limit is passed: the peer does not read. It resumes by ``sync``."""
+        """The peer does not read: the hard limit is passed, or nothing leaves any more. It resumes by ``sync``."""
         self._why = f"{SlowReader.code}: did not read what it was sent"
         self._stop()
         self.transport.abortConnection()
@@ -296,3 +313,12 @@ class ChatProtocol(LinearLineReceiver):
     def ended(self, reason: CloseReason) -> None:
         """CLOSE was written."""
         self._close(f"ended: {reason.name.lower()}")
+
+    def broke(self) -> None:
+        """What was queued cannot be sent, or what is missing cannot be read: another connection may do better."""
+        self.fail(Internal("delivery"))
+
+    def fell_behind(self) -> None:
+        """The session has to catch up from the log."""
+        if self._runner is not None:
+            self._runner.catch_up()

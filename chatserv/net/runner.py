@@ -7,10 +7,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatserv.commands import rooms
 from chatserv.commands.context import Context
 from chatserv.commands.table import dispatch, error_reply
 from chatserv.domain.hub import LiveSession
-from chatserv.errors import Internal
+from chatserv.errors import Internal, WireError
 from chatserv.wire import messages
 from chatserv.wire.codec import Refused, client_decoder
 
@@ -29,6 +30,7 @@ class CommandRunner:
         limit: How many may be under way.
         tell: Queues an answer.
         changed: Called when `ready` may have changed.
+        broke: Called where the session cannot catch up; only another connection can.
     """
 
     def __init__(
@@ -38,9 +40,10 @@ class CommandRunner:
         limit: int,
         tell: Callable[[messages.Message], None],
         changed: Callable[[], None],
+        broke: Callable[[], None],
     ) -> None:
         self._context, self._session, self._limit = context, session, limit
-        self._tell, self._changed = tell, changed
+        self._tell, self._changed, self._broke = tell, changed, broke
         self._waiting: deque[messages.ClientMessage | Refused] = deque()
         self._in_flight = 0
         self._held = self._pumping = False
@@ -59,6 +62,17 @@ class CommandRunner:
         """Starts nothing while held."""
         self._held = held
         self._pump()
+
+    def catch_up(self) -> None:
+        """Brings a session that fell behind back to live, unless that is under way already."""
+        if not self._session.catching_up:
+            catching_up = Deferred.fromCoroutine(rooms.catch_up(self._context, self._session))
+            catching_up.addErrback(self._lost_track)
+
+    def _lost_track(self, failure: Failure) -> None:
+        if failure.check(WireError) is None:
+            bugs.failure("{name} cannot catch up", failure, name=self._session.name)
+        self._broke()
 
     def stop(self) -> None:
         """Forgets what waits."""

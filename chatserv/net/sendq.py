@@ -1,21 +1,23 @@
 """The send queue: the only thing that writes to a peer once a session is open.
 
 It holds encoded messages, whose bytes all recipients share. At the end of a reactor turn everything queued is sealed into
-as few lines as hold it and written once. Above the soft limit the peer's own commands wait; above the hard limit the
-session is cut, and resumes by ``sync``.
+as few lines as hold it and written once. Above the soft limit the peer's own commands wait; a session whose queue has no
+place for a room's events reads them from the log; above the hard limit, or where nothing leaves any more, it is cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from chatserv.config import Limits
 from chatserv.domain.closing import CloseReason
 from chatserv.wire.server_session import ServerSession
 
+bugs = Logger(namespace="chatserv.net.sendq")
 WRITE_BYTES = 49_152  # about one full line a write, so that the transport's buffer can say stop in between
 
 
@@ -34,6 +36,14 @@ class Watcher(Protocol):
         """CLOSE was written."""
         ...
 
+    def fell_behind(self) -> None:
+        """The session has to catch up from the log."""
+        ...
+
+    def broke(self) -> None:
+        """What is queued cannot be sealed or written: a bug of ours."""
+        ...
+
 
 class TurnFlusher:
     """Flushes the queues that were filled in this turn of the reactor, once.
@@ -44,6 +54,7 @@ class TurnFlusher:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
+        self.seconds: Callable[[], float] = reactor.seconds
         self._filled: list[SendQueue] = []
 
     def add(self, queue: "SendQueue") -> None:
@@ -55,7 +66,10 @@ class TurnFlusher:
     def _flush(self) -> None:
         filled, self._filled = self._filled, []
         for queue in filled:
-            queue.flush()
+            with bugs.failuresHandled("a send queue failed on our side") as flushing:  # the others flush all the same
+                queue.flush()
+            if flushing.failed:
+                queue.give_up()
 
 
 @implementer(IPushProducer)
@@ -72,7 +86,7 @@ class SendQueue:
 
     __slots__ = (
         "_end_reason", "_flusher", "_hard", "_parts", "_paused", "_pressed", "_scheduled", "_session", "_soft",
-        "_transport", "_waiting", "_watcher", "closed", "queued_bytes",
+        "_transport", "_waiting", "_watcher", "closed", "queued_bytes", "stalled_since",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +106,7 @@ class SendQueue:
         self._end_reason: CloseReason | None = None
         self.queued_bytes = 0
         self.closed = False
+        self.stalled_since: float | None = None
         transport.registerProducer(self, True)
 
     # -- in -----------------------------------------------------------------------------------------------------------
@@ -111,9 +126,17 @@ class SendQueue:
             self._pressed = True
             self._watcher.pressed(above=True)
 
+    def has_place(self, size: int) -> bool:
+        """Whether so many bytes more leave at least half of the hard limit for answers."""
+        return self.queued_bytes + size <= self._hard // 2
+
+    def fell_behind(self) -> None:
+        """The session has to catch up from the log."""
+        self._watcher.fell_behind()
+
     async def writable(self) -> None:
         """Answers when the queue is below its soft limit, or closed."""
-        if self.queued_bytes > self._soft and not self.closed:
+        while self.queued_bytes > self._soft and not self.closed:  # one that waits as well may have filled it again
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
             await waiting
@@ -163,6 +186,11 @@ class SendQueue:
         for deferred in waiting:
             deferred.callback(None)
 
+    def give_up(self) -> None:
+        """Drops what is left after a failure on our side, and ends the connection."""
+        self.close()
+        self._watcher.broke()
+
     def close(self) -> None:
         """Drops what is left and lets go of the transport and of whoever waits."""
         if self.closed:
@@ -175,12 +203,14 @@ class SendQueue:
     # -- the transport's side (IPushProducer) ---------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
-        """The transport's buffer is full."""
+        """The transport's buffer is full: the peer does not read as fast as it is sent to."""
         self._paused = True
+        self.stalled_since = self._flusher.seconds()
 
     def resumeProducing(self) -> None:
         """The transport's buffer has room again."""
         self._paused = False
+        self.stalled_since = None
         self.flush()
 
     def stopProducing(self) -> None:

@@ -1,9 +1,12 @@
-"""One timer for all connections: a wheel of whole seconds instead of a ``DelayedCall`` each."""
+"""One timer for all connections: a wheel of ticks instead of a ``DelayedCall`` each."""
 
+from math import ceil
 from typing import Any, Protocol
 
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
+bugs = Logger(namespace="chatserv.net.timers")
 TICK_SECONDS = 1.0
 
 
@@ -16,7 +19,7 @@ class Timed(Protocol):
 
 
 class TimerWheel:
-    """Wakes things at about the right second; each has at most one time at once.
+    """Wakes things never early and at most a tick late; each has at most one time at once.
 
     Args:
         reactor: Gives time and one repeated call.
@@ -24,9 +27,10 @@ class TimerWheel:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._slots: dict[int, set[Timed]] = {}
+        self._slots: dict[int, set[Timed]] = {}  # by number of the tick since the start
         self._slot_of: dict[Timed, int] = {}
-        self._next = 0
+        self._began: float = reactor.seconds()
+        self._next = 1
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
 
@@ -35,7 +39,7 @@ class TimerWheel:
 
     def start(self) -> None:
         """Begins to tick."""
-        self._next = int(self._reactor.seconds() / TICK_SECONDS)
+        self._began = self._reactor.seconds()
         self._loop.start(TICK_SECONDS, now=False)
 
     def stop(self) -> None:
@@ -46,7 +50,7 @@ class TimerWheel:
     def wake_at(self, timed: Timed, when: float) -> None:
         """Wakes ``timed`` at ``when`` (the reactor's seconds), up to a tick later, instead of at its earlier time."""
         self.forget(timed)
-        slot = max(int(when / TICK_SECONDS) + 1, self._next)
+        slot = max(ceil((when - self._began) / TICK_SECONDS), self._next)
         self._slots.setdefault(slot, set()).add(timed)
         self._slot_of[timed] = slot
 
@@ -54,18 +58,24 @@ class TimerWheel:
         """Wakes ``timed`` no more."""
         slot = self._slot_of.pop(timed, None)
         if slot is not None:
-            members = self._slots[slot]
-            members.discard(timed)
-            if not members:
-                del self._slots[slot]
+            members = self._slots.get(slot)  # None: it is just being woken
+            if members is not None:
+                members.discard(timed)
+                if not members:
+                    del self._slots[slot]
 
     def _tick(self) -> None:
         now = self._reactor.seconds()
-        last = int(now / TICK_SECONDS)
+        last = int((now - self._began) / TICK_SECONDS)
         while self._next <= last:
-            for timed in self._slots.pop(self._next, ()):
-                del self._slot_of[timed]
-                again = timed.woken(now)
-                if again is not None:
-                    self.wake_at(timed, again)
-            self._next += 1
+            slot, self._next = self._next, self._next + 1  # before waking: what is due again at once gets the next slot
+            for timed in self._slots.pop(slot, ()):
+                if self._slot_of.get(timed) == slot:  # else one before it in this slot has moved or forgotten it
+                    del self._slot_of[timed]
+                    self._wake(timed, now)
+
+    def _wake(self, timed: Timed, now: float) -> None:
+        with bugs.failuresHandled("a deadline failed on our side"):  # the wheel turns on for all others
+            again = timed.woken(now)
+            if again is not None:
+                self.wake_at(timed, again)

@@ -1,0 +1,30 @@
+"""The backplane of one node."""
+
+from collections.abc import Sequence
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.backplane.local import LocalBackplane
+from chatserv.ports import Backplane, Event, EventKind
+
+EVENTS = [Event(b"r" * 16, seq, 0, "alice", EventKind.MESSAGE, b"") for seq in (1, 2, 3)]
+
+
+class LocalBackplaneTests(SynchronousTestCase):
+    """What `LocalBackplane` promises."""
+
+    def test_everybody_in_order(self) -> None:
+        """Every listener gets every batch, at once and in the order in which they were published."""
+        backplane: Backplane = LocalBackplane()
+        heard: list[tuple[str, Sequence[Event]]] = []
+        backplane.subscribe(lambda events: heard.append(("first", events)))
+        backplane.subscribe(lambda events: heard.append(("second", events)))
+        backplane.publish(EVENTS[:2])
+        backplane.publish(EVENTS[2:])
+        self.assertEqual(
+            heard, [("first", EVENTS[:2]), ("second", EVENTS[:2]), ("first", EVENTS[2:]), ("second", EVENTS[2:])]
+        )
+
+    def test_nobody(self) -> None:
+        """Without listeners events are published into the void."""
+        LocalBackplane().publish(EVENTS)

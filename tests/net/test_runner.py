@@ -1,0 +1,132 @@
+"""The command runner: started in order, so many at once, answered as they come."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.wire import messages
+from chatserv.wire.codec import encode_message
+from tests.support.server import MemoryServer
+
+
+class CommandRunnerTests(SynchronousTestCase):
+    """What `CommandRunner` promises, over a session whose store answers when told."""
+
+    def setUp(self) -> None:
+        """Alice may have three commands under way."""
+        self.server = MemoryServer(slow=["append"], commands_in_flight=3)
+        self.alice = self.server.join("alice")
+
+    def send(self, *labels: int) -> None:
+        """Alice's sends, in one record."""
+        self.alice.tell(*(messages.Send(label, self.server.lobby, bytes((label,)) * 16, 0, b"") for label in labels))
+        self.server.settle()
+
+    def replies(self) -> list[int]:
+        """The labels of the replies, as they came."""
+        return [reply.label for reply in self.alice.all(messages.Reply)]
+
+    @property
+    def reading(self) -> bool:
+        """Whether the server reads of her."""
+        return self.alice.transport.producerState == "producing"
+
+    def test_bound(self) -> None:
+        """As many commands as the limit are under way; the next waits until one is answered."""
+        self.send(1, 2, 3)
+        self.assertEqual((len(self.server.store.waiting), self.reading), (3, True))
+        self.send(4)
+        self.assertEqual((len(self.server.store.waiting), self.reading), (3, False))
+        self.server.store.fire()
+        self.server.settle()
+        self.assertEqual((len(self.server.store.waiting), self.reading), (3, True))
+        self.server.store.fire_all()
+        self.server.settle()
+        self.assertEqual(self.replies(), [1, 2, 3, 4])
+
+    def test_reading_stops_while_the_rest_waits(self) -> None:
+        """While commands of a record wait nothing more is read, and nothing of it is started."""
+        self.send(*range(1, 9))
+        self.send(9)
+        self.assertEqual((len(self.server.store.waiting), self.reading), (3, False))
+        self.assertTrue(self.alice._outgoing)
+        runner = self.alice.protocol._runner
+        assert runner is not None
+        self.assertEqual(len(runner._waiting), 5)
+        while self.server.store.waiting:
+            self.server.store.fire()
+            self.server.settle()
+            self.assertLessEqual(len(self.server.store.waiting), 3)
+        self.assertEqual(self.replies(), list(range(1, 10)))
+
+    def test_quick_ones_behind_a_slow_one(self) -> None:
+        """A send does not wait for the commit of the one before, and a ping not for either."""
+        self.send(1, 2)
+        self.alice.tell(messages.Ping(3))
+        self.server.settle()
+        self.assertEqual(self.replies(), [3])
+
+    def test_order_of_commits(self) -> None:
+        """Sends get their places in the order in which they were sent, and replies leave in the order of the commits."""
+        self.send(1, 2, 3)
+        self.server.store.fire_all()
+        self.server.settle()
+        self.assertEqual([(sent.label, sent.seq) for sent in self.alice.all(messages.Sent)], [(1, 1), (2, 2), (3, 3)])
+
+    def test_replies_as_they_come(self) -> None:
+        """A store that answers in another order is repeated as it is."""
+        self.send(1, 2, 3)
+        for at in (2, 0, 0):
+            self.server.store.fire(at)
+        self.server.settle()
+        self.assertEqual(self.replies(), [3, 1, 2])
+
+    def test_refused_message(self) -> None:
+        """A message that could not be taken is answered with its label, and takes no place of those under way."""
+        bad = b"\x82\xa1t\xa7no such\xa5label\x07"
+        self.alice.transmit([bad] * 8 + [encode_message(messages.Ping(8))])
+        self.server.settle()
+        errors = self.alice.all(messages.Error)
+        self.assertEqual([(error.label, error.code) for error in errors], [(7, "unknown_type")] * 8)
+        self.assertEqual(self.alice.all(messages.Ok), [messages.Ok(8)])
+
+    def test_crash(self) -> None:
+        """A handler that fails is logged, its command answered with ``internal``, and its place free again."""
+        real, crashing = self.server.store, self.server.context
+
+        class Broken:
+            """A store that is broken."""
+
+            def append(self, _: object) -> None:
+                """Fails."""
+                raise ZeroDivisionError
+
+        object.__setattr__(crashing, "store", Broken())
+        for label in range(1, 8):
+            self.send(label)
+        self.assertEqual([error.code for error in self.alice.all(messages.Error)], ["internal"] * 7)
+        self.assertTrue(all(error.retryable for error in self.alice.all(messages.Error)))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 7)
+        object.__setattr__(crashing, "store", real)
+        self.send(8)
+        self.server.store.fire_all()
+        self.server.settle()
+        self.assertEqual(self.alice.one(messages.Sent).label, 8)
+
+    def test_gone(self) -> None:
+        """When the connection is lost what waits is forgotten, and what is under way ends in silence."""
+        self.send(1, 2, 3, 4, 5)
+        self.alice.drop()
+        self.server.store.fire_all()
+        self.server.settle()
+        events = self.server.memory._logs[self.server.lobby].events
+        self.assertEqual((len(events), self.flushLoggedErrors()), (3, []))
+
+    def test_many_records_at_once(self) -> None:
+        """Records that come in one chunk are done one after the other, however often reading stops in between."""
+        for label in range(1, 201):
+            self.alice.tell(messages.Send(label, self.server.lobby, label.to_bytes(16, "big"), 0, b""))
+        self.server.settle()
+        while self.server.store.waiting:
+            self.assertLessEqual(len(self.server.store.waiting), 3)
+            self.server.store.fire_all()
+            self.server.settle()
+        self.assertEqual(self.replies(), list(range(1, 201)))

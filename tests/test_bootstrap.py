@@ -1,0 +1,216 @@
+"""What a start makes before the fork, and what it tells the terminal."""
+
+import io
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv import bootstrap
+from chatserv.bootstrap import Prepared, advertised_link, announce, port_problem, prepare
+from chatserv.config import Config, Limits, Server
+from chatserv.crypto.suite import rsa_spki, sha256
+from chatserv.domain.roles import Role
+from chatserv.errors import StateDirectoryError
+from chatserv.net import keys
+from chatserv.ports import Registration
+from chatserv.store import statements
+from chatserv.store.database import writing_engine
+from chatserv.store.limits import StoreLimits
+from chatserv.wire.link import format_link, parse_link
+from tests.support.sessions import rsa_key, seeded
+
+NOW_MS = 1_795_000_000_000
+HOUR_MS = 3_600_000
+
+
+class BootstrapCase(SynchronousTestCase):
+    """Starts of one server."""
+
+    def setUp(self) -> None:
+        """A directory, and a key that is not made each time."""
+        self.directory = Path(self.mktemp())
+        self.random = seeded("bootstrap")
+        self.patch(keys, "generate_rsa", lambda: rsa_key("server"))
+
+    def start(self, config: Config | None = None, now_ms: int = NOW_MS) -> Prepared:
+        """One start and, as far as the directory goes, its end."""
+        prepared = prepare(config or Config(), self.directory, now_ms, self.random)
+        prepared.state.release()
+        return prepared
+
+    def register(self, token: bytes) -> None:
+        """Uses an invite."""
+        engine = writing_engine(self.directory / "chatserv.db")
+        registration = Registration(sha256(token), "alice", "alice", b"i", b"d" * 16, b"c", b"v")
+        with engine.begin() as connection:
+            statements.register(connection, registration, NOW_MS, StoreLimits())
+        engine.dispose()
+
+
+class PrepareTests(BootstrapCase):
+    """What `prepare` promises."""
+
+    def test_first_start(self) -> None:
+        """The first start makes keys, a database with a room, and an invite; nobody else may read any of it."""
+        prepared = self.start()
+        self.assertEqual([room.name for room in prepared.rooms], ["lobby"])
+        self.assertEqual(len(prepared.invite or b""), 32)
+        self.assertEqual(prepared.server_id, sha256(rsa_spki(prepared.identity.public_key())))
+        for path in self.directory.iterdir():
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077, 0, path)
+
+    def test_second_start(self) -> None:
+        """The second start finds everything as it was, the invite too."""
+        first, second = self.start(), self.start()
+        self.assertEqual(
+            (second.server_id, second.tls_certificate, second.rooms, second.invite),
+            (first.server_id, first.tls_certificate, first.rooms, first.invite),
+        )
+
+    def test_invite_has_ended(self) -> None:
+        """A first invite that nobody used in time is replaced by a new one."""
+        first = self.start()
+        second = self.start(now_ms=NOW_MS + 24 * HOUR_MS)
+        self.assertNotEqual(first.invite, second.invite)
+        third = self.start(now_ms=NOW_MS + 25 * HOUR_MS)
+        self.assertEqual(second.invite, third.invite)
+
+    def test_administrator_exists(self) -> None:
+        """Once the invite was used there is none any more, and its file is gone."""
+        first = self.start()
+        assert first.invite is not None
+        self.register(first.invite)
+        second = self.start()
+        self.assertIsNone(second.invite)
+        self.assertFalse(second.state.first_invite.exists())
+
+    def test_first_invite_is_for_an_administrator(self) -> None:
+        """The first invite makes an administrator."""
+        first = self.start()
+        assert first.invite is not None
+        self.register(first.invite)
+        engine = writing_engine(self.directory / "chatserv.db")
+        with engine.begin() as connection:
+            device = statements.find_device(connection, "alice", b"d" * 16)
+        engine.dispose()
+        assert device is not None
+        self.assertIs(device.account.role, Role.ADMIN)
+
+    def test_lost_file(self) -> None:
+        """A first invite whose file was lost is replaced, also where no more invites are allowed."""
+        config = Config(limits=Limits(open_invites=1))
+        first = self.start(config)
+        first.state.first_invite.unlink()
+        self.assertNotIn(self.start(config).invite, {None, first.invite})
+
+    def test_in_use(self) -> None:
+        """A directory that another instance holds is refused and stays as it is."""
+        held = prepare(Config(), self.directory, NOW_MS, self.random)
+        self.addCleanup(held.state.release)
+        self.assertRaises(StateDirectoryError, self.start)
+
+    def test_lost_key(self) -> None:
+        """A server whose identity key is gone, but not its database, is not started under a new identity."""
+        first = self.start()
+        first.state.identity_key.unlink()
+        error = self.assertRaises(StateDirectoryError, self.start)
+        self.assertIn("identity.pem", str(error))
+        self.assertFalse(first.state.identity_key.exists())
+
+    def test_secrets_out_of_repr(self) -> None:
+        """What is prepared shows neither keys nor the invite."""
+        prepared = self.start()
+        self.assertNotIn(repr(prepared.invite), repr(prepared))
+        self.assertNotIn("PrivateKey", repr(prepared))
+
+
+class LinkTests(BootstrapCase):
+    """Where a link leads."""
+
+    def test_host(self) -> None:
+        """A link names the advertised host, else the one listened on, else what others reach."""
+        self.patch(bootstrap, "reachable_address", lambda: "192.0.2.9")
+        for server, host in (
+            (Server(advertise="chat.example"), "chat.example"),
+            (Server(host="127.0.0.1"), "127.0.0.1"),
+            (Server(host="0.0.0.0"), "192.0.2.9"),  # noqa: S104 - compared with, not bound to
+            (Server(host="::"), "192.0.2.9"),
+        ):
+            link = advertised_link(self.start(Config(server=server)), b"")
+            self.assertEqual((link.host, link.port, link.invite), (host, 5000, b""))
+
+    def test_certificate_of_the_advertised_host(self) -> None:
+        """The certificate is for the advertised host too."""
+        prepared = self.start(Config(server=Server(advertise="chat.example")))
+        self.assertIn(b"chat.example", prepared.tls_certificate.tbs_certificate_bytes)
+
+    def test_announced(self) -> None:
+        """The terminal shows the directory, the fingerprint, and the invite as link and as code."""
+        prepared = self.start(Config(server=Server(advertise="chat.example")))
+        out = io.StringIO()
+        announce(prepared, out)
+        text = out.getvalue()
+        assert prepared.invite is not None
+        link = format_link(advertised_link(prepared, prepared.invite))
+        self.assertIn(str(self.directory), text)
+        self.assertIn(link, text)
+        self.assertEqual(parse_link(link).fingerprint, prepared.server_id)
+        self.assertGreater(len(text.splitlines()), 20)
+
+    def test_announced_later(self) -> None:
+        """With an administrator the terminal shows no invite."""
+        first = self.start()
+        assert first.invite is not None
+        self.register(first.invite)
+        out = io.StringIO()
+        announce(self.start(), out)
+        self.assertNotIn("chatserv://", out.getvalue())
+        self.assertIn("fingerprint", out.getvalue())
+
+
+class PortProblemTests(SynchronousTestCase):
+    """What `port_problem` promises."""
+
+    def fake_socket(self, error: OSError | None) -> list[Any]:
+        """Puts a kernel in place that lets bind, or does not. Returns what was tried."""
+        tried: list[Any] = []
+
+        class Probe:
+            """A socket."""
+
+            def __init__(self, family: object, _: object) -> None:
+                tried.append(family)
+
+            def __enter__(self) -> "Probe":
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                tried.append("closed")
+
+            def setsockopt(self, *_: object) -> None:
+                """Anything."""
+
+            def bind(self, address: object) -> None:
+                """Binds, or does not."""
+                tried.append(address)
+                if error is not None:
+                    raise error
+
+        self.patch(socket, "socket", Probe)
+        return tried
+
+    def test_free(self) -> None:
+        """A port that can be bound is no problem; the probe is gone again."""
+        tried = self.fake_socket(None)
+        self.assertIsNone(port_problem("127.0.0.1", 5000))
+        self.assertEqual(tried[1:], [("127.0.0.1", 5000), "closed"])
+
+    def test_taken(self) -> None:
+        """A port that cannot be bound is named with the reason."""
+        for host in ("127.0.0.1", "::1"):
+            tried = self.fake_socket(OSError(98, "Address already in use"))
+            self.assertEqual(port_problem(host, 5000), f"{host}:5000: Address already in use")
+            self.assertEqual(tried[0].name, "AF_INET6" if ":" in host else "AF_INET")
