@@ -4,6 +4,8 @@ twistd calls ``setServiceParent``, forks, then ``privilegedStartService`` and ``
 the database, children and signal handlers come to be in the last two only.
 """
 
+import atexit
+import os
 import resource
 import secrets
 import signal
@@ -136,6 +138,7 @@ class ChatService(MultiService):
 
     def _broken(self, failure: Any) -> None:
         log.failure("the store does not open; stopping", failure)
+        atexit.register(os._exit, 1)  # twistd has no other way to a failing exit code
         self._reactor.stop()
 
     def _handle_signals(self) -> None:

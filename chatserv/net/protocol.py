@@ -8,7 +8,6 @@ A connection is in one of four phases; each has a deadline that bytes do not mov
     CLOSING    the other side's end       close_seconds, then the connection is aborted
 """
 
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -26,7 +25,9 @@ from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.login import Answer, Wanted
 from chatserv.net.runner import CommandRunner
 from chatserv.net.sendq import SendQueue
-from chatserv.net.tls import ALPN
+from chatserv.net.sockets import tune_socket
+from chatserv.net.tls import ALPN, EXPORTER
+from chatserv.net.watch import Finding, Phase, Watch
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.server_session import ServerSession
@@ -47,16 +48,6 @@ if TYPE_CHECKING:
 
 log = Logger(namespace="chatserv.net.connections")
 bugs = Logger(namespace="chatserv.net.protocol")
-EXPORTER = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
-
-
-class Phase(Enum):
-    """Where a connection stands."""
-
-    TLS = "TLS handshake"
-    LOGIN = "login"
-    OPEN = "open"
-    CLOSING = "closing"
 
 
 @implementer(IHandshakeListener)
@@ -79,17 +70,16 @@ class ChatProtocol(LinearLineReceiver):
         self._sendq: SendQueue | None = None
         self._admitted: Answer | None = None
         self._runner: CommandRunner | None = None
-        self._answering = self._asked = False
+        self._answering = False
         self._accepted_at: float = factory.seconds()
-        self._heard_at = self._accepted_at
+        self._watch = Watch(factory.limits, self._accepted_at)
         self._why = "closed by the other side"
 
     # -- life of the transport ------------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """A connection was accepted."""
-        self.transport.setTcpNoDelay(True)
-        self.transport.setTcpKeepAlive(True)
+        tune_socket(self.transport)
         if self.phase is Phase.LOGIN:
             self._begin(None)
         else:
@@ -139,34 +129,24 @@ class ChatProtocol(LinearLineReceiver):
             case Phase.CLOSING:
                 self.transport.abortConnection()
             case Phase.OPEN:
-                return self._check_silence(now)
+                return self._check(now)
         return None
 
-    def _check_silence(self, now: float) -> float | None:
-        limits = self.factory.limits
-        silent: float = now - self._heard_at
-        if silent >= limits.idle_seconds + limits.idle_reply_seconds:
-            self.fail(TimedOut("silence"))
-            return None
-        stalled = None if self._sendq is None else self._sendq.stalled_since
-        if stalled is not None and now - stalled >= limits.idle_reply_seconds:
-            self.overflowed()
-            return None
-        if now - self._accepted_at >= limits.session_max_seconds:
-            self.end(CloseReason.TOO_OLD)
-            return None
-        if silent >= limits.idle_seconds and not self._asked:
-            self._asked = True
-            self._tell(messages.Keepalive())
-        return self._due()
-
-    def _due(self) -> float:
-        limits = self.factory.limits
-        quiet = self._heard_at + limits.idle_seconds + (limits.idle_reply_seconds if self._asked else 0)
-        due: float = min(quiet, self._accepted_at + limits.session_max_seconds)
-        if self._sendq is not None and self._sendq.stalled_since is not None:
-            due = min(due, self._sendq.stalled_since + limits.idle_reply_seconds)
-        return due
+    def _check(self, now: float) -> float | None:
+        stalled_since = None if self._sendq is None else self._sendq.stalled_since
+        match self._watch.check(now, stalled_since):
+            case Finding.SILENT:
+                self.fail(TimedOut("silence"))
+            case Finding.STALLED:
+                self.overflowed()
+            case Finding.OLD:
+                self.end(CloseReason.TOO_OLD)
+            case Finding.ASK:
+                self._tell(messages.Keepalive())
+                return self._watch.due(stalled_since)
+            case Finding.NOTHING:
+                return self._watch.due(stalled_since)
+        return None
 
     # -- ways to end ----------------------------------------------------------------------------------------------------
 
@@ -204,7 +184,7 @@ class ChatProtocol(LinearLineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """A whole line."""
-        self._heard_at, self._asked = self.factory.seconds(), False
+        self._watch.heard(self.factory.seconds())
         if self._session is not None and self.phase is not Phase.CLOSING:
             self._handle(self._session.receive_line(line))
 
@@ -282,7 +262,7 @@ class ChatProtocol(LinearLineReceiver):
             replaced.outbox.queue((farewell,), len(farewell))
             replaced.outbox.end(CloseReason.REPLACED)
         self._tell(welcome(context, self.live))
-        self.factory.wheel.wake_at(self, self._due())
+        self.factory.wheel.wake_at(self, self._watch.due(None))
         log.info("{peer}: {name} connected", peer=self.peer, name=account.name)
 
     def _take_commands(self, plaintext: bytes) -> None:

@@ -12,6 +12,7 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 ALPN: Final = b"chatserv/1"
+EXPORTER: Final = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
 
 
 def server_context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> CertificateOptions:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import WireError
 from chatserv.net.factory import PlainFactory
-from chatserv.net.protocol import Phase
+from chatserv.net.watch import Phase
 from chatserv.wire import messages
 from tests.support.server import MemoryClient, MemoryServer
 

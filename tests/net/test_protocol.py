@@ -110,10 +110,6 @@ class LoginBoundTests(SynchronousTestCase):
             self.assertEqual((client.early, client.lost), ([b"ERR 1"], True), first[:10])
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_options(self) -> None:
-        """Each connection asks for no delay and for the kernel's keepalive."""
-        self.assertEqual(self.connect().transport.options, ["nodelay True", "keepalive True"])
-
 
 class LoginTests(SynchronousTestCase):
     """Who is let in."""

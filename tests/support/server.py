@@ -116,16 +116,7 @@ class MemoryTransport(StringTransport):
         super().__init__(lenient=True)
         self.writes: list[bytes] = []
         self.full_above: int | None = None  # unread bytes above which the producer is told to stop
-        self.options: list[str] = []
         self._lose = lose
-
-    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802 - Twisted's name
-        """Remembers that it was asked for."""
-        self.options.append(f"nodelay {enabled}")
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:  # noqa: N802 - Twisted's name
-        """Remembers that it was asked for."""
-        self.options.append(f"keepalive {enabled}")
 
     def write(self, data: bytes) -> None:
         """Takes bytes, and says stop where there are too many."""
