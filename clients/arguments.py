@@ -42,7 +42,8 @@ def parse_arguments(argv: list[str]) -> Arguments:
         description=translate("Talks to a chatserv server: on a terminal to you, on a pipe to a script."),
         epilog=translate(
             "Exit codes: 0 done, 1 not sent, 2 wrong usage, 3 server away, 4 wrong server identity, 5 refused, "
-            "6 invite does not work, 7 name taken or not allowed, 8 profile cannot be used."
+            "6 invite does not work, 7 name taken or not allowed, 8 profile cannot be used, "
+            "130 interrupted."
         ),
     )
     add = parser.add_argument

@@ -27,6 +27,7 @@ REFUSED: Final = 5
 INVITE: Final = 6
 NAME: Final = 7
 PROFILE: Final = 8
+INTERRUPTED: Final = 130  # as a shell says it: 128 and the number of SIGINT
 
 _CODES: Final[tuple[tuple[type[ChatError], int], ...]] = (
     (PinMismatch, WRONG_PIN),
@@ -65,6 +66,15 @@ def exit_for(error: Exception | None) -> Exit:
         if isinstance(error, kind):
             text = error.explain()
             return Exit(code, f"{text} ({error.detail})" if code in {PROFILE, USAGE} and error.detail else text)
+    if isinstance(error, ChatError) and error.retryable and error.code not in {"timed_out", "internal"}:
+        return Exit(SERVER_AWAY, error.explain())
     if isinstance(error, ChatError) and error.code not in {"timed_out", "internal"}:
         return Exit(REFUSED, error.explain())
     return Exit(SERVER_AWAY, translate("The server cannot be reached. Is it running, and is the address right?"))
+
+
+def why_offline(error: Exception | None, *, was_online: bool) -> str:
+    """What a person in a talk is told while the client goes on trying."""
+    if isinstance(error, ChatError):
+        return error.explain()
+    return translate("Connection lost.") if was_online else translate("The server cannot be reached.")

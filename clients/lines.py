@@ -8,7 +8,10 @@ from chatserv.client import MessageReceived, clean_line, isolate, translate
 
 def readable(message: MessageReceived, *, room: bool = False) -> str:
     """``[HH:MM] <name> text`` in local time; nothing in it can move the cursor or forge a second line."""
-    clock = datetime.fromtimestamp(message.at_ms / 1000).astimezone().strftime("%H:%M")
+    try:
+        clock = datetime.fromtimestamp(message.at_ms / 1000).astimezone().strftime("%H:%M")
+    except (OverflowError, OSError, ValueError):
+        clock = "--:--"  # the server's word, and no time at all
     text = translate("(a kind of message that this version does not know)") if message.text is None else message.text
     where = f"#{clean_line(message.room)} " if room else ""
     return f"[{clock}] {where}<{isolate(clean_line(message.sender))}> {isolate(clean_line(text))}"

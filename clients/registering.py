@@ -31,6 +31,9 @@ async def open_account(arguments: Arguments, profile: Profile) -> bytes | None:
         if arguments.link is None:
             if keyring is None:
                 raise Exit(USAGE, translate("No account on this machine yet: give the chatserv:// link you were sent."))
+            if not keyring.registered:
+                text = translate("Registration was begun and not finished: give the chatserv:// link once more.")
+                raise Exit(USAGE, text)
             return None
         link = parse_link(arguments.link)
         if keyring is not None and keyring.registered:

@@ -3,6 +3,7 @@
 Three ways to run it, all on Twisted's stdio: a person on a terminal, ``--send`` and ``--follow`` on pipes, and ``--invite``.
 """
 
+import os
 import sys
 from typing import Any
 
@@ -30,7 +31,7 @@ from chatserv.client import (
     translate,
 )
 from clients.arguments import Arguments, parse_arguments
-from clients.exits import DONE, NOT_SENT, Exit, exit_for
+from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
 from clients.lines import as_json, readable
 from clients.registering import open_account
 
@@ -57,10 +58,10 @@ class Lines(LineReceiver):
         """A line was typed or piped in."""
         self._program.line_typed(line.decode("utf-8", "replace").rstrip("\r"))
 
-    def lineLengthExceeded(self, line: bytes) -> None:
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002 - Twisted's signature
         """A line is longer than any message may be."""
         self._program.finish(
-            Exit(NOT_SENT, translate("A line is too long to send: {size} bytes.").format(size=len(line)))
+            Exit(NOT_SENT, translate("A line is too long to send: at most {size} bytes.").format(size=self.MAX_LENGTH))
         )
 
     def readConnectionLost(self) -> None:
@@ -101,12 +102,20 @@ class Program:
         self._shown = 0
         self._patience: Any = None
         self._paused = False
+        self._trouble: Exception | None = None
         self.done: Deferred[Exit] = Deferred()
 
     def start(self, token: bytes | None) -> None:
         """Connects; input is read once the first connection is up."""
         self._patience = self._reactor.callLater(self._arguments.timeout_seconds, self._give_up)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupted)
         self._client.start(token)
+
+    def _interrupted(self) -> "Deferred[None]":
+        """Ctrl-C or SIGTERM, or the end: says goodbye to the server first."""
+        stopping = self._client.stop()
+        self.finish(Exit(INTERRUPTED))
+        return stopping
 
     async def run(self, token: bytes | None) -> int:
         """Until everything is done. Returns the exit code."""
@@ -131,15 +140,33 @@ class Program:
         if not line.strip() or self.done.called:
             return
         if self._talking and line.strip() in {"/quit", "/exit"}:
-            self.finish(Exit(DONE))
+            self._quit()
             return
         try:
             self._client.send(self._room, line).addBoth(self._answered)
         except ChatError as error:
-            self.finish(Exit(NOT_SENT, error.explain()))
+            self._not_sent(error)
         if self._client.unacknowledged > PAUSE_ABOVE and not self._paused:
             self._paused = True
             self._lines.pauseProducing()
+
+    def _quit(self) -> None:
+        """Waits for the lines that are under way; a second ``/quit`` does not."""
+        if self._input_over and self._client.unacknowledged:
+            text = translate("Lines that are not stored: {count}.").format(count=self._client.unacknowledged)
+            self.finish(Exit(NOT_SENT, text))
+            return
+        self.input_ended()
+        if not self.done.called:
+            text = translate("Lines that wait for the server: {count}. /quit once more leaves without them.")
+            self._say(text.format(count=self._client.unacknowledged))
+
+    def _not_sent(self, error: ChatError) -> None:
+        """A script ends here; a person is told and goes on."""
+        if self._talking:
+            self._say(f"{translate('Not sent:')} {error.explain()}")
+        else:
+            self.finish(Exit(NOT_SENT, error.explain()))
 
     def input_ended(self) -> None:
         """No more lines will come."""
@@ -168,7 +195,7 @@ class Program:
                 text = translate("{count} messages are missing here: the server lost or withheld them.")
                 self._say(f"#{room}: {text.format(count=last - first + 1)}")
             case SendFailed(_, error):
-                self.finish(Exit(NOT_SENT, error.explain()))
+                self._not_sent(error)
             case StatusChanged(status, error):
                 self._on_status(status, error)
 
@@ -186,21 +213,30 @@ class Program:
             case Status.ONLINE:
                 if self._patience.active():
                     self._patience.cancel()
+                self._trouble = None
                 self._on_online()
             case Status.FAILED:
                 self.finish(exit_for(error))
             case Status.OFFLINE:
-                self._say(translate("Connection lost; trying again..."))
+                self._trouble = error or self._trouble
+                self._say(f"{why_offline(error, was_online=self._stdio is not None)} {translate('Trying again...')}")
                 if not self._patience.active():
                     self._patience = self._reactor.callLater(self._arguments.timeout_seconds, self._give_up)
 
     def _on_online(self) -> None:
-        if self._arguments.invite:
+        if self._room not in self._client.rooms and not self._arguments.invite:
+            text = translate("There is no room #{room} here that you are a member of.")
+            self.finish(Exit(NOT_SENT if self._reading else REFUSED, text.format(room=self._room)))
+        elif self._arguments.invite:
             Deferred.fromCoroutine(self._invite()).addErrback(self._refused)
         elif self._stdio is None:
             self._say(translate("Connected to #{room}.").format(room=self._room))
             if self._reading:
                 self._stdio = stdio.StandardIO(self._lines)
+                # Twisted makes both non-blocking, and a `print` into a full pipe would fail; it only reads when there is
+                # something, and writes nothing itself.
+                for stream in (sys.stdin, sys.stdout):
+                    os.set_blocking(stream.fileno(), True)
         else:
             self._say(translate("Connected again."))
 
@@ -215,7 +251,7 @@ class Program:
 
     def _give_up(self) -> None:
         if not self._talking:
-            self.finish(exit_for(None))
+            self.finish(exit_for(self._trouble))
 
     # -- output ---------------------------------------------------------------------------------------------------------
 
@@ -223,6 +259,8 @@ class Program:
         try:
             print(line, flush=True)
         except BrokenPipeError:
+            # What is left in the buffer must not fail once more when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self.finish(Exit(DONE))
 
     def _say(self, text: str) -> None:
@@ -241,6 +279,9 @@ async def run(reactor: Any, arguments: Arguments) -> None:
         end = exit_for(error)
     except Exit as end_:
         end = end_
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # ends the line of the question
+        end = Exit(INTERRUPTED, translate("Interrupted."))
     else:
         raise SystemExit(code)
     print(clean_line(end.message), file=sys.stderr, flush=True)

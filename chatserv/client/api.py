@@ -17,18 +17,20 @@ from chatserv.client.conversation import Conversation
 from chatserv.client.events import (
     Answered,
     ClientEvent,
+    Replaced,
     RetryWanted,
     SendAcknowledged,
     SendFailed,
     Status,
     StatusChanged,
+    SyncRefused,
 )
 from chatserv.client.keyring import Keyring, make_keyring
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.transport import ClientFactory, ClientProtocol, tls_endpoint
 from chatserv.domain.names import user_name
 from chatserv.domain.passwords import prepared_password
-from chatserv.errors import ChatError, LocalProtocolError, WireError, wire_error
+from chatserv.errors import ChatError, Draining, LocalProtocolError, WireError, wire_error
 from chatserv.wire import messages
 from chatserv.wire.link import ServerLink
 
@@ -89,8 +91,9 @@ class Client:
         self._token: bytes | None = None
         self._protocol: ClientProtocol | None = None
         self._service: ClientService | None = None
-        self._failed = False
-        self._failed_attempts = 0
+        self._failed, self._fruitless = False, 0
+        self._last_word: ChatError | None = None
+        self._backoff = backoffPolicy(FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, DELAY_FACTOR)
         self._acknowledgements: dict[bytes, Deferred[int]] = {}
         self._answers: dict[int, Deferred[Any]] = {}
 
@@ -105,12 +108,10 @@ class Client:
         if self._service is not None:
             raise LocalProtocolError("client started twice")
         self._token = None if self.keyring.registered else (token or b"")
-        backoff = backoffPolicy(FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, DELAY_FACTOR)
-        # A connection that never became a session is a failed attempt too, so the count is ours, not the service's.
         self._service = ClientService(
             self._endpoint,
             ClientFactory(self._build),
-            retryPolicy=lambda _: backoff(self._failed_attempts),
+            retryPolicy=self._next_delay,
             clock=self._reactor,
         )
         self._emit(StatusChanged(Status.CONNECTING))
@@ -132,8 +133,13 @@ class Client:
         if not self._failed:
             self._emit(StatusChanged(Status.STOPPED))
 
+    def _next_delay(self, _: int) -> float:
+        # A connection that never caught up is a failed attempt too, so the count is ours, not the service's.
+        delay = min(self._backoff(self._fruitless), LONGEST_DELAY_SECONDS)
+        self._fruitless += 1
+        return delay
+
     def _build(self) -> ClientProtocol:
-        self._failed_attempts += 1
         self._protocol = ClientProtocol(self._reactor, self.keyring, self._token, self, self._unwrap)
         return self._protocol
 
@@ -191,19 +197,28 @@ class Client:
             self.keyring = msgspec.structs.replace(self.keyring, registered=True)
             self.profile.save_keyring(self.keyring)
         self._token = None
-        self._failed_attempts = 0
 
     def message_received(self, batch: list[messages.ServerMessage]) -> None:
         """Messages came: tells the program, then remembers how far it has read."""
         for message in batch:
+            if self._service is None:  # stopped by the program, which shall find the rest unread
+                break
+            match message:
+                case messages.Farewell(code="replaced"):
+                    self._last_word = Replaced()
+                case messages.DrainingNotice():
+                    self._last_word = Draining()
             self._handle(self._conversation.receive(message), flush=False)
         self._flush()
+        if self._conversation.ready:
+            self._fruitless = 0
         if self._follow:
             self.profile.save_cursors(self._conversation.cursors)
 
     def connection_down(self, error: ChatError | None) -> None:
         """The connection is gone: waits for the next, or gives up where the server will not have us."""
         self._protocol = None
+        error, self._last_word = error or self._last_word, None
         self._conversation.disconnected()
         answers, self._answers = self._answers, {}
         for answer in answers.values():
@@ -226,6 +241,9 @@ class Client:
                     self._answered(label, reply)
                 case RetryWanted(after_seconds):
                     self._reactor.callLater(after_seconds, lambda: self._handle(self._conversation.retry()))
+                case SyncRefused(error):
+                    if self._protocol is not None:
+                        self._protocol.refuse(error)
                 case _:
                     self._emit(event)
         if flush:
@@ -256,7 +274,8 @@ class Client:
 async def prepare_account(profile: Profile, link: ServerLink, user: str, password: str) -> Keyring:
     """Makes the keys of a new account (1 to 3 s, in a thread) and remembers them; `Client.start` then registers.
 
-    Keys of an earlier try for the same server and name are taken again, so that a registration whose answer was lost works.
+    Keys of an earlier try for the same server, name and password are taken again, so that a registration whose answer was
+    lost works.
 
     Raises:
         NameInvalid, PasswordInvalid: Name or password cannot be used.
@@ -266,11 +285,16 @@ async def prepare_account(profile: Profile, link: ServerLink, user: str, passwor
     known = profile.keyring()
     if known is not None and known.registered:
         raise ProfileError(f"{profile.directory}: has the account {known.user!r} already; use another --profile")
-    if known is not None and (known.server_id, known.user) == (link.fingerprint, name):
-        return known
-    address = (link.host, link.port)
-    keyring = await deferToThread(
-        make_keyring, link.fingerprint, address, name, prepared_password(password), now_ms(), secrets.token_bytes
-    )
+    prepared, address = prepared_password(password), (link.host, link.port)
+    if (
+        known is not None
+        and (known.server_id, known.user) == (link.fingerprint, name)
+        and await deferToThread(known.has_password, prepared)
+    ):
+        keyring = msgspec.structs.replace(known, host=link.host, port=link.port)
+    else:
+        keyring = await deferToThread(
+            make_keyring, link.fingerprint, address, name, prepared, now_ms(), secrets.token_bytes
+        )
     profile.save_keyring(keyring)
     return keyring

@@ -21,6 +21,7 @@ from chatserv.client.events import (
     SendFailed,
     Status,
     StatusChanged,
+    SyncRefused,
 )
 from chatserv.errors import LocalProtocolError, NotMember, Quota, Reject, wire_error
 from chatserv.wire import messages
@@ -28,6 +29,7 @@ from chatserv.wire.codec import encode_message
 
 LABELS: Final = 2**32
 RETRY_SECONDS: Final = 1.0
+LONGEST_RETRY_SECONDS: Final = 60.0  # whatever the server asks for
 
 
 @dataclass
@@ -71,10 +73,15 @@ class Conversation:
         self._seen: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._rooms: dict[bytes, messages.RoomInfo] = {}
         self._labels = count(1)
-        self._label_of_sync = 0
+        self._label_of_sync: int | None = None
         self._sends: dict[int, bytes] = {}
         self._outgoing: list[bytes] = []
         self._welcomed = self._ready = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether this connection has caught up, so that sends go out at once."""
+        return self._ready
 
     @property
     def unacknowledged(self) -> int:
@@ -120,6 +127,7 @@ class Conversation:
     def disconnected(self) -> None:
         """The connection is gone; unacknowledged sends wait for the next."""
         self._welcomed = self._ready = False
+        self._label_of_sync = None
         self._sends.clear()
         self._outgoing.clear()
 
@@ -132,12 +140,14 @@ class Conversation:
                 return self._on_sent(message)
             case messages.Welcome():
                 return self._on_welcome(message)
-            case messages.Keepalive():
+            case messages.Keepalive() if self._welcomed:
                 self.command(messages.Ping)
             case messages.Error() if message.label in self._sends:
                 return self._on_refused(message)
             case messages.Ok() if message.label == self._label_of_sync:
                 return self._get_ready()
+            case messages.Error() if message.label == self._label_of_sync:
+                return [SyncRefused(wire_error(message.code, message.text, message.after_seconds))]
             case messages.Ok() | messages.Error() | messages.Invited() | messages.Page():
                 return [Answered(message.label, message)]
         return []
@@ -189,7 +199,7 @@ class Conversation:
             return []
         error = wire_error(reply.code, after_seconds=reply.after_seconds)
         if error.retryable:
-            return [RetryWanted(error.after_seconds or RETRY_SECONDS)]
+            return [RetryWanted(_retry_delay(error.after_seconds))]
         del self._pending[message_id]
         return [SendFailed(message_id, error)]
 
@@ -219,3 +229,10 @@ class Conversation:
         self._seen[sender, message_id] = None
         if len(self._seen) > self._max_seen:
             self._seen.popitem(last=False)
+
+
+def _retry_delay(wanted_seconds: float | None) -> float:
+    """What the server asked for, between a moment and a minute; it may be any number, or none."""
+    if wanted_seconds is None or not 0 < wanted_seconds <= LONGEST_RETRY_SECONDS:
+        return RETRY_SECONDS
+    return wanted_seconds

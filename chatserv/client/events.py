@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chatserv.errors import ChatError
+from chatserv.errors import ChatError, WireError
+from chatserv.i18n import N_
+
+
+class Replaced(ChatError):
+    """Another connection of the same device took over: a second program with this profile."""
+
+    code = "replaced"
+    text = N_("Another program on this machine uses the same profile.")
+    retryable = True
 
 
 class Status(Enum):
@@ -80,4 +89,13 @@ class RetryWanted:
     after_seconds: float
 
 
-ClientEvent = StatusChanged | MessageReceived | GapSeen | SendAcknowledged | SendFailed | Answered | RetryWanted
+@dataclass(frozen=True, slots=True)
+class SyncRefused:
+    """The server does not stream what is missing; only another connection can ask again."""
+
+    error: WireError
+
+
+ClientEvent = (
+    StatusChanged | MessageReceived | GapSeen | SendAcknowledged | SendFailed | Answered | RetryWanted | SyncRefused
+)

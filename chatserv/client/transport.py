@@ -9,7 +9,7 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IHandshakeListener, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.internet.threads import deferToThread
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -148,6 +148,10 @@ class ClientProtocol(LinearLineReceiver):
         if self._session is not None and self._session.state is State.OPEN and parts:
             self.transport.write(b"".join(self._session.seal(parts)))
 
+    def refuse(self, error: WireError) -> None:
+        """Ends the connection because of this error, and tells the server."""
+        self._fail(error)
+
     def say_goodbye(self) -> None:
         """Ends the session on purpose; the connection is closed by whoever opened it, and soon in any case."""
         if self._session is not None and self._session.state is State.OPEN:
@@ -175,7 +179,8 @@ class ClientProtocol(LinearLineReceiver):
 
     def _ask_to_unwrap(self, ciphertext: bytes, label: bytes) -> None:
         self.pauseProducing()
-        unwrapping = deferToThread(self._unwrap, ciphertext, label)
+        pool = self._reactor.getThreadPool()
+        unwrapping = deferToThreadPool(self._reactor, pool, self._unwrap, ciphertext, label)
         unwrapping.addCallback(self._unwrapped)
 
     def _unwrapped(self, secret: bytes | None) -> None:

@@ -1,0 +1,99 @@
+"""The command line of ``chatserv-client``."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clients.arguments import Arguments, parse_arguments
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal, or is not."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        """Whether it is one."""
+        return self._terminal
+
+
+class ArgumentsTests(SynchronousTestCase):
+    """What is understood, and what is refused."""
+
+    def assert_refused(self, *argv: str) -> str:
+        """The program ends with 2; gives what it says."""
+        errors = io.StringIO()
+        self.patch(sys, "stderr", errors)
+        with self.assertRaises(SystemExit) as caught:
+            parse_arguments(list(argv))
+        self.assertEqual(caught.exception.code, 2)
+        return errors.getvalue()
+
+    def test_defaults(self) -> None:
+        """Without arguments: the default profile, the lobby, half a minute of patience."""
+        expected = Arguments(
+            link=None, profile="default", room="lobby", user=None, password_file=None, send=False, follow=False,
+            count=None, json=False, invite=False, invite_name="", invite_admin=False, timeout_seconds=30.0,
+        )  # fmt: skip
+        self.assertEqual(parse_arguments([]), expected)
+
+    def test_everything(self) -> None:
+        """Every option lands where it belongs."""
+        argv = (
+            "chatserv://h/ --profile p --room r --user u --password-file f --send --follow --count 3 --json --invite "
+            "--invite-name n --invite-admin --timeout 1.5"
+        )
+        expected = Arguments(
+            link="chatserv://h/", profile="p", room="r", user="u", password_file=Path("f"), send=True, follow=True,
+            count=3, json=True, invite=True, invite_name="n", invite_admin=True, timeout_seconds=1.5,
+        )  # fmt: skip
+        self.assertEqual(parse_arguments(argv.split()), expected)
+
+    def test_count(self) -> None:
+        """A count is at least 1, and needs something to count."""
+        for argv in (["--follow", "--count", "0"], ["--count", "1"], ["--follow", "--count", "x"]):
+            self.assertIn("--count", self.assert_refused(*argv))
+
+    def test_json(self) -> None:
+        """JSON is a form of what is followed."""
+        self.assertIn("--json", self.assert_refused("--json"))
+
+    def test_timeout(self) -> None:
+        """Patience is a number of seconds above 0, and ends."""
+        for value in ("0", "-1", "nan", "inf", "1e9", "soon"):
+            self.assertIn("--timeout", self.assert_refused("--timeout", value))
+
+    def test_unknown(self) -> None:
+        """An unknown option, or a second link, is refused."""
+        self.assert_refused("--sned")
+        self.assert_refused("chatserv://a/", "chatserv://b/")
+
+    def test_interactive(self) -> None:
+        """A person is asked and shown only at a terminal on both sides, and where nothing special was asked for."""
+        cases: list[tuple[list[str], bool, bool, bool]] = [
+            ([], True, True, True),
+            ([], False, True, False),
+            ([], True, False, False),
+            (["--send"], True, True, False),
+            (["--follow"], True, True, False),
+            (["--invite"], True, True, False),
+        ]
+        for argv, reads, writes, expected in cases:
+            self.patch(sys, "stdin", Terminal(reads))
+            self.patch(sys, "stdout", Terminal(writes))
+            self.assertIs(parse_arguments(argv).interactive, expected, (argv, reads, writes))
+
+    def test_information(self) -> None:
+        """Help and version are printed, and are no failure."""
+        for option, word in (("--help", "chatserv://"), ("--version", "chatserv-client ")):
+            output: Any = io.StringIO()
+            self.patch(sys, "stdout", output)
+            with self.assertRaises(SystemExit) as caught:
+                parse_arguments([option])
+            self.assertEqual(caught.exception.code, 0)
+            self.assertIn(word, output.getvalue())

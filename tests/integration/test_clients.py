@@ -1,0 +1,384 @@
+"""The real programs, each a process of its own: the stdio client against the server under twistd."""
+
+import atexit
+import dataclasses
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyte
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client import format_link, parse_link
+from chatserv.testing.processes import (
+    CLIENT,
+    PASSWORD,
+    ServerProgram,
+    child_environment,
+    client_command,
+    free_port,
+    register_two,
+)
+
+SECONDS = 30.0
+# Makes the terminal the controlling one, so that getpass finds it, then becomes the program.
+ON_TERMINAL = (sys.executable, "-c", "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])")
+
+
+class Stage:
+    """A server with alice, its administrator, and bob. Trial has no fixtures of a class, so the last one is kept here.
+
+    Args:
+        settings: Of the server.
+    """
+
+    current: ClassVar["Stage | None"] = None
+
+    def __init__(self, settings: dict[str, dict[str, Any]]) -> None:
+        self.settings = settings
+        self.directory = Path(tempfile.mkdtemp())
+        self.server = ServerProgram(self.directory, settings)
+
+    def stop(self) -> None:
+        """Ends the server and forgets everything."""
+        self.server.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @classmethod
+    def change(cls, wanted: "Stage | None") -> None:
+        """Ends what stands, and starts what is wanted: alice registers with the server's link, bob with hers."""
+        standing, cls.current = cls.current, wanted
+        if standing is not None:
+            standing.stop()
+        if wanted is not None:
+            wanted.server.start()
+            register_two(wanted.server, "alice", "bob")
+
+
+atexit.register(Stage.change, None)
+
+
+class ClientsTestCase(SynchronousTestCase):
+    """Tests that share a server, as long as they come one after the other and want the same settings."""
+
+    settings: ClassVar[dict[str, dict[str, Any]]] = {"server": {"max_connections": 2}}
+
+    def setUp(self) -> None:
+        """The stage of this class, set up where it does not stand."""
+        stage = Stage.current
+        if stage is None or stage.settings != self.settings:
+            stage = Stage(self.settings)
+            Stage.change(stage)
+        self.directory, self.server = stage.directory, stage.server
+
+    def client(self, profile: str, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a client to its end."""
+        return subprocess.run(
+            client_command(self.directory, profile, *arguments),
+            cwd=self.directory,
+            env=child_environment(self.directory),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def start(self, profile: str, *arguments: str) -> subprocess.Popen[str]:
+        """Starts a client with pipes on all sides; it is ended with the test."""
+        process = subprocess.Popen(
+            client_command(self.directory, profile, *arguments),
+            cwd=self.directory,
+            env=child_environment(self.directory),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(self.end, process)
+        return process
+
+    def read_until(self, profile: str, last: str) -> list[dict[str, Any]]:
+        """What somebody has not read yet, up to the message with this text."""
+        process = self.start(profile, "--follow", "--json")
+        patience = threading.Timer(SECONDS, process.kill)
+        patience.start()
+        records: list[dict[str, Any]] = []
+        for line in process.stdout or ():
+            records.append(json.loads(line))
+            if records[-1]["text"] == last:
+                process.terminate()
+        patience.cancel()
+        self.assertEqual(process.wait(SECONDS), 130)
+        return records
+
+    def end(self, process: subprocess.Popen[Any]) -> None:
+        """Ends a program that was started here."""
+        if process.poll() is None:
+            process.kill()
+        process.wait(SECONDS)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def invite(self) -> str:
+        """A link by alice."""
+        made = self.client("alice", "--invite")
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        return made.stdout.strip()
+
+    def assert_exit(self, done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+        """The program ended with this code; what it said on standard error has these words and no traceback."""
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+
+class FullServerTests(ClientsTestCase):
+    """A server with no place left."""
+
+    def test_full(self) -> None:
+        """One person too many is told that the server is full, not that it is away."""
+        link = self.invite()
+        for name in ("alice", "bob"):
+            seen = self.server.output.count(f"{name} connected")
+            self.start(name, "--follow")
+            deadline = time.monotonic() + SECONDS
+            while self.server.output.count(f"{name} connected") == seen and time.monotonic() < deadline:
+                time.sleep(0.05)
+        self.assert_exit(self.client("frank", link, "--timeout", "1.5"), 3, "as many people online as it allows")
+
+
+class PipeTests(ClientsTestCase):
+    """Scripts."""
+
+    def test_send_and_follow(self) -> None:
+        """Lines that were sent are stored, in order, and shown to who follows; no link is needed any more."""
+        sent = self.client("alice", "--send", typed="one\ntwo\n\nthree")
+        self.assertEqual((sent.returncode, sent.stdout, sent.stderr), (0, "", ""))
+        records = self.read_until("bob", "three")[-3:]
+        self.assertEqual([record["text"] for record in records], ["one", "two", "three"])
+        self.assertEqual([(record["sender"], record["own"]) for record in records], [("alice", False)] * 3)
+        self.client("bob", "--send", typed="four\nfive\n")
+        plain = self.client("bob", "--follow", "--count", "1")
+        self.assertEqual(plain.returncode, 0)
+        self.assertRegex(plain.stdout, r"^\[\d\d:\d\d\] <bob> four\n$")
+        (record,) = self.read_until("bob", "five")
+        self.assertTrue(record["own"])
+
+    def test_plain_pipe(self) -> None:
+        """``echo hello | chatserv-client`` needs no option."""
+        self.assert_exit(self.client("alice", typed="hello\n"), 0)
+
+    def test_line_too_long(self) -> None:
+        """A line that no message can hold is refused before it is sent."""
+        self.assert_exit(self.client("alice", "--send", typed="x" * 9000 + "\n"), 1, "too long", "8192")
+
+    def test_no_such_room(self) -> None:
+        """A room that does not exist ends the program, whether it sends or follows."""
+        self.assert_exit(self.client("alice", "--send", "--room", "attic", typed="x\n"), 1, "#attic")
+        self.assert_exit(self.client("alice", "--follow", "--room", "attic"), 5, "#attic")
+
+    def test_not_an_administrator(self) -> None:
+        """Only administrators make invites."""
+        self.assert_exit(self.client("bob", "--invite"), 5, "not allowed")
+
+    def test_reader_leaves(self) -> None:
+        """``| head -1`` ends the program quietly."""
+        bob = self.start("bob", "--follow")
+        assert bob.stdout is not None
+        assert bob.stderr is not None
+        self.client("alice", "--send", typed="first\n")
+        self.assertIn("<alice>", bob.stdout.readline())
+        bob.stdout.close()
+        self.client("alice", "--send", typed="second\n")
+        self.assertEqual((bob.wait(SECONDS), bob.stderr.read()), (0, ""))
+
+    def test_slow_reader(self) -> None:
+        """A reader that takes its time loses nothing, even where the program also has standard input."""
+        self.client("alice", "--send", typed="caught up\n")
+        self.read_until("alice", "caught up")
+        lines = [f"{number} {'x' * 300}" for number in range(600)]
+        both = self.start("alice", "--send", "--follow", "--json", "--count", "600")
+        assert both.stdin is not None
+        assert both.stdout is not None
+        assert both.stderr is not None
+        writer = threading.Thread(target=both.stdin.write, args=("\n".join(lines) + "\n",))
+        writer.start()
+        writer.join(SECONDS)
+        both.stdin.close()
+        time.sleep(1)  # while the pipe to us is full
+        shown = [json.loads(line)["text"] for line in both.stdout]
+        self.assertEqual((both.wait(SECONDS), both.stderr.read()), (0, ""))
+        self.assertEqual(shown, lines)
+
+
+class RegistrationTests(ClientsTestCase):
+    """Links, names and pins."""
+
+    def test_wrong_pin(self) -> None:
+        """A server with another identity than the link's ends the program before anything is sent."""
+        link = parse_link(self.invite())
+        other = format_link(dataclasses.replace(link, fingerprint=bytes(32)))
+        self.assert_exit(self.client("wendy", other), 4, "not the server")
+        self.assertNotIn("wendy", self.server.output)
+
+    def test_names_and_invites(self) -> None:
+        """A name that looks like another costs no invite; a used invite lets nobody in; a lost server is told as such."""
+        link = self.invite()
+        self.assert_exit(self.client("alice2", "--user", "a1ice", link), 7, "looks too much like")
+        self.assert_exit(self.client("alice2"), 2, "not finished")
+        self.assert_exit(self.client("alice2", "--user", "a1ice", self.server.link()), 6, "used already")
+        away = format_link(dataclasses.replace(parse_link(link), port=free_port()))
+        began = time.monotonic()
+        self.assert_exit(self.client("alice2", "--user", "a1ice", away, "--timeout", "1"), 3, "cannot be reached")
+        self.assertLess(time.monotonic() - began, 20)
+        self.assert_exit(self.client("alice2", "--user", "alice", link), 7, "taken")
+
+    def test_no_account(self) -> None:
+        """Without account and link the program asks for the link; profiles are apart."""
+        self.assert_exit(self.client("nobody"), 2, "chatserv:// link")
+
+    def test_other_server(self) -> None:
+        """A link to another server is no use to a profile that has an account."""
+        link = format_link(dataclasses.replace(parse_link(self.server.link()), fingerprint=bytes(32)))
+        self.assert_exit(self.client("alice", link), 2, "another server", "--profile")
+
+    def test_used_link_again(self) -> None:
+        """Who gives the same link once more is simply connected."""
+        self.assert_exit(self.client("alice", self.server.link(), typed="hello\n"), 0)
+
+    def test_profile_open_to_others(self) -> None:
+        """Keys that others may read are not used, and the program says how to close them."""
+        path = self.directory / "profiles" / "bob" / "keyring.json"
+        path.chmod(0o644)
+        self.assert_exit(self.client("bob", typed="x\n"), 8, "chmod 600")
+        path.chmod(0o600)
+
+
+class KilledServerTests(ClientsTestCase):
+    """A server that dies."""
+
+    def test_send_across_a_kill(self) -> None:
+        """``--send`` of 200 lines ends with 0 although the server is killed in between, and each line is stored once."""
+        lines = [f"line {number}" for number in range(200)]
+        alice = self.start("alice", "--send", "--timeout", "20")
+        assert alice.stdin is not None
+        for number, line in enumerate(lines):
+            alice.stdin.write(line + "\n")
+            alice.stdin.flush()
+            if number == 120:
+                time.sleep(1.2)
+                self.server.kill()
+            if number == 150:
+                self.server.start()
+        alice.stdin.close()
+        self.assertEqual(alice.wait(SECONDS), 0)
+        for reader in ("alice", "bob"):
+            texts = [record["text"] for record in self.read_until(reader, lines[-1])]
+            self.assertEqual([text for text in texts if text.startswith("line ")], lines)
+
+
+class Terminal:
+    """A program on a pseudo-terminal of its own, and what stands on its screen."""
+
+    def __init__(self, test: ClientsTestCase, command: list[str]) -> None:
+        self.screen = pyte.Screen(150, 24)
+        self._stream = pyte.ByteStream(self.screen)
+        self._ours, theirs = os.openpty()
+        self.process = subprocess.Popen(
+            [*ON_TERMINAL, *command],
+            cwd=test.directory,
+            env=child_environment(test.directory),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        test.addCleanup(os.close, self._ours)
+        test.addCleanup(test.end, self.process)
+        self._test = test
+
+    @property
+    def text(self) -> str:
+        """The screen, without empty lines."""
+        return "\n".join(line.rstrip() for line in self.screen.display if line.strip())
+
+    def type(self, text: str) -> None:
+        """Types."""
+        os.write(self._ours, text.encode())
+
+    def until(self, words: str) -> None:
+        """Waits until these words are on the screen."""
+        deadline = time.monotonic() + SECONDS
+        while words not in self.text:
+            self._test.assertLess(time.monotonic(), deadline, f"{words!r} does not come:\n{self.text}")
+            self._read()
+
+    def finish(self) -> int:
+        """Waits for the end. Returns the exit code."""
+        deadline = time.monotonic() + SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self._read()
+        return self.process.wait(1)
+
+    def _read(self) -> None:
+        if select.select([self._ours], [], [], 0.1)[0]:
+            try:
+                self._stream.feed(os.read(self._ours, 65_536))
+            except OSError:  # the other end is closed
+                time.sleep(0.05)
+
+
+class TalkTests(ClientsTestCase):
+    """People at terminals."""
+
+    def test_talk(self) -> None:
+        """A newcomer is asked for name and password, which is not shown; two people talk; ``/quit`` and Ctrl-C end it."""
+        alice = Terminal(self, client_command(self.directory, "alice"))
+        carol = Terminal(self, [*CLIENT, "--profile", "carol", format_link(self.carols_link())])
+        carol.until("User name:")
+        carol.type("carol\n")
+        carol.until("Password:")
+        carol.type(PASSWORD + "\n")
+        carol.until("Once more:")
+        carol.type(PASSWORD + "\n")
+        carol.until("Connected to #lobby")
+        self.assertNotIn(PASSWORD, carol.text)
+        alice.until("Connected")
+        carol.type("hello alice\n")
+        alice.until("<carol> hello alice")
+        alice.type("hello carol\n")
+        carol.until("<alice> hello carol")
+        self.assertEqual(carol.text.count("hello alice"), 1)
+        self.assertRegex(alice.text, r"\[\d\d:\d\d\] <carol> hello alice")
+        carol.type("/quit\n")
+        self.assertEqual(carol.finish(), 0)
+        alice.type("\x03")
+        self.assertEqual(alice.finish(), 130)
+        for terminal in (alice, carol):
+            self.assertNotIn("Traceback", terminal.text)
+
+    def carols_link(self) -> Any:
+        """An invite, made before alice's own talk would be replaced by the making."""
+        return parse_link(self.client("alice", "--invite").stdout.strip())
+
+    def test_interrupted_question(self) -> None:
+        """Ctrl-C at the password ends the program without a traceback, and leaves no account."""
+        eve = Terminal(self, [*CLIENT, "--profile", "eve", self.server.link()])
+        eve.until("User name:")
+        eve.type("eve\n")
+        eve.until("Password:")
+        eve.type("\x03")
+        self.assertEqual(eve.finish(), 130)
+        self.assertIn("Interrupted.", eve.text)
+        self.assertNotIn("Traceback", eve.text)

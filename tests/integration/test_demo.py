@@ -1,0 +1,43 @@
+"""The demonstration of delivery, as ``make demo`` runs it."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.testing.processes import child_environment
+
+SECONDS = 120
+
+
+def demo(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Starts the demonstration."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "chatserv.testing.demo", *arguments],
+        cwd=directory,
+        env=child_environment(directory),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class DemoTests(SynchronousTestCase):
+    """Both plays, at once, since each has a server of its own."""
+
+    def test_demo(self) -> None:
+        """With the real client nothing is lost, doubled or reordered; the oracle sees what a faulty client does."""
+        with tempfile.TemporaryDirectory() as name, demo(Path(name)) as good, demo(Path(name), "--break") as broken:
+            try:
+                outcomes = [(*play.communicate(timeout=SECONDS), play.returncode) for play in (good, broken)]
+            finally:
+                for play in (good, broken):
+                    play.kill()
+        (shown, errors, code), (broken_shown, broken_errors, broken_code) = outcomes
+        self.assertEqual((code, errors, broken_code, broken_errors), (0, "", 1, ""))
+        self.assertEqual(shown.splitlines()[-1], "0 lost, 0 doubled, order equal")
+        self.assertTrue(broken_shown.splitlines()[-1].startswith("1 lost, 1 doubled, "))
+        for words in ("killed with SIGKILL", "started again", "<alice> alice says line 20", "<bob> bob says line 20"):
+            self.assertIn(words, shown)

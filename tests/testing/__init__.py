@@ -1,0 +1,1 @@
+"""Tests of what demonstrations and tests are made with."""
