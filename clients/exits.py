@@ -14,6 +14,7 @@ from chatserv.client import (
     PinMismatch,
     PrivateFileError,
     ProfileError,
+    Replaced,
     ServerFull,
     translate,
 )
@@ -37,6 +38,7 @@ _CODES: Final[tuple[tuple[type[ChatError], int], ...]] = (
     (NameInvalid, NAME),
     (PasswordInvalid, USAGE),
     (LinkInvalid, USAGE),
+    (Replaced, PROFILE),
     (ProfileError, PROFILE),
     (PrivateFileError, PROFILE),
     (AuthFailed, REFUSED),

@@ -38,6 +38,7 @@ async def open_account(arguments: Arguments, profile: Profile) -> bytes | None:
         link = parse_link(arguments.link)
         if keyring is not None and keyring.registered:
             _check_same_server(keyring.server_id, link, profile)
+            profile.move(link.host, link.port)
             return None
         user = user_name(arguments.user or _ask(translate("User name: ")))
         password = prepared_password(_password(arguments))

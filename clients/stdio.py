@@ -22,6 +22,7 @@ from chatserv.client import (
     GapSeen,
     MessageReceived,
     Profile,
+    RoomRewound,
     SendFailed,
     Status,
     StatusChanged,
@@ -191,6 +192,9 @@ class Program:
         match event:
             case MessageReceived():
                 self._show(event)
+            case RoomRewound(room, _, _):
+                text = translate("the server has lost messages that were here; what is left may be shown again")
+                self._say(f"#{room}: {text}")
             case GapSeen(room, first, last):
                 text = translate("{count} messages are missing here: the server lost or withheld them.")
                 self._say(f"#{room}: {text.format(count=last - first + 1)}")

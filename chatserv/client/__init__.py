@@ -14,17 +14,20 @@
 """
 
 from chatserv import VERSION
-from chatserv.client.api import Client, prepare_account
+from chatserv.client.api import Client
 from chatserv.client.events import (
     ClientEvent,
     GapSeen,
     MessageReceived,
+    Replaced,
+    RoomRewound,
     SendAcknowledged,
     SendFailed,
     Status,
     StatusChanged,
 )
 from chatserv.client.profile import DEFAULT_NAME, Profile, ProfileError
+from chatserv.client.registration import prepare_account
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.errors import (
@@ -52,6 +55,8 @@ __all__ = [
     "ClientEvent",
     "GapSeen",
     "MessageReceived",
+    "Replaced",
+    "RoomRewound",
     "SendAcknowledged",
     "SendFailed",
     "Status",

@@ -1,18 +1,14 @@
 """The client: one account on one server, connected again and again until it is told to stop."""
 
 import secrets
-import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.threads import deferToThread
-from twisted.logger import Logger
 
-from chatserv.client.content import ID_BYTES, Content, ContentType
 from chatserv.client.conversation import Conversation
 from chatserv.client.events import (
     Answered,
@@ -25,38 +21,13 @@ from chatserv.client.events import (
     StatusChanged,
     SyncRefused,
 )
-from chatserv.client.keyring import Keyring, make_keyring
 from chatserv.client.profile import Profile, ProfileError
+from chatserv.client.retrying import Backoff, is_final, now_ms
 from chatserv.client.transport import ClientFactory, ClientProtocol, tls_endpoint
-from chatserv.domain.names import user_name
-from chatserv.domain.passwords import prepared_password
-from chatserv.errors import ChatError, Draining, LocalProtocolError, WireError, wire_error
+from chatserv.crypto.content import ID_BYTES, Content, ContentType
+from chatserv.errors import BadMessage, ChatError, Draining, LocalProtocolError, wire_error
 from chatserv.wire import messages
 from chatserv.wire.link import ServerLink
-
-log = Logger()
-FIRST_DELAY_SECONDS: Final = 1.0
-LONGEST_DELAY_SECONDS: Final = 60.0
-DELAY_FACTOR: Final = 1.5
-# Codes after which trying again cannot help: a person has to do something first.
-FINAL_CODES: Final = frozenset(
-    {
-        "auth_failed",
-        "bad_frame",
-        "bad_message",
-        "forbidden",
-        "invite_invalid",
-        "name_invalid",
-        "name_taken",
-        "suite",
-        "version",
-    }
-)
-
-
-def now_ms() -> int:
-    """The clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Client:
@@ -91,9 +62,10 @@ class Client:
         self._token: bytes | None = None
         self._protocol: ClientProtocol | None = None
         self._service: ClientService | None = None
-        self._failed, self._fruitless = False, 0
+        self._failed = False
         self._last_word: ChatError | None = None
-        self._backoff = backoffPolicy(FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, DELAY_FACTOR)
+        self._backoff = Backoff()
+        self._release: Callable[[], None] | None = None
         self._acknowledgements: dict[bytes, Deferred[int]] = {}
         self._answers: dict[int, Deferred[Any]] = {}
 
@@ -104,14 +76,18 @@ class Client:
 
         Args:
             token: The invite's token, where the account is not registered yet; empty on a server with open registration.
+
+        Raises:
+            ProfileError: Another program uses the profile.
         """
         if self._service is not None:
             raise LocalProtocolError("client started twice")
+        self._release = self.profile.hold()
         self._token = None if self.keyring.registered else (token or b"")
         self._service = ClientService(
             self._endpoint,
             ClientFactory(self._build),
-            retryPolicy=self._next_delay,
+            retryPolicy=self._backoff.next_delay,
             clock=self._reactor,
         )
         self._emit(StatusChanged(Status.CONNECTING))
@@ -130,14 +106,11 @@ class Client:
         if self._protocol is not None:
             self._protocol.say_goodbye()
         await service.stopService()
+        if self._release is not None:
+            self._release()
+            self._release = None
         if not self._failed:
             self._emit(StatusChanged(Status.STOPPED))
-
-    def _next_delay(self, _: int) -> float:
-        # A connection that never caught up is a failed attempt too, so the count is ours, not the service's.
-        delay = min(self._backoff(self._fruitless), LONGEST_DELAY_SECONDS)
-        self._fruitless += 1
-        return delay
 
     def _build(self) -> ClientProtocol:
         self._protocol = ClientProtocol(self._reactor, self.keyring, self._token, self, self._unwrap)
@@ -162,8 +135,11 @@ class Client:
     def send(self, room: str, text: str) -> "Deferred[int]":
         """Sends a text; fires with its ``seq`` when it is stored, fails with the `ChatError` when it will not be.
 
+        A client that is stopped first leaves it unknown: the result does not fire.
+
         Raises:
             Quota: Too many messages wait for the server already.
+            TooLarge: The text does not fit into a message.
         """
         content = Content(ContentType.TEXT, secrets.token_bytes(ID_BYTES), now_ms(), text.encode())
         acknowledged: Deferred[int] = Deferred()
@@ -179,6 +155,8 @@ class Client:
     async def make_invite(self, name: str = "", *, admin: bool = False) -> ServerLink:
         """A link that lets one person register; administrators only. Raises `chatserv.errors.WireError`."""
         invited = await self._ask(messages.MakeInvite, name=name, admin=admin)
+        if not isinstance(invited, messages.Invited):
+            raise BadMessage("invite: another kind of answer")
         keyring = self.keyring
         return ServerLink(keyring.host, keyring.port, keyring.server_id, invited.token)
 
@@ -211,7 +189,7 @@ class Client:
             self._handle(self._conversation.receive(message), flush=False)
         self._flush()
         if self._conversation.ready:
-            self._fruitless = 0
+            self._backoff.succeeded()
         if self._follow:
             self.profile.save_cursors(self._conversation.cursors)
 
@@ -225,7 +203,7 @@ class Client:
             answer.errback(error or LocalProtocolError("connection lost"))
         if self._service is None:
             return
-        if isinstance(error, WireError) and error.code in FINAL_CODES:
+        if is_final(error):
             self._failed = True
             self._emit(StatusChanged(Status.FAILED, error))
             self.stop()
@@ -269,32 +247,3 @@ class Client:
     def _flush(self) -> None:
         if self._protocol is not None:
             self._protocol.send(self._conversation.take_outgoing())
-
-
-async def prepare_account(profile: Profile, link: ServerLink, user: str, password: str) -> Keyring:
-    """Makes the keys of a new account (1 to 3 s, in a thread) and remembers them; `Client.start` then registers.
-
-    Keys of an earlier try for the same server, name and password are taken again, so that a registration whose answer was
-    lost works.
-
-    Raises:
-        NameInvalid, PasswordInvalid: Name or password cannot be used.
-        ProfileError: The profile has an account already.
-    """
-    name = user_name(user)
-    known = profile.keyring()
-    if known is not None and known.registered:
-        raise ProfileError(f"{profile.directory}: has the account {known.user!r} already; use another --profile")
-    prepared, address = prepared_password(password), (link.host, link.port)
-    if (
-        known is not None
-        and (known.server_id, known.user) == (link.fingerprint, name)
-        and await deferToThread(known.has_password, prepared)
-    ):
-        keyring = msgspec.structs.replace(known, host=link.host, port=link.port)
-    else:
-        keyring = await deferToThread(
-            make_keyring, link.fingerprint, address, name, prepared, now_ms(), secrets.token_bytes
-        )
-    profile.save_keyring(keyring)
-    return keyring

@@ -10,24 +10,26 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from chatserv.client.content import Content
 from chatserv.client.events import (
     Answered,
     ClientEvent,
     GapSeen,
     MessageReceived,
     RetryWanted,
+    RoomRewound,
     SendAcknowledged,
     SendFailed,
     Status,
     StatusChanged,
     SyncRefused,
 )
-from chatserv.errors import LocalProtocolError, NotMember, Quota, Reject, wire_error
+from chatserv.crypto.content import Content
+from chatserv.errors import BadMessage, LocalProtocolError, NotMember, Quota, Reject, TooLarge, wire_error
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 
 LABELS: Final = 2**32
+ENVELOPE_BYTES: Final = 12_000  # no server takes more
 RETRY_SECONDS: Final = 1.0
 LONGEST_RETRY_SECONDS: Final = 60.0  # whatever the server asks for
 
@@ -96,7 +98,9 @@ class Conversation:
     # -- what the program wants -----------------------------------------------------------------------------------------
 
     def send(self, room: str, content: Content) -> list[ClientEvent]:
-        """Sends now or when the connection is there. Raises `Quota` where too many sends wait already."""
+        """Sends now or when the connection is there. Raises `Quota` where too many sends wait already, or `TooLarge`."""
+        if len(content.encode()) > ENVELOPE_BYTES:
+            raise TooLarge(f"message: {len(content.body)} bytes")
         if len(self._pending) >= self._max_unacknowledged:
             raise Quota(f"{self._max_unacknowledged} messages wait for the server")
         pending = _Pending(room, content.message_id, content.encode())
@@ -153,14 +157,26 @@ class Conversation:
         return []
 
     def _on_welcome(self, welcome: messages.Welcome) -> list[ClientEvent]:
+        if self._welcomed or any(room.since > room.head for room in welcome.rooms):
+            return [SyncRefused(BadMessage("welcome: comes twice, or begins a room beyond its end"))]
         self._welcomed = True
         self._rooms = {room.room: room for room in welcome.rooms}
         cursors = self.cursors
-        if cursors.store != welcome.store:
-            cursors.store = welcome.store
-            cursors.positions.clear()
+        known = cursors.positions if cursors.store == welcome.store else {}
+        cursors.store, cursors.positions = welcome.store, {}
+        found: list[ClientEvent] = []
         for room in welcome.rooms:
-            cursors.positions[room.room] = max(cursors.positions.get(room.room, 0), room.since)
+            position = known.get(room.room, room.since)
+            if position > room.head:  # our memory or the server's is wrong: messages shown twice are better than none
+                found.append(RoomRewound(room.name, position, room.head))
+                position = room.since
+            elif position < room.since:
+                found.append(GapSeen(room.name, position + 1, room.since))
+            cursors.positions[room.room] = max(position, room.since)
+        return found + self._begin()
+
+    def _begin(self) -> list[ClientEvent]:
+        cursors = self.cursors
         if self._follow:
             positions = tuple((room_id, cursors.positions[room_id]) for room_id in self._rooms)
             self._label_of_sync = self.command(messages.Sync, store=cursors.store, cursors=positions)
@@ -187,8 +203,7 @@ class Conversation:
         return next(self._labels) % LABELS
 
     def _on_sent(self, sent: messages.Sent) -> list[ClientEvent]:
-        self._sends.pop(sent.label, None)
-        if self._pending.pop(sent.id, None) is None:
+        if self._sends.pop(sent.label, None) != sent.id or self._pending.pop(sent.id, None) is None:
             return []
         return [SendAcknowledged(sent.id, sent.seq)]
 

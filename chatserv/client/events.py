@@ -8,11 +8,10 @@ from chatserv.i18n import N_
 
 
 class Replaced(ChatError):
-    """Another connection of the same device took over: a second program with this profile."""
+    """Another connection of the same device took over: a copy of this profile is in use elsewhere."""
 
     code = "replaced"
-    text = N_("Another program on this machine uses the same profile.")
-    retryable = True
+    text = N_("Another program uses a copy of this profile; each device needs a profile of its own.")
 
 
 class Status(Enum):
@@ -59,6 +58,18 @@ class GapSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomRewound:
+    """The room ends before what we have read of it (``position`` above ``head``): the server has lost messages.
+
+    Reading begins anew, so messages that were shown may come again.
+    """
+
+    room: str
+    position: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendAcknowledged:
     """The message is stored and ordered."""
 
@@ -97,5 +108,13 @@ class SyncRefused:
 
 
 ClientEvent = (
-    StatusChanged | MessageReceived | GapSeen | SendAcknowledged | SendFailed | Answered | RetryWanted | SyncRefused
+    StatusChanged
+    | MessageReceived
+    | GapSeen
+    | RoomRewound
+    | SendAcknowledged
+    | SendFailed
+    | Answered
+    | RetryWanted
+    | SyncRefused
 )

@@ -1,7 +1,9 @@
 """A profile: one directory on this machine for one account; ``--profile NAME`` keeps two people apart."""
 
+import fcntl
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +15,7 @@ from chatserv.client.conversation import Cursors
 from chatserv.client.keyring import Keyring, load_keyring, save_keyring
 from chatserv.errors import ChatError
 from chatserv.i18n import N_
-from chatserv.private_files import make_directory, read_private, write_private
+from chatserv.private_files import FILE_MODE, make_directory, read_private, write_private
 
 DEFAULT_NAME: Final = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -53,6 +55,21 @@ class Profile:
         make_directory(directory)
         return cls(directory)
 
+    def hold(self) -> Callable[[], None]:
+        """Keeps other programs from using the profile; the result lets go again.
+
+        Raises:
+            ProfileError: Another program holds it: one device has one connection, and the two would throw each other out.
+        """
+        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            text = "another program uses this profile; end it, or take another --profile"
+            raise ProfileError(f"{self.directory}: {text}") from None
+        return lambda: os.close(descriptor)
+
     def keyring(self) -> Keyring | None:
         """Who we are, or None before registration."""
         return load_keyring(self.directory)
@@ -60,6 +77,12 @@ class Profile:
     def save_keyring(self, keyring: Keyring) -> None:
         """Remembers who we are."""
         save_keyring(self.directory, keyring)
+
+    def move(self, host: str, port: int) -> None:
+        """Remembers a new address of the same server."""
+        keyring = self.keyring()
+        if keyring is not None and (keyring.host, keyring.port) != (host, port):
+            self.save_keyring(msgspec.structs.replace(keyring, host=host, port=port))
 
     def cursors(self) -> Cursors:
         """How far we have read; from the beginning where the file is missing or damaged (doubles are better than holes)."""

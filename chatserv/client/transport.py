@@ -35,6 +35,7 @@ from chatserv.wire.session import (
 
 ALPN: Final = b"chatserv/1"
 EXPORTER: Final = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
+LOGIN_LINE_BYTES: Final = 4096
 LINE_BYTES: Final = 65_536
 LOGIN_SECONDS: Final = 30.0
 SILENCE_SECONDS: Final = 100.0  # the server breaks a silence of 60 s; this much means that it is gone
@@ -87,7 +88,7 @@ class ClientProtocol(LinearLineReceiver):
         listener: Listener,
         unwrap: Callable[[bytes, bytes], bytes | None],
     ) -> None:
-        super().__init__(LINE_BYTES)
+        super().__init__(LOGIN_LINE_BYTES)
         self._reactor, self._keyring, self._token = reactor, keyring, token
         self._listener, self._unwrap = listener, unwrap
         self._session: ClientSession | None = None
@@ -169,6 +170,7 @@ class ClientProtocol(LinearLineReceiver):
                 case UnwrapWanted(ciphertext, label):
                     self._ask_to_unwrap(ciphertext, label)
                 case Authenticated():
+                    self.max_line_bytes = LINE_BYTES
                     self._restart_timer(SILENCE_SECONDS)
                     self._listener.connection_up()
                 case Failed(error):

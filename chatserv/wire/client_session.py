@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 
 from chatserv.crypto.session import finished_mac, handshake_secrets, traffic_secrets
 from chatserv.crypto.suite import ed_sign, load_rsa_spki, pss_verify, same, sha256
-from chatserv.errors import Reject, WireError, wire_error
+from chatserv.errors import Internal, Reject, WireError, wire_error
+from chatserv.i18n import N_
 from chatserv.wire.core import HandshakeKeys, SessionCore, missing_keys
 from chatserv.wire.framing import ERROR_LINE, GREETING, line_to_record, record_to_line
 from chatserv.wire.handshake import (
@@ -39,6 +40,16 @@ from chatserv.wire.session import EARLY_ERRORS, Authenticated, Event, Failed, Li
 
 class PinMismatch(Reject):
     """The server showed another identity than the pinned one: the wrong server, or somebody in the middle."""
+
+
+class Unproven(Internal):
+    """What answers there refused us before it had proved to be our server: its word, ``said``, decides nothing."""
+
+    text = N_("What answers at this address has not shown that it is your server, and refuses the connection.")
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"told {said} by whoever answers there")
+        self.said = said
 
 
 class MethodRefused(Reject):
@@ -108,7 +119,7 @@ class ClientSession(SessionCore):
     def _receive_handshake(self, line: bytes) -> list[Event]:
         if self.state is State.HELLO:
             if line.startswith(ERROR_LINE):
-                return [Failed(_early_error(line), told=True)]
+                return [Failed(Unproven(_early_error(line).code), told=True)]
             return self._on_server_hello(line)
         record = line_to_record(line)
         kind, plaintext = (self._keys or missing_keys()).receiving.open(record)
@@ -117,7 +128,8 @@ class ClientSession(SessionCore):
         if self.state is State.FINISH and kind == RecordType.SERVER_FINISH:
             return self._on_server_finish(record, plaintext)
         if kind == RecordType.ALERT:
-            return [Failed(decode_alert(plaintext), told=True)]
+            error = decode_alert(plaintext)
+            return [Failed(Unproven(error.code) if self.state is State.AUTH else error, told=True)]
         raise Reject(f"record: type {kind} in state {self.state.name}")
 
     def _on_server_hello(self, line: bytes) -> list[Event]:

@@ -1,5 +1,6 @@
 """A client through all its connections, against the real server in memory."""
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import api
-from chatserv.client.api import Client, prepare_account
+from chatserv.client import registration
+from chatserv.client.api import Client
 from chatserv.client.events import ClientEvent, GapSeen, MessageReceived, Replaced, Status, StatusChanged
 from chatserv.client.keyring import Keyring
 from chatserv.client.profile import Profile, ProfileError
+from chatserv.client.registration import prepare_account
 from chatserv.crypto.password import make_verifier
 from chatserv.domain.passwords import PasswordInvalid
 from chatserv.domain.roles import Role
@@ -125,11 +127,19 @@ class SendingTests(ApiTestCase):
     def test_refused(self) -> None:
         """A message that the server refuses for good fails, and the next one goes through."""
         alice = self.join("alice")
-        large, elsewhere = alice.client.send("lobby", "x" * 12_001), alice.client.send("attic", "hello")
+        elsewhere = alice.client.send("attic", "hello")
         self.server.run()
-        self.failureResultOf(large, TooLarge)
         self.failureResultOf(elsewhere, NotMember)
         fine = alice.client.send("lobby", "hello")
+        self.server.run()
+        self.assertEqual(self.successResultOf(fine), 1)
+
+    def test_too_large(self) -> None:
+        """A text that fits into no message is refused at once; the longest that does is stored."""
+        alice = self.join("alice")
+        longest = 12_000 - 30  # around a body are 30 bytes of content
+        self.assertRaises(TooLarge, alice.client.send, "lobby", "x" * (longest + 1))
+        fine = alice.client.send("lobby", "x" * longest)
         self.server.run()
         self.assertEqual(self.successResultOf(fine), 1)
 
@@ -226,13 +236,25 @@ class ConnectionTests(ApiTestCase):
     def test_last_words(self) -> None:
         """The program is told why the server ended the session: it goes down, or another program took over."""
         alice = self.join("alice")
-        other = Person(self.server, alice.profile)
+        copy = self.mktemp()
+        shutil.copytree(alice.profile.directory, copy)
+        other = Person(self.server, Profile(Path(copy)))
         self.server.run()
         self.assertIsInstance(alice.error, Replaced)
-        self.stop(alice)
+        self.server.pass_time(120)
+        self.assertEqual((alice.statuses[-1], other.statuses[-1]), (Status.FAILED, Status.ONLINE))
         self.server.factory.drain()
         self.server.run()
         self.assertIsInstance(other.error, Draining)
+
+    def test_profile_in_use(self) -> None:
+        """Two programs on one profile would throw each other out; the second is refused, until the first has ended."""
+        alice = self.join("alice")
+        self.assertRaises(ProfileError, Person, self.server, alice.profile)
+        self.stop(alice)
+        again = Person(self.server, alice.profile)
+        self.server.run()
+        self.assertEqual(again.statuses[-1], Status.ONLINE)
 
     def test_lost_answer(self) -> None:
         """A message whose answer was lost is sent again and stored once."""
@@ -484,8 +506,8 @@ class PrepareAccountTests(SynchronousTestCase):
         self.profile = Profile(Path(self.mktemp()).absolute())
         make_directory(self.profile.directory)
         self.made: list[str] = []
-        self.patch(api, "deferToThread", lambda function, *arguments: succeed(function(*arguments)))
-        self.patch(api, "make_keyring", self.make)
+        self.patch(registration, "deferToThread", lambda function, *arguments: succeed(function(*arguments)))
+        self.patch(registration, "make_keyring", self.make)
 
     def make(self, server: bytes, address: tuple[str, int], user: str, password: str, *_: Any) -> Keyring:
         """The keyring of ``user`` with a device id that tells the makings apart."""

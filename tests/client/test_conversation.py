@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.content import Content, ContentType
 from chatserv.client.conversation import Conversation, Cursors
 from chatserv.client.events import (
     Answered,
@@ -19,12 +18,14 @@ from chatserv.client.events import (
     GapSeen,
     MessageReceived,
     RetryWanted,
+    RoomRewound,
     SendAcknowledged,
     SendFailed,
     Status,
     StatusChanged,
     SyncRefused,
 )
+from chatserv.crypto.content import Content, ContentType
 from chatserv.errors import Busy, LocalProtocolError, Quota, WireError
 from chatserv.testing.oracle import compare
 from chatserv.wire import messages
@@ -98,6 +99,41 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual((sync.store, sync.cursors), (OTHER_STORE, ((LOBBY, 0),)))
         shown = [found.seq for found in self.tell(event(1), event(2), event(3)) if isinstance(found, MessageReceived)]
         self.assertEqual(shown, [3])
+
+    def test_room_rewound(self) -> None:
+        """A cursor beyond the room's end is told and given up: whoever poisoned it does not make us deaf."""
+        self.conversation = Conversation("alice", Cursors(STORE, {LOBBY: 2**63 - 1}))
+        self.assertEqual(self.tell(welcome(head=5)), [RoomRewound("lobby", 2**63 - 1, 5), StatusChanged(Status.ONLINE)])
+        (sync,) = sent_by(self.conversation)
+        self.assertEqual(sync.cursors, ((LOBBY, 0),))
+
+    def test_beginning_moved(self) -> None:
+        """A membership that begins later than we have read is told as a gap."""
+        self.conversation = Conversation("alice", Cursors(STORE, {LOBBY: 3}))
+        self.assertEqual(self.tell(welcome(head=9, since=7))[0], GapSeen("lobby", 4, 7))
+
+    def test_impossible_welcome(self) -> None:
+        """A room that begins beyond its end, and a second welcome, end the connection; cursors stay as they were."""
+        self.conversation = Conversation("alice", Cursors(STORE, {LOBBY: 3}))
+        (refused,) = self.tell(welcome(head=5, since=2**63 - 1))
+        self.assertIsInstance(refused, SyncRefused)
+        self.assertEqual(self.conversation.cursors.positions, {LOBBY: 3})
+        self.tell(welcome(head=5))
+        self.assertIsInstance(self.tell(welcome(head=6))[0], SyncRefused)
+
+    def test_left_rooms_are_forgotten(self) -> None:
+        """Cursors are kept for the rooms of the last welcome alone, so that a server cannot make them grow."""
+        self.conversation = Conversation("alice", Cursors(STORE, {bytes(16): 8, LOBBY: 3}))
+        self.tell(welcome(head=5))
+        self.assertEqual(self.conversation.cursors.positions, {LOBBY: 3})
+
+    def test_sent_for_another_label(self) -> None:
+        """An acknowledgement counts only under the label that the message went out with."""
+        self.connect()
+        self.conversation.send("lobby", content(1))
+        (send,) = sent_by(self.conversation)
+        self.assertEqual(self.tell(messages.Sent(send.label + 1, send.id, 1, 0)), [])
+        self.assertEqual(self.tell(messages.Sent(send.label, send.id, 1, 0)), [SendAcknowledged(send.id, 1)])
 
     def test_forgets_oldest(self) -> None:
         """Only so many shown messages are remembered."""

@@ -13,6 +13,8 @@ PUBLIC = [
     "ClientEvent",
     "GapSeen",
     "MessageReceived",
+    "Replaced",
+    "RoomRewound",
     "SendAcknowledged",
     "SendFailed",
     "Status",

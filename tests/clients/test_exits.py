@@ -20,6 +20,7 @@ from chatserv.client import (
     PrivateFileError,
     ProfileError,
     Quota,
+    Replaced,
     ServerFull,
     WireError,
 )
@@ -37,6 +38,7 @@ CODES: dict[type[ChatError], int] = {
     NameInvalid: 7,
     LinkInvalid: 2,
     PasswordInvalid: 2,
+    Replaced: 8,
     ProfileError: 8,
     PrivateFileError: 8,
     ServerFull: 3,

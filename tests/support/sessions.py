@@ -34,7 +34,7 @@ from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, pss_sign, rsa_spki, sha256
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import WireError
-from chatserv.wire.client_session import ClientSession
+from chatserv.wire.client_session import ClientSession, Unproven
 from chatserv.wire.framing import DELIMITER, GREETING, line_to_record, record_to_line
 from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, Surroundings
 from chatserv.wire.server_session import ServerSession
@@ -240,6 +240,11 @@ class Log:
 
     lines: list[bytes] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+
+
+def said(error: WireError) -> str:
+    """The code of an error, or the code that the other side gave before it had proved to be our server."""
+    return error.said if isinstance(error, Unproven) else error.code
 
 
 class SessionPair:

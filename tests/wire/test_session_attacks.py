@@ -22,9 +22,10 @@ from chatserv.errors import (
     TooLarge,
     VersionUnsupported,
     WireError,
+    wire_error,
 )
 from chatserv.wire import server_session
-from chatserv.wire.client_session import PinMismatch
+from chatserv.wire.client_session import PinMismatch, Unproven
 from chatserv.wire.framing import GREETING
 from chatserv.wire.handshake import (
     ClientHello,
@@ -58,6 +59,7 @@ from tests.support.sessions import (
     on_line,
     on_record,
     rsa_key,
+    said,
     server_id,
     spki,
     surroundings,
@@ -130,7 +132,7 @@ class AttackCase(SynchronousTestCase):
     def told(self, pair: SessionPair, code: str) -> None:
         """Asserts that the client was told this code by the other side."""
         failed = self.failure(pair, Side.CLIENT)
-        self.assertEqual((failed.error.code, failed.told), (code, True))
+        self.assertEqual((said(failed.error), failed.told), (code, True))
 
 
 def attacked(side: Side, number: int, edit: Edit, **changes: Any) -> SessionPair:
@@ -298,6 +300,17 @@ class MiddleTests(AttackCase):
         pair.run()
         self.told(pair, "busy")
         self.reveals_nothing(pair)
+
+    def test_refusal_before_the_proof_is_no_word_of_the_server(self) -> None:
+        """Whoever answers without the identity key can refuse, but not make the client believe that its server did."""
+        for code in ("auth_failed", "invite_invalid", "name_taken", "version"):
+            pair = SessionPair.at(Side.CLIENT, State.AUTH)
+            line = pair.forge(Side.SERVER, RecordType.ALERT, encode_alert(wire_error(code)))
+            failed = pair.client.receive_line(line)[-1]
+            self.assertTrue(
+                isinstance(failed, Failed) and isinstance(failed.error, Unproven) and failed.error.retryable
+            )
+            self.assertEqual((said(failed.error), failed.error.code), (code, "internal"))  # type: ignore[union-attr]
 
 
 class EphemeralTests(AttackCase):

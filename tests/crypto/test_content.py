@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.content import ID_BYTES, Content, ContentType
+from chatserv.crypto.content import ID_BYTES, Content, ContentType
 from chatserv.errors import Reject
 
 CONTENTS = st.builds(

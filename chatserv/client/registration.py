@@ -1,0 +1,42 @@
+"""From a link to the keys of a new account."""
+
+import secrets
+
+import msgspec
+from twisted.internet.threads import deferToThread
+
+from chatserv.client.keyring import Keyring, make_keyring
+from chatserv.client.profile import Profile, ProfileError
+from chatserv.client.retrying import now_ms
+from chatserv.domain.names import user_name
+from chatserv.domain.passwords import prepared_password
+from chatserv.wire.link import ServerLink
+
+
+async def prepare_account(profile: Profile, link: ServerLink, user: str, password: str) -> Keyring:
+    """Makes the keys of a new account (1 to 3 s, in a thread) and remembers them; `Client.start` then registers.
+
+    Keys of an earlier try for the same server, name and password are taken again, so that a registration whose answer was
+    lost works.
+
+    Raises:
+        NameInvalid, PasswordInvalid: Name or password cannot be used.
+        ProfileError: The profile has an account already.
+    """
+    name = user_name(user)
+    known = profile.keyring()
+    if known is not None and known.registered:
+        raise ProfileError(f"{profile.directory}: has the account {known.user!r} already; use another --profile")
+    prepared, address = prepared_password(password), (link.host, link.port)
+    if (
+        known is not None
+        and (known.server_id, known.user) == (link.fingerprint, name)
+        and await deferToThread(known.has_password, prepared)
+    ):
+        keyring = msgspec.structs.replace(known, host=link.host, port=link.port)
+    else:
+        keyring = await deferToThread(
+            make_keyring, link.fingerprint, address, name, prepared, now_ms(), secrets.token_bytes
+        )
+    profile.save_keyring(keyring)
+    return keyring
