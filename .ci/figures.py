@@ -1,0 +1,27 @@
+"""Turns the output of trial into one line, ``N passed, N failed, N skipped``. Fails where trial did not get to its end."""
+
+import re
+import sys
+from pathlib import Path
+
+SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
+
+
+def figures(output: str) -> str:
+    """The line. Raises ValueError where the output has no summary, or one that does not add up."""
+    ran, summaries = RAN.findall(output), list(SUMMARY.finditer(output))
+    if not ran or not summaries:
+        raise ValueError("trial did not get to its end")
+    counts = {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", summaries[-1][1] or "")}
+    passed = counts.get("successes", 0) + counts.get("expectedFailures", 0)
+    failed = sum(counts.get(name, 0) for name in ("failures", "errors", "unexpectedSuccesses"))
+    return f"{passed} passed, {failed} failed, {counts.get('skips', 0)} skipped"
+
+
+if __name__ == "__main__":
+    try:
+        print(figures(Path(sys.argv[1]).read_text(errors="replace")))
+    except ValueError as error:
+        print(f"{error}\n0 passed, 1 failed, 0 skipped")
+        sys.exit(1)

@@ -1,0 +1,98 @@
+# chatserv: install, run, test.
+#
+# Variables (make run CONFIG=settings.toml):
+#   PYTHON     the interpreter that makes the virtual environment, 3.11 or later  (python3)
+#   VENV       the virtual environment                                           (.venv)
+#   CONFIG     run: the settings file, JSON or TOML                              (none: the defaults)
+#   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
+#   BREAK      demo: 1 breaks the demonstration on purpose; it must then fail
+#   ARGS       bench, test: further arguments of the program behind them
+#   VERSION    news: writes NEWS.rst for this version; without, shows a draft
+
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?=
+STATE_DIR ?=
+BREAK ?=
+ARGS ?=
+VERSION ?=
+
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+DECLARED = pyproject.toml setup.py
+TESTS = $(or $(ARGS),tests)
+
+.PHONY: help run install test dev lint types layers docs demo bench wheel news clean
+.DELETE_ON_ERROR:
+
+help:  ## show this
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-13s %s\n", $$1, $$2 }'
+
+run: $(VENV)/.stamp-run  ## install what the server needs, and start it in front
+	$(BIN)/twistd --nodaemon --pidfile= chatserv \
+	    $(if $(CONFIG),--config '$(CONFIG)') $(if $(STATE_DIR),--state-dir '$(STATE_DIR)')
+
+install: $(VENV)/.stamp-run  ## install what the server and the clients need
+
+test: $(VENV)/.stamp-test  ## run the tests; fail where less than 90 % of chatserv/ is covered, branches included
+	@code=0; \
+	$(BIN)/python -m coverage erase; \
+	$(BIN)/python -m coverage run -m twisted.trial $(TESTS) || code=$$?; \
+	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report || code=$$?; \
+	exit $$code
+
+dev: $(VENV)/.stamp-dev  ## install the developers' tools too
+
+lint: $(VENV)/.stamp-dev  ## rules and format, by ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.stamp-dev  ## types, by mypy
+	$(BIN)/mypy
+
+layers: $(VENV)/.stamp-dev  ## who may import whom, by import-linter
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.stamp-dev  ## build/docs: the documents by Sphinx, and in api/ the interfaces by pydoctor
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/docs
+	$(BIN)/pydoctor --quiet --quiet
+
+demo: $(VENV)/.stamp-run  ## a server and its clients, started and judged
+	$(BIN)/python -m chatserv.testing.demo $(if $(filter-out 0,$(BREAK)),--break)
+
+bench: $(VENV)/.stamp-run  ## benchmarks
+	$(BIN)/python -m bench $(ARGS)
+
+wheel: $(VENV)/.stamp-dev  ## dist/: sdist and wheel of the last commit, from a clean clone
+	rm -rf build/clean
+	git clone --quiet --no-local --depth 1 . build/clean
+	$(BIN)/python -m build --outdir dist build/clean
+
+news: $(VENV)/.stamp-dev  ## what newsfragments/ will add to NEWS.rst
+	$(BIN)/towncrier build $(if $(VERSION),--yes --version '$(VERSION)',--draft --version next)
+
+clean:  ## remove everything that was made here, the virtual environment included
+	rm -rf $(VENV) build dist *.egg-info _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f twisted/plugins/dropin.cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of requirements; `pip install --editable` follows the source by itself.
+
+$(VENV)/.stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chatserv needs Python 3.11 or later: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-run: $(VENV)/.stamp-venv $(DECLARED)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.stamp-test: $(VENV)/.stamp-venv $(DECLARED)
+	$(PIP) --editable '.[test]'
+	@touch $(VENV)/.stamp-run $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-venv $(DECLARED)
+	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.stamp-run $(VENV)/.stamp-test $@
