@@ -9,11 +9,8 @@ from typing import Any
 
 from twisted.internet import stdio
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.task import react
-from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from chatserv.client import (
     ChatError,
@@ -35,50 +32,10 @@ from clients.arguments import Arguments, parse_arguments
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
 from clients.lines import as_json, readable
 from clients.registering import open_account
+from clients.typing_in import Lines
 
-MAX_LINE_BYTES = 8192
 PAUSE_ABOVE = 1000  # unacknowledged lines; standard input waits meanwhile
 RESUME_BELOW = 500
-
-
-@implementer(IHalfCloseableProtocol)
-class Lines(LineReceiver):
-    """Standard input and output.
-
-    Args:
-        program: Gets whole lines, and the end.
-    """
-
-    delimiter = b"\n"
-    MAX_LENGTH = MAX_LINE_BYTES
-
-    def __init__(self, program: "Program") -> None:
-        self._program = program
-
-    def lineReceived(self, line: bytes) -> None:
-        """A line was typed or piped in."""
-        self._program.line_typed(line.decode("utf-8", "replace").rstrip("\r"))
-
-    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002 - Twisted's signature
-        """A line is longer than any message may be."""
-        self._program.finish(
-            Exit(NOT_SENT, translate("A line is too long to send: at most {size} bytes.").format(size=self.MAX_LENGTH))
-        )
-
-    def readConnectionLost(self) -> None:
-        """Standard input ended; output goes on."""
-        rest = self.clearLineBuffer()
-        if rest:
-            self.lineReceived(rest)
-        self._program.input_ended()
-
-    def writeConnectionLost(self) -> None:
-        """Nobody reads our output any more."""
-        self._program.finish(Exit(DONE))
-
-    def connectionLost(self, reason: Any = None) -> None:  # noqa: ARG002 - Twisted's signature
-        """Both are gone."""
-        self._program.finish(Exit(DONE))
 
 
 class Program:
@@ -137,12 +94,14 @@ class Program:
     # -- input ----------------------------------------------------------------------------------------------------------
 
     def line_typed(self, line: str) -> None:
-        """A line to send; empty ones are not sent, and ``/quit`` ends a talk."""
+        """A line to send; empty ones are not sent. In a talk, a line that begins with ``/`` is an order to the program."""
         if not line.strip() or self.done.called:
             return
-        if self._talking and line.strip() in {"/quit", "/exit"}:
-            self._quit()
-            return
+        if self._talking and line.startswith("/"):
+            if not line.startswith("//"):
+                self._obey(line.strip())
+                return
+            line = line[1:]
         try:
             self._client.send(self._room, line).addBoth(self._answered)
         except ChatError as error:
@@ -150,6 +109,15 @@ class Program:
         if self._client.unacknowledged > PAUSE_ABOVE and not self._paused:
             self._paused = True
             self._lines.pauseProducing()
+
+    def _obey(self, order: str) -> None:
+        match order:
+            case "/quit" | "/exit":
+                self._quit()
+            case "/help":
+                self._say(translate("A line goes to the room when you press Return. /quit leaves, //text sends /text."))
+            case _:
+                self._say(translate("There is no {order} here; /help tells what there is.").format(order=order))
 
     def _quit(self) -> None:
         """Waits for the lines that are under way; a second ``/quit`` does not."""

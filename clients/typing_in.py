@@ -1,0 +1,68 @@
+"""Standard input as lines, on Twisted's stdio."""
+
+from typing import Any, Final, Protocol
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.protocols.basic import LineReceiver
+from zope.interface import implementer
+
+from chatserv.client import translate
+from clients.exits import DONE, NOT_SENT, Exit
+
+MAX_LINE_BYTES: Final = 8192
+
+
+class Taker(Protocol):
+    """What takes the lines."""
+
+    def line_typed(self, line: str) -> None:
+        """A line came."""
+        ...
+
+    def input_ended(self) -> None:
+        """No more lines will come."""
+        ...
+
+    def finish(self, end: Exit) -> None:
+        """There is no input or output any more, or it cannot be used."""
+        ...
+
+
+@implementer(IHalfCloseableProtocol)
+class Lines(LineReceiver):
+    """Standard input and output.
+
+    Args:
+        program: Gets whole lines, and the end.
+    """
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_LINE_BYTES
+
+    def __init__(self, program: Taker) -> None:
+        self._program = program
+
+    def lineReceived(self, line: bytes) -> None:
+        """A line was typed or piped in."""
+        self._program.line_typed(line.decode("utf-8", "replace").rstrip("\r"))
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002 - Twisted's signature
+        """A line is longer than any message may be."""
+        self._program.finish(
+            Exit(NOT_SENT, translate("A line is too long to send: at most {size} bytes.").format(size=self.MAX_LENGTH))
+        )
+
+    def readConnectionLost(self) -> None:
+        """Standard input ended; output goes on."""
+        rest = self.clearLineBuffer()
+        if rest:
+            self.lineReceived(rest)
+        self._program.input_ended()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads our output any more."""
+        self._program.finish(Exit(DONE))
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: ARG002 - Twisted's signature
+        """Both are gone."""
+        self._program.finish(Exit(DONE))
