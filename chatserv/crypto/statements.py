@@ -1,18 +1,20 @@
-"""Signed statements about devices, kept for ever as the bytes that were signed (CRYPTO section 6.2)."""
+"""Signed statements about devices and identities, kept for ever as the bytes that were signed (CRYPTO section 6.2)."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from chatserv.crypto.encoding import Reader, u64, v8, v16
+from chatserv.crypto.encoding import Reader, u8, u16, u64, v8, v16
 from chatserv.crypto.suite import (
     RSA_BYTES,
+    VERSION,
     ed_sign,
     ed_verify,
     load_rsa_spki,
     pss_sign,
     pss_verify,
+    rsa_spki,
     sha256,
     to_sign,
 )
@@ -99,3 +101,105 @@ def verify_certificate(certificate: bytes, identity_spki: bytes, server_id: byte
     pss_verify(load_rsa_spki(identity_spki), signature, "device cert", tbs)
     ed_verify(facts.ed25519, self_signature, "device self", tbs + signature)
     return facts
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What a revocation says of a device and its certificate.
+
+    ``at_ms``: milliseconds since 1970. ``reason`` (one byte) is for people and decides nothing.
+    """
+
+    device_id: bytes
+    cert_hash: bytes
+    at_ms: int
+    reason: int
+
+    def encode(self) -> bytes:
+        """The bytes that the signature covers, 59 of them."""
+        return u16(VERSION) + self.device_id + self.cert_hash + u64(self.at_ms) + u8(self.reason)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Revocation":
+        """Parses strictly. Raises `Reject`."""
+        reader = Reader(data, "revocation")
+        if reader.u16() != VERSION:
+            raise Reject("revocation: unknown version")
+        revocation = cls(reader.take(DEVICE_ID_BYTES), reader.take(32), reader.u64(), reader.u8())
+        reader.end()
+        return revocation
+
+
+def make_revocation(revocation: Revocation, identity: rsa.RSAPrivateKey) -> bytes:
+    """The revocation, signed by the user's identity key; 443 bytes."""
+    tbs = revocation.encode()
+    return tbs + pss_sign(identity, to_sign("revoke", tbs))
+
+
+def verify_revocation(statement: bytes, certificate: bytes, identity_spki: bytes) -> Revocation:
+    """Checks a signed revocation against the certificate that it ends.
+
+    Args:
+        statement: The signed bytes.
+        certificate: The ``DeviceCert`` that it has to name.
+        identity_spki: The RSA-3072 identity key of the certificate's user, DER.
+
+    Raises:
+        Reject: It does not parse, names another device or certificate, or the signature is wrong.
+    """
+    revocation = Revocation.decode(statement[:-RSA_BYTES])
+    if revocation.cert_hash != sha256(certificate):
+        raise Reject("revocation: of another certificate")
+    if revocation.device_id != certificate_facts(certificate).device_id:
+        raise Reject("revocation: of another device")
+    pss_verify(load_rsa_spki(identity_spki), statement[-RSA_BYTES:], "revoke", statement[:-RSA_BYTES])
+    return revocation
+
+
+@dataclass(frozen=True)
+class UikRotation:
+    """What a rotation says: the fingerprint of the old identity key, the new key (DER) and milliseconds since 1970."""
+
+    old_fingerprint: bytes
+    new_spki: bytes = field(repr=False)
+    at_ms: int
+
+    def encode(self) -> bytes:
+        """The bytes that both signatures cover."""
+        return self.old_fingerprint + v16(self.new_spki) + u64(self.at_ms)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "UikRotation":
+        """Parses strictly. Raises `Reject`."""
+        reader = Reader(data, "identity rotation")
+        rotation = cls(reader.take(32), reader.v16(), reader.u64())
+        reader.end()
+        return rotation
+
+
+def make_rotation(old: rsa.RSAPrivateKey, new: rsa.RSAPrivateKey, at_ms: int) -> bytes:
+    """The rotation from one identity key to the next, signed by both; 1232 bytes."""
+    tbs = UikRotation(sha256(rsa_spki(old.public_key())), rsa_spki(new.public_key()), at_ms).encode()
+    signed = to_sign("uik rotate", tbs)
+    return tbs + pss_sign(old, signed) + pss_sign(new, signed)
+
+
+def verify_rotation(statement: bytes, old_spki: bytes) -> UikRotation:
+    """Checks a signed rotation against the identity key that it replaces.
+
+    Args:
+        statement: The signed bytes.
+        old_spki: The RSA-3072 identity key so far, DER.
+
+    Raises:
+        Reject: It does not parse, replaces another key or a key by itself, or a signature or key is wrong.
+    """
+    tbs, by_old, by_new = statement[: -2 * RSA_BYTES], statement[-2 * RSA_BYTES : -RSA_BYTES], statement[-RSA_BYTES:]
+    rotation = UikRotation.decode(tbs)
+    if rotation.old_fingerprint != sha256(old_spki):
+        raise Reject("identity rotation: of another key")
+    if rotation.new_spki == old_spki:
+        raise Reject("identity rotation: to the same key")
+    pss_verify(load_rsa_spki(old_spki), by_old, "uik rotate", tbs)
+    pss_verify(load_rsa_spki(rotation.new_spki), by_new, "uik rotate", tbs)
+    return rotation

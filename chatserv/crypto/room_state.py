@@ -1,0 +1,290 @@
+"""What all members of a room agree on: policy, members and devices (CRYPTO section 8.1).
+
+Every value here is checked when it is made, read from bytes or not; what breaks the structure raises `Reject`. The rules
+that lead from one state to the next are in `chatserv.crypto.room_rules`.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, TypeVar
+
+from chatserv.crypto.encoding import Reader, u8, u16, u32, u64, v8, v16, v32
+from chatserv.crypto.statements import DEVICE_ID_BYTES
+from chatserv.crypto.suite import sha256
+from chatserv.errors import Reject
+
+MAX_USER_CHARACTERS: Final = 32
+MAX_USER_BYTES: Final = 64
+MAX_NAME_BYTES: Final = 64
+MAX_TOPIC_BYTES: Final = 1024
+MAX_DEVICES: Final = 1000
+DEFAULT_DEVICES: Final = 500
+MAX_USER_DEVICES: Final = 10  # section 6.4
+LEAF_LIMIT: Final = 2**32 - 1
+NONCE_BYTES: Final = 32
+
+T = TypeVar("T")
+
+
+class Kind(IntEnum):
+    """What a room is for; never changes."""
+
+    ROOM = 0
+    DM = 1
+
+
+class Role(IntEnum):
+    """What a user may do in a room; a greater number may do more."""
+
+    BANNED = 0
+    MEMBER = 1
+    MODERATOR = 2
+    OWNER = 3
+
+
+def room_id(creator_cert_hash: bytes, nonce: bytes) -> bytes:
+    """The id of the room that the device with this certificate makes with this nonce, 16 bytes."""
+    return sha256(b"chatserv1 room", creator_cert_hash, nonce)[:16]
+
+
+def check_text(text: str, limit_bytes: int, what: str) -> None:
+    """Raises `Reject` unless ``text`` is in NFC and has at most ``limit_bytes`` of UTF-8.
+
+    NFC is that of Unicode 3.2, the one version which every Python has: members with different ones must judge alike. A
+    text that is in NFC today is in NFC there as well; server and clients make names and topics with all of the rules.
+    """
+    if len(text.encode()) > limit_bytes:
+        raise Reject(f"{what}: more than {limit_bytes} bytes")
+    if not unicodedata.ucd_3_2_0.is_normalized("NFC", text):
+        raise Reject(f"{what}: not in NFC")
+
+
+def check_user(user: str) -> None:
+    """Raises `Reject` unless ``user`` has the form of a user name (section 4.1); PRECIS is the server's to apply."""
+    if not 1 <= len(user) <= MAX_USER_CHARACTERS:
+        raise Reject(f"user name: {len(user)} characters")
+    check_text(user, MAX_USER_BYTES, "user name")
+
+
+def flag(value: int, what: str) -> bool:
+    """A byte that is 0 or 1. Raises `Reject` for another."""
+    if value not in (0, 1):
+        raise Reject(f"{what}: {value} is not 0 or 1")
+    return bool(value)
+
+
+def read_role(reader: Reader) -> Role:
+    """The next byte as a role. Raises `Reject` for an unknown one."""
+    value = reader.u8()
+    try:
+        return Role(value)
+    except ValueError:
+        raise Reject(f"role: {value}") from None
+
+
+def read_list(data: bytes, what: str, read: Callable[[Reader], T]) -> tuple[T, ...]:
+    """The structures that follow each other in ``data`` up to its end."""
+    reader = Reader(data, what)
+    items = []
+    while reader.left:
+        items.append(read(reader))
+    return tuple(items)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What an owner sets.
+
+    Args:
+        kind: Room or direct message.
+        public: ``join_rule``: whoever has an account may join.
+        members_add: ``add_rule``: any member may add users, not only moderators and owners.
+        history: Members may share what was before a newcomer's time (section 10.1).
+        max_devices: No device beyond it is added.
+        rotate_seconds: The age of an epoch at which the sender rotates.
+        rotate_messages: The messages of an epoch at which the sender rotates.
+        slow_seconds: Between two messages of one user; 0 is off.
+        name: Of a public room; empty in others.
+        topic: Of a public room; empty in others.
+    """
+
+    kind: Kind
+    public: bool = False
+    members_add: bool = False
+    history: bool = False
+    max_devices: int = DEFAULT_DEVICES
+    rotate_seconds: int = 7 * 86_400
+    rotate_messages: int = 1000
+    slow_seconds: int = 0
+    name: str = ""
+    topic: str = ""
+
+    def __post_init__(self) -> None:
+        check_text(self.name, MAX_NAME_BYTES, "room name")
+        check_text(self.topic, MAX_TOPIC_BYTES, "room topic")
+        if self.max_devices > MAX_DEVICES:
+            raise Reject(f"policy: {self.max_devices} devices")
+        if self.public != bool(self.name) or (self.topic and not self.public):
+            raise Reject("policy: a public room has a name, and others have neither name nor topic")
+        if self.kind is Kind.DM and (self.public or self.members_add):
+            raise Reject("policy: a direct message admits nobody")
+
+    def encode(self) -> bytes:
+        """The bytes of the structure ``Policy``."""
+        flags = bytes((self.kind, self.public, self.members_add, self.history))
+        numbers = u16(self.max_devices) + u32(self.rotate_seconds) + u32(self.rotate_messages) + u16(self.slow_seconds)
+        return flags + numbers + v8(self.name.encode()) + v16(self.topic.encode())
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Policy":
+        """Parses strictly. Raises `Reject`."""
+        kind, public, members_add, history = (flag(reader.u8(), "policy") for _ in range(4))
+        numbers = reader.u16(), reader.u32(), reader.u32(), reader.u16()
+        name, topic = reader.text8(), reader.v16()
+        try:
+            return cls(Kind(kind), public, members_add, history, *numbers, name, topic.decode())
+        except UnicodeDecodeError:
+            raise Reject("room topic: not UTF-8") from None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A user's place in a room: role, mute, and the log size of the commit that let them in (0 while banned)."""
+
+    user: str
+    role: Role
+    muted: bool = False
+    kt_added: int = 0
+
+    def __post_init__(self) -> None:
+        check_user(self.user)
+        if self.role is Role.BANNED and (self.muted or self.kt_added):
+            raise Reject("member: banned, and more than that")
+
+    def encode(self) -> bytes:
+        """The bytes of the structure ``Member``."""
+        return v8(self.user.encode()) + u8(self.role) + u8(self.muted) + u64(self.kt_added)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Member":
+        """Parses strictly. Raises `Reject`."""
+        return cls(reader.text8(), read_role(reader), flag(reader.u8(), "member"), reader.u64())
+
+
+@dataclass(frozen=True)
+class RosterEntry:
+    """A device in a room under its number, the leaf."""
+
+    leaf: int
+    user: str
+    device_id: bytes
+    cert_hash: bytes
+
+    def __post_init__(self) -> None:
+        check_user(self.user)
+
+    def encode(self) -> bytes:
+        """The bytes of the structure ``RosterEntry``."""
+        return u32(self.leaf) + v8(self.user.encode()) + self.device_id + self.cert_hash
+
+    @classmethod
+    def read(cls, reader: Reader) -> "RosterEntry":
+        """Parses strictly. Raises `Reject`."""
+        return cls(reader.u32(), reader.text8(), reader.take(DEVICE_ID_BYTES), reader.take(32))
+
+
+def _rising(keys: Iterable[str] | Iterable[int], what: str) -> None:
+    """Raises `Reject` unless each key is greater than the one before it (texts: UTF-8 and code points sort alike)."""
+    for one, other in pairwise(keys):
+        if one >= other:  # type: ignore[operator]
+            raise Reject(f"{what}: not in order, or doubled")
+
+
+@dataclass(frozen=True)
+class State:
+    """A room at one epoch: members in order of user, roster in order of leaf.
+
+    Raises:
+        Reject: Order, doubles, a device of somebody who is no member, a room that nobody owns, or a direct message that is
+            not of two.
+    """
+
+    next_leaf: int
+    policy: Policy
+    members: tuple[Member, ...] = field(repr=False)
+    roster: tuple[RosterEntry, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _rising((member.user for member in self.members), "members")
+        _rising((entry.leaf for entry in self.roster), "roster")
+        if self.roster and self.roster[-1].leaf >= self.next_leaf:
+            raise Reject("roster: a leaf that is not given out yet")
+        if len({entry.device_id for entry in self.roster}) != len(self.roster):
+            raise Reject("roster: one device twice")
+        if any((self.role(entry.user) or Role.BANNED) < Role.MEMBER for entry in self.roster):
+            raise Reject("roster: a device of no member")
+        roles = [member.role for member in self.members]
+        if self.policy.kind is Kind.DM:
+            if roles != [Role.MEMBER] * 2 or any(member.muted for member in self.members):
+                raise Reject("members: a direct message is between two")
+        elif any(roles) and Role.OWNER not in roles:
+            raise Reject("members: nobody owns the room")
+
+    @cached_property
+    def _by_user(self) -> dict[str, Member]:
+        return {member.user: member for member in self.members}
+
+    @cached_property
+    def _by_leaf(self) -> dict[int, RosterEntry]:
+        return {entry.leaf: entry for entry in self.roster}
+
+    @cached_property
+    def _by_device(self) -> dict[bytes, RosterEntry]:
+        return {entry.device_id: entry for entry in self.roster}
+
+    def member(self, user: str) -> Member | None:
+        """The user's record; banned users have one too."""
+        return self._by_user.get(user)
+
+    def role(self, user: str) -> Role | None:
+        """The user's role; None for who is not in the list."""
+        member = self._by_user.get(user)
+        return None if member is None else member.role
+
+    def entry(self, leaf: int) -> RosterEntry | None:
+        """The device that has the number ``leaf``."""
+        return self._by_leaf.get(leaf)
+
+    def device(self, device_id: bytes) -> RosterEntry | None:
+        """The entry of a device."""
+        return self._by_device.get(device_id)
+
+    def devices_of(self, user: str) -> tuple[RosterEntry, ...]:
+        """The user's devices, in order of leaf."""
+        return tuple(entry for entry in self.roster if entry.user == user)
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The bytes of the structure ``State``; 39 KB with 500 devices."""
+        members = b"".join(member.encode() for member in self.members)
+        roster = b"".join(entry.encode() for entry in self.roster)
+        return u32(self.next_leaf) + self.policy.encode() + v32(members) + v32(roster)
+
+    @cached_property
+    def state_hash(self) -> bytes:
+        """What a commit says of the state that it makes, 32 bytes."""
+        return sha256(b"chatserv1 state", self.encoded)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "State":
+        """Parses strictly. Raises `Reject`."""
+        reader = Reader(data, "room state")
+        next_leaf, policy = reader.u32(), Policy.read(reader)
+        members = read_list(reader.v32(), "members", Member.read)
+        roster = read_list(reader.v32(), "roster", RosterEntry.read)
+        reader.end()
+        return cls(next_leaf, policy, members, roster)

@@ -1,0 +1,188 @@
+"""The table that a replay of the log gives (CRYPTO sections 6.2, 8.5 and 12)."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.crypto.log_facts import LogFacts, RoomHead
+from chatserv.crypto.log_leaves import ZEROS, Leaf, LeafType, room_leaf, server_key_leaf, user_leaf
+from chatserv.crypto.statements import DeviceFacts
+from chatserv.errors import Reject
+from tests.support.rooms import NOW_MS, SERVER_ID, Device, World
+
+USERS = ("alice", "bob")
+SUBJECTS = tuple(bytes([number]) * 32 for number in range(1, 5))
+ROOMS = (b"r" * 16, b"s" * 16)
+
+
+def leaf_of(kind: int, user: str, subject: bytes) -> Leaf:
+    """A leaf of any type."""
+    match LeafType(kind):
+        case LeafType.SERVER_KEY:
+            return server_key_leaf(subject, b"", NOW_MS)
+        case LeafType.ROOM:
+            return room_leaf(SERVER_ID, user, ROOMS[subject[0] % 2], subject, NOW_MS)
+        case LeafType.GONE:
+            return user_leaf(LeafType.GONE, SERVER_ID, user, ZEROS, b"", NOW_MS)
+        case other:
+            return user_leaf(other, SERVER_ID, user, subject, b"", NOW_MS)
+
+
+def answers(facts: LogFacts, size: int) -> list[Any]:
+    """Everything that the table can be asked at a size."""
+    found: list[Any] = [facts.server_ids(size)]
+    for user in USERS:
+        found += [facts.identity(user, size), facts.identities(user, size), facts.certificates(user, size)]
+        found += [facts.gone(user, size), facts.room_head(user, size), facts.room_heads(user, size)]
+        found += [facts.struck(user, added, size) for added in range(size + 1)]
+        for identity in SUBJECTS:
+            device = DeviceFacts(SERVER_ID, user, b"d" * 16, b"", b"", 0, identity)
+            found += [facts.certificate_valid(device, cert_hash, size) for cert_hash in SUBJECTS]
+    return found
+
+
+class LogFactsTests(SynchronousTestCase):
+    """What the log says at each of its sizes."""
+
+    def setUp(self) -> None:
+        """A log."""
+        self.world = World()
+        self.facts = self.world.facts
+
+    def valid(self, device: Device, size: int | None = None) -> bool:
+        """Whether the device's certificate is valid, now or at a size."""
+        return self.facts.certificate_valid(device.facts, device.cert_hash, self.world.size if size is None else size)
+
+    def test_certificate(self) -> None:
+        """A certificate is valid from its leaf on."""
+        alice = self.world.account("alice")
+        self.assertEqual([self.valid(alice, size) for size in range(3)], [False, False, True])
+        self.assertEqual(self.facts.certificates("alice", 2), (alice.cert_hash,))
+        self.assertFalse(self.valid(self.world.unlogged("alice", "second")))
+
+    def test_of_somebody_else(self) -> None:
+        """A certificate counts for the user, server and identity that it names, and the user that logged it."""
+        alice, _ = self.world.account("alice"), self.world.account("bob")
+        for change in ({"user": "bob"}, {"user": "nobody"}, {"server_id": ZEROS}, {"identity_fingerprint": ZEROS}):
+            other = replace(alice.facts, **change)
+            self.assertFalse(self.facts.certificate_valid(other, alice.cert_hash, self.world.size), change)
+
+    def test_revoked(self) -> None:
+        """A revoked certificate is valid no more, and is not made so by a second leaf; another one stays."""
+        alice = self.world.account("alice")
+        second = self.world.device("alice", "second")
+        self.world.revoke(alice)
+        self.assertEqual((self.valid(alice), self.valid(alice, self.world.size - 1)), (False, True))
+        self.world.certify(alice)
+        self.assertFalse(self.valid(alice))
+        self.assertEqual(self.facts.certificates("alice", self.world.size), (second.cert_hash,))
+
+    def test_revocation_by_another_user(self) -> None:
+        """A leaf under another user's tag revokes nothing of this one's."""
+        alice = self.world.account("alice")
+        self.world.account("bob")
+        self.world.log(user_leaf(LeafType.REVOKE, SERVER_ID, "bob", alice.cert_hash, b"", NOW_MS))
+        self.assertTrue(self.valid(alice))
+
+    def test_rotation(self) -> None:
+        """After a rotation the new certificates are valid, the old ones not; nobody is struck."""
+        alice = self.world.account("alice")
+        (renewed,) = self.world.rotate(alice)
+        self.assertEqual((self.valid(alice), self.valid(renewed)), (False, True))
+        self.assertFalse(self.facts.struck("alice", 0, self.world.size))
+        kinds = [identity.kind for identity in self.facts.identities("alice", self.world.size)]
+        self.assertEqual(kinds, [LeafType.UIK, LeafType.ROTATE])
+
+    def test_reset(self) -> None:
+        """After a reset old certificates are void and the user is struck."""
+        alice = self.world.account("alice")
+        fresh = self.world.reset("alice")
+        self.assertEqual((self.valid(alice), self.valid(fresh)), (False, True))
+        self.assertTrue(self.facts.struck("alice", 0, self.world.size))
+
+    def test_reset_to_the_same_key(self) -> None:
+        """Old certificates are void after a reset even if it names the key that was there."""
+        alice = self.world.account("alice")
+        self.world.log(user_leaf(LeafType.RESET, SERVER_ID, "alice", alice.identity, b"", NOW_MS))
+        self.assertFalse(self.valid(alice))
+
+    def test_gone(self) -> None:
+        """An account that is gone has no identity and no valid certificate; what it had is on record."""
+        alice = self.world.account("alice")
+        self.world.gone("alice")
+        size = self.world.size
+        self.assertFalse(self.valid(alice))
+        self.assertIsNone(self.facts.identity("alice", size))
+        self.assertEqual(self.facts.certificates("alice", size), ())
+        self.assertEqual(len(self.facts.identities("alice", size)), 1)
+        self.assertTrue(self.facts.gone("alice", size))
+        self.assertFalse(self.facts.gone("alice", size - 1))
+        self.assertTrue(self.facts.struck("alice", 0, size))
+
+    def test_struck_bounds(self) -> None:
+        """A reset at i strikes who was added at a size up to i, seen at a size above i."""
+        self.world.account("alice")
+        self.world.reset("alice")  # leaf 2
+        self.world.account("bob")
+        rows = [(0, 2, False), (0, 3, True), (2, 3, True), (3, 3, False), (3, 6, False), (2, 6, True), (9, 6, False)]
+        for added, size, struck in rows:
+            self.assertEqual(self.facts.struck("alice", added, size), struck, (added, size))
+        self.assertFalse(self.facts.struck("bob", 0, 6))
+
+    def test_rooms(self) -> None:
+        """The newest leaf of a room's name counts; one with zeros ends the name's use."""
+        self.assertIsNone(self.facts.room_head("lobby", 0))
+        for commit_hash in (b"1" * 32, b"2" * 32, ZEROS):
+            self.world.log(room_leaf(SERVER_ID, "lobby", b"r" * 16, commit_hash, NOW_MS))
+        self.assertEqual(self.facts.room_head("lobby", 2), RoomHead(1, b"r" * 16, b"2" * 32))
+        newest = self.facts.room_head("lobby", 3)
+        assert newest is not None
+        self.assertTrue(newest.closed)
+        self.assertEqual([head.closed for head in self.facts.room_heads("lobby", 3)], [False, False, True])
+        self.assertIsNone(self.facts.room_head("other", 3))
+
+    def test_beyond(self) -> None:
+        """A question about more of the log than is known has no answer."""
+        alice = self.world.account("alice")
+        self.assertRaises(Reject, self.facts.certificate_valid, alice.facts, alice.cert_hash, 3)
+        self.assertRaises(Reject, self.facts.struck, "alice", 0, 3)
+        self.assertRaises(Reject, self.facts.room_head, "lobby", -1)
+
+    def test_against_the_rules(self) -> None:
+        """A log that makes an identity twice, or speaks of who is not there, is refused; the table stays."""
+        self.world.account("alice")
+        self.world.account("bob")
+        self.world.gone("bob")
+        size = self.world.size
+        wrong = [
+            (1, "alice"),
+            (1, "bob"),
+            *((kind, "carol") for kind in range(2, 7)),
+            *((k, "bob") for k in (2, 4, 5, 6)),
+        ]
+        for kind, user in wrong:
+            self.assertRaises(Reject, self.facts.append, leaf_of(kind, user, SUBJECTS[0]))
+        self.assertEqual(self.world.size, size)
+        self.assertIsNone(self.facts.identity("carol", size))
+        self.world.log(leaf_of(3, "bob", SUBJECTS[0]))
+
+    @settings(deadline=None, max_examples=60)
+    @given(st.lists(st.tuples(st.integers(1, 8), st.sampled_from(USERS), st.sampled_from(SUBJECTS)), max_size=14))
+    def test_prefix(self, drawn: list[tuple[int, str, bytes]]) -> None:
+        """At size n a long table answers as one of the first n leaves."""
+        facts = LogFacts(SERVER_ID)
+        leaves: list[Leaf] = []
+        for kind, user, subject in [(1, "alice", SUBJECTS[0]), *drawn]:
+            leaf = leaf_of(kind, user, subject)
+            try:
+                self.assertEqual(facts.append(leaf), len(leaves))
+            except Reject:
+                continue
+            leaves.append(leaf)
+        for size in range(len(leaves) + 1):
+            prefix = LogFacts(SERVER_ID, leaves[:size])
+            self.assertEqual(prefix.size, size)
+            self.assertEqual(answers(facts, size), answers(prefix, size))
