@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from chatserv.config import Limits
 from chatserv.domain.closing import CloseReason
+from chatserv.net.direct import fast_writer
 from chatserv.wire.server_session import ServerSession
 
 bugs = Logger(namespace="chatserv.net.sendq")
@@ -86,7 +87,7 @@ class SendQueue:
 
     __slots__ = (
         "_end_reason", "_flusher", "_hard", "_parts", "_paused", "_pressed", "_scheduled", "_session", "_soft",
-        "_transport", "_waiting", "_watcher", "closed", "queued_bytes", "stalled_since",
+        "_transport", "_waiting", "_watcher", "_write", "closed", "queued_bytes", "stalled_since",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +99,7 @@ class SendQueue:
         watcher: Watcher,
     ) -> None:
         self._session, self._transport, self._flusher = session, transport, flusher
+        self._write = fast_writer(transport)
         self._soft, self._hard = limits.sendq_soft_bytes, limits.sendq_hard_bytes
         self._watcher = watcher
         self._parts: list[bytes] = []
@@ -157,11 +159,11 @@ class SendQueue:
         self._scheduled = False
         while self._parts and not self._paused and not self.closed:
             parts = self._take()
-            self._transport.write(b"".join(self._session.seal(parts)))
+            self._write(b"".join(self._session.seal(parts)))
         if self.queued_bytes <= self._soft:
             self._relax()
         if self._end_reason is not None and not self.closed:
-            self._transport.write(self._session.close(self._end_reason))
+            self._write(self._session.close(self._end_reason))
             self.close()
             self._watcher.ended(self._end_reason)
 
@@ -198,6 +200,7 @@ class SendQueue:
         self.closed = True
         self._parts, self.queued_bytes = [], 0
         self._transport.unregisterProducer()
+        self._write = self._transport.write  # lets go of the TLS state
         self._relax()
 
     # -- the transport's side (IPushProducer) ---------------------------------------------------------------------------

@@ -44,6 +44,6 @@ class TLSFactory(TLSMemoryBIOFactory):
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
     ) -> TLSMemoryBIOProtocol | None:
-        """A TLS connection around the factory's protocol."""
+        """A TLS connection around the factory's protocol; without Twisted's aggregator, since the send queue is one."""
         inner = self.wrappedFactory.buildProtocol(addr)
-        return None if inner is None else self.protocol(self, inner)
+        return None if inner is None else TLSMemoryBIOProtocol(self, inner)

@@ -90,6 +90,9 @@ class RecordLayer:
         if ARRAY_HEADER_BYTES + largest > self._room:
             raise TooLarge(f"message: {largest} bytes")
         lines = self._rekey_when_due()
+        if 0 < len(parts) <= MAX_MESSAGES and ARRAY_HEADER_BYTES + sum(map(len, parts)) <= self._room:
+            lines.append(self._line(RecordType.DATA, join(parts)))
+            return lines
         start, size = 0, ARRAY_HEADER_BYTES
         for at, part in enumerate(parts):
             if size + len(part) > self._room or at - start == MAX_MESSAGES:

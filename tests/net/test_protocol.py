@@ -25,12 +25,12 @@ from chatserv.wire.parameters import Surroundings
 from chatserv.wire.session import Authenticated, CloseReceived, Failed, LineReady, PlaintextReceived, UnwrapWanted
 from tests.net.test_tls import options
 from tests.support.server import MemoryClient, MemoryServer, TestAccount, unwrap
-from tests.support.sessions import seeded
+from tests.support.sessions import said, seeded
 
 
 def code(client: MemoryClient) -> str | None:
     """The code of the error that a client was refused with."""
-    return client.error.code if isinstance(client.error, WireError) else None
+    return said(client.error) if isinstance(client.error, WireError) else None
 
 
 class LoginBoundTests(SynchronousTestCase):
