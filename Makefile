@@ -6,6 +6,7 @@
 #   CONFIG     run: the settings file, JSON or TOML                              (none: the defaults)
 #   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
 #   BREAK      demo: 1 breaks the demonstration on purpose; it must then fail
+#   KILLS      kills: how often the server is killed                            (200)
 #   ARGS       bench, test: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
 
@@ -14,6 +15,7 @@ VENV ?= .venv
 CONFIG ?=
 STATE_DIR ?=
 BREAK ?=
+KILLS ?= 200
 ARGS ?=
 VERSION ?=
 
@@ -22,7 +24,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DECLARED = pyproject.toml setup.py
 TESTS = $(or $(ARGS),tests)
 
-.PHONY: help run install test dev lint types layers docs demo bench wheel news clean
+.PHONY: help run install test dev lint types layers docs demo kills bench wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -61,6 +63,9 @@ docs: $(VENV)/.stamp-dev  ## build/docs: the documents by Sphinx, and in api/ th
 
 demo: $(VENV)/.stamp-run  ## a server and its clients, started and judged
 	$(BIN)/python -m chatserv.testing.demo $(if $(filter-out 0,$(BREAK)),--break)
+
+kills: $(VENV)/.stamp-run  ## people talk while the server is killed 200 times (KILLS=n)
+	$(BIN)/python -m chatserv.testing.kills --kills $(KILLS)
 
 bench: $(VENV)/.stamp-run  ## benchmarks
 	$(BIN)/python -m bench $(ARGS)

@@ -27,6 +27,7 @@ class Arguments:
     invite_name: str
     invite_admin: bool
     timeout_seconds: float
+    plain: bool
 
     @property
     def interactive(self) -> bool:
@@ -60,6 +61,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
     add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
+    add(
+        "--plain",
+        action="store_true",
+        help=translate("without TLS, where the server allows it; the session protects"),
+    )
     add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
         help=translate("how long to wait for the server before giving up (30)"))  # fmt: skip
     found = parser.parse_args(argv)
@@ -83,4 +89,5 @@ def parse_arguments(argv: list[str]) -> Arguments:
         invite_name=found.invite_name,
         invite_admin=found.invite_admin,
         timeout_seconds=found.timeout,
+        plain=found.plain,
     )

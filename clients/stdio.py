@@ -52,7 +52,7 @@ class Program:
         self._talking = arguments.interactive
         self._following = arguments.follow or self._talking
         self._room = room_name(arguments.room)
-        self._client = Client(profile, reactor, self._on_event, follow=self._following)
+        self._client = Client(profile, reactor, self._on_event, follow=self._following, plain=arguments.plain)
         self._lines = Lines(self)
         self._stdio: Any = None
         self._reading = self._talking or not (arguments.follow or arguments.invite) or arguments.send

@@ -23,7 +23,7 @@ from chatserv.client.events import (
 )
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.retrying import Backoff, is_final, now_ms
-from chatserv.client.transport import ClientFactory, ClientProtocol, tls_endpoint
+from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.crypto.content import ID_BYTES, Content, ContentType
 from chatserv.errors import BadMessage, ChatError, Draining, LocalProtocolError, wire_error
 from chatserv.wire import messages
@@ -40,6 +40,7 @@ class Client:
             `chatserv.client.events`. A message counts as read when the callback has returned.
         follow: Whether to receive messages; without, this client only sends, and does not move the cursors.
         endpoint: Where to connect; by default TLS to the address that the keyring remembers.
+        plain: Without TLS, which the server has to allow as well. The session inside and the pin protect what is said.
     """
 
     def __init__(
@@ -50,13 +51,15 @@ class Client:
         *,
         follow: bool = True,
         endpoint: IStreamClientEndpoint | None = None,
+        plain: bool = False,
     ) -> None:
         keyring = profile.keyring()
         if keyring is None:
             raise ProfileError(f"{profile.directory}: no account yet; register with a chatserv:// link first")
         self.profile, self.keyring = profile, keyring
         self._reactor, self._on_event, self._follow = reactor, on_event, follow
-        self._endpoint = endpoint or tls_endpoint(reactor, keyring.host, keyring.port)
+        connect = plain_endpoint if plain else tls_endpoint
+        self._endpoint, self._plain = endpoint or connect(reactor, keyring.host, keyring.port), plain
         self._unwrap = keyring.unwrapper()
         self._conversation = Conversation(keyring.user, profile.cursors(), follow=follow)
         self._token: bytes | None = None
@@ -113,7 +116,7 @@ class Client:
             self._emit(StatusChanged(Status.STOPPED))
 
     def _build(self) -> ClientProtocol:
-        self._protocol = ClientProtocol(self._reactor, self.keyring, self._token, self, self._unwrap)
+        self._protocol = ClientProtocol(self._reactor, self.keyring, self._token, self, self._unwrap, plain=self._plain)
         return self._protocol
 
     def _first_attempt_failed(self, failure: Any) -> None:

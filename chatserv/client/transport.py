@@ -68,6 +68,11 @@ def tls_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
     return wrapClientTLS(options, HostnameEndpoint(reactor, host, port))
 
 
+def plain_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
+    """Plain TCP, for loopback or an isolated network (CRYPTO section 5.8): the session inside protects it, the pin holds."""
+    return HostnameEndpoint(reactor, host, port)
+
+
 @implementer(IHandshakeListener)
 class ClientProtocol(LinearLineReceiver):
     """One connection to the server.
@@ -78,6 +83,7 @@ class ClientProtocol(LinearLineReceiver):
         token: The invite's token where this connection registers, else None.
         listener: What is told.
         unwrap: Opens the server's RSA-OAEP ciphertext; runs in a thread.
+        plain: Whether there is no TLS around the session.
     """
 
     def __init__(
@@ -87,10 +93,13 @@ class ClientProtocol(LinearLineReceiver):
         token: bytes | None,
         listener: Listener,
         unwrap: Callable[[bytes, bytes], bytes | None],
+        *,
+        plain: bool = False,
     ) -> None:
         super().__init__(LOGIN_LINE_BYTES)
         self._reactor, self._keyring, self._token = reactor, keyring, token
         self._listener, self._unwrap = listener, unwrap
+        self._plain = plain
         self._session: ClientSession | None = None
         self._error: ChatError | None = None
         self._timer: Any = None
@@ -101,10 +110,14 @@ class ClientProtocol(LinearLineReceiver):
         """TCP is up."""
         self.transport.setTcpNoDelay(True)
         self._restart_timer(LOGIN_SECONDS)
+        if self._plain:
+            self._begin(None)
 
     def handshakeCompleted(self) -> None:
         """TLS is up: the session begins."""
-        exporter = self.transport.getHandle().export_keying_material(EXPORTER, 32, b"")
+        self._begin(self.transport.getHandle().export_keying_material(EXPORTER, 32, b""))
+
+    def _begin(self, exporter: bytes | None) -> None:
         surroundings = Surroundings(secrets.token_bytes, lambda: time.time_ns() // 1_000_000, self._reactor.seconds)
         keyring = self._keyring
         new = None if self._token is None else keyring.new_account(self._token)

@@ -40,13 +40,17 @@ class Talker:
         directory: Of the demonstration.
         name: User and profile.
         program: The command of the client.
+        lines: How many lines this person has to say.
+        people: How many people say as many.
     """
 
-    def __init__(self, directory: Path, name: str, program: tuple[str, ...]) -> None:
+    def __init__(
+        self, directory: Path, name: str, program: tuple[str, ...], *, lines: int = LINES, people: int = 2
+    ) -> None:
         self.name = name
-        self.written = [f"{name} says line {number}" for number in range(1, LINES + 1)]
+        self.written = [f"{name} says line {number}" for number in range(1, lines + 1)]
         self._output = directory / f"{name}.out"
-        arguments = ("--send", "--follow", "--json", "--count", str(2 * LINES))
+        arguments = ("--send", "--follow", "--json", "--count", str(people * lines))
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 client_command(directory, name, *arguments, program=program),

@@ -21,11 +21,13 @@ from chatserv.client import format_link, parse_link
 from chatserv.testing.processes import (
     CLIENT,
     PASSWORD,
+    ProgramError,
     ServerProgram,
     child_environment,
     client_command,
     free_port,
     register_two,
+    run_client,
 )
 
 SECONDS = 30.0
@@ -344,8 +346,9 @@ class TalkTests(ClientsTestCase):
 
     def test_talk(self) -> None:
         """A newcomer is asked for name and password, which is not shown; two people talk; ``/quit`` and Ctrl-C end it."""
+        link = format_link(parse_link(self.invite()))  # made before alice's own talk holds her profile
         alice = Terminal(self, client_command(self.directory, "alice"))
-        carol = Terminal(self, [*CLIENT, "--profile", "carol", format_link(self.carols_link())])
+        carol = Terminal(self, [*CLIENT, "--profile", "carol", link])
         carol.until("User name:")
         carol.type("carol\n")
         carol.until("Password:")
@@ -361,16 +364,16 @@ class TalkTests(ClientsTestCase):
         carol.until("<alice> hello carol")
         self.assertEqual(carol.text.count("hello alice"), 1)
         self.assertRegex(alice.text, r"\[\d\d:\d\d\] <carol> hello alice")
+        carol.type("/nonsense\n//slash\n")
+        carol.until("There is no /nonsense here")
+        alice.until("<carol> /slash")
+        self.assertNotIn("nonsense", alice.text)
         carol.type("/quit\n")
         self.assertEqual(carol.finish(), 0)
         alice.type("\x03")
         self.assertEqual(alice.finish(), 130)
         for terminal in (alice, carol):
             self.assertNotIn("Traceback", terminal.text)
-
-    def carols_link(self) -> Any:
-        """An invite, made before alice's own talk would be replaced by the making."""
-        return parse_link(self.client("alice", "--invite").stdout.strip())
 
     def test_interrupted_question(self) -> None:
         """Ctrl-C at the password ends the program without a traceback, and leaves no account."""
@@ -382,3 +385,20 @@ class TalkTests(ClientsTestCase):
         self.assertEqual(eve.finish(), 130)
         self.assertIn("Interrupted.", eve.text)
         self.assertNotIn("Traceback", eve.text)
+
+
+class PlainTests(SynchronousTestCase):
+    """Plain TCP on loopback."""
+
+    def test_plain(self) -> None:
+        """With ``listen_plain`` and ``--plain`` one registers and talks without TLS; without the flag nothing is said."""
+        port = free_port()
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            with ServerProgram(directory, {"server": {"listen_plain": f"127.0.0.1:{port}"}}) as server:
+                link = server.link().replace(f":{server.port}/", f":{port}/")
+                run_client(directory, "ann", link, "--send", "--plain", typed="in the clear\n")
+                self.assertIn("in the clear", run_client(directory, "ann", "--follow", "--count", "1", "--plain"))
+                with self.assertRaises(ProgramError) as caught:
+                    run_client(directory, "ann", "--send", "--timeout", "2", typed="secret\n")
+                self.assertIn("exit 3", str(caught.exception))

@@ -12,10 +12,10 @@ from chatserv.testing.processes import child_environment
 SECONDS = 120
 
 
-def demo(directory: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Starts the demonstration."""
+def play(directory: Path, module: str, *arguments: str) -> subprocess.Popen[str]:
+    """Starts a play."""
     return subprocess.Popen(
-        [sys.executable, "-m", "chatserv.testing.demo", *arguments],
+        [sys.executable, "-m", f"chatserv.testing.{module}", *arguments],
         cwd=directory,
         env=child_environment(directory),
         stdout=subprocess.PIPE,
@@ -29,15 +29,33 @@ class DemoTests(SynchronousTestCase):
 
     def test_demo(self) -> None:
         """With the real client nothing is lost, doubled or reordered; the oracle sees what a faulty client does."""
-        with tempfile.TemporaryDirectory() as name, demo(Path(name)) as good, demo(Path(name), "--break") as broken:
+        with (
+            tempfile.TemporaryDirectory() as name,
+            play(Path(name), "demo") as good,
+            play(Path(name), "demo", "--break") as broken,
+        ):
             try:
-                outcomes = [(*play.communicate(timeout=SECONDS), play.returncode) for play in (good, broken)]
+                outcomes = [(*one.communicate(timeout=SECONDS), one.returncode) for one in (good, broken)]
             finally:
-                for play in (good, broken):
-                    play.kill()
+                for one in (good, broken):
+                    one.kill()
         (shown, errors, code), (broken_shown, broken_errors, broken_code) = outcomes
         self.assertEqual((code, errors, broken_code, broken_errors), (0, "", 1, ""))
         self.assertEqual(shown.splitlines()[-1], "0 lost, 0 doubled, order equal")
         self.assertTrue(broken_shown.splitlines()[-1].startswith("1 lost, 1 doubled, "))
         for words in ("killed with SIGKILL", "started again", "<alice> alice says line 20", "<bob> bob says line 20"):
             self.assertIn(words, shown)
+
+
+class KillsTests(SynchronousTestCase):
+    """A short version of ``make kills``."""
+
+    def test_three(self) -> None:
+        """Three kills with lines under way lose, double and reorder nothing."""
+        with tempfile.TemporaryDirectory() as name, play(Path(name), "kills", "--kills", "3") as one:
+            try:
+                shown, errors = one.communicate(timeout=SECONDS)
+            finally:
+                one.kill()
+        self.assertEqual((one.returncode, errors), (0, ""), shown)
+        self.assertEqual(shown.splitlines()[-1], "0 lost, 0 doubled, order equal")
