@@ -239,29 +239,27 @@ class ChatProtocol(LinearLineReceiver):
         self.fail(Internal("login"))
 
     def _welcome(self, who: Authenticated) -> None:
-        context, admitted, session = self.factory.context, self._admitted, self._session
-        if admitted is None or admitted.account is None or session is None:
+        context, limits = self.factory.context, self.factory.limits
+        session, admitted = self._session, self._admitted
+        if session is None or admitted is None or admitted.account is None:
             raise AssertionError("authenticated without an account")
         if not context.hub.has_room_for(who.device_id):
-            self.fail(ServerFull("max_connections", after_seconds=self.factory.limits.retry_seconds))
+            self.fail(ServerFull("max_connections", after_seconds=limits.retry_seconds))
             return
         self.phase = Phase.OPEN
-        self.max_line_bytes = self.factory.limits.line_bytes
+        self.max_line_bytes = limits.line_bytes
         self.factory.logged_in(self)
-        self._sendq = SendQueue(session, self.transport, self.factory.flusher, self.factory.limits, self)
-        account = admitted.account
-        self.live = LiveSession(
-            account.account_id, account.name, account.role, who.device_id, self._sendq, admitted.memberships
-        )
-        self._runner = CommandRunner(
-            context, self.live, self.factory.limits.commands_in_flight, self._tell, self._update_reading, self.broke
-        )
-        replaced = context.hub.attach(self.live)
+        sendq = self._sendq = SendQueue(session, self.transport, self.factory.flusher, limits, self)
+        account, device_id, rooms = admitted.account, who.device_id, admitted.memberships
+        self.live = live = LiveSession(account.account_id, account.name, account.role, device_id, sendq, rooms)
+        in_flight = limits.commands_in_flight
+        self._runner = CommandRunner(context, live, in_flight, self._tell, self._update_reading, self.broke)
+        replaced = context.hub.attach(live)
         if replaced is not None:
             farewell = encode_message(messages.Farewell("replaced"))
             replaced.outbox.queue((farewell,), len(farewell))
             replaced.outbox.end(CloseReason.REPLACED)
-        self._tell(welcome(context, self.live))
+        self._tell(welcome(context, live))
         self.factory.wheel.wake_at(self, self._watch.due(None))
         log.info("{peer}: {name} connected", peer=self.peer, name=account.name)
 

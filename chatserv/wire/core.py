@@ -1,5 +1,6 @@
 """The half of a session core that both ends have: order, failure, sealing, closing."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -21,7 +22,7 @@ from chatserv.wire.session import (
 )
 
 
-class SessionCore:
+class SessionCore(ABC):
     """Common to `ServerSession` and `ClientSession`.
 
     Args:
@@ -78,11 +79,13 @@ class SessionCore:
     def _receive_open(self, line: bytes) -> list[Event]:
         return receive_open(self._open_layer("receive"), line)
 
+    @abstractmethod
     def _receive_handshake(self, line: bytes) -> list[Event]:
-        raise NotImplementedError
+        """Takes a line before the session is open."""
 
+    @abstractmethod
     def _alert(self, error: WireError) -> bytes:
-        raise NotImplementedError
+        """The last line, which tells the other side the code of ``error``; empty where it cannot be told."""
 
     def _enter(self, expected: State, new: State) -> None:
         self._require(expected)
