@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
-from chatserv.errors import Busy, WireError
+from chatserv.errors import Busy, TooLarge, WireError
 from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.protocol import ChatProtocol
 from chatserv.net.tls import ALPN, TLSFactory
@@ -406,6 +406,10 @@ class TlsClient(LinearLineReceiver):
         """A whole line."""
         assert self.session is not None
         self.handle(self.session.receive_line(line))
+
+    def line_too_long(self, error: TooLarge) -> None:
+        """The server sends none."""
+        raise error
 
     def handle(self, events: list[Any]) -> None:
         """What an edge does."""
