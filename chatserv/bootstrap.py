@@ -4,7 +4,9 @@ Everything here blocks and runs before the reactor does; nothing here leaves a t
 """
 
 import secrets
+import shutil
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,7 @@ from chatserv.wire.handshake import TOKEN_BYTES
 from chatserv.wire.link import ServerLink, fingerprint_text, format_link
 
 HOUR_MS = 3_600_000
+QUIET_MODULES = 4  # around a QR code (ISO/IEC 18004)
 ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
@@ -112,6 +115,13 @@ def advertised_link(prepared: Prepared, invite: bytes = b"") -> ServerLink:
     return ServerLink(host, server.port, prepared.server_id, invite)
 
 
+def client_program() -> str:
+    """What to type for the client: its name where the shell finds it, else its path beside this interpreter."""
+    name = "chatserv-client"
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if shutil.which(name) is None and beside.exists() else name
+
+
 def announce(prepared: Prepared, out: TextIO) -> None:
     """Prints fingerprint, and link and QR code of the first invite, to the terminal; never to a log."""
     lines = [
@@ -122,9 +132,9 @@ def announce(prepared: Prepared, out: TextIO) -> None:
         link = format_link(advertised_link(prepared, prepared.invite))
         lines += [
             _("no administrator yet; the first one runs, once and within a day:"),
-            f"  chatserv-client '{link}'",
+            f"  {client_program()} '{link}'",
             _("or scans:"),
-            terminal_qr(link, colour=out.isatty()),
+            terminal_qr(link, border=QUIET_MODULES, colour=out.isatty()),
         ]
     print("\n".join(lines), file=out, flush=True)
 

@@ -20,7 +20,7 @@ class Options(usage.Options):
     """The command line."""
 
     synopsis = "[options]"
-    longdesc = "Private team chat: a server that stores and forwards, and never sees a message."
+    longdesc = "Private team chat: a server that stores and forwards."
     optParameters: ClassVar = [
         ["config", "c", None, "Settings file, JSON or TOML."],
         ["state-dir", "s", None, "Directory for keys, database and logs (default: $STATE_DIRECTORY, else the user's)."],

@@ -58,8 +58,8 @@ def exit_for(error: Exception | None) -> Exit:
     """How to end for this error: its code, and a text that says what happened and what to do."""
     if isinstance(error, PinMismatch):
         text = translate(
-            "This is not the server that you registered with: its identity key is another one. Somebody may be in the "
-            "middle, or the server was set up anew. Nothing was sent. Ask its operator before you go on."
+            "This is not the server that your link or profile names: its identity key is another one. Somebody may be in "
+            "the middle, or the server was set up anew. Nothing was sent. Ask its operator before you go on."
         )
         return Exit(WRONG_PIN, text)
     if isinstance(error, MethodRefused):

@@ -8,6 +8,7 @@ from chatserv.client import (
     ChatError,
     Profile,
     ServerLink,
+    clean_line,
     parse_link,
     prepare_account,
     prepared_password,
@@ -15,7 +16,7 @@ from chatserv.client import (
     user_name,
 )
 from clients.arguments import Arguments
-from clients.exits import USAGE, Exit, exit_for
+from clients.exits import PROFILE, USAGE, Exit, exit_for
 
 PASSWORD_FILE_BYTES: Final = 4096
 
@@ -39,6 +40,11 @@ async def open_account(arguments: Arguments, profile: Profile) -> bytes | None:
         if keyring is not None and keyring.registered:
             _check_same_server(keyring.server_id, link, profile)
             profile.move(link.host, link.port)
+            if link.invite:
+                text = translate(
+                    "You are {name} here already; the invite was not used. --profile NAME makes another account."
+                )
+                print(clean_line(text.format(name=keyring.user)), file=sys.stderr, flush=True)
             return None
         user = user_name(arguments.user or _ask(translate("User name: ")))
         password = prepared_password(_password(arguments))
@@ -52,7 +58,7 @@ async def open_account(arguments: Arguments, profile: Profile) -> bytes | None:
 def _check_same_server(server_id: bytes, link: ServerLink, profile: Profile) -> None:
     if server_id != link.fingerprint:
         text = translate("This profile belongs to another server; use --profile NAME to keep the two apart.")
-        raise Exit(USAGE, f"{text} ({profile.directory})")
+        raise Exit(PROFILE, f"{text} ({profile.directory})")
 
 
 def _ask(prompt: str) -> str:

@@ -202,7 +202,8 @@ class Program:
         elif self._arguments.invite:
             Deferred.fromCoroutine(self._invite()).addErrback(self._refused)
         elif self._stdio is None:
-            self._say(translate("Connected to #{room}.").format(room=self._room))
+            name = self._client.keyring.user
+            self._say(translate("Connected to #{room} as {name}.").format(room=self._room, name=name))
             if self._reading:
                 self._stdio = stdio.StandardIO(self._lines)
                 # Twisted makes both non-blocking, and a `print` into a full pipe would fail; it only reads when there is

@@ -44,7 +44,14 @@ class Lines(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """A line was typed or piped in."""
-        self._program.line_typed(line.decode("utf-8", "replace").rstrip("\r"))
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            self._program.finish(
+                Exit(NOT_SENT, translate("A line is not UTF-8 text; it was not sent, nor what follows."))
+            )
+        else:
+            self._program.line_typed(text.rstrip("\r"))
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002 - Twisted's signature
         """A line is longer than any message may be."""

@@ -109,7 +109,7 @@ class RegisteringTests(SynchronousTestCase):
         """A profile of another server is not used: the person is told how to keep the two apart."""
         self.keep(registered=True, server_id=b"o" * 32)
         end = self.refused(format_link(LINK))
-        self.assertEqual(end.code, USAGE)
+        self.assertEqual(end.code, PROFILE)
         self.assertIn("--profile NAME", end.message)
         self.assertIn(str(self.profile.directory), end.message)
 

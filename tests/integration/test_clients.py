@@ -1,6 +1,7 @@
 """The real programs, each a process of its own: the stdio client against the server under twistd."""
 
 import atexit
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import pyte
 from twisted.trial.unittest import SynchronousTestCase
@@ -145,6 +146,12 @@ class ClientsTestCase(SynchronousTestCase):
             self.assertIn(word, done.stderr)
 
 
+def write_all(pipe: IO[str], text: str) -> None:
+    """Writes to a pipe and ends it; harmless where nobody reads any more."""
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(text)
+
+
 class FullServerTests(ClientsTestCase):
     """A server with no place left."""
 
@@ -181,6 +188,19 @@ class PipeTests(ClientsTestCase):
         """``echo hello | chatserv-client`` needs no option."""
         self.assert_exit(self.client("alice", typed="hello\n"), 0)
 
+    def test_not_text(self) -> None:
+        """A line that is not UTF-8 is not sent, not even changed into something that is."""
+        done = subprocess.run(
+            client_command(self.directory, "alice", "--send"),
+            cwd=self.directory,
+            env=child_environment(self.directory),
+            input=b"bad \xff\xfe\n",
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        self.assertEqual((done.returncode, b"not UTF-8" in done.stderr), (1, True), done.stderr)
+
     def test_line_too_long(self) -> None:
         """A line that no message can hold is refused before it is sent."""
         self.assert_exit(self.client("alice", "--send", typed="x" * 9000 + "\n"), 1, "too long", "8192")
@@ -214,12 +234,15 @@ class PipeTests(ClientsTestCase):
         assert both.stdin is not None
         assert both.stdout is not None
         assert both.stderr is not None
-        writer = threading.Thread(target=both.stdin.write, args=("\n".join(lines) + "\n",))
+        # The program may stop reading while the pipe to us is full, so who writes must not be who reads.
+        writer = threading.Thread(target=write_all, args=(both.stdin, "\n".join(lines) + "\n"))
+        patience = threading.Timer(SECONDS, both.kill)
+        patience.start()
         writer.start()
-        writer.join(SECONDS)
-        both.stdin.close()
         time.sleep(1)  # while the pipe to us is full
         shown = [json.loads(line)["text"] for line in both.stdout]
+        writer.join(SECONDS)
+        patience.cancel()
         self.assertEqual((both.wait(SECONDS), both.stderr.read()), (0, ""))
         self.assertEqual(shown, lines)
 
@@ -253,7 +276,7 @@ class RegistrationTests(ClientsTestCase):
     def test_other_server(self) -> None:
         """A link to another server is no use to a profile that has an account."""
         link = format_link(dataclasses.replace(parse_link(self.server.link()), fingerprint=bytes(32)))
-        self.assert_exit(self.client("alice", link), 2, "another server", "--profile")
+        self.assert_exit(self.client("alice", link), 8, "another server", "--profile")
 
     def test_used_link_again(self) -> None:
         """Who gives the same link once more is simply connected."""
