@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.processes import command_of, is_alive
+
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -46,7 +48,7 @@ def free_port() -> int:
 
 def monitors(pid: int) -> list[psutil.Process]:
     """The monitor children of a server."""
-    return [one for one in psutil.Process(pid).children() if "chatserv.monitor.child" in " ".join(one.cmdline())]
+    return [one for one in psutil.Process(pid).children() if "chatserv.monitor.child" in command_of(one)]
 
 
 class Installation:
@@ -188,7 +190,7 @@ class DaemonTests(SynchronousTestCase):
         os.kill(pid, signal.SIGTERM)
         process.wait(STOP_SECONDS)
         self.assertFalse(self.installation.pidfile.exists())
-        self.assertEqual([], [one for one in family if one.is_running()])
+        self.assertEqual([], [one for one in family if is_alive(one)])
         self.assertIn("[INFO] stopped\n", self.installation.log())
         self.check_secrecy(output)
 

@@ -17,13 +17,14 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chatserv.config import Monitoring
 from chatserv.monitor.process import MonitorReactor, MonitorService, State
 from chatserv.monitor.reading import child_environment
+from tests.support.processes import command_of
 
 CHILD = [sys.executable, "-P", "-m", "chatserv.monitor.child", "--interval", "0.2"]
 
 
 def children() -> list[psutil.Process]:
     """The monitor children of this process."""
-    return [one for one in psutil.Process().children() if "chatserv.monitor.child" in " ".join(one.cmdline())]
+    return [one for one in psutil.Process().children() if "chatserv.monitor.child" in command_of(one)]
 
 
 class SupervisedTests(TestCase):
