@@ -21,6 +21,7 @@ from chatserv.linereceiver import LinearLineReceiver
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import Refused, server_decoder
+from chatserv.wire.framing import ALPN, EXPORTER
 from chatserv.wire.parameters import Surroundings
 from chatserv.wire.session import (
     Authenticated,
@@ -33,8 +34,6 @@ from chatserv.wire.session import (
     UnwrapWanted,
 )
 
-ALPN: Final = b"chatserv/1"
-EXPORTER: Final = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
 LOGIN_LINE_BYTES: Final = 4096
 LINE_BYTES: Final = 65_536
 LOGIN_SECONDS: Final = 30.0

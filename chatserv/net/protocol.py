@@ -26,10 +26,10 @@ from chatserv.net.login import Answer, Wanted
 from chatserv.net.runner import CommandRunner
 from chatserv.net.sendq import SendQueue
 from chatserv.net.sockets import tune_socket
-from chatserv.net.tls import ALPN, EXPORTER
 from chatserv.net.watch import Finding, Phase, Watch
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
+from chatserv.wire.framing import ALPN, EXPORTER
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import (
     Authenticated,

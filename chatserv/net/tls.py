@@ -1,6 +1,6 @@
 """The TLS listener: 1.3 only, no tickets, ALPN ``chatserv/1``, small idle connections."""
 
-from typing import Final, cast
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,8 +11,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-ALPN: Final = b"chatserv/1"
-EXPORTER: Final = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
+from chatserv.wire.framing import ALPN
 
 
 def server_context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> CertificateOptions:

@@ -10,6 +10,8 @@ import pybase64
 
 from chatserv.errors import Reject, TooLarge
 
+ALPN: Final = b"chatserv/1"  # of the TLS around the lines (RFC 7301)
+EXPORTER: Final = b"EXPORTER-Channel-Binding"  # what the session is bound to (RFC 9266 section 4.2)
 DELIMITER: Final = b"\r\n"
 GREETING: Final = b"CHATSERV/1 "  # stands before the first line of each side
 ERROR_LINE: Final = b"ERR "

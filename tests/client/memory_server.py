@@ -22,7 +22,6 @@ from zope.interface import implementer
 from chatserv.backplane.local import LocalBackplane
 from chatserv.client.keyring import Keyring
 from chatserv.client.profile import Profile
-from chatserv.client.transport import ALPN
 from chatserv.commands.context import Context
 from chatserv.config import Config, Limits, Security, Server
 from chatserv.crypto.password import PasswordParameters, make_verifier
@@ -39,6 +38,7 @@ from chatserv.ports import Invite, Registration
 from chatserv.private_files import make_directory
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
+from chatserv.wire.framing import ALPN
 from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
 from chatserv.wire.parameters import ServerIdentity, Surroundings
 

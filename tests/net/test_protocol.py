@@ -16,11 +16,11 @@ from chatserv.domain.closing import CloseReason
 from chatserv.errors import Busy, TooLarge, WireError
 from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.protocol import ChatProtocol
-from chatserv.net.tls import ALPN, TLSFactory
+from chatserv.net.tls import TLSFactory
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import encode_message, server_decoder
-from chatserv.wire.framing import record_to_line
+from chatserv.wire.framing import ALPN, record_to_line
 from chatserv.wire.parameters import Surroundings
 from chatserv.wire.session import Authenticated, CloseReceived, Failed, LineReady, PlaintextReceived, UnwrapWanted
 from tests.net.test_tls import options
