@@ -137,6 +137,29 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open_invites: Count = 1000  # unused invites kept
     invite_hours: Annotated[float, Meta(ge=0.01, le=8760)] = 24  # how long an invite works
     accounts: Count = 100_000  # accounts of one server
+    rooms: Count = 10_000  # rooms of one server
+    rooms_per_account: Annotated[int, Meta(ge=1, le=250)] = 200  # what a welcome holds
+    devices_per_account: Annotated[int, Meta(ge=1, le=10)] = 10  # CRYPTO 6.4
+    lease_seconds: Seconds = 15  # CRYPTO 8.3: to make a commit, and per device of the room:
+    lease_device_seconds: Seconds = 0.04
+    lease_lapse_seconds: Seconds = 600  # CRYPTO 8.3: who lets a lease lapse waits for the next
+    lease_waiting: Count = 600  # requests that wait for the lease of one room, then "busy"
+    commits_per_hour: Count = 6  # CRYPTO 8.3, of a device in a room
+    commits_per_hour_moderator: Count = 60  # the same of moderators and owners
+    joins_per_day: Count = 3  # CRYPTO 8.3, of an account in a room
+    one_time_prekeys: Annotated[int, Meta(ge=1, le=1000)] = 50  # CRYPTO 6.3, of a device
+    prekeys_low: Count = 20  # below this a device is asked for more
+    prekeys_per_hour: Count = 20  # CRYPTO 6.3: one-time ones of one device for one requester, then the last-resort one
+    prekey_room_devices: Count = 50  # CRYPTO 6.3: larger rooms get last-resort prekeys only
+    log_page_leaves: Annotated[int, Meta(ge=1, le=400)] = 400  # leaves in one answer
+    log_notice_leaves: Annotated[int, Meta(ge=1, le=400)] = 50  # leaves in one notice; more are fetched
+    log_head_seconds: Seconds = (
+        43_200  # the age at which a tree head is signed anew (CRYPTO 12.3: clients alarm at a day)
+    )
+    unlogged_leaf_seconds: Seconds = 300  # CRYPTO 8.3: a commit has to know leaves of this age
+    cached_certificates: Count = 20_000
+    counters: Count = 100_000  # entries in a table of rates; the oldest go first
+    bans: Count = 10_000
     rekey_records: Annotated[int, Meta(ge=1, le=2**20)] = 2**20  # CRYPTO 5: records under one key; only less is allowed
     rekey_bytes: Annotated[int, Meta(ge=1024, le=2**30)] = 2**30  # CRYPTO 5: bytes under one key
     rekey_seconds: Annotated[float, Meta(ge=1, le=3600)] = 3600  # CRYPTO 5: age of a key
@@ -149,6 +172,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ("sendq_soft_bytes", True, "sendq_hard_bytes"),
             ("line_bytes", True, "sendq_hard_bytes"),
             ("store_batch", False, "store_queue"),
+            ("prekeys_low", False, "one_time_prekeys"),
+            ("commits_per_hour", False, "commits_per_hour_moderator"),
+            ("log_notice_leaves", False, "log_page_leaves"),
         ):
             low, high = getattr(self, lower), getattr(self, upper)
             hint = f"write {'less than' if strict else 'at most'} {high}, or raise {upper}"

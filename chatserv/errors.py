@@ -15,16 +15,18 @@ class ChatError(Exception):
     Args:
         detail: What was wrong and where, for a log or a developer. Never holds a secret or message text.
         after_seconds: When a retry makes sense, if that is known.
+        by: Who refuses, where that may be in doubt: ``room`` (its signed state) or ``server`` (its administrators).
     """
 
     code: ClassVar[str] = "internal"
     text: ClassVar[str] = N_("Something went wrong on the server.")
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str = "", *, after_seconds: float | None = None) -> None:
+    def __init__(self, detail: str = "", *, after_seconds: float | None = None, by: str = "") -> None:
         super().__init__(detail or type(self).text)
         self.detail = detail
         self.after_seconds = after_seconds
+        self.by = by
 
     def explain(self) -> str:
         """What a person is told, in their language."""
@@ -129,6 +131,27 @@ class Forbidden(WireError):
     text = N_("You are not allowed to do that.")
 
 
+class Muted(WireError):
+    """The asker may read and not write: muted in the room, or by the server's administrators (``by``)."""
+
+    code = "muted"
+    text = N_("You are muted and cannot write here.")
+
+
+class Banned(WireError):
+    """The asker is banned: from the room, or by the server's administrators (``by``)."""
+
+    code = "banned"
+    text = N_("You are banned.")
+
+
+class RoomFull(WireError):
+    """The room has as many devices as its policy allows."""
+
+    code = "room_full"
+    text = N_("The room is full.")
+
+
 class RateLimited(WireError):
     """Too much, too fast."""
 
@@ -146,11 +169,40 @@ class Busy(WireError):
 
 
 class StaleEpoch(WireError):
-    """A message sealed for another epoch of the room than the current one."""
+    """A message sealed for another epoch of the room than the current one, or for a place in it that is used already."""
 
     code = "stale_epoch"
     text = N_("The room has changed meanwhile; the message is prepared anew.")
     retryable = True
+
+
+class StaleCommit(WireError):
+    """A commit that does not follow the room's head, or without the lease: process what came between and begin anew."""
+
+    code = "stale_commit"
+    text = N_("The room has changed meanwhile; the change is prepared anew.")
+    retryable = True
+
+
+class BadWraps(WireError):
+    """The wraps of a commit are not those that it names."""
+
+    code = "bad_wraps"
+    text = N_("The keys of the change to the room are not complete.")
+
+
+class BadKey(WireError):
+    """A prekey, certificate or statement that does not verify."""
+
+    code = "bad_key"
+    text = N_("A key was not accepted.")
+
+
+class KeyChanged(WireError):
+    """The identity of somebody is another one than was known; sending to them waits until a person has decided."""
+
+    code = "key_changed"
+    text = N_("The identity of somebody in the room has changed. Nothing is sent until you have looked at it.")
 
 
 class InviteInvalid(WireError):
@@ -235,12 +287,12 @@ class Reject(BadFrame):
     code = "bad_frame"
 
 
-def wire_error(code: str, detail: str = "", after_seconds: float | None = None) -> WireError:
+def wire_error(code: str, detail: str = "", after_seconds: float | None = None, by: str = "") -> WireError:
     """The error for a ``code`` that came over the wire; an unknown code becomes `Internal` with the code as detail."""
     cls = WireError.by_code.get(code)
     if cls is None:
-        return Internal(f"unknown error code {code!r}", after_seconds=after_seconds)
-    return cls(detail, after_seconds=after_seconds)
+        return Internal(f"unknown error code {code!r}", after_seconds=after_seconds, by=by)
+    return cls(detail, after_seconds=after_seconds, by=by)
 
 
 class SettingsError(ChatError):

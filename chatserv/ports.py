@@ -1,132 +1,43 @@
 """The seams of the server: what the commands need, and what an edge has to provide.
 
 Every port has an in-memory implementation, and one contract test that all implementations pass. Ports return awaitables,
-never Deferreds. Ids are bytes without meaning; only ``seq`` counts, per room, and the store alone gives it out.
+never Deferreds. The values that travel are in `chatserv.stored`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from enum import IntEnum
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-import msgspec
-
 from chatserv.domain.roles import Role
-
-
-class EventKind(IntEnum):
-    """What a room's log holds."""
-
-    MESSAGE = 0
-    COMMIT = 1
-
-
-class Account(msgspec.Struct, frozen=True):
-    """A registered identity. ``name`` may change one day, ``account_id`` (16 bytes) never does."""
-
-    account_id: bytes
-    name: str
-    role: Role
-
-
-class Device(msgspec.Struct, frozen=True):
-    """A key-holding installation of an account; ``certificate`` is kept as the signed bytes (CRYPTO 6.2)."""
-
-    device_id: bytes
-    certificate: bytes
-    account: Account
-
-
-class Invite(msgspec.Struct, frozen=True):
-    """A one-use permission to register; only the SHA-256 of its token is stored.
-
-    ``name`` empty: any name. ``expires_ms``: milliseconds since 1970.
-    """
-
-    token_hash: bytes
-    role: Role
-    expires_ms: int
-    name: str = ""
-
-
-class Registration(msgspec.Struct, frozen=True):
-    """A checked request to register; signatures are verified before it gets here.
-
-    ``token_hash`` is None where registration is open. ``skeleton`` is the confusable skeleton of ``name``. ``verifier``
-    holds salt, KDF parameters, StoredKey and ServerKey (CRYPTO 10.4), as bytes.
-    """
-
-    token_hash: bytes | None
-    name: str
-    skeleton: str
-    identity_spki: bytes
-    device_id: bytes
-    certificate: bytes
-    verifier: bytes
-
-
-class Room(msgspec.Struct, frozen=True):
-    """A room as it stands: ``epoch`` is the current one, ``head`` the last ``seq`` given (0: none yet)."""
-
-    room_id: bytes
-    name: str
-    epoch: int
-    head: int
-
-
-class Membership(msgspec.Struct, frozen=True):
-    """An account's place in a room: it may read events with ``seq`` above ``since``."""
-
-    room_id: bytes
-    account_id: bytes
-    since: int
-
-
-class EventDraft(msgspec.Struct, frozen=True):
-    """An event that wants its place in a room's log. ``id`` is the client's (16 bytes), ``body`` is opaque."""
-
-    room_id: bytes
-    id: bytes
-    epoch: int
-    account_id: bytes
-    device_id: bytes
-    sender: str
-    kind: EventKind
-    body: bytes
-    at_ms: int
-
-
-class Event(msgspec.Struct, frozen=True):
-    """A stored event. ``sender`` is the name of the account at the time."""
-
-    room_id: bytes
-    seq: int
-    at_ms: int
-    sender: str
-    kind: EventKind
-    body: bytes
-
-
-class Appended(msgspec.Struct, frozen=True):
-    """The draft is durable under ``event.seq``."""
-
-    event: Event
-
-
-class Duplicate(msgspec.Struct, frozen=True):
-    """The same (room, device, id) is stored already, under this ``seq``; nothing was added."""
-
-    seq: int
-    at_ms: int
-
-
-class Stale(msgspec.Struct, frozen=True):
-    """The room is in another epoch; nothing was added."""
-
-    epoch: int
-
+from chatserv.stored import (
+    Account,
+    AccountStatus,
+    Appended,
+    Ban,
+    BanKind,
+    Certified,
+    CommitDraft,
+    Device,
+    Duplicate,
+    Event,
+    EventDraft,
+    EventKind,
+    Invite,
+    LeafDraft,
+    PairTaken,
+    PlaceAt,
+    PrekeyItem,
+    Registration,
+    Room,
+    Stale,
+    StoredWrap,
+    TakenPrekey,
+    WrapDraft,
+)
 
 AppendResult = Appended | Duplicate | Stale
+CommitResult = Appended | Stale | PairTaken
 CommitListener = Callable[[Sequence[Event]], None]
+LogListener = Callable[[int, Sequence[bytes]], None]
 
 
 class Store(Protocol):
@@ -151,40 +62,157 @@ class Store(Protocol):
 
     def subscribe(self, listener: CommitListener) -> None:
         """Calls ``listener`` in the reactor's thread after each commit with its new events, in the order of their seqs,
-        before any ``append`` of that commit answers.
+        before any ``append`` or ``commit`` of that transaction answers.
         """
         ...
+
+    def subscribe_log(self, listener: LogListener) -> None:
+        """Calls ``listener`` likewise with the index of the first new leaf of the log and the leaves (105 bytes each),
+        before the events of the same transaction.
+        """
+        ...
+
+    # -- accounts, devices, invites
 
     def add_invite(self, invite: Invite, now_ms: int) -> Awaitable[None]:
         """Stores an invite and forgets expired ones. Raises `Quota` above ``Limits.open_invites``."""
         ...
 
     def register(self, registration: Registration, now_ms: int) -> Awaitable[Account]:
-        """Uses up the invite and makes account, device and membership of every public room, all or nothing.
+        """Uses up the invite, makes account and device, and appends the leaves to the log, all or nothing.
 
-        The same registration again (same name, same certificate) answers with the same account: a client whose
-        connection died before the answer may repeat it. Raises `InviteInvalid` (unknown, used, expired, for another
+        The same registration again (same name, same certificate) answers with the same account and appends nothing: a client
+        whose connection died before the answer may repeat it. Raises `InviteInvalid` (unknown, used, expired, for another
         name), `NameTaken` (name or skeleton exists), `Quota` (``Limits.accounts``).
         """
         ...
 
     def device(self, name: str, device_id: bytes) -> Awaitable[Device | None]:
-        """The device of that account, or None for an unknown account or device."""
+        """The device of that account, or None for an unknown account or device, and for a revoked device."""
         ...
+
+    def account(self, name: str) -> Awaitable[AccountStatus | None]:
+        """The account of that name."""
+        ...
+
+    def accounts(self, after: str, limit: int) -> Awaitable[Sequence[AccountStatus]]:
+        """Accounts with ``name > after``, in order of name."""
+        ...
+
+    def set_account(
+        self, name: str, *, role: Role | None = None, suspended: bool | None = None, muted: bool | None = None
+    ) -> Awaitable[AccountStatus]:
+        """Changes what is given. Raises `NotFound`, or `Forbidden` for the last administrator who is not suspended."""
+        ...
+
+    def set_ban(self, ban: Ban, *, on: bool) -> Awaitable[None]:
+        """Adds a ban, or lifts it; harmless where it is so already, and the first ban stays as it was made.
+
+        Raises `Quota` above ``Limits.bans``.
+        """
+        ...
+
+    def bans(self) -> Awaitable[Sequence[Ban]]:
+        """All bans, in order of subject."""
+        ...
+
+    # -- the log and keys
+
+    def log(self) -> Awaitable[Sequence[bytes]]:
+        """All leaves of the log (105 bytes each), in order."""
+        ...
+
+    def statement(self, index: int) -> Awaitable[bytes | None]:
+        """The signed bytes behind the leaf with that index; None where there is no such leaf, or nothing behind it."""
+        ...
+
+    def certificates(self, hashes: Sequence[bytes]) -> Awaitable[Sequence[Certified]]:
+        """Those of the certificates that are known, revoked ones included, in any order."""
+        ...
+
+    def revoke(self, cert_hash: bytes, leaf: LeafDraft, now_ms: int) -> Awaitable[bool]:
+        """Ends the device with this certificate and appends the leaf. False where it is unknown or revoked already."""
+        ...
+
+    def publish_prekeys(self, device_id: bytes, prekeys: Sequence[PrekeyItem], most: int) -> Awaitable[int]:
+        """Lists prekeys; a last-resort one replaces the one before. Returns how many one-time ones the device has.
+
+        One-time prekeys beyond ``most`` are not taken; a number that was ever listed is not taken again: they are taken in
+        order of their numbers, and only above the greatest that the device has ever listed. Raises `NotFound` for a device
+        that is unknown or revoked.
+        """
+        ...
+
+    def take_prekey(self, device_id: bytes, *, one_time: bool) -> Awaitable[TakenPrekey]:
+        """Gives out the lowest one-time prekey, which is gone then, or the last-resort one where none is left or wanted."""
+        ...
+
+    def prekeys_left(self, device_id: bytes) -> Awaitable[int]:
+        """How many one-time prekeys the device has."""
+        ...
+
+    # -- rooms
 
     def rooms(self) -> Awaitable[Sequence[Room]]:
-        """All rooms with their heads."""
+        """All rooms that are not closed, oldest first."""
         ...
 
-    def memberships(self, account_id: bytes) -> Awaitable[Sequence[Membership]]:
-        """The rooms of an account."""
+    def places(self, device_id: bytes) -> Awaitable[Sequence[PlaceAt]]:
+        """The places of a device in rooms that are not closed, ended ones included."""
         ...
 
     def append(self, draft: EventDraft) -> Awaitable[AppendResult]:
-        """Puts an event at ``head + 1`` of its room. Raises `NotFound` for an unknown room.
+        """Puts a message at ``head + 1`` of its room. Raises `NotFound` for an unknown or closed room.
 
-        Duplicate (checked first), epoch and seq are decided in the order of the calls, within the commit.
+        Duplicate (checked first), epoch, the device's open place under ``leaf``, a ``generation`` above its last one in this
+        epoch, and seq are decided in the order of the calls, within the commit.
         """
+        ...
+
+    def commit(self, draft: CommitDraft) -> Awaitable[CommitResult]:
+        """Compare-and-swap: makes the commit the room's newest if it follows the newest, with all that it brings.
+
+        Makes the room in epoch 0. The commit is an event of the room. Every generation counts from 0 again. A device in
+        ``added`` that has an open place keeps its ``since`` under the new leaf; another gets ``since`` = the seq before the
+        commit's. A device in ``removed`` gets ``until`` = the commit's seq.
+
+        Raises `NameTaken` (another open room has the name or its skeleton), `Quota` (``Limits.rooms``), `NotFound` (a room
+        that was closed, or an unknown one above epoch 0).
+        """
+        ...
+
+    def commits(self, room_id: bytes, epoch: int, limit: int) -> Awaitable[Sequence[bytes]]:
+        """Up to ``limit`` commits from ``epoch`` on, in order."""
+        ...
+
+    def wrap(self, room_id: bytes, epoch: int, device_id: bytes) -> Awaitable[StoredWrap | None]:
+        """The wrap of the device in that epoch, where it is still kept."""
+        ...
+
+    def passed(self, device_id: bytes, cursors: Mapping[bytes, int]) -> Awaitable[None]:
+        """The device has dealt with all events up to these seqs: forgets its wraps of the epochs that ended before them."""
+        ...
+
+    def leave(self, room_id: bytes, user: str, leave: bytes) -> Awaitable[None]:
+        """Keeps a Leave (``u32 leaf; sig[64]``) until a commit takes it; a second one of the user replaces the first.
+
+        Raises `NotFound` for an unknown or closed room.
+        """
+        ...
+
+    def close_room(self, room_id: bytes, leaf: LeafDraft | None) -> Awaitable[None]:
+        """Ends a room: its events, wraps and places go, its name is free, its id never used again. Appends the leaf.
+
+        Raises `NotFound` for an unknown or closed room.
+        """
+        ...
+
+    def mark_read(self, account_id: bytes, room_id: bytes, seq: int) -> Awaitable[None]:
+        """Moves the account's read marker forward, never back. Raises `NotFound` (account, or unknown or closed room)."""
+        ...
+
+    def read_marks(self, account_id: bytes) -> Awaitable[Mapping[bytes, int]]:
+        """The account's read markers by room."""
         ...
 
     def events(self, room_id: bytes, after: int, limit: int) -> Awaitable[Sequence[Event]]:
@@ -206,3 +234,36 @@ class Backplane(Protocol):
     def subscribe(self, listener: CommitListener) -> None:
         """Calls ``listener`` with events as they come, those of one room in order."""
         ...
+
+
+__all__ = [
+    "Account",
+    "AccountStatus",
+    "AppendResult",
+    "Appended",
+    "Backplane",
+    "Ban",
+    "BanKind",
+    "Certified",
+    "CommitDraft",
+    "CommitListener",
+    "CommitResult",
+    "Device",
+    "Duplicate",
+    "Event",
+    "EventDraft",
+    "EventKind",
+    "Invite",
+    "LeafDraft",
+    "LogListener",
+    "PairTaken",
+    "PlaceAt",
+    "PrekeyItem",
+    "Registration",
+    "Room",
+    "Stale",
+    "Store",
+    "StoredWrap",
+    "TakenPrekey",
+    "WrapDraft",
+]

@@ -1,0 +1,259 @@
+"""What stores hold and are asked for: values without behaviour.
+
+Ids are bytes without meaning; only ``seq`` counts, per room, and the store alone gives it out.
+"""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from chatserv.domain.hub import Place
+from chatserv.domain.roles import Role
+
+
+class EventKind(IntEnum):
+    """What a room's log holds."""
+
+    MESSAGE = 0
+    COMMIT = 1
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A registered identity. ``name`` may change one day, ``account_id`` (16 bytes) never does."""
+
+    account_id: bytes
+    name: str
+    role: Role
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A key-holding installation of an account; ``certificate`` is kept as the signed bytes (CRYPTO 6.2)."""
+
+    device_id: bytes
+    certificate: bytes
+    account: Account
+
+
+class Invite(msgspec.Struct, frozen=True):
+    """A one-use permission to register; only the SHA-256 of its token is stored.
+
+    ``name`` empty: any name. ``expires_ms``: milliseconds since 1970.
+    """
+
+    token_hash: bytes
+    role: Role
+    expires_ms: int
+    name: str = ""
+
+
+class LeafDraft(msgspec.Struct, frozen=True):
+    """A leaf for the log. ``statement``: the signed bytes whose hash it holds; empty for a public room's commit."""
+
+    leaf: bytes
+    statement: bytes = b""
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """A checked request to register; signatures are verified before it gets here.
+
+    ``token_hash`` is None where registration is open. ``skeleton`` is the confusable skeleton of ``name``. ``verifier``
+    holds salt, KDF parameters, StoredKey and ServerKey (CRYPTO 10.4), as bytes. ``leaves``: of the log, appended with the
+    account: each the leaf's 105 bytes and the signed statement behind its hash.
+    """
+
+    token_hash: bytes | None
+    name: str
+    skeleton: str
+    identity_spki: bytes
+    device_id: bytes
+    certificate: bytes
+    verifier: bytes
+    leaves: tuple[LeafDraft, ...] = ()
+
+
+class Room(msgspec.Struct, frozen=True):
+    """A room as it stands.
+
+    ``epoch`` is the current one, ``head`` the last ``seq`` given, ``commit_hash`` and ``state`` (CRYPTO 8.1) those of the
+    newest commit, ``kt_size`` the size of the log that it was checked against. ``name``: of a public room, else empty.
+    ``leaves``: by user, the Leaves that wait for a commit, each ``u32 leaf; sig[64]``.
+    """
+
+    room_id: bytes
+    name: str
+    epoch: int
+    head: int
+    commit_hash: bytes
+    kt_size: int
+    state: bytes
+    leaves: tuple[tuple[str, bytes], ...] = ()
+
+
+class PlaceAt(msgspec.Struct, frozen=True):
+    """A device's place in a room (see `chatserv.domain.hub.Place`)."""
+
+    room_id: bytes
+    place: Place
+
+
+class EventDraft(msgspec.Struct, frozen=True):
+    """An event that wants its place in a room's log. ``id`` is the client's (16 bytes), ``body`` is opaque.
+
+    ``leaf`` and ``generation`` are those of the envelope's clear header (CRYPTO 9.2).
+    """
+
+    room_id: bytes
+    id: bytes
+    epoch: int
+    account_id: bytes
+    device_id: bytes
+    sender: str
+    body: bytes
+    at_ms: int
+    leaf: int = 0
+    generation: int = 0
+
+
+class WrapDraft(msgspec.Struct, frozen=True):
+    """A wrap of a commit for one device, with its audit path."""
+
+    device_id: bytes
+    wrap: bytes
+    path: tuple[bytes, ...]
+
+
+class CommitDraft(msgspec.Struct, frozen=True):
+    """A checked commit that wants to be the room's next (CRYPTO 8.3, step 5).
+
+    Attributes:
+        room_id: The room; it is made where ``epoch`` is 0.
+        epoch: The epoch that the commit opens.
+        prev: The commit hash that it follows, 32 bytes.
+        commit_hash: Its own, 32 bytes.
+        kt_size: The size of the log that it was checked against.
+        state: The new state, encoded.
+        name: The public room's name, else empty; with its confusable ``skeleton``.
+        pair: For a direct message, 32 bytes that stand for its two users; else empty.
+        account_id: Whose commit it is; with ``device_id`` and ``sender`` (the name).
+        body: The commit's bytes.
+        at_ms: The clock, milliseconds since 1970.
+        added: Devices that have a new leaf: (device id, leaf).
+        removed: Devices that lost their leaf and have no new one.
+        left: Users whose waiting Leaves are done with.
+        wraps: For the devices of the new roster but the committer's.
+        leaves: Leaves of the log, appended in the same transaction.
+    """
+
+    room_id: bytes
+    epoch: int
+    prev: bytes
+    commit_hash: bytes
+    kt_size: int
+    state: bytes
+    name: str
+    skeleton: str
+    pair: bytes
+    account_id: bytes
+    device_id: bytes
+    sender: str
+    body: bytes
+    at_ms: int
+    added: tuple[tuple[bytes, int], ...] = ()
+    removed: tuple[bytes, ...] = ()
+    left: tuple[str, ...] = ()
+    wraps: tuple[WrapDraft, ...] = ()
+    leaves: tuple[LeafDraft, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A stored event. ``sender`` is the name of the account at the time.
+
+    ``change``: what a commit makes of the room; there where it was just committed, None where it is read back.
+    """
+
+    room_id: bytes
+    seq: int
+    at_ms: int
+    sender: str
+    kind: EventKind
+    body: bytes
+    change: CommitDraft | None = None
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The draft is durable under ``event.seq``."""
+
+    event: Event
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The same (room, device, id) is stored already, under this ``seq``; nothing was added."""
+
+    seq: int
+    at_ms: int
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """The room is in another epoch, or the device has another leaf there or has sent this generation; nothing was added."""
+
+    epoch: int
+
+
+class PairTaken(msgspec.Struct, frozen=True):
+    """The two have a direct message already, this one; nothing was made."""
+
+    room_id: bytes
+
+
+class Certified(msgspec.Struct, frozen=True):
+    """A certificate and the identity key (DER) that signed it."""
+
+    cert_hash: bytes
+    certificate: bytes
+    identity_spki: bytes
+
+
+class StoredWrap(msgspec.Struct, frozen=True):
+    """A device's wrap of one epoch, with its audit path."""
+
+    wrap: bytes
+    path: tuple[bytes, ...]
+
+
+class PrekeyItem(msgspec.Struct, frozen=True):
+    """A verified, signed prekey; ``number`` is its id, whose top bit says that it is a last-resort one."""
+
+    number: int
+    signed: bytes
+
+
+class TakenPrekey(msgspec.Struct, frozen=True):
+    """A prekey given out. ``signed`` None: the device has none at all. ``left``: one-time ones that remain."""
+
+    signed: bytes | None
+    left: int
+
+
+class AccountStatus(msgspec.Struct, frozen=True):
+    """An account as administrators see it. ``suspended`` and ``muted`` are the server's doing, not a room's."""
+
+    account: Account
+    suspended: bool
+    muted: bool
+    created_ms: int
+
+
+class BanKind(StrEnum):
+    """What a ban names."""
+
+    ADDRESS = "address"
+    ACCOUNT = "account"
+
+
+class Ban(msgspec.Struct, frozen=True):
+    """A ban from the server. ``subject``: an address, a network or a canonical name; ``by``: the administrator's name."""
+
+    kind: BanKind
+    subject: str
+    by: str
+    at_ms: int

@@ -1,0 +1,195 @@
+"""The server's replies."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from chatserv.wire.fields import (
+    KEYS_PAGE,
+    LIST_PAGE,
+    Code,
+    CommitBytes,
+    Epoch,
+    Hash,
+    Id,
+    Name,
+    Path,
+    Reply,
+    Seq,
+    Size,
+    Text,
+    Token,
+    Wrap,
+)
+from chatserv.wire.notices import Event
+
+
+class Ok(Reply, frozen=True, tag="ok"):
+    """Done."""
+
+
+class Error(Reply, frozen=True, tag="error"):
+    """Not done, and nothing stored. ``code`` is one of the table in docs/protocol.rst.
+
+    ``by``: who refuses where that may be in doubt: ``room`` (its signed state) or ``server`` (its administrators).
+    """
+
+    code: Code
+    text: Text = ""
+    retryable: bool = False
+    after_seconds: float | None = None
+    by: Code = ""
+
+
+class Sent(Reply, frozen=True, tag="sent"):
+    """Stored under ``seq``; the same id again gets the same answer."""
+
+    id: Id
+    seq: Seq
+    at: int
+
+
+class Invited(Reply, frozen=True, tag="invited"):
+    """A fresh invite; the server keeps only its hash."""
+
+    token: Token
+    expires: int
+
+    def __repr__(self) -> str:
+        return f"Invited(label={self.label}, expires={self.expires})"
+
+
+class Page(Reply, frozen=True, tag="page"):
+    """Events in order of seq; fewer than asked for where no more are left or the line is full."""
+
+    events: tuple[Event, ...]
+
+
+class PublicRoom(msgspec.Struct, frozen=True):
+    """A room that anybody may join; its name and topic are in the clear."""
+
+    room: Id
+    name: Name
+    topic: Annotated[str, Meta(max_length=1024)]
+    members: int
+
+
+class RoomList(Reply, frozen=True, tag="room_list"):
+    """Public rooms in order of name. ``more``: there are others after the last one."""
+
+    rooms: Annotated[tuple[PublicRoom, ...], Meta(max_length=LIST_PAGE)]
+    more: bool = False
+
+
+class Chain(Reply, frozen=True, tag="chain"):
+    """Commits from the epoch on that was asked for, as many as the line holds. ``epoch``: the room's current one."""
+
+    epoch: Epoch
+    commits: tuple[CommitBytes, ...]
+
+
+class Lease(Reply, frozen=True, tag="lease"):
+    """We hold the commit lease for ``seconds``. The head of the room: ``epoch`` is -1 for one that is to be made.
+
+    ``leaves``: the Leaves that wait, each ``u32 leaf; sig[64]``.
+    """
+
+    epoch: Annotated[int, Meta(ge=-1, le=2**32 - 1)]
+    commit_hash: Hash
+    kt_size: Size
+    seconds: float
+    leaves: tuple[Annotated[bytes, Meta(min_length=68, max_length=68)], ...] = ()
+
+
+class Committed(Reply, frozen=True, tag="committed"):
+    """The commit is stored and ordered."""
+
+    seq: Seq
+
+
+class Existing(Reply, frozen=True, tag="existing"):
+    """Nothing was made: the two have this direct message already."""
+
+    room: Id
+
+
+class Wrapped(Reply, frozen=True, tag="wrapped"):
+    """The device's wrap and its audit path."""
+
+    path: Path
+    wrap: Wrap = msgspec.field()
+
+
+class Stock(Reply, frozen=True, tag="stock"):
+    """How many one-time prekeys of the device the server has."""
+
+    one_time: int
+
+
+class Keys(Reply, frozen=True, tag="keys"):
+    """A signed prekey for each device, in the order asked for; empty where it has none."""
+
+    prekeys: Annotated[tuple[bytes, ...], Meta(max_length=KEYS_PAGE)]
+
+
+class CertificateItem(msgspec.Struct, frozen=True):
+    """A ``DeviceCert`` and the identity key (DER) that signed it."""
+
+    certificate: Annotated[bytes, Meta(max_length=2048)]
+    identity_spki: Annotated[bytes, Meta(max_length=1024)]
+
+
+class Certificates(Reply, frozen=True, tag="certificate_list"):
+    """Those of the certificates asked for that the server knows."""
+
+    items: Annotated[tuple[CertificateItem, ...], Meta(max_length=KEYS_PAGE)]
+
+
+class LogPage(Reply, frozen=True, tag="log_page"):
+    """Leaves (105 bytes each) from the index on that was asked for, up to ``head``'s size or the line limit.
+
+    ``head``: the newest signed tree head, 432 bytes.
+    """
+
+    leaves: bytes
+    head: Annotated[bytes, Meta(max_length=432)]
+
+
+class StatementFound(Reply, frozen=True, tag="statement_found"):
+    """What was signed behind a leaf: of type 3 the Revocation, of 1 the identity key (DER), of 2 the ``DeviceCert``."""
+
+    statement: Annotated[bytes, Meta(max_length=2048)]
+
+
+class AccountInfo(msgspec.Struct, frozen=True):
+    """An account as administrators see it."""
+
+    name: Name
+    role: Code
+    suspended: bool
+    muted: bool
+    created: int
+
+
+class AccountList(Reply, frozen=True, tag="account_list"):
+    """Accounts in order of name. ``more``: there are others after the last one."""
+
+    accounts: Annotated[tuple[AccountInfo, ...], Meta(max_length=LIST_PAGE)]
+    more: bool = False
+
+
+class BanInfo(msgspec.Struct, frozen=True):
+    """A ban from the server."""
+
+    kind: Code
+    subject: Name
+    by: Name
+    at: int
+
+
+class BanList(Reply, frozen=True, tag="ban_list"):
+    """Bans in order of subject. ``more``: there are others after the last one."""
+
+    bans: Annotated[tuple[BanInfo, ...], Meta(max_length=LIST_PAGE)]
+    more: bool = False
