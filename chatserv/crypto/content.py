@@ -67,13 +67,3 @@ class Content:
         content = cls(ctype, message_id, sent_ms, reader.v32(), head)
         reader.end()
         return content
-
-    @property
-    def text(self) -> str | None:
-        """The text of a `ContentType.TEXT`, or None: another type, or not UTF-8."""
-        if self.ctype != ContentType.TEXT:
-            return None
-        try:
-            return self.body.decode()
-        except UnicodeDecodeError:
-            return None

@@ -120,10 +120,20 @@ class TreeHead:
         return head
 
 
+def tree_head_to_sign(head: TreeHead, server_id: bytes) -> bytes:
+    """What the server's key signs for a head, in the form of `chatserv.crypto.suite.to_sign`."""
+    return to_sign("sth", server_id + head.encode())
+
+
+def signed_tree_head(head: TreeHead, signature: bytes) -> bytes:
+    """The ``STH`` of a head and the signature (384 bytes) over its `tree_head_to_sign`; `TREE_HEAD_BYTES` bytes."""
+    return head.encode() + signature
+
+
 def make_tree_head(head: TreeHead, server: rsa.RSAPrivateKey) -> bytes:
     """The ``STH``: the head, signed by the server's key; `TREE_HEAD_BYTES` bytes."""
     server_id = sha256(rsa_spki(server.public_key()))
-    return head.encode() + pss_sign(server, to_sign("sth", server_id + head.encode()))
+    return signed_tree_head(head, pss_sign(server, tree_head_to_sign(head, server_id)))
 
 
 def verify_tree_head(signed: bytes, server_spki: bytes) -> TreeHead:

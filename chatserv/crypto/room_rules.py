@@ -24,6 +24,10 @@ class LogBehind(BadCommit):
     """A commit that was checked against more of the log than is known here: fetch that, then judge."""
 
 
+class OtherLog(BadCommit):
+    """A commit that was checked against another log than ours, and accepted: the server shows two."""
+
+
 @dataclass(frozen=True)
 class Head:
     """Where the chain of a room's commits stands: what the next commit has to fit."""
@@ -178,7 +182,7 @@ def _check_log(head: Head, tbs: CommitTBS, facts: LogFacts, root_at: Callable[[i
     if root is None:
         raise LogBehind(f"commit: log size {tbs.kt_size}, {facts.size} known")
     if root != tbs.kt_root:
-        raise BadCommit("commit: another log")
+        raise OtherLog("commit: another log")
 
 
 def _committer(state: State | None, room_id: bytes, leaf: int, ops: tuple[Op, ...]) -> _Committer:

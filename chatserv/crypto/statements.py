@@ -9,6 +9,7 @@ from chatserv.crypto.encoding import Reader, u8, u16, u64, v8, v16
 from chatserv.crypto.suite import (
     RSA_BYTES,
     VERSION,
+    ed_public_ok,
     ed_sign,
     ed_verify,
     load_rsa_spki,
@@ -97,6 +98,8 @@ def verify_certificate(certificate: bytes, identity_spki: bytes, server_id: byte
         raise Reject("device certificate: for another identity")
     if facts.rsa_spki == identity_spki:
         raise Reject("device certificate: one key for two purposes")
+    if not ed_public_ok(facts.ed25519):
+        raise Reject("device certificate: unusable signature key")
     load_rsa_spki(facts.rsa_spki)
     pss_verify(load_rsa_spki(identity_spki), signature, "device cert", tbs)
     ed_verify(facts.ed25519, self_signature, "device self", tbs + signature)

@@ -22,6 +22,10 @@ SPKI_BYTES: Final = 422
 RSA_BYTES: Final = RSA_BITS // 8
 PUBLIC_EXPONENT: Final = 65537
 
+_FIELD: Final = 2**255 - 19
+_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of two points of order 8
+_SMALL_ORDER: Final = frozenset((0, 1, _FIELD - 1, _FIELD, _FIELD + 1, _ORDER_8, _FIELD - _ORDER_8))
+
 _SHA256 = hashes.SHA256()
 _PSS = padding.PSS(mgf=padding.MGF1(_SHA256), salt_length=32)
 
@@ -131,6 +135,15 @@ def ed_verify(public: bytes, signature: bytes, label: str, message: bytes) -> No
         ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, to_sign(label, message))
     except (InvalidSignature, ValueError):
         raise Reject(f"{label}: Ed25519 signature does not verify") from None
+
+
+def ed_public_ok(public: bytes) -> bool:
+    """Whether an Ed25519 key is none of the eight points whose order divides 8, in any encoding.
+
+    Under such a key signatures hold for many messages, without anybody's secret. The list is of y coordinates, two of them
+    not reduced; the sign of x does not matter. It is the one of libsodium.
+    """
+    return int.from_bytes(public, "little") % 2**255 not in _SMALL_ORDER
 
 
 def oaep(label: bytes) -> padding.OAEP:

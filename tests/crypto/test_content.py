@@ -25,7 +25,7 @@ def decoded(data: bytes) -> Content | None:
 
 
 class ContentTests(SynchronousTestCase):
-    """Encoding, parsing and text."""
+    """Encoding and parsing."""
 
     @settings(deadline=None)
     @given(CONTENTS)
@@ -51,17 +51,6 @@ class ContentTests(SynchronousTestCase):
         changed = encoded[:place] + byte + encoded[place + 1 :]
         for other in (changed, encoded[:place] + byte + encoded[place:], encoded[:place], encoded + byte):
             self.assertNotEqual(decoded(other), content)
-
-    @settings(deadline=None)
-    @given(st.text(max_size=200))
-    def test_text(self, text: str) -> None:
-        """A text content has its text."""
-        self.assertEqual(Content(ContentType.TEXT, bytes(16), 0, text.encode()).text, text)
-
-    def test_no_text(self) -> None:
-        """Another type, and bytes that are not UTF-8, have no text."""
-        self.assertIsNone(Content(2, bytes(16), 0, b"text").text)
-        self.assertIsNone(Content(ContentType.TEXT, bytes(16), 0, b"\xff").text)
 
     def test_bare(self) -> None:
         """The layout is the one of CRYPTO 9.2: type, id, time, no log head, and the body behind its length."""

@@ -2,6 +2,7 @@
 
 # mypy: allow-untyped-calls
 
+import base64
 import hashlib
 import hmac
 import json
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.crypto.bodies import decode_body
 from chatserv.crypto.content import Content, LogHead
 from chatserv.crypto.e2e.epoch import base_secret, verify_confirmation
 from chatserv.crypto.e2e.message import MessageScope, open_message
@@ -20,9 +22,10 @@ from chatserv.crypto.e2e.ratchet import ReceiverChain
 from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap
 from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.prekeys import SignedPreKey
+from chatserv.crypto.safety import parse_qr_text, qr_matches
 from chatserv.crypto.wraps import Wrap, WrapScope, verify_wrap, wrap_hash
 from tests.support.hpke_reference import AEAD_AES_256_GCM, open_context
-from tests.support.make_e2e_vectors import FILE, oaep_by_hand, render, rsa_key
+from tests.support.make_e2e_vectors import FILE, bodies, oaep_by_hand, render, rsa_key
 
 
 def plain_xlabel(secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
@@ -128,3 +131,23 @@ class AnswerTests(SynchronousTestCase):
         opened = open_message(Envelope.decode(known["envelope"]), scope, chain, known["ed25519"])
         self.assertEqual((opened.content, opened.header.generation), (content, known["generation"]))
         self.assertEqual(opened.reached.chain.secret, known["next_secret"])
+
+    def test_bodies(self) -> None:
+        """Each body parses to what it says; the layout of a text is looked at byte for byte."""
+        known = json.loads(FILE.read_text("utf-8"))["bodies"]
+        parsed = {name: decode_body(each["ctype"], bytes.fromhex(each["body"])) for name, each in known.items()}
+        self.assertEqual(parsed, bodies())
+        text = bytes.fromhex(known["text"]["body"])
+        said = "Gr\u00fc\u00dfe aus der K\u00fcche \U0001f44b".encode()
+        self.assertEqual(text[:2], b"\x01\x10")
+        self.assertEqual(text[18:], b"\x00\x0c\x05alice\x05j\xc3\xb6rg" + len(said).to_bytes(4, "big") + said)
+        self.assertEqual(known["edit"]["body"], known["delete"]["body"] + known["text"]["body"])
+
+    def test_verification(self) -> None:
+        """The text of a QR code is the payload in base32, without padding; it matches on the other side."""
+        known = json.loads(FILE.read_text("utf-8"))["verification"]
+        own, theirs = bytes.fromhex(known["own_uik_fp"]), bytes.fromhex(known["their_uik_fp"])
+        self.assertEqual(known["payload"], "01" + known["own_uik_fp"] + known["their_uik_fp"])
+        encoded = base64.b32encode(bytes.fromhex(known["payload"])).decode()
+        self.assertEqual(known["text"], "CHATSERV-VERIFY:" + encoded.rstrip("="))
+        self.assertTrue(qr_matches(parse_qr_text(known["text"]), theirs, own))

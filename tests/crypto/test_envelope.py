@@ -119,12 +119,6 @@ class ContentTests(SynchronousTestCase):
         for bad in (data[:25] + bytes((flag,)) + data[26:], data[:-1], data + b"\x00", b""):
             self.assertRaises(Reject, Content.decode, bad)
 
-    def test_text(self) -> None:
-        """Text is there for texts in UTF-8 only."""
-        self.assertEqual(Content(ContentType.TEXT, bytes(16), 0, "gr\u00fcn".encode()).text, "gr\u00fcn")
-        self.assertIsNone(Content(ContentType.TEXT, bytes(16), 0, b"\xff").text)
-        self.assertIsNone(Content(ContentType.FILE, bytes(16), 0, b"hello").text)
-
     def test_repr(self) -> None:
         """The body stays out of the repr."""
         self.assertNotIn("hello", repr(Content(1, bytes(16), 0, b"hello")))

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, Receipt, RoomTitle, Text, encode_body
 from chatserv.crypto.content import Content, ContentType, LogHead
 from chatserv.crypto.e2e.epoch import base_secret, confirm_key, confirmation
 from chatserv.crypto.e2e.message import MessageScope, seal_message
@@ -27,6 +28,7 @@ from chatserv.crypto.e2e.rng import hedge
 from chatserv.crypto.e2e.wrap import wrap_key
 from chatserv.crypto.merkle import EMPTY_ROOT
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
+from chatserv.crypto.safety import qr_payload, qr_text
 from chatserv.crypto.wraps import Wrap, WrapScope, wrap_hash, wraps_tree
 from tests.support.hpke_reference import AEAD_AES_256_GCM, seal_context
 
@@ -239,6 +241,37 @@ def _message() -> dict[str, Any]:
     }
 
 
+def bodies() -> dict[str, Body]:
+    """A body of each type, by name."""
+    text = Text(
+        "Gr\u00fc\u00dfe aus der K\u00fcche \U0001f44b",
+        action=True,
+        reply_to=fixed("reply_to", 16),
+        mentions=("alice", "j\u00f6rg"),
+    )
+    return {
+        "text": text,
+        "empty_text": Text(""),
+        "edit": Edit(fixed("msg_id", 16), text),
+        "delete": Delete(fixed("msg_id", 16)),
+        "reaction": Reaction(fixed("msg_id", 16), "\u2764\ufe0f", on=True),
+        "reaction_off": Reaction(fixed("msg_id", 16), "\u2764\ufe0f", on=False),
+        "receipt": Receipt((fixed("msg_id", 16), fixed("reply_to", 16))),
+        "room_name": RoomTitle("K\u00fcche", "Was gibt es heute?"),
+    }
+
+
+def _bodies() -> dict[str, Any]:
+    encoded = {name: encode_body(body) for name, body in bodies().items()}
+    return {name: {"ctype": int(ctype), "body": body.hex()} for name, (ctype, body) in encoded.items()}
+
+
+def _verification() -> dict[str, Any]:
+    own, theirs = fixed("own uik_fp"), fixed("their uik_fp")
+    payload = qr_payload(own, theirs)
+    return {"own_uik_fp": own.hex(), "their_uik_fp": theirs.hex(), "payload": payload.hex(), "text": qr_text(payload)}
+
+
 def build() -> dict[str, Any]:
     """All known answers."""
     return {
@@ -248,6 +281,8 @@ def build() -> dict[str, Any]:
         "wraps_root": _wraps_root(),
         "confirmation": _confirmation(),
         "message": _message(),
+        "bodies": _bodies(),
+        "verification": _verification(),
     }
 
 
