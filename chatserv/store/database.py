@@ -24,7 +24,6 @@ from chatserv.i18n import N_
 from chatserv.store import statements
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-LOBBY = "lobby"
 
 _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -103,7 +102,7 @@ def reading_engine(path: Path) -> Engine:
 def prepare(path: Path) -> None:
     """Makes the database at ``path``, or brings it up to date, and closes it again. Blocks; run it before the fork.
 
-    A new database gets its incarnation id and the public room `LOBBY`. The file's mode becomes 0600.
+    A new database gets its incarnation id. The file's mode becomes 0600.
 
     Raises:
         DatabaseRefused: Not a database, not ours, of a newer version, or damaged.
@@ -160,4 +159,3 @@ def _upgrade(conn: Connection) -> None:
     command.upgrade(config, "head")
     if statements.incarnation(conn) is None:
         statements.renew_incarnation(conn)
-        statements.add_room(conn, LOBBY, public=True)

@@ -7,10 +7,14 @@ class StoreLimits(msgspec.Struct, frozen=True):
     """How much a store takes.
 
     ``queue``: calls waiting for the writer (and, counted apart, for the reader). ``batch``: calls in one commit.
-    ``open_invites``: invites neither used nor expired. ``accounts``: accounts in all.
+    ``open_invites``: invites neither used nor expired. ``accounts``: accounts in all. ``devices``: of one account, revoked
+    ones not counted. ``rooms``: rooms that are not closed. ``bans``: bans in all.
     """
 
     queue: int = 10_000
     batch: int = 512
     open_invites: int = 1000
     accounts: int = 100_000
+    devices: int = 10
+    rooms: int = 10_000
+    bans: int = 10_000

@@ -1,6 +1,6 @@
 """The store on SQLite: one thread writes, another reads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from enum import Enum
 from functools import partial
@@ -13,18 +13,29 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from chatserv.domain.roles import Role
 from chatserv.errors import Busy, Draining, LocalProtocolError
 from chatserv.ports import (
     Account,
+    AccountStatus,
     AppendResult,
+    Ban,
+    Certified,
+    CommitDraft,
     CommitListener,
+    CommitResult,
     Device,
     Event,
     EventDraft,
     Invite,
-    Membership,
+    LeafDraft,
+    LogListener,
+    PlaceAt,
+    PrekeyItem,
     Registration,
     Room,
+    StoredWrap,
+    TakenPrekey,
 )
 from chatserv.store import statements
 from chatserv.store.database import reading_engine, translate, writing_engine
@@ -62,12 +73,13 @@ class SqlStore:
         self._limits = limits
         self._phase = Phase.NEW
         self._listeners: list[CommitListener] = []
+        self._log_listeners: list[LogListener] = []
         self._incarnation = b""
         self._reads = 0
         self._closing: list[Deferred[None]] = []
         self._writing = Lane("store-writer", partial(writing_engine, path), reactor)
         self._reading = Lane("store-reader", partial(reading_engine, path), reactor)
-        self._writer = Writer(self._writing, limits, reactor, self._publish)
+        self._writer = Writer(self._writing, limits, reactor, self._publish, self._publish_log)
 
     @property
     def incarnation(self) -> bytes:
@@ -122,33 +134,116 @@ class SqlStore:
         """Calls ``listener`` after each commit with its events; one that raises is logged and disturbs nobody."""
         self._listeners.append(listener)
 
+    def subscribe_log(self, listener: LogListener) -> None:
+        """Calls ``listener`` likewise with the new leaves of the log, before the events of the same commit."""
+        self._log_listeners.append(listener)
+
     async def add_invite(self, invite: Invite, now_ms: int) -> None:
         """Stores an invite. Raises `Quota`, or `LocalProtocolError` for a token that exists."""
-        self._check_open()
-        await self._writer.write(partial(statements.add_invite, new=invite, now_ms=now_ms, limits=self._limits))
+        await self._write(lambda conn: statements.add_invite(conn, invite, now_ms, self._limits))
 
     async def register(self, registration: Registration, now_ms: int) -> Account:
         """Makes an account. Raises `InviteInvalid`, `NameTaken`, `Quota` or `BadMessage` (a device that exists)."""
-        self._check_open()
-        work = partial(statements.register, new=registration, now_ms=now_ms, limits=self._limits)
-        return cast(Account, await self._writer.write(work))
-
-    async def append(self, draft: EventDraft) -> AppendResult:
-        """Puts an event at the end of its room. Raises `NotFound` for an unknown room."""
-        self._check_open()
-        return cast(AppendResult, await self._writer.write(draft))
+        return await self._write(lambda conn: statements.register(conn, registration, now_ms, self._limits))
 
     async def device(self, name: str, device_id: bytes) -> Device | None:
         """The device of that account, or None."""
         return await self._read(lambda conn: statements.find_device(conn, name, device_id))
 
+    async def account(self, name: str) -> AccountStatus | None:
+        """The account of that name."""
+        return await self._read(lambda conn: statements.find_account(conn, name))
+
+    async def accounts(self, after: str, limit: int) -> Sequence[AccountStatus]:
+        """Accounts with ``name > after``, in order of name."""
+        return await self._read(lambda conn: statements.accounts(conn, after, limit))
+
+    async def set_account(
+        self, name: str, *, role: Role | None = None, suspended: bool | None = None, muted: bool | None = None
+    ) -> AccountStatus:
+        """Changes what is given. Raises `NotFound`, or `Forbidden` for the last administrator who is not suspended."""
+        return await self._write(lambda conn: statements.set_account(conn, name, role, suspended, muted))
+
+    async def set_ban(self, ban: Ban, *, on: bool) -> None:
+        """Adds a ban, or lifts it. Raises `Quota`."""
+        await self._write(lambda conn: statements.set_ban(conn, ban, on, self._limits))
+
+    async def bans(self) -> Sequence[Ban]:
+        """All bans, in order of subject."""
+        return await self._read(statements.bans)
+
+    async def log(self) -> Sequence[bytes]:
+        """All leaves of the log, in order."""
+        return await self._read(statements.log)
+
+    async def statement(self, index: int) -> bytes | None:
+        """The signed bytes behind a leaf."""
+        return await self._read(lambda conn: statements.statement(conn, index))
+
+    async def certificates(self, hashes: Sequence[bytes]) -> Sequence[Certified]:
+        """Those of the certificates that are known."""
+        return await self._read(lambda conn: statements.certificates(conn, hashes))
+
+    async def revoke(self, cert_hash: bytes, leaf: LeafDraft, now_ms: int) -> bool:
+        """Ends a device; False where it is unknown or revoked already."""
+        return await self._write(lambda conn: statements.revoke(conn, cert_hash, leaf, now_ms))
+
+    async def publish_prekeys(self, device_id: bytes, prekeys: Sequence[PrekeyItem], most: int) -> int:
+        """Lists prekeys. Raises `NotFound` for a device that is unknown or revoked."""
+        return await self._write(lambda conn: statements.publish_prekeys(conn, device_id, prekeys, most))
+
+    async def take_prekey(self, device_id: bytes, *, one_time: bool) -> TakenPrekey:
+        """Gives out a prekey."""
+        return await self._write(lambda conn: statements.take_prekey(conn, device_id, one_time))
+
+    async def prekeys_left(self, device_id: bytes) -> int:
+        """How many one-time prekeys the device has."""
+        return await self._read(lambda conn: statements.prekeys_left(conn, device_id))
+
     async def rooms(self) -> Sequence[Room]:
-        """All rooms, oldest first."""
+        """All open rooms, oldest first."""
         return await self._read(statements.rooms)
 
-    async def memberships(self, account_id: bytes) -> Sequence[Membership]:
-        """The rooms of an account."""
-        return await self._read(lambda conn: statements.memberships(conn, account_id))
+    async def places(self, device_id: bytes) -> Sequence[PlaceAt]:
+        """The places of a device, ended ones included."""
+        return await self._read(lambda conn: statements.places(conn, device_id))
+
+    async def append(self, draft: EventDraft) -> AppendResult:
+        """Puts a message at the end of its room. Raises `NotFound` for an unknown or closed room."""
+        self._check_open()
+        return cast(AppendResult, await self._writer.write(draft))
+
+    async def commit(self, draft: CommitDraft) -> CommitResult:
+        """Makes a commit the room's newest. Raises `NotFound`, `NameTaken` or `Quota`."""
+        return await self._write(lambda conn: statements.commit(conn, draft, self._limits))
+
+    async def commits(self, room_id: bytes, epoch: int, limit: int) -> Sequence[bytes]:
+        """Up to ``limit`` commits from ``epoch`` on, in order."""
+        return await self._read(lambda conn: statements.commits(conn, room_id, epoch, limit))
+
+    async def wrap(self, room_id: bytes, epoch: int, device_id: bytes) -> StoredWrap | None:
+        """The wrap of the device in that epoch, where it is still kept."""
+        return await self._read(lambda conn: statements.wrap_of(conn, room_id, epoch, device_id))
+
+    async def passed(self, device_id: bytes, cursors: Mapping[bytes, int]) -> None:
+        """Forgets the device's wraps of epochs that ended before its cursors."""
+        await self._write(lambda conn: statements.passed(conn, device_id, cursors))
+
+    async def leave(self, room_id: bytes, user: str, leave: bytes) -> None:
+        """Keeps a Leave until a commit takes it. Raises `NotFound`."""
+        await self._write(lambda conn: statements.leave(conn, room_id, user, leave))
+
+    async def close_room(self, room_id: bytes, leaf: LeafDraft | None) -> None:
+        """Ends a room. Raises `NotFound`."""
+        await self._write(lambda conn: statements.close_room(conn, room_id, leaf))
+
+    async def mark_read(self, account_id: bytes, room_id: bytes, seq: int) -> None:
+        """Moves the account's read marker forward, never back. Raises `NotFound`."""
+        await self._write(lambda conn: statements.mark_read(conn, account_id, room_id, seq))
+
+    async def read_marks(self, account_id: bytes) -> Mapping[bytes, int]:
+        """The account's read markers by room."""
+        return await self._read(lambda conn: statements.read_marks(conn, account_id))
 
     async def events(self, room_id: bytes, after: int, limit: int) -> Sequence[Event]:
         """Up to ``limit`` events with ``seq > after``, in order."""
@@ -163,6 +258,10 @@ class SqlStore:
             raise LocalProtocolError("the store is not open")
         if self._phase is not Phase.OPEN:
             raise Draining("the store is closing")
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        self._check_open()
+        return cast(T, await self._writer.write(work))
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         self._check_open()
@@ -182,3 +281,8 @@ class SqlStore:
         for listener in self._listeners:
             with self._log.failuresHandled("A listener for commits failed."):
                 listener(events)
+
+    def _publish_log(self, first: int, leaves: Sequence[bytes]) -> None:
+        for listener in self._log_listeners:
+            with self._log.failuresHandled("A listener for the log failed."):
+                listener(first, leaves)

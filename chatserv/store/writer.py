@@ -5,6 +5,7 @@ All state here belongs to the reactor's thread; the lane's thread only executes 
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import groupby
@@ -17,14 +18,24 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatserv.errors import Busy, ChatError, Internal, ReadOnly, StorageFull, WireError
-from chatserv.ports import Appended, Event, EventDraft
+from chatserv.ports import Appended, CommitListener, EventDraft, LogListener
 from chatserv.store.appending import append_batch
 from chatserv.store.database import translate
 from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
+from chatserv.store.log_statements import log, log_size
 
 Work = EventDraft | Callable[[Connection], object]
 """What goes into a commit: a draft, or a function that writes and may refuse with a `ChatError`."""
+
+
+@dataclass
+class Done:
+    """What a transaction came to: an outcome for each call, and the new leaves of the log, the first with its index."""
+
+    outcomes: list[object]
+    first_leaf: int = 0
+    leaves: list[bytes] = field(default_factory=list)
 
 
 class Phase(Enum):
@@ -44,14 +55,16 @@ class Writer:
         limits: ``queue`` and ``batch`` count here.
         reactor: Ends the turns.
         publish: Called with the new events of a commit before anyone is answered.
+        publish_log: Called before that with the index of the first new leaf of the log, and the leaves.
     """
 
     _log = Logger()
 
     def __init__(
-        self, lane: Lane, limits: StoreLimits, reactor: ReactorBase, publish: Callable[[Sequence[Event]], None]
+        self, lane: Lane, limits: StoreLimits, reactor: ReactorBase, publish: CommitListener, publish_log: LogListener
     ) -> None:
-        self._lane, self._limits, self._reactor, self._publish = lane, limits, reactor, publish
+        self._lane, self._limits, self._reactor = lane, limits, reactor
+        self._publish, self._publish_log = publish, publish_log
         self._phase = Phase.IDLE
         self._waiting: deque[tuple[Work, Deferred[Any]]] = deque()
         self._drained: list[Deferred[None]] = []
@@ -87,19 +100,20 @@ class Writer:
         done = self._lane.run(partial(execute, [work for work, _ in batch]))
         done.addBoth(self._finish, [answer for _, answer in batch])
 
-    def _finish(self, result: list[object] | Failure, answers: list[Deferred[Any]]) -> None:
+    def _finish(self, result: Done | Failure, answers: list[Deferred[Any]]) -> None:
         """Answers a batch; the thread has the next one before that, so that it works meanwhile."""
-        if isinstance(result, Failure):
-            result = self._refusals(result, answers)
+        done = Done(self._refusals(result, answers)) if isinstance(result, Failure) else result
         if self._phase is Phase.COMMITTING:
             if self._waiting:
                 self._submit()
             else:
                 self._phase = Phase.IDLE
-        events = [outcome.event for outcome in result if type(outcome) is Appended]
+        if done.leaves:
+            self._publish_log(done.first_leaf, done.leaves)
+        events = [outcome.event for outcome in done.outcomes if type(outcome) is Appended]
         if events:
             self._publish(events)
-        for answer, outcome in zip(answers, result, strict=True):
+        for answer, outcome in zip(answers, done.outcomes, strict=True):
             if isinstance(outcome, ChatError):
                 answer.errback(outcome)
             else:
@@ -126,24 +140,29 @@ class Writer:
         return [type(error)(error.detail) for _ in answers]
 
 
-def execute(works: Sequence[Work], conn: Connection) -> list[object]:
+def execute(works: Sequence[Work], conn: Connection) -> Done:
     """One transaction: all of ``works`` in their order. A refused function does not undo the others.
 
     Returns:
-        An outcome for each, in the same order; a `ChatError` is one that was refused.
+        An outcome for each, in the same order (a `ChatError` is one that was refused), and the leaves that they appended.
     """
-    outcomes: list[object] = []
+    done = Done([])
+    functions = not all(map(_is_draft, works))  # messages append no leaves
     try:
         with conn.begin():
+            if functions:
+                done.first_leaf = log_size(conn)
             for is_draft, run in groupby(works, _is_draft):
                 if is_draft:
-                    outcomes.extend(append_batch(conn, list(run)))  # type: ignore[arg-type]
+                    done.outcomes.extend(append_batch(conn, list(run)))  # type: ignore[arg-type]
                 else:
-                    outcomes.extend(_attempt(conn, work) for work in run)  # type: ignore[arg-type]
+                    done.outcomes.extend(_attempt(conn, work) for work in run)  # type: ignore[arg-type]
+            if functions:
+                done.leaves = log(conn, done.first_leaf)
     except BaseException:
         conn.connection.rollback()  # after a failed COMMIT SQLAlchemy leaves this to the driver; else it does nothing
         raise
-    return outcomes
+    return done
 
 
 def _is_draft(work: Work) -> bool:

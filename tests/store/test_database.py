@@ -16,7 +16,7 @@ from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, prepare, reading_engine, translate, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.store.schema import metadata
-from tests.store.contract import NOW_MS, invite, registration
+from tests.store.drafts import NOW_MS, invite, registration
 
 
 class PrepareTests(SynchronousTestCase):
@@ -32,14 +32,14 @@ class PrepareTests(SynchronousTestCase):
             return statements.incarnation(conn), list(statements.rooms(conn))
 
     def test_new(self) -> None:
-        """A new file is for its owner alone, and has an incarnation and the lobby."""
+        """A new file is for its owner alone, and has an incarnation and no rooms."""
         old = os.umask(0)
         self.addCleanup(os.umask, old)
         prepare(self.path)
         self.assertEqual(0o600, self.path.stat().st_mode & 0o777)
         incarnation, rooms = self.content()
         self.assertEqual(16, len(incarnation or b""))
-        self.assertEqual(1, len(rooms))
+        self.assertEqual([], rooms)
 
     def test_twice(self) -> None:
         """Preparing again changes nothing but an open mode."""

@@ -5,17 +5,15 @@ from twisted.trial.unittest import TestCase
 from chatserv.errors import LocalProtocolError
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
-from tests.store.contract import EPOCH, StoreContract
+from tests.store.contract import StoreContract
 
 
 class MemoryStoreTests(StoreContract, TestCase):
     """`MemoryStore` keeps the contract."""
 
-    async def open_store(self, limits: StoreLimits | None = None, *, second_room: bool = False) -> MemoryStore:
+    async def open_store(self, limits: StoreLimits | None = None) -> MemoryStore:
         """A new open store."""
         store = MemoryStore(limits or StoreLimits())
-        if second_room:
-            store.add_room("second", public=True, epoch=EPOCH)
         await store.open()
         self.addCleanup(store.close)
         return store

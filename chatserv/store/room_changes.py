@@ -1,0 +1,194 @@
+"""What changes rooms, but for messages: commits, Leaves, wraps that are done with, read markers, the end.
+
+Nobody here begins or ends a transaction. Every rule is checked before the first write of a function, so that a refusal
+leaves nothing behind.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import sqlite
+
+from chatserv.errors import NameTaken, NotFound, Quota
+from chatserv.ports import Appended, CommitDraft, CommitResult, Event, EventKind, LeafDraft, PairTaken, Stale
+from chatserv.store.limits import StoreLimits
+from chatserv.store.log_statements import append_leaves
+from chatserv.store.schema import account, commit_at, event, place, read_mark, room, waiting_leave, wrap
+
+_room = select(room.c.pk, room.c.closed, room.c.epoch, room.c.head, room.c.commit_hash).where(
+    room.c.room_id == bindparam("room_id")
+)
+_pair = select(room.c.room_id).where(room.c.pair == bindparam("pair"), room.c.room_id != bindparam("room_id"))
+_name = select(room.c.pk).where(
+    (room.c.name == bindparam("name")) | (room.c.skeleton == bindparam("skeleton")),
+    room.c.room_id != bindparam("room_id"),
+)
+_open_rooms = select(func.count()).select_from(room).where(room.c.closed.is_(False))
+_end_place = (
+    update(place)
+    .where(place.c.room == bindparam("of_room"), place.c.device_id == bindparam("of_device"), place.c.until.is_(None))
+    .values(until=bindparam("seq"))
+)
+_new_place = sqlite.insert(place)
+_put_place = _new_place.on_conflict_do_update(
+    index_elements=[place.c.device_id, place.c.room],
+    set_={
+        "leaf": _new_place.excluded.leaf,
+        "since": func.iif(place.c.until.is_(None), place.c.since, _new_place.excluded.since),
+        "until": None,
+        "generation": _new_place.excluded.generation,
+    },
+)
+_take_leave = delete(waiting_leave).where(
+    waiting_leave.c.room == bindparam("of_room"), waiting_leave.c.user == bindparam("of_user")
+)
+_new_leave = sqlite.insert(waiting_leave)
+_put_leave = _new_leave.on_conflict_do_update(
+    index_elements=[waiting_leave.c.room, waiting_leave.c.user], set_={"leave": _new_leave.excluded.leave}
+)
+_newest_passed = (
+    select(func.max(commit_at.c.seq))
+    .where(commit_at.c.room == wrap.c.room, commit_at.c.seq <= bindparam("cursor"))
+    .scalar_subquery()
+)
+_forget = delete(wrap).where(
+    wrap.c.room == select(room.c.pk).where(room.c.room_id == bindparam("room_id")).scalar_subquery(),
+    wrap.c.device_id == bindparam("of_device"),
+    wrap.c.seq < _newest_passed,
+)
+_new_mark = sqlite.insert(read_mark)
+_put_mark = _new_mark.on_conflict_do_update(
+    index_elements=[read_mark.c.account, read_mark.c.room],
+    set_={"seq": func.max(read_mark.c.seq, _new_mark.excluded.seq)},
+)
+
+
+def commit(conn: Connection, draft: CommitDraft, limits: StoreLimits) -> CommitResult:
+    """Makes a commit the room's newest, with all that it brings, as `chatserv.ports.Store.commit` says.
+
+    Raises:
+        NotFound: The room was closed, or there is none and the epoch is not 0.
+        NameTaken: Another open room has the name or its skeleton.
+        Quota: There are ``limits.rooms`` open rooms.
+    """
+    row = conn.execute(_room, {"room_id": draft.room_id}).first()
+    if row.closed if row is not None else draft.epoch > 0:
+        raise NotFound("room")
+    if row is not None and (draft.epoch, draft.prev) != (row.epoch + 1, row.commit_hash):
+        return Stale(row.epoch)
+    same_pair = conn.execute(_pair, {"pair": draft.pair, "room_id": draft.room_id}).scalar() if draft.pair else None
+    if same_pair is not None:
+        return PairTaken(same_pair)
+    names = {"name": draft.name, "skeleton": draft.skeleton, "room_id": draft.room_id}
+    if draft.name and conn.execute(_name, names).first() is not None:
+        raise NameTaken("name or skeleton of a room")
+    if row is None and conn.execute(_open_rooms).scalar_one() >= limits.rooms:
+        raise Quota("rooms")
+    seq = 1 if row is None else row.head + 1
+    pk = _put_room(conn, row, draft, seq)
+    _put_commit(conn, pk, draft, seq)
+    _move_places(conn, pk, draft, seq)
+    _put_wraps(conn, pk, draft, seq)
+    if draft.left:
+        conn.execute(_take_leave, [{"of_room": pk, "of_user": user} for user in draft.left])
+    append_leaves(conn, draft.leaves)
+    return Appended(Event(draft.room_id, seq, draft.at_ms, draft.sender, EventKind.COMMIT, draft.body, change=draft))
+
+
+def _put_room(conn: Connection, row: Any, draft: CommitDraft, seq: int) -> int:
+    """Changes the room's ``row``, or makes it where that is None; returns its key."""
+    values = {
+        "name": draft.name or None,
+        "skeleton": draft.skeleton if draft.name else None,
+        "pair": draft.pair or None,
+        "epoch": draft.epoch,
+        "head": seq,
+        "commit_hash": draft.commit_hash,
+        "kt_size": draft.kt_size,
+        "state": draft.state,
+    }
+    if row is not None:
+        conn.execute(update(room).where(room.c.pk == row.pk).values(values))
+        return int(row.pk)
+    new = insert(room).values(room_id=draft.room_id, closed=False, **values).returning(room.c.pk)
+    return int(conn.execute(new).scalar_one())
+
+
+def _put_commit(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> None:
+    """The event's id is the whole hash, which no message's can be equal to."""
+    conn.execute(
+        insert(event).values(
+            room=pk,
+            seq=seq,
+            msg_id=draft.commit_hash,
+            device_id=draft.device_id,
+            at_ms=draft.at_ms,
+            sender=draft.sender,
+            kind=int(EventKind.COMMIT),
+            body=draft.body,
+        )
+    )
+    conn.execute(insert(commit_at).values(room=pk, epoch=draft.epoch, seq=seq))
+
+
+def _move_places(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> None:
+    conn.execute(update(place).where(place.c.room == pk).values(generation=-1))
+    if draft.removed:
+        conn.execute(_end_place, [{"of_room": pk, "of_device": each, "seq": seq} for each in draft.removed])
+    if draft.added:
+        conn.execute(
+            _put_place,
+            [
+                {"device_id": device_id, "room": pk, "leaf": leaf, "since": seq - 1, "generation": -1}
+                for device_id, leaf in draft.added
+            ],
+        )
+
+
+def _put_wraps(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> None:
+    if draft.wraps:
+        common = {"room": pk, "epoch": draft.epoch, "seq": seq}
+        rows = [
+            {**common, "device_id": each.device_id, "wrap": each.wrap, "path": b"".join(each.path)}
+            for each in draft.wraps
+        ]
+        conn.execute(insert(wrap), rows)
+
+
+def passed(conn: Connection, device_id: bytes, cursors: Mapping[bytes, int]) -> None:
+    """Forgets the device's wraps of epochs that ended before its cursors; unknown rooms do not matter."""
+    if cursors:
+        rows = [{"room_id": room_id, "of_device": device_id, "cursor": cursor} for room_id, cursor in cursors.items()]
+        conn.execute(_forget, rows)
+
+
+def leave(conn: Connection, room_id: bytes, user: str, signed: bytes) -> None:
+    """Keeps a Leave; a second one of the user replaces the first. Raises `NotFound`."""
+    conn.execute(_put_leave, {"room": _open(conn, room_id), "user": user, "leave": signed})
+
+
+def close_room(conn: Connection, room_id: bytes, leaf: LeafDraft | None) -> None:
+    """Ends a room and appends the leaf: only its id stays. Raises `NotFound`."""
+    pk = _open(conn, room_id)
+    for table in (event, commit_at, place, wrap, waiting_leave, read_mark):
+        conn.execute(delete(table).where(table.c.room == pk))
+    nothing = {"name": None, "skeleton": None, "pair": None, "commit_hash": b"", "kt_size": 0, "state": b""}
+    conn.execute(update(room).where(room.c.pk == pk).values(closed=True, epoch=0, head=0, **nothing))
+    if leaf is not None:
+        append_leaves(conn, [leaf])
+
+
+def mark_read(conn: Connection, account_id: bytes, room_id: bytes, seq: int) -> None:
+    """Moves the account's read marker forward, never back. Raises `NotFound`."""
+    reader = conn.execute(select(account.c.pk).where(account.c.account_id == account_id)).scalar()
+    if reader is None:
+        raise NotFound("account")
+    conn.execute(_put_mark, {"account": reader, "room": _open(conn, room_id), "seq": seq})
+
+
+def _open(conn: Connection, room_id: bytes) -> int:
+    row = conn.execute(_room, {"room_id": room_id}).first()
+    if row is None or row.closed:
+        raise NotFound("room")
+    return int(row.pk)

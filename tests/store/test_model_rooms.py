@@ -1,0 +1,192 @@
+"""Rooms: the statements and `chatserv.store.memory.MemoryStore` answer the same to the same operations."""
+
+from functools import partial
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.ports import CommitDraft, EventDraft
+from chatserv.store import statements
+from chatserv.store.limits import StoreLimits
+from chatserv.store.writer import Work
+from tests.store.drafts import LEAVES, device_id, draft, following, founding, log_leaf, registration, wrap
+from tests.store.model_base import Stores
+
+DEVICES = (b"d", b"e", b"f")
+ROOMS = 3
+
+rooms = st.sampled_from((0, 0, 0, 1, 1, 2))
+devices = st.sampled_from(DEVICES)
+users = st.sampled_from(("alice", "bob", "carol"))
+numbers = st.integers(0, 8)
+seldom = st.sampled_from((0, 0, 0, 0, 0, 1))
+messages = st.fixed_dictionaries(
+    {
+        "room": rooms,
+        "number": st.none() | st.none() | numbers,
+        "device": devices,
+        "behind": seldom,
+        "other_leaf": seldom,
+        "generation": st.none() | st.none() | st.integers(0, 4),
+        "at_ms": st.integers(0, 30),
+    }
+)
+commits = st.fixed_dictionaries(
+    {
+        "room": rooms,
+        "which": st.sampled_from(("next", "next", "next", "next", "founding", "beyond")),
+        "added": st.lists(
+            st.tuples(devices.map(device_id), st.integers(0, 2)), max_size=3, unique_by=lambda pair: pair[0]
+        ),
+        "removed": st.lists(devices.map(device_id), max_size=1),
+        "left": st.lists(users, max_size=2, unique=True),
+        "name": st.sampled_from(("", "", "", "Garden", "GARDEN", "House")),
+        "pair": st.sampled_from((b"", b"", b"", b"p" * 32)),
+        "wraps": st.lists(devices, max_size=3, unique=True),
+        "leaf": st.booleans(),
+    }
+)
+
+
+class RoomStores(Stores):
+    """Both stores with three rooms at most, one of them there from the beginning, and two accounts."""
+
+    LIMITS = StoreLimits(rooms=2)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.newest: dict[int, CommitDraft] = {}
+        self.made = 100
+
+    @initialize()
+    def begin(self) -> None:
+        """The first room, with all devices, and the accounts."""
+        first = founding(0, devices=DEVICES)
+        self.take([first])
+        for name in ("alice", "bob"):
+            new = registration(name)
+            ours = partial(statements.register, new=new, now_ms=0, limits=self.LIMITS)
+            self.same(ours, self.memory.register(new, 0))
+
+    def take(self, drafts: list[EventDraft | CommitDraft]) -> None:
+        """Does one turn with both."""
+        works: list[Work] = [
+            each if isinstance(each, EventDraft) else partial(statements.commit, draft=each, limits=self.LIMITS)
+            for each in drafts
+        ]
+        store = self.memory
+        calls = [store.append(each) if isinstance(each, EventDraft) else store.commit(each) for each in drafts]
+        self.same_turn(works, calls)
+        for event in self.heard:
+            if event.change is not None:
+                self.newest[int.from_bytes(event.room_id, "big")] = event.change
+
+    def message(self, parts: dict[str, Any]) -> EventDraft:
+        """A message as the room was when the turn began, but for what ``parts`` have wrong on purpose."""
+        self.made += 1
+        newest, room_id = self.newest.get(parts["room"]), founding(parts["room"]).room_id
+        places = {each.room_id: each.place.leaf for each in self.of(self.memory.places(device_id(parts["device"])))}
+        return draft(
+            room_id,
+            self.made if parts["number"] is None else parts["number"],
+            device=parts["device"],
+            epoch=(0 if newest is None else newest.epoch) - parts["behind"],
+            leaf=places.get(room_id, LEAVES[parts["device"]]) + parts["other_leaf"],
+            generation=self.made if parts["generation"] is None else parts["generation"],
+            at_ms=parts["at_ms"],
+        )
+
+    def change(self, parts: dict[str, Any]) -> CommitDraft:
+        """A commit that follows the newest one as the turn began, a founding one, or one that skips an epoch."""
+        self.made += 1
+        room, newest, salt = parts["room"], self.newest.get(parts["room"]), b"%d" % self.made
+        changes = {
+            "name": parts["name"],
+            "skeleton": parts["name"].lower(),
+            "pair": parts["pair"],
+            "added": tuple(parts["added"]),
+            "removed": tuple(each for each in parts["removed"] if each not in dict(parts["added"])),
+            "left": tuple(parts["left"]),
+            "wraps": tuple(wrap(device, self.made) for device in parts["wraps"]),
+            "leaves": (log_leaf(self.made),) if parts["leaf"] else (),
+        }
+        if newest is None or parts["which"] == "founding":
+            return founding(room, **changes, body=salt)
+        if parts["which"] == "beyond":
+            return following(following(newest), salt=salt, **changes)
+        return following(newest, salt=salt, **changes)
+
+    @rule(batch=st.lists(messages | messages | messages | commits, min_size=4, max_size=14))
+    def turn(self, batch: list[dict[str, Any]]) -> None:
+        """Messages and commits of one turn; several commits of a room in it race."""
+        self.take([self.change(parts) if "which" in parts else self.message(parts) for parts in batch])
+
+    @rule(room=st.sampled_from((1, 2)), leaf=st.booleans(), sure=seldom)
+    def close_room(self, room: int, leaf: bool, sure: int) -> None:
+        """The end of a room, now and then."""
+        if sure:
+            room_id, last = founding(room).room_id, log_leaf(3) if leaf else None
+            self.same(lambda conn: statements.close_room(conn, room_id, last), self.memory.close_room(room_id, last))
+
+    @rule(room=rooms, user=users, number=numbers)
+    def leave(self, room: int, user: str, number: int) -> None:
+        """A Leave."""
+        room_id, signed = founding(room).room_id, b"leave %d" % number
+        self.same(lambda conn: statements.leave(conn, room_id, user, signed), self.memory.leave(room_id, user, signed))
+
+    @rule(device=devices, cursors=st.dictionaries(rooms, st.integers(0, 12), max_size=3))
+    def passed(self, device: bytes, cursors: dict[int, int]) -> None:
+        """A device has dealt with events."""
+        seen = {founding(room).room_id: cursor for room, cursor in cursors.items()}
+        who = device_id(device)
+        self.same(lambda conn: statements.passed(conn, who, seen), self.memory.passed(who, seen))
+
+    @rule(name=users, room=rooms, seq=numbers)
+    def mark_read(self, name: str, room: int, seq: int) -> None:
+        """A read marker, of carol too, who has no account."""
+        room_id = founding(room).room_id
+        ours, theirs = self.read(lambda conn: statements.find_account(conn, name)), self.of(self.memory.account(name))
+        mine, yours = (b"" if each is None else each.account.account_id for each in (ours, theirs))
+        self.same(
+            lambda conn: statements.mark_read(conn, mine, room_id, seq), self.memory.mark_read(yours, room_id, seq)
+        )
+
+    @rule(room=rooms, after=st.integers(-1, 12), before=st.integers(0, 14), limit=st.integers(0, 5))
+    def page(self, room: int, after: int, before: int, limit: int) -> None:
+        """Pages forward and backward, and one of commits."""
+        room_id, of, memory = founding(room).room_id, self.of, self.memory
+        forward = self.read(lambda conn: statements.events(conn, room_id, after, limit))
+        assert forward == of(memory.events(room_id, after, limit))
+        backward = self.read(lambda conn: statements.events_before(conn, room_id, before, after, limit))
+        assert backward == of(memory.events_before(room_id, before, after, limit))
+        commits = self.read(lambda conn: statements.commits(conn, room_id, after, limit))
+        assert commits == of(memory.commits(room_id, after, limit))
+
+    @invariant()
+    def agree(self) -> None:
+        """What can be read is the same in both."""
+        memory, of = self.memory, self.of
+        assert self.read(statements.rooms) == of(memory.rooms())
+        assert self.read(statements.log) == of(memory.log())
+        accounts = self.read(lambda conn: statements.accounts(conn, "", 9))
+        for ours, theirs in zip(accounts, of(memory.accounts("", 9)), strict=True):
+            marks = self.read(partial(statements.read_marks, account_id=ours.account.account_id))
+            assert marks == of(memory.read_marks(theirs.account.account_id))
+        for who in map(device_id, DEVICES):
+            assert self.read(partial(statements.places, device_id=who)) == of(memory.places(who))
+            for room_id in (founding(room).room_id for room in range(ROOMS)):
+                for epoch in range(6):
+                    kept = self.read(partial(statements.wrap_of, room_id=room_id, epoch=epoch, device_id=who))
+                    assert kept == of(memory.wrap(room_id, epoch, who))
+
+
+class RoomModelTests(SynchronousTestCase):
+    """Runs `RoomStores`."""
+
+    def test_same_answers(self) -> None:
+        """Every sequence of operations has the same answers in SQL and in memory."""
+        bounds = settings(max_examples=50, stateful_step_count=25, deadline=None)
+        run_state_machine_as_test(RoomStores, settings=bounds)
