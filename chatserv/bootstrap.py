@@ -14,6 +14,7 @@ from typing import TextIO
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from sqlalchemy import Connection
 
 from chatserv import VERSION
 from chatserv.config import Config
@@ -22,7 +23,6 @@ from chatserv.domain.roles import Role
 from chatserv.errors import StateDirectoryError
 from chatserv.i18n import _
 from chatserv.net.keys import load_identity, load_tls, reachable_address
-from chatserv.ports import Invite, Room
 from chatserv.private_files import read_private, write_private
 from chatserv.qr import terminal_qr
 from chatserv.state import StateDirectory
@@ -30,6 +30,7 @@ from chatserv.store import statements
 from chatserv.store.database import prepare as prepare_database
 from chatserv.store.database import writing_engine
 from chatserv.store.limits import StoreLimits
+from chatserv.stored import Ban, Invite, Room
 from chatserv.wire.handshake import TOKEN_BYTES
 from chatserv.wire.link import ServerLink, fingerprint_text, format_link
 
@@ -40,14 +41,19 @@ ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, no
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that the service is composed of. ``invite`` is None where there is an administrator."""
+    """Everything that the service is composed of. ``invite`` is None where there is an administrator.
+
+    ``rooms``, ``log`` (the leaves) and ``bans``: what the store holds and the server keeps in memory.
+    """
 
     config: Config
     state: StateDirectory
     identity: rsa.RSAPrivateKey = field(repr=False)
     tls_key: ec.EllipticCurvePrivateKey = field(repr=False)
     tls_certificate: x509.Certificate
-    rooms: tuple[Room, ...]
+    rooms: tuple[Room, ...] = field(repr=False)
+    log: tuple[bytes, ...] = field(repr=False)
+    bans: tuple[Ban, ...] = field(repr=False)
     invite: bytes | None = field(repr=False)
 
     @property
@@ -79,33 +85,39 @@ def prepare(
     identity = load_identity(state)
     tls_key, tls_certificate = load_tls(state, [config.server.advertise] if config.server.advertise else [])
     prepare_database(state.database)
-    invite, rooms = _first_invite(config, state, now_ms, random)
-    return Prepared(config, state, identity, tls_key, tls_certificate, rooms, invite)
-
-
-def _first_invite(
-    config: Config, state: StateDirectory, now_ms: int, random: Callable[[int], bytes]
-) -> tuple[bytes | None, tuple[Room, ...]]:
-    """The administrator's invite while there is none: the one of an earlier start if it still works, else a new one."""
     engine = writing_engine(state.database)
     try:
         with engine.begin() as connection:
-            rooms = tuple(statements.rooms(connection))
-            if statements.administrator_exists(connection):
-                state.first_invite.unlink(missing_ok=True)
-                return None, rooms
-            token = read_private(state.first_invite)
-            if token is None or not statements.invite_works(connection, sha256(token), now_ms):
-                token = random(TOKEN_BYTES)
-                write_private(state.first_invite, token)
-                expires_ms = now_ms + int(config.limits.invite_hours * HOUR_MS)
-                invite = Invite(sha256(token), Role.ADMIN, expires_ms)
-                statements.add_invite(
-                    connection, invite, now_ms, StoreLimits(open_invites=config.limits.open_invites + 1)
-                )
-            return token, rooms
+            return Prepared(
+                config,
+                state,
+                identity,
+                tls_key,
+                tls_certificate,
+                rooms=tuple(statements.rooms(connection)),
+                log=tuple(statements.log(connection)),
+                bans=tuple(statements.bans(connection)),
+                invite=_first_invite(connection, config, state, now_ms, random),
+            )
     finally:
         engine.dispose()
+
+
+def _first_invite(
+    connection: Connection, config: Config, state: StateDirectory, now_ms: int, random: Callable[[int], bytes]
+) -> bytes | None:
+    """The administrator's invite while there is none: the one of an earlier start if it still works, else a new one."""
+    if statements.administrator_exists(connection):
+        state.first_invite.unlink(missing_ok=True)
+        return None
+    token = read_private(state.first_invite)
+    if token is None or not statements.invite_works(connection, sha256(token), now_ms):
+        token = random(TOKEN_BYTES)
+        write_private(state.first_invite, token)
+        expires_ms = now_ms + int(config.limits.invite_hours * HOUR_MS)
+        invite = Invite(sha256(token), Role.ADMIN, expires_ms)
+        statements.add_invite(connection, invite, now_ms, StoreLimits(open_invites=config.limits.open_invites + 1))
+    return token
 
 
 def advertised_link(prepared: Prepared, invite: bytes = b"") -> ServerLink:

@@ -12,12 +12,13 @@ import secrets
 import signal
 import sys
 import time
+from functools import partial
 from typing import Any, TextIO
 
 from twisted.application import strports
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
@@ -25,11 +26,12 @@ from chatserv import VERSION
 from chatserv.backplane.local import LocalBackplane
 from chatserv.bootstrap import Prepared
 from chatserv.commands.context import Context
+from chatserv.commands.leaving import close_deserted
 from chatserv.config import Limits, Server
-from chatserv.crypto.suite import rsa_spki
-from chatserv.domain.hub import Hub, LiveRoom
+from chatserv.crypto.suite import pss_sign, rsa_spki
 from chatserv.logs import LogFiles
 from chatserv.monitor.process import MonitorService
+from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory, PlainFactory
 from chatserv.net.login import LoginDesk
 from chatserv.net.pool import CryptoPool
@@ -43,6 +45,7 @@ from chatserv.wire.records import RekeyLimits
 log = Logger(namespace="chatserv.service")
 SWITCH_INTERVAL_SECONDS = 0.001  # a pool thread that comes back from C waits at most this for the interpreter
 DRAIN_STEP_SECONDS = 0.05
+HEAD_CHECK_SECONDS = 3600.0  # between two looks at the age of the log's signed head
 GC_THRESHOLD = 20_000  # new objects between two young collections
 BACKLOG = 4096  # connections that wait to be accepted; a class comes back at once after a restart
 
@@ -63,6 +66,19 @@ def listen_string(host: str, port: int) -> str:
     return f"{kind}:{port}:interface={host.replace(':', colon)}:backlog={BACKLOG}"
 
 
+def store_limits(limits: Limits) -> StoreLimits:
+    """The bounds of the store among those of the server."""
+    return StoreLimits(
+        queue=limits.store_queue,
+        batch=limits.store_batch,
+        open_invites=limits.open_invites,
+        accounts=limits.accounts,
+        devices=limits.devices_per_account,
+        rooms=limits.rooms,
+        bans=limits.bans,
+    )
+
+
 class ChatService(MultiService):
     """The whole server.
 
@@ -77,15 +93,11 @@ class ChatService(MultiService):
         self._prepared, self._reactor = prepared, reactor
         config, limits = prepared.config, prepared.config.limits
         self.logs = LogFiles(config.logging, prepared.state.path, terminal)
-        store_limits = StoreLimits(limits.store_queue, limits.store_batch, limits.open_invites, limits.accounts)
-        self._store = SqlStore(prepared.state.database, store_limits, reactor)
-        hub = Hub(config.server.max_connections)
-        hub.add_rooms(LiveRoom(room.room_id, room.name, room.epoch, room.head) for room in prepared.rooms)
-        context = Context(self._store, hub, config, now_ms, secrets.token_bytes)
-        backplane = LocalBackplane()
-        self._store.subscribe(backplane.publish)
-        backplane.subscribe(context.deliver)
+        self._store = SqlStore(prepared.state.database, store_limits(limits), reactor)
         self._pool = CryptoPool(reactor, limits.crypto_queue)
+        self._context = context = self._compose()
+        self._head_check = LoopingCall(context.log.refresh)
+        self._head_check.clock = reactor
         methods = (METHOD_DEVICE,) if config.security.registration == "closed" else (METHOD_DEVICE, METHOD_REGISTER)
         self.factory = ChatFactory(
             context,
@@ -96,6 +108,19 @@ class ChatService(MultiService):
         )
         self._add_listeners()
         self._monitor = MonitorService(reactor, config.monitoring, sys.executable)
+
+    def _compose(self) -> Context:
+        """The world of the commands, with all that the store holds of it, and the first signed head of the log."""
+        prepared, effects = self._prepared, reactor_effects(self._reactor, now_ms, secrets.token_bytes)
+        sign = partial(self._pool.run, pss_sign, prepared.identity)
+        spki = rsa_spki(prepared.identity.public_key())
+        context = Context.of(self._store, prepared.config, effects, spki, sign)
+        context.take_in(prepared.rooms, prepared.log, prepared.bans)
+        context.log.sign_first(partial(pss_sign, prepared.identity))
+        backplane = LocalBackplane()
+        self._store.subscribe(backplane.publish)
+        backplane.subscribe(context.deliver)
+        return context
 
     def _add_listeners(self) -> None:
         server = self._prepared.config.server
@@ -135,6 +160,8 @@ class ChatService(MultiService):
 
     def _opened(self, _: None) -> None:
         server = self._prepared.config.server
+        self._context.effects.spawn(close_deserted(self._context))
+        self._head_check.start(HEAD_CHECK_SECONDS, now=False)
         where = ", ".join(server.listen) or f"{server.host}:{server.port}"
         log.info("chatserv {version} listening on {where} (TLS 1.3)", version=VERSION, where=where)
 
@@ -176,6 +203,8 @@ class ChatService(MultiService):
             await self._monitor.stopService()
         await self._store.close()
         self.factory.wheel.stop()
+        if self._head_check.running:
+            self._head_check.stop()
         self._pool.stop()
         log.info("stopped")
 

@@ -54,9 +54,9 @@ class PrepareTests(BootstrapCase):
     """What `prepare` promises."""
 
     def test_first_start(self) -> None:
-        """The first start makes keys, a database with a room, and an invite; nobody else may read any of it."""
+        """The first start makes keys, an empty database, and an invite; nobody else may read any of it."""
         prepared = self.start()
-        self.assertEqual([room.name for room in prepared.rooms], ["lobby"])
+        self.assertEqual((prepared.rooms, prepared.log, prepared.bans), ((), (), ()))
         self.assertEqual(len(prepared.invite or b""), 32)
         self.assertEqual(prepared.server_id, sha256(rsa_spki(prepared.identity.public_key())))
         for path in self.directory.iterdir():

@@ -1,14 +1,40 @@
 """What a handler may use."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
+from chatserv.commands.ban_list import BanList
+from chatserv.commands.book import Book
+from chatserv.commands.certificates import CertificateCache
+from chatserv.commands.delivery import deliver
+from chatserv.commands.effects import Effects
+from chatserv.commands.leases import Leases
+from chatserv.commands.log_keeper import LogKeeper
+from chatserv.commands.telling import tell_if_place
 from chatserv.config import Config
-from chatserv.domain.hub import Hub
-from chatserv.ports import Event, Store
-from chatserv.wire import messages
-from chatserv.wire.codec import encode_message
+from chatserv.domain.hub import Hub, LiveRoom
+from chatserv.domain.rates import Rates
+from chatserv.ports import Store
+from chatserv.stored import Ban, Event, Room
+
+
+@dataclass(frozen=True)
+class RateTables:
+    """Who has done what how often.
+
+    ``commits``: by device and room. ``joins``: by account and room. ``prekeys``: by requester and device. ``messages``: by
+    room and user, for slow mode.
+    """
+
+    commits: Rates
+    joins: Rates
+    prekeys: Rates
+    messages: Rates
+
+    @classmethod
+    def of(cls, seconds: Callable[[], float], most: int) -> "RateTables":
+        """Empty ones, each with at most so many entries."""
+        return cls(*(Rates(seconds, most) for _ in range(4)))
 
 
 @dataclass(frozen=True)
@@ -19,28 +45,72 @@ class Context:
         store: What survives.
         hub: Who is online.
         config: Settings and limits.
-        now_ms: The clock, in milliseconds since 1970.
-        random: Gives so many random bytes.
+        effects: Clocks, timers, randomness.
+        server_key: The server's identity key, DER.
+        book: The rooms as they stand.
+        log: The transparency log.
+        leases: Who may commit.
+        rates: Who has done what how often.
+        certificates: What certificates say.
+        bans: Who is banned from the server.
     """
 
     store: Store
     hub: Hub
     config: Config
-    now_ms: Callable[[], int]
-    random: Callable[[int], bytes]
+    effects: Effects
+    server_key: bytes
+    book: Book
+    log: LogKeeper
+    leases: Leases
+    rates: RateTables
+    certificates: CertificateCache
+    bans: BanList
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        config: Config,
+        effects: Effects,
+        server_key: bytes,
+        sign: Callable[[bytes], Awaitable[bytes]],
+    ) -> "Context":
+        """An empty world over ``store``; the arguments as of the class and of `LogKeeper`. The log hears of new leaves."""
+        limits, hub = config.limits, Hub(config.server.max_connections)
+        log = LogKeeper(server_key, limits, effects, sign, lambda part: tell_if_place(hub.sessions, part))
+        store.subscribe_log(log.take)
+        return cls(
+            store=store,
+            hub=hub,
+            config=config,
+            effects=effects,
+            server_key=server_key,
+            book=Book(),
+            log=log,
+            leases=Leases(limits, effects),
+            rates=RateTables.of(effects.seconds, limits.counters),
+            certificates=CertificateCache(store, limits.cached_certificates),
+            bans=BanList(),
+        )
+
+    def take_in(self, rooms: Sequence[Room], leaves: Iterable[bytes], bans: Iterable[Ban]) -> None:
+        """Takes in what the store holds, before anybody can log in."""
+        self.book.take_in(rooms)
+        self.hub.add_rooms(LiveRoom(r.room_id, r.name, r.epoch, r.head, r.commit_hash) for r in rooms)
+        self.log.take_in(leaves)
+        self.bans.take_in(bans)
 
     def deliver(self, events: Sequence[Event]) -> None:
-        """Encodes committed events once and hands them to the live sessions of their rooms. The backplane calls it."""
-        for room_id, group in groupby(events, key=lambda event: event.room_id):
-            ordered = list(group)
-            self.hub.deliver(room_id, [encode_event(event) for event in ordered], ordered[-1].seq)
+        """Takes committed events from the backplane; see `chatserv.commands.delivery`."""
+        deliver(self.hub, self.book, events)
 
+    @property
+    def now_ms(self) -> Callable[[], int]:
+        """The clock, in milliseconds since 1970."""
+        return self.effects.now_ms
 
-def wire_event(event: Event) -> messages.Event:
-    """A stored event as it travels."""
-    return messages.Event(event.room_id, event.seq, event.at_ms, event.sender, event.kind, event.body)
-
-
-def encode_event(event: Event) -> bytes:
-    """A stored event, encoded."""
-    return encode_message(wire_event(event))
+    @property
+    def random(self) -> Callable[[int], bytes]:
+        """Gives so many random bytes."""
+        return self.effects.random

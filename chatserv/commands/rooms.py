@@ -1,94 +1,140 @@
-"""Sending, catching up, and reading back."""
+"""Sending and reading back, read markers, and who types."""
 
-from chatserv.commands.context import Context, encode_event, wire_event
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatserv.commands.book import RoomRecord
+from chatserv.commands.context import Context
+from chatserv.commands.delivery import wire_event
+from chatserv.commands.telling import tell_relaxed
+from chatserv.crypto.envelope import Envelope
+from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
-from chatserv.errors import BadMessage, Internal, NotMember, StaleEpoch, TooLarge
-from chatserv.ports import Appended, EventDraft, EventKind, Stale
+from chatserv.errors import BadMessage, NotMember, RateLimited, Reject, StaleEpoch, TooLarge
+from chatserv.stored import Appended, Duplicate, EventDraft, Stale
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
 
 HISTORY_STEP = 16  # events read at once: enough for most pages, and little where events are large
 PAGE_BYTES = 64  # of a page that are not events
+NO_GENERATION = -1  # of a draft that only asks whether its id is stored: it is above no other
 
 
-def _require_member(session: LiveSession, room: bytes) -> int:
-    since = session.memberships.get(room)
-    if since is None:
-        raise NotMember(f"room {room.hex()}")
-    return since
+def record_of(context: Context, room_id: bytes) -> RoomRecord:
+    """The room. Raises `NotMember` where it was closed while something else was waited for."""
+    record = context.book.get(room_id)
+    if record is None:
+        raise NotMember(f"room {room_id.hex()}")
+    return record
+
+
+@dataclass(frozen=True)
+class SlowMode:
+    """The turn of one user of a room with slow mode. ``give_back`` undoes it where the message came to nothing."""
+
+    give_back: Callable[[], None]
 
 
 async def send(context: Context, session: LiveSession, command: messages.Send) -> messages.Sent:
-    """Puts an envelope into the room's log; answers after the commit. The body is opaque."""
-    _require_member(session, command.room)
+    """Puts an envelope into the room's log; answers after the commit. Only its clear header is read."""
+    draft = _draft(context, session, command)
+    try:
+        slow = _slow_mode(context, session, record_of(context, command.room))
+    except RateLimited:
+        again = await sent_before(context, session, command)
+        if again is None:
+            raise
+        return again
+    stored = False
+    try:
+        result = await context.store.append(draft)
+        stored = isinstance(result, Appended)
+    finally:
+        if not stored:
+            slow.give_back()
+    if isinstance(result, Stale):
+        raise StaleEpoch(f"epoch {command.epoch}, {result.epoch} is current")
+    return _sent(command, result)
+
+
+def _sent(command: messages.Send, result: Appended | Duplicate) -> messages.Sent:
+    found = result.event if isinstance(result, Appended) else result
+    return messages.Sent(command.label, command.id, found.seq, found.at_ms)
+
+
+def _draft(context: Context, session: LiveSession, command: messages.Send) -> EventDraft:
     if len(command.envelope) > context.config.limits.envelope_bytes:
         raise TooLarge(f"envelope: {len(command.envelope)} bytes")
-    draft = EventDraft(
+    try:
+        header = Envelope.decode(command.envelope).header
+    except Reject as error:
+        raise BadMessage(error.detail) from None
+    place = session.places[command.room]
+    if (header.room_id, header.epoch) != (command.room, command.epoch):
+        raise BadMessage("envelope: its header names another room or epoch")
+    if header.leaf != place.leaf and command.epoch == context.hub.rooms[command.room].epoch:
+        raise BadMessage("envelope: its header names another place in the room")
+    return EventDraft(
         room_id=command.room,
         id=command.id,
         epoch=command.epoch,
         account_id=session.account_id,
         device_id=session.device_id,
         sender=session.name,
-        kind=EventKind.MESSAGE,
         body=command.envelope,
         at_ms=context.now_ms(),
+        leaf=header.leaf,
+        generation=header.generation,
     )
-    result = await context.store.append(draft)
-    if isinstance(result, Stale):
-        raise StaleEpoch(f"epoch {command.epoch}, {result.epoch} is current")
-    if isinstance(result, Appended):
-        return messages.Sent(command.label, command.id, result.event.seq, result.event.at_ms)
-    return messages.Sent(command.label, command.id, result.seq, result.at_ms)
 
 
-async def sync(context: Context, session: LiveSession, command: messages.Sync) -> messages.Ok:
-    """Streams what the client misses, room by room in turn, then live events; answers when every gap is closed."""
-    if session.synced:
-        raise BadMessage("sync: only once a session")
-    session.synced = True
-    cursors = dict(command.cursors) if command.store == context.store.incarnation else {}
-    for room_id, since in session.memberships.items():
-        session.behind[room_id] = max(since, min(cursors.get(room_id, 0), context.hub.rooms[room_id].head))
-    await catch_up(context, session)
-    return messages.Ok(command.label)
+def _slow_mode(context: Context, session: LiveSession, record: RoomRecord) -> SlowMode:
+    """Takes the user's turn. Raises `RateLimited` where the one before is too near; moderators and owners are free."""
+    seconds = record.state.policy.slow_seconds
+    if not seconds or record.role(session.name) != Role.MEMBER:
+        return SlowMode(lambda: None)
+    rates, key = context.rates.messages, (record.room_id, session.name)
+    wait = rates.wait(key, 1, seconds)
+    if wait > 0:
+        raise RateLimited("slow mode", after_seconds=wait, by="room")
+    rates.take(key)
+    return SlowMode(lambda: rates.give_back(key))
 
 
-async def catch_up(context: Context, session: LiveSession) -> None:
-    """Reads the log for a session that is behind, a page a room in turn, until it is live in all of its rooms."""
-    session.catching_up = True
-    try:
-        while session.behind and not session.outbox.closed:
-            room_id = next(iter(session.behind))
-            position = session.behind.pop(room_id)
-            if not context.hub.go_live(session, room_id, position):
-                session.behind[room_id] = await _queue_page(context, session, room_id, position)
-    finally:
-        session.catching_up = False
+async def sent_before(context: Context, session: LiveSession, command: messages.Send) -> messages.Sent | None:
+    """The answer to a send whose id is stored already, whatever else would speak against it; None where it is not.
 
-
-async def _queue_page(context: Context, session: LiveSession, room_id: bytes, position: int) -> int:
-    # Never past the head: what is committed above it is still to be delivered, and would come twice.
-    missing = context.hub.rooms[room_id].head - position
-    events = await context.store.events(room_id, position, min(missing, context.config.limits.page_events))
-    if not events:
-        raise Internal(f"room {room_id.hex()}: nothing after {position}")
-    for event in events:
-        part = encode_event(event)
-        session.outbox.queue((part,), len(part))
-        await session.outbox.writable()  # a page alone may be more than the hard limit
-    return events[-1].seq
+    Asked by a draft that the store cannot take.
+    """
+    if command.room not in session.places:
+        return None
+    asking = EventDraft(
+        room_id=command.room,
+        id=command.id,
+        epoch=command.epoch,
+        account_id=session.account_id,
+        device_id=session.device_id,
+        sender=session.name,
+        body=b"",
+        at_ms=context.now_ms(),
+        generation=NO_GENERATION,
+    )
+    result = await context.store.append(asking)
+    return _sent(command, result) if isinstance(result, Duplicate) else None
 
 
 async def history(context: Context, session: LiveSession, command: messages.History) -> messages.Page:
     """The last events before ``before``, as many as asked for, allowed, and fitting into one line."""
-    since, limits = _require_member(session, command.room), context.config.limits
+    place, limits = session.places[command.room], context.config.limits
     wanted, before = min(command.limit, limits.history_events), command.before
+    if place.until is not None:
+        before = min(before, place.until + 1)
     room = plaintext_room(limits.line_bytes) - ARRAY_HEADER_BYTES - PAGE_BYTES
     page: list[messages.Event] = []
     while len(page) < wanted:
-        events = await context.store.events_before(command.room, before, since, min(HISTORY_STEP, wanted - len(page)))
+        step = min(HISTORY_STEP, wanted - len(page))
+        events = await context.store.events_before(command.room, before, place.since, step)
         for event in reversed(events):
             travelling = wire_event(event)
             room -= len(encode_message(travelling))
@@ -100,3 +146,23 @@ async def history(context: Context, session: LiveSession, command: messages.Hist
             break
     await session.outbox.writable()  # many pages asked for at once are more than the hard limit
     return messages.Page(command.label, tuple(reversed(page)))
+
+
+async def mark_read(context: Context, session: LiveSession, command: messages.MarkRead) -> messages.Ok:
+    """Keeps the account's read marker, and tells who is live in the room, the account's other devices too."""
+    seq = min(command.seq, context.hub.rooms[command.room].head)
+    await context.store.mark_read(session.account_id, command.room, seq)
+    _tell_others(context, session, command.room, messages.Read(command.room, session.name, seq))
+    return messages.Ok(command.label)
+
+
+async def typing(context: Context, session: LiveSession, command: messages.SetTyping) -> messages.Ok:
+    """Tells who is live in the room."""
+    _tell_others(context, session, command.room, messages.Typing(command.room, session.name))
+    return messages.Ok(command.label)
+
+
+def _tell_others(context: Context, session: LiveSession, room_id: bytes, notice: messages.Message) -> None:
+    room = context.hub.rooms.get(room_id)
+    if room is not None:
+        tell_relaxed((other for other in room.live if other is not session), notice)

@@ -6,7 +6,7 @@ session that is behind, and nothing can fall between log and live.
 """
 
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from chatserv.domain.closing import CloseReason
@@ -33,6 +33,11 @@ class Outbox(Protocol):
         ...
 
     @property
+    def relaxed(self) -> bool:
+        """Whether the queue is below its soft limit: only then there is place for what may be dropped."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is gone or going; what is queued then is dropped."""
         ...
@@ -42,12 +47,25 @@ class Outbox(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A device's place in a room: its leaf there, and which events it may read.
+
+    ``since``: those with a greater seq. ``until``: up to this seq, in a room that the device was removed from; None: open.
+    """
+
+    leaf: int
+    since: int
+    until: int | None = None
+
+
 @dataclass(eq=False, slots=True)
 class LiveSession:
     """One authenticated connection of a device.
 
-    ``memberships``: room id to the seq that reading starts after. ``behind``: rooms that are read from the log, with the
-    last seq that was queued; a room is there, or live, or (before ``sync``) neither.
+    ``places``: by room id. ``ed25519``: the device's signature key. ``muted``: by the server's administrators. ``away``:
+    the person is not at the device. ``expelled``: it is being ended, and nothing is done for it any more. ``behind``: rooms
+    that are read from the log, with the last seq that was queued; a room is there, or live, or (before ``sync``) neither.
     """
 
     account_id: bytes
@@ -55,7 +73,11 @@ class LiveSession:
     role: Role
     device_id: bytes
     outbox: Outbox
-    memberships: dict[bytes, int]
+    places: dict[bytes, Place]
+    ed25519: bytes = b""
+    muted: bool = False
+    away: bool = False
+    expelled: bool = False
     synced: bool = False
     behind: dict[bytes, int] = field(default_factory=dict)
     catching_up: bool = False
@@ -63,17 +85,31 @@ class LiveSession:
 
 @dataclass(eq=False, slots=True)
 class LiveRoom:
-    """A room as the sessions of this node see it. ``head``: last seq handed to live sessions."""
+    """A room as the sessions of this node see it.
+
+    ``head``: last seq handed to live sessions. ``commit_hash``: of the epoch's commit. ``here``: sessions with an open
+    place. ``live``: those of them that keep up.
+    """
 
     room_id: bytes
     name: str
     epoch: int
     head: int
+    commit_hash: bytes = b""
+    here: dict[LiveSession, None] = field(default_factory=dict)
     live: dict[LiveSession, None] = field(default_factory=dict)
 
 
+@dataclass(eq=False, slots=True)
+class Arrival:
+    """A device that logs in. ``touched``: its places have changed since they were asked for."""
+
+    device_id: bytes
+    touched: bool = False
+
+
 class Hub:
-    """All live sessions, by device and by room.
+    """All live sessions, by device, by account and by room.
 
     Args:
         max_sessions: How many may be logged in at once.
@@ -82,7 +118,11 @@ class Hub:
     def __init__(self, max_sessions: int) -> None:
         self._max_sessions = max_sessions
         self._sessions: dict[bytes, LiveSession] = {}
+        self._names: dict[str, dict[LiveSession, None]] = {}
+        self._arriving: dict[bytes, dict[Arrival, None]] = {}
         self.rooms: dict[bytes, LiveRoom] = {}
+
+    # -- who is online ------------------------------------------------------------------------------------------------
 
     @property
     def sessions(self) -> Sequence[LiveSession]:
@@ -98,33 +138,130 @@ class Hub:
         """Whether this device may log in: there is a place left, or it takes over its own."""
         return device_id in self._sessions or not self.full
 
+    def session_of(self, device_id: bytes) -> LiveSession | None:
+        """The session of a device."""
+        return self._sessions.get(device_id)
+
+    def sessions_of(self, name: str) -> Sequence[LiveSession]:
+        """The sessions of an account."""
+        return list(self._names.get(name, ()))
+
     def attach(self, session: LiveSession) -> LiveSession | None:
         """Takes a session in. Returns the one of the same device that it replaces, already detached, if there was one."""
         replaced = self._sessions.get(session.device_id)
         if replaced is not None:
             self.detach(replaced)
         self._sessions[session.device_id] = session
+        self._names.setdefault(session.name, {})[session] = None
+        for room_id, place in session.places.items():
+            if place.until is None and room_id in self.rooms:
+                self.rooms[room_id].here[session] = None
         return replaced
 
     def detach(self, session: LiveSession) -> None:
         """Forgets a session; harmless when it is gone already."""
         if self._sessions.get(session.device_id) is session:
             del self._sessions[session.device_id]
-        for room_id in session.memberships:
-            room = self.rooms.get(room_id)
-            if room is not None:
-                room.live.pop(session, None)
+        named = self._names.get(session.name, {})
+        named.pop(session, None)
+        if not named:
+            self._names.pop(session.name, None)
+        for room_id in session.places:
+            self._put_out(session, room_id)
+
+    def _put_out(self, session: LiveSession, room_id: bytes) -> None:
+        room = self.rooms.get(room_id)
+        if room is not None:
+            room.here.pop(session, None)
+            room.live.pop(session, None)
 
     def is_attached(self, session: LiveSession) -> bool:
         """Whether the session is still the one of its device."""
         return self._sessions.get(session.device_id) is session
 
-    def go_live(self, session: LiveSession, room_id: bytes, position: int) -> bool:
-        """Starts live delivery if ``position``, the last seq the session has, is the room's head. Says whether it did."""
-        room = self.rooms[room_id]
-        if position < room.head or not self.is_attached(session):
+    def expect(self, device_id: bytes) -> Arrival:
+        """Notices from now on what happens to the places of a device that is about to log in."""
+        arrival = Arrival(device_id)
+        self._arriving.setdefault(device_id, {})[arrival] = None
+        return arrival
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Notices no more."""
+        arrivals = self._arriving[arrival.device_id]
+        del arrivals[arrival]
+        if not arrivals:
+            del self._arriving[arrival.device_id]
+
+    def touch(self, device_ids: Iterable[bytes]) -> None:
+        """Places of these devices have changed."""
+        for device_id in device_ids:
+            for arrival in self._arriving.get(device_id, ()):
+                arrival.touched = True
+
+    # -- who is in which room -----------------------------------------------------------------------------------------
+
+    def add_rooms(self, rooms: Iterable[LiveRoom]) -> None:
+        """Takes rooms in, as they stand in the store."""
+        for room in rooms:
+            self.rooms[room.room_id] = room
+
+    def close(self, room_id: bytes) -> Sequence[LiveSession]:
+        """Forgets a room. Returns the sessions that had a place in it, open or ended."""
+        for arrivals in self._arriving.values():
+            for arrival in arrivals:
+                arrival.touched = True
+        had = [session for session in self._sessions.values() if room_id in session.places]
+        for session in had:
+            self.leave(session, room_id)
+        self.rooms.pop(room_id, None)
+        return had
+
+    def enter(self, session: LiveSession, room_id: bytes, leaf: int, since: int) -> bool:
+        """Gives a session its place: a new one, or another leaf in the one that it has. Says whether it is a new one.
+
+        Who has synced is live at once; ``since`` is the room's head then.
+        """
+        place = session.places.get(room_id)
+        if place is not None and place.until is None:
+            session.places[room_id] = replace(place, leaf=leaf)
             return False
-        room.live[session] = None
+        session.places[room_id] = Place(leaf, since)
+        session.behind.pop(room_id, None)
+        room = self.rooms[room_id]
+        room.here[session] = None
+        if session.synced:
+            room.live[session] = None
+        return True
+
+    def end_place(self, session: LiveSession, room_id: bytes, until: int) -> None:
+        """The device was removed: nothing after ``until`` is for it. Who is behind reads up to there."""
+        place = session.places.get(room_id)
+        if place is not None and place.until is None:
+            session.places[room_id] = replace(place, until=until)
+            self._put_out(session, room_id)
+
+    def leave(self, session: LiveSession, room_id: bytes) -> None:
+        """Takes a session's place away; nothing more of the room is for it, whether it keeps up or not."""
+        session.places.pop(room_id, None)
+        session.behind.pop(room_id, None)
+        self._put_out(session, room_id)
+
+    # -- who hears what -----------------------------------------------------------------------------------------------
+
+    def target(self, session: LiveSession, room_id: bytes) -> int:
+        """The last seq that the session may read now."""
+        until = session.places[room_id].until
+        return self.rooms[room_id].head if until is None else until
+
+    def go_live(self, session: LiveSession, room_id: bytes, position: int) -> bool:
+        """Ends the reading of a room where ``position``, the last seq the session has, is the last one for it.
+
+        In a room that it has an open place in it hears what comes from now on. Says whether the reading is over.
+        """
+        if not self.is_attached(session) or position < self.target(session, room_id):
+            return False
+        if session.places[room_id].until is None:
+            self.rooms[room_id].live[session] = None
         return True
 
     def deliver(self, room_id: bytes, parts: Sequence[bytes], head: int) -> int:
@@ -146,8 +283,3 @@ class Hub:
             session.behind[room_id] = position
             session.outbox.fell_behind()
         return len(room.live)
-
-    def add_rooms(self, rooms: Iterable[LiveRoom]) -> None:
-        """Takes rooms in, as they stand in the store."""
-        for room in rooms:
-            self.rooms[room.room_id] = room

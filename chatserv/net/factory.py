@@ -53,9 +53,13 @@ class ChatFactory(ServerFactory):
         return self.build(addr, tls=True)
 
     def build(self, addr: IAddress | None, *, tls: bool) -> ChatProtocol | None:
-        """A protocol for a new connection, or None (it is closed at once) where too many are not logged in."""
+        """A protocol for a new connection; None, it is closed at once: it is banned, or too many are not logged in."""
         peer = f"{getattr(addr, 'host', 'local')}:{getattr(addr, 'port', 0)}"
-        network = network_of(getattr(addr, "host", "local"))
+        host = getattr(addr, "host", "local")
+        network = network_of(host)
+        if self.context.bans.holds_address(host):
+            log.info("{peer}: turned away, banned", peer=peer)
+            return None
         if not self._has_place(network):
             log.warn(
                 "{peer}: turned away, {count} connections wait for login, {near} of them from there",

@@ -1,30 +1,35 @@
 """The login desk: answers what a session core cannot know alone, from the key, the store and the hub."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chatserv.commands.context import Context
+from chatserv.commands.session import Admission, places_of
+from chatserv.crypto.log_leaves import LeafType, user_leaf
+from chatserv.crypto.statements import certificate_facts
 from chatserv.crypto.suite import pss_sign, sha256
 from chatserv.domain.names import skeleton
 from chatserv.errors import Forbidden, InviteInvalid, ServerFull, WireError
 from chatserv.net.pool import CryptoPool
-from chatserv.ports import Account, Membership, Registration
+from chatserv.stored import Account, LeafDraft, Registration
 from chatserv.wire.server_session import ServerSession
-from chatserv.wire.session import DeviceWanted, Event, RegistrationWanted, SignatureWanted
+from chatserv.wire.session import Authenticated, DeviceWanted, Event, RegistrationWanted, SignatureWanted
 
-NOBODY = bytes(16)  # an account id that no account has
-Wanted = SignatureWanted | DeviceWanted | RegistrationWanted
+Wanted = SignatureWanted | DeviceWanted | RegistrationWanted | Authenticated
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back into the connection: the core's events, and whom they admit once FINISHED verifies."""
+    """What goes back into the connection: the core's events, and whom they admit once FINISHED verifies.
+
+    ``admission``: FINISHED has verified, and the account may come in.
+    """
 
     events: list[Event]
     account: Account | None = None
-    memberships: dict[bytes, int] = field(default_factory=dict)
+    certificate: bytes = b""
+    admission: Admission | None = None
 
 
 class LoginDesk:
@@ -39,8 +44,11 @@ class LoginDesk:
     def __init__(self, context: Context, pool: CryptoPool, key: rsa.RSAPrivateKey) -> None:
         self._context, self._pool, self._key = context, pool, key
 
-    async def answer(self, session: ServerSession, wanted: Wanted) -> Answer:
-        """Does what is wanted and feeds the core. An error of ours becomes a refusal that the client is told."""
+    async def answer(self, session: ServerSession, wanted: Wanted, before: Answer | None = None) -> Answer:
+        """Does what is wanted and feeds the core. An error of ours becomes a refusal that the client is told.
+
+        ``before``: the answer that this connection had last.
+        """
         try:
             match wanted:
                 case SignatureWanted(to_sign):
@@ -49,26 +57,27 @@ class LoginDesk:
                     return await self._look_up(session, wanted)
                 case RegistrationWanted():
                     return await self._register(session, wanted)
+                case Authenticated():
+                    return await self._admit(before)
         except WireError as error:
             return Answer(session.refuse(error))
 
     async def _look_up(self, session: ServerSession, wanted: DeviceWanted) -> Answer:
-        # The same look-ups for a device that does not exist: who asks must not learn it from the time.
-        store = self._context.store
-        device = await store.device(wanted.user, wanted.device_id)
-        rooms = await store.memberships(NOBODY if device is None else device.account.account_id)
+        device = await self._context.store.device(wanted.user, wanted.device_id)
         if device is None:
             return Answer(session.device(None))
-        return _admitted(session.device(device.certificate), device.account, rooms)
+        return Answer(session.device(device.certificate), device.account, device.certificate)
 
     async def _register(self, session: ServerSession, wanted: RegistrationWanted) -> Answer:
-        request, mode = wanted.request, self._context.config.security.registration
-        if self._context.hub.full:
-            raise ServerFull("max_connections", after_seconds=self._context.config.limits.retry_seconds)
+        request, mode, context = wanted.request, self._context.config.security.registration, self._context
+        if context.hub.full:
+            raise ServerFull("max_connections", after_seconds=context.config.limits.retry_seconds)
         if mode == "closed":
             raise Forbidden("registration is closed")
         if mode == "invite" and not request.token:
             raise InviteInvalid("registration without an invite")
+        if context.bans.holds_account(request.user):
+            raise Forbidden("registration of a banned name", by="server")
         registration = Registration(
             token_hash=sha256(request.token) if request.token else None,
             name=request.user,
@@ -77,12 +86,34 @@ class LoginDesk:
             device_id=wanted.facts.device_id,
             certificate=request.certificate,
             verifier=request.verifier,
+            leaves=self._leaves(request.user, request.identity_spki, request.certificate),
         )
-        store = self._context.store
-        account = await store.register(registration, self._context.now_ms())
-        rooms = await store.memberships(account.account_id)
-        return _admitted(session.registered(request.certificate), account, rooms)
+        account = await context.store.register(registration, context.now_ms())
+        await context.log.covered(context.log.size)
+        return Answer(session.registered(request.certificate), account, request.certificate)
 
+    def _leaves(self, user: str, identity_spki: bytes, certificate: bytes) -> tuple[LeafDraft, ...]:
+        server_id, now_ms = self._context.log.server_id, self._context.now_ms()
+        statements = ((LeafType.UIK, identity_spki), (LeafType.DEVICE, certificate))
+        return tuple(
+            LeafDraft(user_leaf(kind, server_id, user, sha256(signed), signed, now_ms).encode(), signed)
+            for kind, signed in statements
+        )
 
-def _admitted(events: list[Event], account: Account, rooms: Sequence[Membership]) -> Answer:
-    return Answer(events, account, {room.room_id: room.since for room in rooms})
+    async def _admit(self, known: Answer | None) -> Answer:
+        """What the session of a device begins with that has proved who it is. Nothing was said about it before that.
+
+        The places are true at the moment at which this returns. Raises `Forbidden` where the account is suspended or banned.
+        """
+        if known is None or known.account is None:
+            raise AssertionError("authenticated without an account")
+        context, account = self._context, known.account
+        device = certificate_facts(known.certificate)
+        status = await context.store.account(account.name)
+        if status is None or status.suspended or context.bans.holds_account(account.name):
+            raise Forbidden("suspended or banned", by="server")
+        reads = await context.store.read_marks(account.account_id)
+        prekeys = await context.store.prekeys_left(device.device_id)
+        places = await places_of(context, account.name, device.device_id)
+        admission = Admission(status, device.device_id, device.ed25519, places, reads, prekeys)
+        return Answer([], account, known.certificate, admission)

@@ -16,7 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatserv.commands.session import welcome
+from chatserv.commands import attendance
+from chatserv.commands.session import Admission, welcome
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import LiveSession
@@ -68,7 +69,7 @@ class ChatProtocol(LinearLineReceiver):
         self.live: LiveSession | None = None
         self._session: ServerSession | None = None
         self._sendq: SendQueue | None = None
-        self._admitted: Answer | None = None
+        self._answer: Answer | None = None
         self._runner: CommandRunner | None = None
         self._answering = False
         self._accepted_at: float = factory.seconds()
@@ -107,7 +108,7 @@ class ChatProtocol(LinearLineReceiver):
         self.factory.forget(self)
         name = "nobody yet"
         if self.live is not None:
-            self.factory.context.hub.detach(self.live)
+            attendance.depart(self.factory.context, self.live)
             name = self.live.name
         seconds = self.factory.seconds() - self._accepted_at
         log.info(
@@ -199,10 +200,8 @@ class ChatProtocol(LinearLineReceiver):
                     self._take_commands(plaintext)
                 case LineReady(line):
                     self.transport.write(line)
-                case SignatureWanted() | DeviceWanted() | RegistrationWanted():
+                case SignatureWanted() | DeviceWanted() | RegistrationWanted() | Authenticated():
                     self._ask(event)
-                case Authenticated():
-                    self._welcome(event)
                 case Failed(error, told):
                     self._close(f"{'client says' if told else 'refused'}: {error.code}: {error.detail}")
                 case CloseReceived(reason):
@@ -223,14 +222,16 @@ class ChatProtocol(LinearLineReceiver):
             return
         self._answering = True
         self._update_reading()
-        asking = Deferred.fromCoroutine(self.factory.desk.answer(self._session, wanted))
+        asking = Deferred.fromCoroutine(self.factory.desk.answer(self._session, wanted, self._answer))
         asking.addCallbacks(self._answered, self._answer_crashed)
 
     def _answered(self, answer: Answer) -> None:
         self._answering = False
         if self.phase is Phase.CLOSING:
             return
-        self._admitted = answer
+        self._answer = answer
+        if answer.admission is not None:
+            self._welcome(answer.admission)
         self._handle(answer.events)
         self._update_reading()
 
@@ -238,30 +239,25 @@ class ChatProtocol(LinearLineReceiver):
         bugs.failure("{peer}: login failed on our side", failure, peer=self.peer)
         self.fail(Internal("login"))
 
-    def _welcome(self, who: Authenticated) -> None:
+    def _welcome(self, admission: Admission) -> None:
         context, limits = self.factory.context, self.factory.limits
-        session, admitted = self._session, self._admitted
-        if session is None or admitted is None or admitted.account is None:
-            raise AssertionError("authenticated without an account")
-        if not context.hub.has_room_for(who.device_id):
+        session = self._session
+        if session is None:
+            raise AssertionError("admitted without a session")
+        if not context.hub.has_room_for(admission.device_id):
             self.fail(ServerFull("max_connections", after_seconds=limits.retry_seconds))
             return
         self.phase = Phase.OPEN
         self.max_line_bytes = limits.line_bytes
         self.factory.logged_in(self)
         sendq = self._sendq = SendQueue(session, self.transport, self.factory.flusher, limits, self)
-        account, device_id, rooms = admitted.account, who.device_id, admitted.memberships
-        self.live = live = LiveSession(account.account_id, account.name, account.role, device_id, sendq, rooms)
+        self.live = live = admission.session(sendq)
         in_flight = limits.commands_in_flight
         self._runner = CommandRunner(context, live, in_flight, self._tell, self._update_reading, self.broke)
-        replaced = context.hub.attach(live)
-        if replaced is not None:
-            farewell = encode_message(messages.Farewell("replaced"))
-            replaced.outbox.queue((farewell,), len(farewell))
-            replaced.outbox.end(CloseReason.REPLACED)
-        self._tell(welcome(context, live))
+        attendance.enter(context, live)
+        self._tell(welcome(context, live, admission))
         self.factory.wheel.wake_at(self, self._watch.due(None))
-        log.info("{peer}: {name} connected", peer=self.peer, name=account.name)
+        log.info("{peer}: {name} connected", peer=self.peer, name=live.name)
 
     def _take_commands(self, plaintext: bytes) -> None:
         if self._runner is not None:

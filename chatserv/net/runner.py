@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatserv.commands import rooms
+from chatserv.commands import syncing
 from chatserv.commands.context import Context
 from chatserv.commands.table import dispatch, error_reply
 from chatserv.domain.hub import LiveSession
@@ -66,7 +66,7 @@ class CommandRunner:
     def catch_up(self) -> None:
         """Brings a session that fell behind back to live, unless that is under way already."""
         if not self._session.catching_up:
-            catching_up = Deferred.fromCoroutine(rooms.catch_up(self._context, self._session))
+            catching_up = Deferred.fromCoroutine(syncing.catch_up(self._context, self._session))
             catching_up.addErrback(self._lost_track)
 
     def _lost_track(self, failure: Failure) -> None:

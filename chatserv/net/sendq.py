@@ -132,6 +132,11 @@ class SendQueue:
         """Whether so many bytes more leave at least half of the hard limit for answers."""
         return self.queued_bytes + size <= self._hard // 2
 
+    @property
+    def relaxed(self) -> bool:
+        """Whether the queue is below its soft limit."""
+        return self.queued_bytes <= self._soft
+
     def fell_behind(self) -> None:
         """The session has to catch up from the log."""
         self._watcher.fell_behind()

@@ -42,9 +42,9 @@ class MakeInviteTests(SynchronousTestCase):
         """The store learns the hash of a token, never the token; no two tokens are the same."""
         tokens = {self.invite().token for _ in range(3)}
         self.assertEqual(len(tokens), 3)
-        stored = repr(self.server.memory._invites).encode()
+        stored = repr(self.server.memory._accounts._invites).encode()
         for token in tokens:
-            self.assertIn(sha256(token), self.server.memory._invites)
+            self.assertIn(sha256(token), self.server.memory._accounts._invites)
             self.assertNotIn(repr(token).encode(), stored)
 
     def test_end(self) -> None:

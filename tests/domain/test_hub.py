@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.domain.closing import CloseReason
-from chatserv.domain.hub import Hub, LiveRoom, LiveSession
+from chatserv.domain.hub import Hub, LiveRoom, LiveSession, Place
 from chatserv.domain.roles import Role
 
 ROOM, OTHER_ROOM = b"r" * 16, b"o" * 16
@@ -20,6 +20,7 @@ class Box:
         self.parts: list[bytes] = []
         self.sizes: list[int] = []
         self.closed = self.full = False
+        self.relaxed = True
         self.behind = 0
 
     def queue(self, parts: Sequence[bytes], size: int) -> None:
@@ -46,7 +47,7 @@ class Box:
 def live_session(device: bytes = b"d", rooms: Sequence[bytes] = (ROOM,)) -> tuple[LiveSession, Box]:
     """A session of a device, and its outbox."""
     box = Box()
-    return LiveSession(b"a", "alice", Role.USER, device, box, dict.fromkeys(rooms, 0)), box
+    return LiveSession(b"a", "alice", Role.USER, device, box, dict.fromkeys(rooms, Place(0, 0))), box
 
 
 class HubTests(SynchronousTestCase):
@@ -146,6 +147,71 @@ class HubTests(SynchronousTestCase):
         self.hub.go_live(session, ROOM, 7)
         self.hub.detach(session)
         self.assertEqual(self.hub.rooms[ROOM].live, {})
+
+    def test_sessions_of_an_account(self) -> None:
+        """Sessions are found by device and by account, as long as they are there."""
+        one, two = (live_session(device)[0] for device in (b"1", b"2"))
+        for session in (one, two):
+            self.hub.attach(session)
+        self.assertEqual((self.hub.sessions_of("alice"), self.hub.session_of(b"1")), ([one, two], one))
+        for session in (one, two):
+            self.hub.detach(session)
+        self.assertEqual((self.hub.sessions_of("alice"), self.hub.session_of(b"1")), ([], None))
+
+    def test_enters(self) -> None:
+        """Who enters a room after the sync hears it at once; who has not synced does not; another leaf is no entry."""
+        (synced, box), (other, _) = live_session(b"1", ()), live_session(b"2", ())
+        synced.synced = True
+        for session in (synced, other):
+            self.hub.attach(session)
+            self.assertTrue(self.hub.enter(session, ROOM, 3, 7))
+        self.hub.deliver(ROOM, [b"eight"], 8)
+        self.assertEqual((box.parts, list(self.hub.rooms[ROOM].here)), ([b"eight"], [synced, other]))
+        self.assertFalse(self.hub.enter(synced, ROOM, 4, 8))
+        self.assertEqual(synced.places[ROOM], Place(4, 7))
+
+    def test_removed(self) -> None:
+        """Who is removed hears nothing after that seq, and reads up to it; removed twice is removed once."""
+        session, box = live_session()
+        self.hub.attach(session)
+        self.hub.go_live(session, ROOM, 7)
+        self.hub.end_place(session, ROOM, 7)
+        self.hub.end_place(session, ROOM, 9)
+        self.hub.deliver(ROOM, [b"eight"], 8)
+        self.assertEqual((box.parts, self.hub.target(session, ROOM)), ([], 7))
+        self.assertFalse(self.hub.go_live(session, ROOM, 6))
+        self.assertTrue(self.hub.go_live(session, ROOM, 7))
+        self.assertEqual((self.hub.rooms[ROOM].live, self.hub.rooms[ROOM].here), ({}, {}))
+
+    def test_leaves(self) -> None:
+        """Who leaves has no place and nothing to catch up with any more."""
+        session, box = live_session()
+        self.hub.attach(session)
+        session.behind[ROOM] = 3
+        self.hub.leave(session, ROOM)
+        self.hub.leave(session, ROOM)
+        self.hub.deliver(ROOM, [b"eight"], 8)
+        self.assertEqual((box.parts, session.places, session.behind), ([], {}, {}))
+
+    def test_closed(self) -> None:
+        """A room that is closed is forgotten, and those that had a place in it are named."""
+        (one, _), (two, _) = live_session(b"1"), live_session(b"2", (OTHER_ROOM,))
+        for session in (one, two):
+            self.hub.attach(session)
+        arrival = self.hub.expect(b"3")
+        self.assertEqual(self.hub.close(ROOM), [one])
+        self.assertEqual((set(self.hub.rooms), one.places, arrival.touched), ({OTHER_ROOM}, {}, True))
+        self.assertEqual(self.hub.close(ROOM), [])
+
+    def test_arrivals(self) -> None:
+        """What happens to a device that logs in is noticed, for each of its logins, until it has arrived."""
+        first, second, other = (self.hub.expect(device) for device in (b"1", b"1", b"2"))
+        self.hub.arrived(first)
+        self.hub.touch([b"1"])
+        self.assertEqual([arrival.touched for arrival in (first, second, other)], [False, True, False])
+        for arrival in (second, other):
+            self.hub.arrived(arrival)
+        self.assertEqual(self.hub._arriving, {})
 
     @given(st.lists(st.tuples(st.sampled_from(["attach", "detach"]), st.integers(0, 4)), max_size=60))
     def test_never_above_the_bound(self, steps: list[tuple[str, int]]) -> None:

@@ -138,7 +138,7 @@ class ClosingTests(SynchronousTestCase):
         """A connection closed while its reading is paused reads again, else it could not see the other side's end."""
         server = MemoryServer(slow=["append"], commands_in_flight=1)
         alice = server.join("alice")
-        alice.tell(*(messages.Send(label, server.lobby, bytes((label,)) * 16, 0, b"") for label in (1, 2)))
+        alice.tell(*(alice.next_send("", label=label) for label in (1, 2)))
         server.settle()
         self.assertEqual(alice.transport.producerState, "paused")
         alice.answers_close = False

@@ -45,6 +45,7 @@ class PrivacyTests(SynchronousTestCase):
         admin.sync()
         token = admin.ask(messages.MakeInvite).token
         bob = server.log_in(server.account("bob"), token=token)
+        bob.join_room(server.lobby)
         bob.sync()
         server.log_in(server.account("carol"), token=token)
         wrong = b"w" * 32

@@ -26,6 +26,7 @@ from chatserv.wire.session import Authenticated, CloseReceived, Failed, LineRead
 from tests.net.test_tls import options
 from tests.support.server import MemoryClient, MemoryServer, TestAccount, unwrap
 from tests.support.sessions import said, seeded
+from tests.support.smith import LARGEST
 
 
 def code(client: MemoryClient) -> str | None:
@@ -99,7 +100,7 @@ class LoginBoundTests(SynchronousTestCase):
             for at in range(len(outgoing)):
                 client.protocol.dataReceived(outgoing[at : at + 1])
             self.server.settle()
-        self.assertEqual(self.server.join("bob").say("hello").seq, 1)
+        self.assertIsInstance(self.server.join("bob").say("hello"), messages.Sent)
 
     def test_not_our_protocol(self) -> None:
         """Whoever speaks something else is told once and closed, and what follows is ignored."""
@@ -294,7 +295,7 @@ class SlowReaderTests(SynchronousTestCase):
     def write(self, count: int) -> None:
         """Alice writes so many large messages."""
         for _ in range(count):
-            self.alice.say("x" * 12_000)
+            self.alice.say("x" * LARGEST)
 
     def test_own_commands_wait(self) -> None:
         """Above the soft limit Bob's commands wait, and no more is read of him; when he reads, they are answered."""

@@ -1,12 +1,16 @@
 """A whole server in memory, and clients that speak to it through the real session core: no socket, thread or real time.
 
+It has a public room from the start, the lobby, and ``server.join(user)`` registers a user and puts them in there.
+Commits over the wire are made by ``client.commit`` and what it consists of; `tests.support.smith.Smith` makes them.
+
 `MemoryServer` composes `ChatFactory` with a `MemoryStore` and a `Clock`; `MemoryClient` drives a `ClientSession` at the
 other end of a `MemoryTransport`. Nothing moves by itself: ``server.settle()`` carries bytes and ends reactor turns until
 all is quiet, ``server.advance(seconds)`` lets time pass.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -20,23 +24,26 @@ from twisted.python.failure import Failure
 from chatserv.backplane.local import LocalBackplane
 from chatserv.commands.context import Context
 from chatserv.config import Config, Limits, Security, Server
+from chatserv.crypto.commits import Op
 from chatserv.crypto.password import PasswordParameters, PasswordVerifier
+from chatserv.crypto.room_state import Policy
 from chatserv.crypto.session import channel_binding
-from chatserv.crypto.statements import DeviceFacts, make_certificate
-from chatserv.crypto.suite import oaep, sha256
+from chatserv.crypto.statements import DeviceFacts, certificate_facts, make_certificate
+from chatserv.crypto.suite import oaep, pss_sign, sha256
 from chatserv.domain.closing import CloseReason
-from chatserv.domain.hub import Hub, LiveRoom
 from chatserv.domain.roles import Role
 from chatserv.errors import WireError
+from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
 from chatserv.net.login import LoginDesk
 from chatserv.net.protocol import ChatProtocol
-from chatserv.ports import Invite
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
+from chatserv.stored import Event, EventKind, Invite
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import Refused, encode_message, server_decoder
+from chatserv.wire.fields import WRAPS_PAGE
 from chatserv.wire.framing import LineSplitter
 from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
 from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, Surroundings
@@ -50,6 +57,7 @@ from chatserv.wire.session import (
     UnwrapWanted,
 )
 from tests.support.sessions import rsa_key, seeded, spki
+from tests.support.smith import PRIVATE, PUBLIC, Made, Smith, envelope
 
 IDENTITY, DEVICE = (
     "identity of alice",
@@ -70,6 +78,16 @@ class TestAccount:
     signing_key: ed25519.Ed25519PrivateKey = field(repr=False)
     certificate: bytes = field(repr=False)
     verifier: bytes = field(repr=False)
+
+    @property
+    def cert_hash(self) -> bytes:
+        """The hash of the certificate."""
+        return sha256(self.certificate)
+
+    @property
+    def identity_spki(self) -> bytes:
+        """The identity key that signed it."""
+        return spki(IDENTITY)
 
     def credentials(self) -> DeviceCredentials:
         """What a session logs in with."""
@@ -174,11 +192,11 @@ class DelayedStore:
         if name not in self.slow:
             return found
 
-        def delayed(*args: Any) -> "Deferred[Any]":
+        def delayed(*args: Any, **named: Any) -> "Deferred[Any]":
             answer: Deferred[Any] = Deferred()
 
             def work() -> None:
-                Deferred.fromCoroutine(found(*args)).chainDeferred(answer)
+                Deferred.fromCoroutine(found(*args, **named)).chainDeferred(answer)
 
             self.waiting.append((name, work))
             return answer
@@ -224,15 +242,13 @@ class MemoryServer:
             limits=Limits(**limits),
         )
         bounds = self.config.limits
-        self.memory = MemoryStore(StoreLimits(open_invites=bounds.open_invites, accounts=bounds.accounts))
-        Deferred.fromCoroutine(self.memory.open())
+        self.memory = MemoryStore(
+            StoreLimits(
+                open_invites=bounds.open_invites, accounts=bounds.accounts, rooms=bounds.rooms, bans=bounds.bans
+            )
+        )
+        self.wait(self.memory.open())
         self.store: Any = DelayedStore(self.memory, set(slow))
-        self.hub = Hub(max_connections)
-        self.context = Context(self.store, self.hub, self.config, self.now_ms, self.random)
-        self.backplane = LocalBackplane()
-        self.memory.subscribe(self.backplane.publish)
-        self.backplane.subscribe(self.context.deliver)
-        self.take_rooms_in()
         self.identity = ServerIdentity(spki("server"), bytes((METHOD_DEVICE, METHOD_REGISTER)))
         self.surroundings = Surroundings(
             random=self.random,
@@ -242,31 +258,98 @@ class MemoryServer:
             login_total_bytes=bounds.login_total_bytes,
         )
         self.pool = InlinePool()
-        desk = LoginDesk(self.context, self.pool, rsa_key("server"))  # type: ignore[arg-type]
-        self.factory = ChatFactory(self.context, self.identity, self.surroundings, desk, self.clock)
-        self.factory.wheel.start()
+        self.certificates: dict[bytes, DeviceFacts] = {}
+        self.audited: list[tuple[str, dict[str, Any]]] = []
+        self.generations: dict[tuple[bytes, bytes, int], int] = {}
         self.clients: list[MemoryClient] = []
         self._ports = iter(range(10_000, 60_000))
+        self.smith = Smith(self)
+        self._compose()
+        self.founder = self.account("founder")
+        self.smith.register(self.founder)
+        self.lobby, ops = self.smith.create(self.founder, policy=PUBLIC)
+        self.smith.put(self.founder, self.smith.make(self.founder, self.lobby, *ops))
+        self.settle()
+
+    def _compose(self) -> None:
+        """Puts together what does not survive a restart, over the store."""
+        effects = replace(reactor_effects(self.clock, self.now_ms, self.random), audit=self._audit)
+        key = rsa_key("server")
+        sign = partial(self.pool.run, pss_sign, key)
+        self.context = Context.of(self.store, self.config, effects, spki("server"), sign)
+        rooms, leaves, bans = (self.wait(each) for each in (self.memory.rooms(), self.memory.log(), self.memory.bans()))
+        self.context.take_in(rooms, leaves, bans)
+        self.context.log.sign_first(partial(pss_sign, key))
+        self.hub = self.context.hub
+        self.backplane = LocalBackplane()
+        self.memory.subscribe(self.backplane.publish)
+        self.backplane.subscribe(self.context.deliver)
+        desk = LoginDesk(self.context, self.pool, key)  # type: ignore[arg-type]
+        self.factory = ChatFactory(self.context, self.identity, self.surroundings, desk, self.clock)
+        self.factory.wheel.start()
+
+    def restart(self) -> None:
+        """Every connection is lost, and nothing is known but what the store has."""
+        for client in self.clients:
+            client.drop()
+        self.clients.clear()
+        self.memory._listeners.clear()
+        self.memory._log_listeners.clear()
+        self._compose()
+
+    def _audit(self, event: str, **fields: Any) -> None:
+        self.audited.append((event, fields))
+
+    def wait(self, awaitable: Any) -> Any:
+        """The result of a coroutine that does not wait for anything."""
+        results: list[Any] = []
+        Deferred.fromCoroutine(awaitable).addBoth(results.append)
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
 
     def now_ms(self) -> int:
         """The clock, in milliseconds since 1970."""
         return START_MS + int(self.clock.seconds() * 1000)
 
-    def take_rooms_in(self) -> None:
-        """Makes the hub know the store's rooms."""
-        for room_id, log in self.memory._logs.items():
-            self.hub.add_rooms([LiveRoom(room_id, log.name, log.epoch, len(log.events))])
+    # -- rooms --------------------------------------------------------------------------------------------------------
 
-    @property
-    def lobby(self) -> bytes:
-        """The id of the first room."""
-        return next(iter(self.hub.rooms))
+    def make_room(self, creator: TestAccount, *others: TestAccount, policy: Policy = PRIVATE) -> bytes:
+        """A room of these, past all sessions. Returns its id."""
+        room, ops = self.smith.create(creator, *others, policy=policy, nonce=self.random(32))
+        self.smith.put(creator, self.smith.make(creator, room, *ops))
+        self.settle()
+        return room
+
+    def put(self, account: TestAccount, room: bytes, *ops: Op) -> int:
+        """A commit, past all sessions. Returns its seq."""
+        seq = self.smith.put(account, self.smith.make(account, room, *ops))
+        self.settle()
+        return seq
+
+    def account_id(self, account: TestAccount) -> bytes:
+        """The id of a registered account."""
+        status = self.wait(self.memory.account(account.user))
+        assert status is not None, account.user
+        found: bytes = status.account.account_id
+        return found
+
+    def events(self, room: bytes | None = None) -> list[Event]:
+        """All events of a room."""
+        return list(self.wait(self.memory.events(room or self.lobby, 0, 10**9)))
+
+    def message_seqs(self, room: bytes | None = None) -> list[int]:
+        """The seqs of a room's messages: the n-th message has the n-th of these."""
+        return [event.seq for event in self.events(room) if event.kind is EventKind.MESSAGE]
 
     # -- clients --------------------------------------------------------------------------------------------------------
 
     def account(self, user: str) -> TestAccount:
         """A new account that is not registered yet."""
-        return make_account(user, self.identity.server_id, self.random)
+        account = make_account(user, self.identity.server_id, self.random)
+        self.certificates[account.cert_hash] = certificate_facts(account.certificate)
+        return account
 
     def connect(self, account: TestAccount | None = None, *, token: bytes | None = None) -> "MemoryClient | None":
         """A connection that has said nothing yet, or None where the server turns it away."""
@@ -277,14 +360,17 @@ class MemoryServer:
         self.clients.append(client)
         return client
 
-    def join(self, user: str, role: Role = Role.USER) -> "MemoryClient":
-        """Registers an account and gives its open session."""
+    def join(self, user: str, role: Role = Role.USER, *, lobby: bool = True) -> "MemoryClient":
+        """Registers an account, puts it in the lobby, and gives its open session."""
         account, token = self.account(user), b""
         if role is not Role.USER:
             token = self.random(32)
             invite = Invite(sha256(token), role, START_MS * 2)
-            Deferred.fromCoroutine(self.memory.add_invite(invite, self.now_ms()))
-        return self.log_in(account, token=token)
+            self.wait(self.memory.add_invite(invite, self.now_ms()))
+        client = self.log_in(account, token=token)
+        if lobby and client.authenticated:
+            self.put(account, self.lobby, *self.smith.join(account, self.lobby))
+        return client
 
     def log_in(self, account: TestAccount, *, token: bytes | None = None) -> "MemoryClient":
         """Opens a connection and takes it as far as the server lets it come."""
@@ -366,27 +452,87 @@ class MemoryClient:
             self.sent.append(line)
             self._outgoing += line
 
-    def ask(self, kind: type[M], **fields: Any) -> Any:
+    def ask(self, kind: type[M], /, **fields: Any) -> Any:
         """Sends one command, and gives its reply once all is quiet, or None."""
         label = self.label()
         self.tell(kind(label=label, **fields))  # type: ignore[arg-type]
         self.server.settle()
         return self.reply(label)
 
-    def say(self, text: str, room: bytes | None = None, *, message_id: bytes | None = None) -> Any:
+    # -- messages -------------------------------------------------------------------------------------------------------
+
+    def next_send(self, text: str, room: bytes | None = None, **changes: Any) -> messages.Send:
+        """The next message of this device in a room, as a command; ``changes`` are fields of it."""
+        server, room = self.server, room or self.server.lobby
+        record = server.context.book.get(room)
+        epoch = 0 if record is None else record.head.epoch
+        key = (self.account.device_id, room, epoch)
+        generation = server.generations[key] = server.generations.get(key, -1) + 1
+        sealed = envelope(room, epoch, server.smith.leaf(self.account, room), generation, text)
+        label = changes.pop("label", 0) or self.label()
+        fields: dict[str, Any] = {"id": server.random(16), "epoch": epoch, "envelope": sealed} | changes
+        return messages.Send(label, room, **fields)
+
+    def say(self, text: str, room: bytes | None = None, **changes: Any) -> Any:
         """Sends a message, and gives the reply."""
-        return self.ask(
-            messages.Send,
-            room=room or self.server.lobby,
-            id=message_id or self.server.random(16),
-            epoch=0,
-            envelope=text.encode(),
-        )
+        command = self.next_send(text, room, **changes)
+        self.tell(command)
+        self.server.settle()
+        return self.reply(command.label)
 
     def sync(self, since: int = 0, room: bytes | None = None) -> Any:
-        """Catches up with one room, and gives the reply."""
-        cursors = ((room or self.server.lobby, since),)
-        return self.ask(messages.Sync, store=self.server.memory.incarnation, cursors=cursors)
+        """Catches up with one room from its so-manieth message on, and gives the reply."""
+        seqs = [0, *self.server.message_seqs(room)]
+        cursor = seqs[since] if since < len(seqs) else since
+        return self.ask(
+            messages.Sync, store=self.server.memory.incarnation, cursors=((room or self.server.lobby, cursor),)
+        )
+
+    # -- commits --------------------------------------------------------------------------------------------------------
+
+    def make(self, room: bytes, *ops: Op, **changes: Any) -> Made:
+        """A commit of these ops by this device."""
+        return self.server.smith.make(self.account, room, *ops, **changes)
+
+    def upload(self, made: Made) -> list[Any]:
+        """Uploads a commit's wraps, and gives the replies."""
+        wraps = list(made.wraps.items())
+        pages = [tuple(wraps[start : start + WRAPS_PAGE]) for start in range(0, len(wraps), WRAPS_PAGE)]
+        return [self.ask(messages.PutWraps, room=made.room_id, epoch=made.epoch, wraps=page) for page in pages]
+
+    def submit(self, made: Made) -> Any:
+        """Uploads wraps and commit, under a lease that is held already; gives the last reply."""
+        self.upload(made)
+        return self.ask(messages.PutCommit, room=made.room_id, commit=made.commit.encoded)
+
+    def begin(self, room: bytes, **fields: Any) -> Any:
+        """Asks for the lease; gives the reply, None while others have it."""
+        return self.ask(messages.BeginCommit, room=room, **fields)
+
+    def commit(self, room: bytes, *ops: Op, **changes: Any) -> Any:
+        """Takes the lease, makes a commit of these ops and submits it. Gives the refusal of the lease, or the last reply."""
+        lease = self.begin(room, new=self.server.smith.state(room) is None)
+        if not isinstance(lease, messages.Lease):
+            return lease
+        return self.submit(self.make(room, *ops, **changes))
+
+    def make_room(self, *others: TestAccount, policy: Policy = PRIVATE) -> bytes:
+        """Makes a room over the wire. Returns its id."""
+        room, ops = self.server.smith.create(self.account, *others, policy=policy, nonce=self.server.random(32))
+        reply = self.commit(room, *ops)
+        assert isinstance(reply, messages.Committed), reply
+        return room
+
+    def join_room(self, room: bytes) -> Any:
+        """Joins a public room over the wire; gives the reply."""
+        return self.commit(room, *self.server.smith.join(self.account, room))
+
+    def leave_room(self, room: bytes) -> Any:
+        """Leaves a room; gives the reply."""
+        farewell = self.server.smith.leave(self.account, room)
+        return self.ask(messages.Leave, room=room, leaf=farewell.leaf, signature=farewell.signature)
+
+    # -- the connection -------------------------------------------------------------------------------------------------
 
     def drop(self) -> None:
         """Loses the connection without a word."""
@@ -414,8 +560,13 @@ class MemoryClient:
         return found[0] if found else None
 
     def seqs(self, room: bytes | None = None) -> list[int]:
-        """The seqs of a room's events, as they came."""
-        return [event.seq for event in self.all(messages.Event) if event.room == (room or self.server.lobby)]
+        """The messages of a room, as they came; each as the so-manieth message of the room."""
+        number = {seq: at for at, seq in enumerate(self.server.message_seqs(room), 1)}
+        return [number[event.seq] for event in self.events(room) if event.kind == EventKind.MESSAGE]
+
+    def events(self, room: bytes | None = None) -> list[messages.Event]:
+        """The events of a room, commits too, as they came."""
+        return [event for event in self.all(messages.Event) if event.room == (room or self.server.lobby)]
 
     # -- bytes ----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,139 @@
+"""The way of a commit: the lease, the wraps, the commit itself (CRYPTO section 8.3)."""
+
+from typing import Final
+
+from chatserv.commands.access import Access, refusal
+from chatserv.commands.book import RoomRecord
+from chatserv.commands.committing import Judged, judge
+from chatserv.commands.context import Context
+from chatserv.commands.leases import CommitLease
+from chatserv.commands.leaving import close_if_deserted
+from chatserv.crypto.commits import BadCommit
+from chatserv.crypto.room_rules import Head
+from chatserv.crypto.room_state import MAX_DEVICES, Role
+from chatserv.domain.hub import LiveSession
+from chatserv.errors import BadWraps, Quota, RateLimited, RoomFull, StaleCommit, WireError
+from chatserv.stored import Appended, PairTaken
+from chatserv.wire import messages
+
+HOUR_SECONDS: Final = 3600.0
+DAY_SECONDS: Final = 86_400.0
+MAX_STAGED: Final = 2 * MAX_DEVICES  # wraps kept for one session, 3 MB
+
+
+async def begin(context: Context, session: LiveSession, command: messages.BeginCommit) -> messages.Lease:
+    """Answers when it is the session's turn, with the head of the room and the Leaves that wait."""
+    _check_beginning(context, session, command)
+    lease = await context.leases.begin(command.room, session, is_new=command.new, urgent=command.urgent)
+    try:
+        # The room may have changed while we waited.
+        refused = refusal(context, session, Access.LISTED_OR_NEW, command, muted_may=True)
+        if refused is not None:
+            raise refused
+        _check_beginning(context, session, command)
+    except WireError:
+        context.leases.release(lease)
+        raise
+    record, limits = context.book.get(command.room), context.config.limits
+    devices = MAX_DEVICES if record is None else len(record.state.roster)
+    seconds = limits.lease_seconds + limits.lease_device_seconds * devices
+    context.leases.start(lease, seconds)
+    head = Head.before(command.room) if record is None else record.head
+    leaves = () if record is None else tuple(record.leaves.values())
+    return messages.Lease(command.label, head.epoch, head.commit_hash, head.kt_size, seconds, leaves)
+
+
+def _check_beginning(context: Context, session: LiveSession, command: messages.BeginCommit) -> None:
+    record = context.book.get(command.room)
+    if record is None:
+        return
+    if command.new:
+        raise StaleCommit("lease: there is such a room already")
+    wait = context.rates.commits.wait(
+        (session.device_id, command.room), _hourly(context, session, record), HOUR_SECONDS
+    )
+    if record.role(session.name) is None:
+        joins = context.config.limits.joins_per_day
+        wait = max(wait, context.rates.joins.wait((session.account_id, command.room), joins, DAY_SECONDS))
+    if wait > 0:
+        raise RateLimited("commits of this room", after_seconds=wait)
+    outside = record.state.device(session.device_id) is None
+    if outside and len(record.state.roster) >= record.state.policy.max_devices:
+        raise RoomFull(f"{len(record.state.roster)} devices")
+
+
+def _hourly(context: Context, session: LiveSession, record: RoomRecord | None) -> int:
+    limits = context.config.limits
+    role = None if record is None else record.role(session.name)
+    moderates = role is not None and role >= Role.MODERATOR
+    return limits.commits_per_hour_moderator if moderates else limits.commits_per_hour
+
+
+async def end(context: Context, session: LiveSession, command: messages.EndCommit) -> messages.Ok:
+    """Gives the lease back, or the place in the line for it; harmless where there is none."""
+    context.leases.give_back(command.room, session)
+    return messages.Ok(command.label)
+
+
+async def put_wraps(context: Context, session: LiveSession, command: messages.PutWraps) -> messages.Ok:
+    """Keeps wraps until the commit comes. Raises `Quota` above as many as the room can have devices."""
+    lease = context.leases.require(command.room, session)
+    record = context.book.get(command.room)
+    epoch = 0 if record is None else record.head.epoch + 1
+    if command.epoch != epoch:
+        raise StaleCommit(f"wraps: of epoch {command.epoch}, {epoch} is next")
+    most = MAX_DEVICES
+    if record is not None:
+        most = max(record.state.policy.max_devices, len(record.state.roster))
+    staged = dict(command.wraps)
+    more = len(staged.keys() - lease.staged.keys())
+    if len(lease.staged) + more > most or context.leases.staged(session) + more > MAX_STAGED:
+        raise Quota(f"wraps: more than {most}, or too many for several rooms")
+    lease.staged.update(staged)
+    return messages.Ok(command.label)
+
+
+async def put_commit(
+    context: Context, session: LiveSession, command: messages.PutCommit
+) -> messages.Committed | messages.Existing:
+    """Judges the commit and stores it; whatever comes of it, the lease is over then."""
+    lease = context.leases.require(command.room, session)
+    context.leases.submit(lease)
+    try:
+        judged = await _judge(context, session, lease, command)
+        return await _store(context, command, judged)
+    finally:
+        context.leases.release(lease)
+        await close_if_deserted(context, context.book.get(command.room))
+
+
+async def _judge(context: Context, session: LiveSession, lease: CommitLease, command: messages.PutCommit) -> Judged:
+    """Judges the commit and counts it, also where it is bad."""
+    key = (session.device_id, command.room)
+    try:
+        judged = await judge(context, session, lease, command.commit)
+    except (BadCommit, BadWraps):
+        context.rates.commits.take(key)
+        raise
+    context.rates.commits.take(key)
+    if judged.joins:
+        context.rates.joins.take((session.account_id, command.room))
+    return judged
+
+
+async def _store(
+    context: Context, command: messages.PutCommit, judged: Judged
+) -> messages.Committed | messages.Existing:
+    draft = judged.draft
+    context.book.have_at_hand(draft.commit_hash, judged.outcome.state)
+    try:
+        result = await context.store.commit(draft)
+    finally:
+        context.book.let_go(draft.commit_hash)
+    if isinstance(result, PairTaken):
+        return messages.Existing(command.label, result.room_id)
+    if not isinstance(result, Appended):
+        raise StaleCommit(f"commit: epoch {result.epoch} is current")
+    if draft.leaves:
+        await context.log.covered(context.log.size)
+    return messages.Committed(command.label, result.event.seq)

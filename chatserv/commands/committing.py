@@ -1,0 +1,154 @@
+"""Judging a commit: the public checks of CRYPTO section 8.3, step 5, and what the store is to make of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from chatserv.commands.book import RoomRecord, leave_stands
+from chatserv.commands.context import Context
+from chatserv.commands.leases import CommitLease
+from chatserv.crypto.commits import Add, BadCommit, Commit
+from chatserv.crypto.log_leaves import ZEROS, room_leaf
+from chatserv.crypto.room_rules import Head, Outcome, apply_commit
+from chatserv.crypto.room_state import Kind, Policy, State
+from chatserv.crypto.suite import sha256
+from chatserv.crypto.wraps import wrap_hash, wraps_tree
+from chatserv.domain.hub import LiveSession
+from chatserv.domain.names import room_name, skeleton
+from chatserv.domain.roles import Role
+from chatserv.errors import BadKey, BadWraps, Forbidden, NameInvalid, Quota, StaleCommit
+from chatserv.stored import CommitDraft, LeafDraft, WrapDraft
+
+LOBBY: Final = "lobby"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A commit that may be stored. ``joins``: it takes the committer into the list of a public room."""
+
+    outcome: Outcome
+    draft: CommitDraft
+    joins: bool
+
+
+async def judge(context: Context, session: LiveSession, lease: CommitLease, encoded: bytes) -> Judged:
+    """Checks everything that is public about a commit.
+
+    Raises:
+        BadCommit: It breaks a rule, or is not by this session's device.
+        StaleCommit: It does not follow the head, or knows too little of the log.
+        BadWraps: Its wraps are not those that were uploaded.
+        BadKey: A device that it adds has no prekeys here.
+        NameInvalid, Forbidden, Quota: The server does not carry it.
+    """
+    commit = Commit.decode(encoded)
+    record = context.book.get(lease.room_id)
+    hashes = [op.entry.cert_hash for op in commit.tbs.ops if isinstance(op, Add)]
+    hashes += [] if record is None else [entry.cert_hash for entry in record.state.roster]
+    certificates = await context.certificates.get(hashes)
+    record = context.book.get(lease.room_id)
+    state, head = (None, Head.before(lease.room_id)) if record is None else (record.state, record.head)
+    if commit.tbs.room_id == head.room_id and (commit.tbs.epoch, commit.tbs.prev) != (head.epoch + 1, head.commit_hash):
+        raise StaleCommit(f"commit: of epoch {commit.tbs.epoch}, {head.epoch} is current")
+    outcome = apply_commit(state, head, commit, certificates, context.log.facts, context.log.root_at)
+    if (outcome.committer.device_id, outcome.committer.user) != (session.device_id, session.name):
+        raise BadCommit("commit: by another device than this session's")
+    if context.log.overlooks(commit.tbs.kt_size):
+        raise StaleCommit("commit: a leaf of the log is older than it may be unknown")
+    _check_policy(session, state, outcome.state.policy)
+    _check_quota(context, state, outcome.state)
+    await _check_prekeys(context, outcome)
+    wraps = _wraps(lease.staged, outcome, commit.tbs.wraps_root)
+    draft = _draft(context, session, record, commit, outcome, wraps)
+    return Judged(outcome, draft, outcome.external and state is not None and not state.role(session.name))
+
+
+def _check_policy(session: LiveSession, state: State | None, policy: Policy) -> None:
+    if not policy.name or (state is not None and state.policy.name == policy.name):
+        return
+    if room_name(policy.name) != policy.name:
+        raise NameInvalid("room name: not in canonical form")
+    if skeleton(policy.name) == skeleton(LOBBY) and (state is not None or session.role < Role.ADMIN):
+        raise Forbidden("room name: the lobby is made by an administrator")
+
+
+def _check_quota(context: Context, state: State | None, new: State) -> None:
+    before = set() if state is None else {member.user for member in state.members if member.role}
+    most = context.config.limits.rooms_per_account
+    for member in new.members:
+        if member.role and member.user not in before and context.book.rooms_of(member.user) >= most:
+            raise Quota("commit: a user is in as many rooms as an account may be")
+
+
+async def _check_prekeys(context: Context, outcome: Outcome) -> None:
+    """A device that nobody can wrap to would stop every later commit of those who may not remove it."""
+    for entry in outcome.added:
+        taken = await context.store.take_prekey(entry.device_id, one_time=False)
+        if taken.signed is None:
+            raise BadKey(f"commit: the device of leaf {entry.leaf} has no prekey here")
+
+
+def _wraps(staged: Mapping[int, bytes], outcome: Outcome, wraps_root: bytes) -> tuple[WrapDraft, ...]:
+    """The wraps with their audit paths: exactly one for each leaf of the new roster but the committer's."""
+    due = [entry for entry in outcome.state.roster if entry.leaf != outcome.committer.leaf]
+    if {entry.leaf for entry in due} != set(staged):
+        raise BadWraps(f"commit: {len(staged)} wraps for {len(due)} devices, or for others")
+    tree = wraps_tree({leaf: wrap_hash(wrap) for leaf, wrap in staged.items()})
+    if tree.root != wraps_root:
+        raise BadWraps("commit: the wraps are others than it names")
+    return tuple(WrapDraft(entry.device_id, staged[entry.leaf], tuple(tree.path(at))) for at, entry in enumerate(due))
+
+
+def _draft(
+    context: Context,
+    session: LiveSession,
+    record: RoomRecord | None,
+    commit: Commit,
+    outcome: Outcome,
+    wraps: tuple[WrapDraft, ...],
+) -> CommitDraft:
+    policy, now_ms = outcome.state.policy, context.now_ms()
+    names = "\0".join(sorted(member.user for member in outcome.state.members))
+    there = {entry.device_id for entry in outcome.state.roster}
+    before = {} if record is None else {entry.device_id: entry.leaf for entry in record.state.roster}
+    return CommitDraft(
+        room_id=commit.tbs.room_id,
+        epoch=commit.tbs.epoch,
+        prev=commit.tbs.prev,
+        commit_hash=commit.commit_hash,
+        kt_size=commit.tbs.kt_size,
+        state=outcome.state.encoded,
+        name=policy.name,
+        skeleton=skeleton(policy.name) if policy.name else "",
+        pair=sha256(names.encode()) if policy.kind is Kind.DM else b"",
+        account_id=session.account_id,
+        device_id=session.device_id,
+        sender=session.name,
+        body=commit.encoded,
+        at_ms=now_ms,
+        added=tuple(
+            (entry.device_id, entry.leaf) for entry in outcome.added if before.get(entry.device_id) != entry.leaf
+        ),
+        removed=tuple(entry.device_id for entry in outcome.removed if entry.device_id not in there),
+        left=_done_leaves(record, outcome.state),
+        wraps=wraps,
+        leaves=_log_leaves(context, record, commit, policy, now_ms),
+    )
+
+
+def _done_leaves(record: RoomRecord | None, new: State) -> tuple[str, ...]:
+    """The users whose Leaves are carried out, or can be carried out no more."""
+    waiting = {} if record is None else record.leaves
+    return tuple(user for user, leave in waiting.items() if not leave_stands(new, user, leave))
+
+
+def _log_leaves(
+    context: Context, record: RoomRecord | None, commit: Commit, policy: Policy, now_ms: int
+) -> tuple[LeafDraft, ...]:
+    """Each commit of a public room, and the end of a name's use (CRYPTO section 12.1, type 8)."""
+    server_id, room_id, leaves = context.log.server_id, commit.tbs.room_id, []
+    if record is not None and record.name and record.name != policy.name:
+        leaves.append(room_leaf(server_id, record.name, room_id, ZEROS, now_ms))
+    if policy.name:
+        leaves.append(room_leaf(server_id, policy.name, room_id, commit.commit_hash, now_ms))
+    return tuple(LeafDraft(leaf.encode()) for leaf in leaves)

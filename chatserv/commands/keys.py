@@ -1,0 +1,131 @@
+"""Prekeys, certificates, the log's pages, and the end of a device."""
+
+from typing import Final
+
+from chatserv.commands.attendance import expel
+from chatserv.commands.context import Context
+from chatserv.commands.leases import CommitLease
+from chatserv.commands.telling import tell
+from chatserv.crypto.log_leaves import LEAF_BYTES, TREE_HEAD_BYTES, LeafType, user_leaf
+from chatserv.crypto.prekeys import SignedPreKey, is_last_resort
+from chatserv.crypto.statements import Revocation, certificate_facts, verify_revocation
+from chatserv.crypto.suite import RSA_BYTES
+from chatserv.domain.hub import LiveSession
+from chatserv.errors import BadKey, NotFound, Reject
+from chatserv.stored import LeafDraft, PrekeyItem, TakenPrekey
+from chatserv.wire import messages
+from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
+
+HOUR_SECONDS: Final = 3600.0
+PAGE_BYTES: Final = 64  # of a page of the log that are neither leaves nor head
+
+
+async def publish_prekeys(context: Context, session: LiveSession, command: messages.PublishPrekeys) -> messages.Stock:
+    """Lists prekeys of this device, each of which it has signed. Raises `BadKey`, and lists none, where one is not."""
+    items = []
+    for encoded in command.prekeys:
+        try:
+            signed = SignedPreKey.decode(encoded)
+            signed.verify(session.ed25519, session.device_id)
+        except Reject as error:
+            raise BadKey(error.detail) from None
+        items.append(PrekeyItem(signed.prekey.id, encoded))
+    most = context.config.limits.one_time_prekeys
+    return messages.Stock(command.label, await context.store.publish_prekeys(session.device_id, items, most))
+
+
+async def fetch_keys(context: Context, session: LiveSession, command: messages.FetchKeys) -> messages.Keys:
+    """A prekey for each device; one-time ones only where rooms are small and private and the requester is modest."""
+    lease = context.leases.require(command.room, session)
+    taking = []
+    for device_id in command.devices:
+        one_time = _may_take_one_time(context, session, lease, device_id)
+        taking.append(context.store.take_prekey(device_id, one_time=one_time))
+    taken: list[TakenPrekey] = await context.effects.together(taking)
+    for device_id, prekey in zip(command.devices, taken, strict=True):
+        _warn_when_low(context, device_id, prekey)
+    return messages.Keys(command.label, tuple(prekey.signed or b"" for prekey in taken))
+
+
+def _may_take_one_time(context: Context, session: LiveSession, lease: CommitLease, device_id: bytes) -> bool:
+    limits, rates = context.config.limits, context.rates.prekeys
+    record = context.book.get(lease.room_id)
+    if record is None:
+        small = lease.one_time < limits.prekey_room_devices
+    else:
+        small = not record.name and len(record.state.roster) <= limits.prekey_room_devices
+    key = (session.account_id, device_id)
+    if not small or rates.wait(key, limits.prekeys_per_hour, HOUR_SECONDS) > 0:
+        return False
+    rates.take(key)
+    lease.one_time += 1
+    return True
+
+
+def _warn_when_low(context: Context, device_id: bytes, prekey: TakenPrekey) -> None:
+    if prekey.signed is None or is_last_resort(int.from_bytes(prekey.signed[:4], "big")):
+        return
+    target = context.hub.session_of(device_id)
+    if target is not None and prekey.left < context.config.limits.prekeys_low:
+        tell([target], messages.PrekeysLow(prekey.left))
+
+
+async def get_certificates(
+    context: Context, session: LiveSession, command: messages.GetCertificates
+) -> messages.Certificates:
+    """Those of the certificates that are known; revoked ones too, since old commits name them."""
+    found = await context.store.certificates(command.hashes)
+    await session.outbox.writable()
+    items = tuple(messages.CertificateItem(item.certificate, item.identity_spki) for item in found)
+    return messages.Certificates(command.label, items)
+
+
+async def get_log(context: Context, session: LiveSession, command: messages.GetLog) -> messages.LogPage:
+    """Leaves from an index on, as far as the newest signed head covers them."""
+    await session.outbox.writable()
+    limits, log = context.config.limits, context.log
+    head, covered = log.signed_head, log.covered_size
+    room = plaintext_room(limits.line_bytes) - ARRAY_HEADER_BYTES - PAGE_BYTES - TREE_HEAD_BYTES
+    end = min(covered, command.after + min(limits.log_page_leaves, room // LEAF_BYTES))
+    return messages.LogPage(command.label, log.leaves(command.after, end), head)
+
+
+async def get_statement(
+    context: Context, session: LiveSession, command: messages.GetStatement
+) -> messages.StatementFound:
+    """What was signed behind a leaf: nobody has to take the log's word. Raises `NotFound` where nothing was."""
+    statement = await context.store.statement(command.index)
+    if statement is None:
+        raise NotFound(f"statement {command.index}")
+    await session.outbox.writable()
+    return messages.StatementFound(command.label, statement)
+
+
+async def revoke(context: Context, session: LiveSession, command: messages.Revoke) -> messages.Ok:
+    """Ends a device of the own account: in the log, at login, and now. Answered when the log's head covers it.
+
+    Raises:
+        NotFound: The account has no such device.
+        BadKey: The statement is not signed by the account's identity key, or names another device.
+    """
+    try:
+        cert_hash = Revocation.decode(command.statement[:-RSA_BYTES]).cert_hash
+    except Reject as error:
+        raise BadKey(error.detail) from None
+    known = await context.store.certificates([cert_hash])
+    if not known or certificate_facts(known[0].certificate).user != session.name:
+        raise NotFound("revocation: no such device of this account")
+    try:
+        revocation = verify_revocation(command.statement, known[0].certificate, known[0].identity_spki)
+    except Reject as error:
+        raise BadKey(error.detail) from None
+    now_ms = context.now_ms()
+    leaf = user_leaf(LeafType.REVOKE, context.log.server_id, session.name, cert_hash, command.statement, now_ms)
+    await context.store.revoke(cert_hash, LeafDraft(leaf.encode(), command.statement), now_ms)
+    ended = context.hub.session_of(revocation.device_id)
+    if ended is not None and ended is not session:
+        expel(context, ended, "revoked")
+    await context.log.covered(context.log.size)
+    if ended is session:
+        expel(context, session, "revoked")
+    return messages.Ok(command.label)

@@ -1,0 +1,64 @@
+"""The handlers' outside, made of a Twisted reactor."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatserv.commands.effects import Effects, Promise
+
+audit = Logger(namespace="chatserv.audit")
+bugs = Logger(namespace="chatserv.net.effects")
+
+
+def reactor_effects(reactor: Any, now_ms: Callable[[], int], random: Callable[[int], bytes]) -> Effects:
+    """What commands get from this process.
+
+    Args:
+        reactor: Gives time.
+        now_ms: The clock, in milliseconds since 1970.
+        random: Gives so many random bytes.
+    """
+    return Effects(
+        now_ms=now_ms,
+        seconds=reactor.seconds,
+        random=random,
+        later=reactor.callLater,
+        promise=_promise,
+        spawn=_spawn,
+        together=_together,
+        audit=_audit,
+    )
+
+
+def _promise() -> Promise:
+    waiting: Deferred[None] = Deferred()
+    return waiting
+
+
+def _spawn(coroutine: Coroutine[Any, Any, None]) -> None:
+    Deferred.fromCoroutine(coroutine).addErrback(_log)
+
+
+def _log(failure: Failure) -> None:
+    bugs.failure("something failed on our side that nobody waits for", failure)
+
+
+async def _result(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+async def _together(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
+    running = [Deferred.fromCoroutine(_result(each)) for each in awaitables]
+    try:
+        return list(await gatherResults(running, consumeErrors=True))
+    except FirstError as error:
+        error.subFailure.raiseException()
+        raise
+
+
+def _audit(event: str, **fields: object) -> None:
+    text = " ".join(f"{name}={value!r}" for name, value in fields.items())
+    audit.info("{event} {text}", event=event, text=text, **{f"audit_{name}": value for name, value in fields.items()})
