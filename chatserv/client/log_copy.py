@@ -1,0 +1,254 @@
+"""The client's copy of the server's log: every leaf, checked against what the server signs (CRYPTO section 12.2, auditor).
+
+Nothing is stored or believed that the root of a signed head does not confirm. A server that shows two logs, or one that
+breaks the rules of logs, is found here: `LogForked`.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from chatserv.client.storage.database import StorageError
+from chatserv.client.storage.facts import Facts
+from chatserv.client.storage.log import LogTable
+from chatserv.crypto.log_facts import LogFacts
+from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead, verify_tree_head
+from chatserv.crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from chatserv.crypto.suite import load_rsa_spki, same, sha256
+from chatserv.errors import Reject
+from chatserv.i18n import N_
+
+HEAD_AGE_MS_MAX: Final = 24 * 3_600_000
+SERVER_KEY: Final = "server key"
+NEWEST_HEAD: Final = "log head"
+
+
+class LogForked(Reject):
+    """The server signed two logs that cannot both be, or a log that breaks the rules: alarm, and nothing is sent any more.
+
+    Args:
+        detail: What does not fit.
+        ours: The newest signed head that our copy agrees with, 432 bytes, if there is one.
+        theirs: The signed head that does not fit.
+    """
+
+    text = N_(
+        "The server shows different things to different people. Do not trust it until its operator has explained this."
+    )
+
+    def __init__(self, detail: str, ours: bytes | None = None, theirs: bytes | None = None) -> None:
+        super().__init__(detail)
+        self.ours = ours
+        self.theirs = theirs
+
+
+class LogCopy:
+    """Leaves, roots at each size, and the table of facts that follows from them.
+
+    Args:
+        server_id: SHA-256 of the server's SPKI, 32 bytes: the pin.
+        table: The leaves that were confirmed.
+        facts: Where the server's key and the newest head are remembered.
+
+    Raises:
+        StorageError: What is stored does not fit together.
+    """
+
+    def __init__(self, server_id: bytes, table: LogTable, facts: Facts) -> None:
+        self._server_id = server_id
+        self._table = table
+        self._remembered = facts
+        self._spki = facts.get(SERVER_KEY)
+        self._pending: list[tuple[bytes, bytes]] = []
+        self._pending_frontier = self._frontier = Frontier()
+        self._load()
+
+    def _load(self) -> None:
+        """Reads what was confirmed when it was stored; the newest root proves that all leaves are there."""
+        stored = self._table.load()
+        frontier = Frontier().extend(leaf_hash(leaf) for leaf, _ in stored)
+        self._roots = [root for _, root in stored]
+        try:
+            self._facts = LogFacts(self._server_id, (Leaf.decode(leaf) for leaf, _ in stored))
+        except Reject as error:
+            raise _damaged(error.detail) from None
+        if frontier.root != (self._roots[-1] if stored else EMPTY_ROOT):
+            raise _damaged("leaves and root do not fit")
+        self._frontier = frontier
+        self._forget_pending()
+        self._head: TreeHead | None = None
+        self._signed_head: bytes | None = None
+        signed = self._remembered.get(NEWEST_HEAD)
+        if signed is None:
+            return
+        try:
+            head = self._verified(signed)
+        except Reject as error:
+            raise _damaged(error.detail) from None
+        if head.size > self.size:
+            raise _damaged("leaves are missing")
+        self._keep_head(signed, head)
+
+    # -- what is known ----------------------------------------------------------------------------------------------------
+
+    @property
+    def facts(self) -> LogFacts:
+        """The table of facts at the size of the copy. To be asked for anew each time."""
+        return self._facts
+
+    @property
+    def size(self) -> int:
+        """How many leaves are confirmed."""
+        return len(self._roots)
+
+    @property
+    def head(self) -> TreeHead | None:
+        """The newest signed head that the copy agrees with, or None before there was one."""
+        return self._head
+
+    @property
+    def signed_head(self) -> bytes | None:
+        """The same as the server signed it, 432 bytes: evidence."""
+        return self._signed_head
+
+    def leaves_from(self, index: int, limit: int) -> list[Leaf]:
+        """Up to ``limit`` confirmed leaves from an index on, in order."""
+        return [Leaf.decode(leaf) for leaf in self._table.leaves_from(index, limit)]
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root of the log's first ``size`` leaves, or None where the copy does not go that far."""
+        if size == 0:
+            return EMPTY_ROOT
+        return self._roots[size - 1] if 0 < size <= self.size else None
+
+    def check_gossip(self, size: int, root: bytes) -> bool | None:
+        """Whether somebody else's view of the log is ours; None where the copy does not go that far yet."""
+        known = self.root_at(size)
+        return None if known is None else same(known, root)
+
+    def too_old(self, now_ms: int) -> bool:
+        """Whether the newest head is older than a day: somebody may be holding news back."""
+        return self._head is None or now_ms - self._head.at_ms > HEAD_AGE_MS_MAX
+
+    def own_devices_unknown(self, user: str, known_cert_hashes: Collection[bytes]) -> tuple[bytes, ...]:
+        """The certificates that stand for ``user`` and are none of the known ones: somebody added a device."""
+        standing = self._facts.certificates(user, self.size)
+        return tuple(cert_hash for cert_hash in standing if cert_hash not in known_cert_hashes)
+
+    # -- what comes -------------------------------------------------------------------------------------------------------
+
+    def set_server_key(self, spki: bytes) -> None:
+        """Takes the server's key (RSA-3072, DER) and remembers it. Raises `Reject` unless it is the pinned one."""
+        if sha256(spki) != self._server_id:
+            raise Reject("server key: not the one that is pinned")
+        load_rsa_spki(spki)
+        if spki != self._spki:
+            self._remembered.put(SERVER_KEY, spki)
+            self._spki = spki
+
+    def missing(self, head: bytes) -> int:
+        """How many leaves are still to be fetched before a signed head can be believed; 0 where it is.
+
+        Raises:
+            Reject: It is not signed by the server.
+            LogForked: It has another root than our copy at its size.
+        """
+        return max(0, self._verified(head).size - self.next_index)
+
+    @property
+    def next_index(self) -> int:
+        """The index of the leaf to be fetched next: after the confirmed ones and those that wait for a head."""
+        return self.size + len(self._pending)
+
+    def extend(self, leaves: bytes, head: bytes, after: int | None = None) -> int:
+        """Takes leaves that follow ours, and a signed head.
+
+        Leaves up to a size below the head's are kept in memory only, until a head confirms them; what goes beyond the head
+        is left out.
+
+        Args:
+            leaves: Any number of leaves, 105 bytes each; none to check a head alone.
+            head: The ``STH``, 432 bytes.
+            after: The index of the first leaf, if that is not `next_index`. Leaves that are there already are left out;
+                where some are between, none is taken.
+
+        Returns:
+            How many leaves are confirmed now that were not before.
+
+        Raises:
+            Reject: The head is not signed by the server, or the leaves are no leaves.
+            LogForked: See there.
+            StorageError: They could not be stored; all is as before.
+        """
+        if self._table.count() != self.size:  # a transaction around an earlier call was undone
+            self._load()
+        new_head = self._verified(head)
+        self._take(leaves, new_head, self.next_index if after is None else after)
+        if not self.size < new_head.size <= self.next_index:
+            if new_head.size <= self.size:
+                self._keep_head(head, new_head, remember=True)
+            return 0
+        count = new_head.size - self.size
+        if not same(self._pending[count - 1][1], new_head.root):
+            self._forget_pending()
+            raise self._forked("the leaves do not give the signed root", head)
+        return self._confirm(count, head, new_head)
+
+    def _verified(self, signed: bytes) -> TreeHead:
+        if self._spki is None:
+            raise Reject("log: the server's key is not known yet")
+        head = verify_tree_head(signed, self._spki)
+        if self.check_gossip(head.size, head.root) is False:
+            raise self._forked(f"two roots at size {head.size}", signed)
+        return head
+
+    def _take(self, leaves: bytes, head: TreeHead, first: int) -> None:
+        """Puts those leaves in line that come next and that the head covers."""
+        if len(leaves) % LEAF_BYTES:
+            raise Reject(f"log: {len(leaves)} bytes are no leaves")
+        known = self.next_index - first
+        if known < 0:
+            return
+        end = max(0, head.size - first)
+        for index in range(known, min(end, len(leaves) // LEAF_BYTES)):
+            leaf = leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]
+            self._pending_frontier = self._pending_frontier.append(leaf_hash(leaf))
+            self._pending.append((leaf, self._pending_frontier.root))
+
+    def _confirm(self, count: int, signed: bytes, head: TreeHead) -> int:
+        """Believes and stores the first ``count`` leaves in line: their root is the head's."""
+        confirmed = self._pending[:count]
+        try:
+            with self._table.transaction():
+                for leaf, _ in confirmed:
+                    self._facts.append(Leaf.decode(leaf))
+                self._table.append(confirmed)
+                self._remembered.put(NEWEST_HEAD, signed)
+        except Reject as error:
+            self._load()
+            raise self._forked(error.detail, signed) from None
+        except BaseException:
+            self._load()
+            raise
+        self._roots += [root for _, root in confirmed]
+        self._frontier = self._frontier.extend(leaf_hash(leaf) for leaf, _ in confirmed)
+        del self._pending[:count]
+        self._keep_head(signed, head)
+        return count
+
+    def _keep_head(self, signed: bytes, head: TreeHead, *, remember: bool = False) -> None:
+        if self._head is not None and (head.size, head.at_ms) <= (self._head.size, self._head.at_ms):
+            return
+        if remember:
+            self._remembered.put(NEWEST_HEAD, signed)
+        self._head, self._signed_head = head, signed
+
+    def _forget_pending(self) -> None:
+        self._pending = []
+        self._pending_frontier = self._frontier
+
+    def _forked(self, detail: str, theirs: bytes) -> LogForked:
+        return LogForked(f"log: {detail}", self._signed_head, theirs)
+
+
+def _damaged(detail: str) -> StorageError:
+    return StorageError(f"the copy of the server's log is damaged: {detail}: restore the profile from a backup")

@@ -1,0 +1,94 @@
+"""The chains of each room's current epoch, and keys of messages that have not come yet (CRYPTO sections 9.1 and 9.3)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from chatserv.client.storage.database import Database
+from chatserv.crypto.e2e.ratchet import MAX_SKIPPED, MessageKey, Reached, ReceiverChain, SenderChain
+from chatserv.errors import LocalProtocolError
+
+_ADD: Final = "INSERT INTO chains (room_id, leaf, own, generation, secret) VALUES (?, ?, ?, ?, ?)"
+_ADVANCE: Final = "UPDATE chains SET generation = ?, secret = ? WHERE room_id = ? AND leaf = ? AND own = ?"
+_SKIP: Final = "INSERT INTO skipped_keys (room_id, leaf, generation, key, nonce, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class ChainTable:
+    """Chains by room and leaf: ours, and the others'.
+
+    Args:
+        database: Where they are kept.
+        max_skipped: How many keys a room may keep for messages that have not come; the oldest are given up.
+    """
+
+    def __init__(self, database: Database, max_skipped: int = MAX_SKIPPED) -> None:
+        self._database = database
+        self._max_skipped = max_skipped
+
+    def replace(self, room_id: bytes, own: SenderChain, others: Iterable[ReceiverChain]) -> None:
+        """A new epoch: all chains and keys of the room are forgotten, and these take their place."""
+        with self._database.transaction():
+            self.clear(room_id)
+            self._database.write(_ADD, (room_id, own.leaf, True, own.generation, own.secret))
+            rows = ((room_id, each.leaf, False, each.generation, each.secret) for each in others)
+            self._database.write_many(_ADD, rows)
+
+    def clear(self, room_id: bytes) -> None:
+        """Forgets all chains and keys of a room."""
+        self._database.write("DELETE FROM chains WHERE room_id = ?", (room_id,))
+
+    def own(self, room_id: bytes) -> SenderChain | None:
+        """Our chain, or None where we hold no keys of the room."""
+        sql = "SELECT leaf, generation, secret FROM chains WHERE room_id = ? AND own"
+        row = self._database.one(sql, (room_id,))
+        return None if row is None else SenderChain(*row)
+
+    def save_own(self, room_id: bytes, chain: SenderChain) -> None:
+        """Keeps our chain after a step; to be done before the message of that step leaves."""
+        self._advance(room_id, chain, own=True)
+
+    def receiver(self, room_id: bytes, leaf: int) -> ReceiverChain | None:
+        """The chain of somebody else, with the keys that it keeps, or None."""
+        sql = "SELECT generation, secret FROM chains WHERE room_id = ? AND leaf = ? AND NOT own"
+        row = self._database.one(sql, (room_id, leaf))
+        if row is None:
+            return None
+        sql = "SELECT generation, key, nonce FROM skipped_keys WHERE room_id = ? AND leaf = ? ORDER BY generation"
+        skipped = {kept[0]: MessageKey(*kept) for kept in self._database.all(sql, (room_id, leaf))}
+        generation, secret = row
+        return ReceiverChain(leaf, generation, secret, skipped)
+
+    def save_reached(self, room_id: bytes, reached: Reached, now_ms: int) -> None:
+        """Keeps a step of somebody else's chain; to be done in one transaction with the message that it opened."""
+        leaf = reached.chain.leaf
+        with self._database.transaction():
+            self._advance(room_id, reached.chain, own=False)
+            used = ((room_id, leaf, generation) for generation in reached.dropped)
+            self._database.write_many(
+                "DELETE FROM skipped_keys WHERE room_id = ? AND leaf = ? AND generation = ?", used
+            )
+            kept = ((room_id, leaf, each.generation, each.key, each.nonce, now_ms) for each in reached.kept)
+            self._database.write_many(_SKIP, kept)
+            excess = self.count_skipped(room_id) - self._max_skipped
+            if excess > 0:
+                oldest = "SELECT position FROM skipped_keys WHERE room_id = ? ORDER BY position LIMIT ?"
+                sql = f"DELETE FROM skipped_keys WHERE position IN ({oldest})"  # noqa: S608 - constants
+                self._database.write(sql, (room_id, excess))
+
+    def _advance(self, room_id: bytes, chain: SenderChain | ReceiverChain, *, own: bool) -> None:
+        values = (chain.generation, chain.secret, room_id, chain.leaf, own)
+        if not self._database.write(_ADVANCE, values):
+            raise LocalProtocolError(f"chain of leaf {chain.leaf}: not there to be advanced")
+
+    def generations(self, room_id: bytes) -> dict[int, int]:
+        """The next generation of each chain, ours too, by leaf; without those that have not begun."""
+        sql = "SELECT leaf, generation FROM chains WHERE room_id = ? AND generation > 0 ORDER BY leaf"
+        return dict(self._database.all(sql, (room_id,)))
+
+    def drop_skipped(self, before_ms: int) -> int:
+        """Gives up the keys, of all rooms, that were kept before a time; how many."""
+        return self._database.write("DELETE FROM skipped_keys WHERE at_ms < ?", (before_ms,))
+
+    def count_skipped(self, room_id: bytes) -> int:
+        """How many keys the room keeps for messages that have not come."""
+        (count,) = self._database.one("SELECT count(*) FROM skipped_keys WHERE room_id = ?", (room_id,))
+        return int(count)

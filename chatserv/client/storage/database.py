@@ -1,0 +1,225 @@
+"""The file, its transactions and its errors; what is in the tables is for the other modules of this package to know."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
+from chatserv.errors import ChatError
+from chatserv.i18n import N_
+from chatserv.private_files import FILE_MODE
+
+FILE_NAME: Final = "client.db"
+_PRAGMAS: Final = (
+    "trusted_schema=OFF",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # a deleted key is overwritten in the file
+    "temp_store=MEMORY",  # and never was in another one
+    "journal_mode=WAL",
+    "journal_size_limit=0",
+    "synchronous=FULL",
+)
+
+
+class StorageError(ChatError):
+    """The file with keys and messages cannot be used; the detail is one line and says what to do."""
+
+    code = "client_storage"
+    text = N_("The keys and messages on this machine cannot be used.")
+
+
+@contextmanager
+def _explained(where: str) -> Generator[None]:
+    """Turns what SQLite says of file and disk into `StorageError`; misuse by our own code stays as it is."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
+        raise
+    except sqlite3.DatabaseError as error:
+        hint = "look at disk and permissions, and restore the file from a backup if it is damaged"
+        raise StorageError(f"{where}: {error}: {hint}") from None
+
+
+class Database:
+    """One open file. Not for two threads, nor for two programs: the profile's lock is in front of it.
+
+    Args:
+        connection: To a file with the current schema, in autocommit mode.
+        where: The file's name, for errors.
+        before_commit: Called at the end of each transaction; what it raises undoes the transaction. For tests.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, where: str = "memory", before_commit: Callable[[], None] | None = None
+    ) -> None:
+        self.connection = connection
+        self._where = where
+        self._before_commit = before_commit
+        self._depth = 0
+
+    @classmethod
+    def open(cls, path: Path | None, before_commit: Callable[[], None] | None = None) -> "Database":
+        """Opens the file, and makes it where there is none.
+
+        Args:
+            path: None for a database in memory, which ends with the connection.
+            before_commit: See `Database`.
+
+        Raises:
+            StorageError: The file is none of ours, damaged, of a newer version, in use or open to others. It is left alone.
+        """
+        if path is None:
+            connection = _connect(":memory:")
+            _migrate(connection, 0)
+            return cls(connection, before_commit=before_commit)
+        where = str(path)
+        try:
+            if not path.exists():
+                _create(path)
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError as error:
+            raise StorageError(f"{where}: {error.strerror}: look at the directory and its permissions") from None
+        if mode & 0o077:
+            raise StorageError(f"{where}: others may read it (mode {mode:04o}): chmod 600 {where}")
+        with _explained(where):
+            connection = sqlite3.connect(where, isolation_level=None, timeout=1)
+            try:
+                _check(connection, where)
+                _configure(connection)
+                _migrate(connection, _version(connection))
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, where, before_commit)
+
+    def close(self) -> None:
+        """Ends the connection. What the write-ahead log held of deleted secrets goes with it."""
+        with suppress(sqlite3.Error):
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.connection.close()
+
+    def checkpoint(self) -> None:
+        """Moves the write-ahead log into the file and empties it: until then it holds pages with deleted secrets.
+
+        For moments when nothing else is going on; it waits for the disk.
+        """
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """All of it or nothing. Inside another one it joins that; an exception undoes what was done inside.
+
+        An exception that leaves the outermost one undoes everything.
+        """
+        name = f"level{self._depth}"
+        self.execute(f"SAVEPOINT {name}" if self._depth else "BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+            if self._depth == 1:
+                if self._before_commit is not None:
+                    self._before_commit()
+                self.execute("COMMIT")
+            else:
+                self.execute(f"RELEASE {name}")
+        except BaseException:
+            self._undo(name)
+            raise
+        finally:
+            self._depth -= 1
+
+    def _undo(self, name: str) -> None:
+        if not self.connection.in_transaction:  # after some errors SQLite itself has undone everything
+            return
+        if self._depth == 1:
+            self.connection.execute("ROLLBACK")
+        else:
+            self.connection.execute(f"ROLLBACK TO {name}")
+            self.connection.execute(f"RELEASE {name}")
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """One statement. Raises `StorageError` where the file or the disk fails."""
+        if self._depth and not self.connection.in_transaction:
+            raise StorageError(f"{self._where}: a transaction was undone: restart the program")
+        with _explained(self._where):
+            return self.connection.execute(sql, values)
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first row of a query, a tuple, or None."""
+        with _explained(self._where):
+            return self.execute(sql, values).fetchone()
+
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, as tuples."""
+        with _explained(self._where):
+            return self.execute(sql, values).fetchall()
+
+    def write(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """One statement that changes something, in a transaction of its own if there is none; how many rows it changed."""
+        if self._depth:
+            return self.execute(sql, values).rowcount
+        with self.transaction():
+            return self.execute(sql, values).rowcount
+
+    def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """One statement for each row of values, all or none."""
+        with self.transaction(), _explained(self._where):
+            self.connection.executemany(sql, rows)
+
+
+def _connect(where: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(where, isolation_level=None, timeout=1)
+    _configure(connection)
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _check(connection: sqlite3.Connection, where: str) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    version = _version(connection)
+    if application != APPLICATION_ID or version < 1:
+        raise StorageError(f"{where}: not a file of this program, or damaged: move it away or restore it from a backup")
+    if version > len(MIGRATIONS):
+        raise StorageError(f"{where}: made by a newer version of this program ({version}): update this one")
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Runs each script that the file has not seen, in a transaction of its own."""
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        head = f"BEGIN IMMEDIATE; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number};"
+        connection.executescript(f"{head}\n{script}\nCOMMIT;")
+
+
+def _create(path: Path) -> None:
+    """Makes the file beside its place and moves it there, so that a file without its tables is always a damaged one."""
+    if path.with_name(path.name + "-wal").exists():
+        raise StorageError(f"{path}: missing, but not all of it: restore it from a backup")
+    fresh = path.with_name(path.name + ".new")
+    for ending in ("", "-wal", "-shm"):
+        fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE))
+    with _explained(str(path)):
+        connection = _connect(str(fresh))
+        try:
+            _migrate(connection, 0)
+        finally:
+            connection.close()
+    fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

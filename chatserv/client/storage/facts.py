@@ -1,0 +1,19 @@
+"""Single values under names."""
+
+from chatserv.client.storage.database import Database
+
+
+class Facts:
+    """A table of names and bytes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        row = self._database.one("SELECT value FROM facts WHERE key = ?", (key,))
+        return None if row is None else bytes(row[0])
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keeps a value in place of the one before."""
+        self._database.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))

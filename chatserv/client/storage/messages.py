@@ -1,0 +1,222 @@
+"""The archive: messages that were opened and verified, in the order of the room."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from chatserv.client.storage.database import Database
+from chatserv.crypto.content import ContentType
+
+MAX_MESSAGES: Final = 100_000
+MAX_REACTIONS: Final = 20
+"""How many different signs one user can put on one message."""
+
+_COLUMNS: Final = (
+    "room_id, seq, message_id, sender, device_id, leaf, epoch, generation, at_ms, sent_ms, ctype, body, signature,"
+    " commit_hash, edited_body, deleted"
+)
+_SELECT: Final = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608 - names of our own
+_ADD: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608 - names of our own
+_COUNT: Final = (
+    "INSERT INTO message_counts VALUES (?, 1) ON CONFLICT (room_id) DO UPDATE SET count = message_counts.count + 1"
+)
+_HALF: Final = 2**63
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """One message.
+
+    Attributes:
+        room_id: 16 bytes.
+        seq: Its place in the room.
+        message_id: 16 bytes, chosen by the sender; it names the message together with them.
+        sender: The user, from the roster.
+        device_id: The sender's device, from the roster.
+        leaf: That device's place in the roster.
+        epoch: The epoch that it was sealed in.
+        generation: Its number in the sender's chain.
+        at_ms: When the server took it.
+        sent_ms: When the sender says that it was sent: any number of 64 bits.
+        ctype: A `chatserv.crypto.content.ContentType`, or an unknown number.
+        body: As it was sent; empty once deleted.
+        signature: The sender's, if it is kept.
+        commit_hash: Of the epoch.
+        edited_body: The newest edit's, if there was one.
+        deleted: Whether it was taken back.
+    """
+
+    room_id: bytes
+    seq: int
+    message_id: bytes
+    sender: str
+    device_id: bytes
+    leaf: int
+    epoch: int
+    generation: int
+    at_ms: int
+    sent_ms: int
+    ctype: int
+    body: bytes = field(repr=False)
+    signature: bytes | None = field(repr=False)
+    commit_hash: bytes
+    edited_body: bytes | None = field(default=None, repr=False)
+    deleted: bool = False
+
+
+def _message(row: Any) -> StoredMessage:
+    values = list(row)
+    values[9] %= 2 * _HALF  # sent_ms
+    values[15] = bool(values[15])  # deleted
+    return StoredMessage(*values)
+
+
+def _values(message: StoredMessage) -> tuple[Any, ...]:
+    sent_ms = (message.sent_ms + _HALF) % (2 * _HALF) - _HALF  # SQLite has signed numbers only
+    return (
+        *(message.room_id, message.seq, message.message_id, message.sender, message.device_id, message.leaf),
+        *(message.epoch, message.generation, message.at_ms, sent_ms, message.ctype, message.body, message.signature),
+        *(message.commit_hash, message.edited_body, message.deleted),
+    )
+
+
+class Archive:
+    """Messages by room and place.
+
+    Args:
+        database: Where they are kept.
+        max_messages: How many of a room are kept; the oldest go.
+    """
+
+    def __init__(self, database: Database, max_messages: int = MAX_MESSAGES) -> None:
+        self._database = database
+        self._max_messages = max_messages
+
+    def add(self, message: StoredMessage) -> bool:
+        """Keeps a message; False where one with its id is there already from the same sender.
+
+        A server that was restored from a backup gives places out again; both messages stay.
+        """
+        room_id = message.room_id
+        with self._database.transaction():
+            if self.by_id(room_id, message.message_id, message.sender) is not None:
+                return False
+            self._database.write(_ADD, _values(message))
+            self._database.write(_COUNT, (room_id,))
+            self._bound(room_id)
+        return True
+
+    def _bound(self, room_id: bytes) -> None:
+        (count,) = self._database.one("SELECT count FROM message_counts WHERE room_id = ?", (room_id,))
+        excess = count - self._max_messages
+        if excess <= 0:
+            return
+        oldest = "SELECT position FROM messages WHERE room_id = ? ORDER BY seq LIMIT ?"
+        self._database.write(f"DELETE FROM messages WHERE position IN ({oldest})", (room_id, excess))  # noqa: S608
+        self._database.write("UPDATE message_counts SET count = count - ? WHERE room_id = ?", (excess, room_id))
+
+    def clear(self, room_id: bytes) -> None:
+        """Forgets all messages of a room."""
+        with self._database.transaction():
+            self._database.write("DELETE FROM messages WHERE room_id = ?", (room_id,))
+            self._database.write("DELETE FROM message_counts WHERE room_id = ?", (room_id,))
+
+    # -- reading ----------------------------------------------------------------------------------------------------------
+
+    def get(self, room_id: bytes, seq: int) -> StoredMessage | None:
+        """The message at a place, or None."""
+        row = self._database.one(f"{_SELECT} WHERE room_id = ? AND seq = ? ORDER BY position DESC", (room_id, seq))
+        return None if row is None else _message(row)
+
+    def by_id(self, room_id: bytes, message_id: bytes, sender: str | None = None) -> StoredMessage | None:
+        """The message with this id, of one sender or of any.
+
+        Senders choose ids, so one can take that of somebody else's message; without ``sender`` the first one counts.
+        """
+        sql = f"{_SELECT} WHERE room_id = ?1 AND message_id = ?2 AND (?3 IS NULL OR sender = ?3) ORDER BY seq"
+        row = self._database.one(sql, (room_id, message_id, sender))
+        return None if row is None else _message(row)
+
+    def after(self, room_id: bytes, seq: int, limit: int) -> list[StoredMessage]:
+        """The first messages beyond a place, at most ``limit``, oldest first."""
+        sql = f"{_SELECT} WHERE room_id = ? AND seq > ? ORDER BY seq, position LIMIT ?"
+        return [_message(row) for row in self._database.all(sql, (room_id, seq, limit))]
+
+    def last(self, room_id: bytes, limit: int, before: int | None = None) -> list[StoredMessage]:
+        """The newest messages, or the newest before a place, at most ``limit``, oldest first."""
+        end = _HALF - 1 if before is None else before
+        sql = f"{_SELECT} WHERE room_id = ? AND seq < ? ORDER BY seq DESC, position DESC LIMIT ?"
+        return [_message(row) for row in reversed(self._database.all(sql, (room_id, end, limit)))]
+
+    def count_after(self, room_id: bytes, seq: int) -> int:
+        """How many kept messages come after ``seq``."""
+        return int(self._database.one("SELECT count(*) FROM messages WHERE room_id = ? AND seq > ?", (room_id, seq))[0])
+
+    def last_of(
+        self, room_id: bytes, sender: str | None = None, *, not_sender: str | None = None
+    ) -> StoredMessage | None:
+        """The newest text that is not deleted: of anybody, of one sender, or of anybody but one."""
+        which = "room_id = ?1 AND ctype = ?2 AND NOT deleted AND (?3 IS NULL OR sender = ?3) AND sender IS NOT ?4"
+        sql = f"{_SELECT} WHERE {which} ORDER BY seq DESC"
+        row = self._database.one(sql, (room_id, int(ContentType.TEXT), sender, not_sender))
+        return None if row is None else _message(row)
+
+    # -- what later messages do to earlier ones: whether it may be so is for the caller to say ------------------------------
+
+    def _position(self, room_id: bytes, message_id: bytes) -> int | None:
+        """The row of a message that is not deleted; the first one with this id, as `by_id` finds it."""
+        sql = "SELECT position, deleted FROM messages WHERE room_id = ? AND message_id = ? ORDER BY seq"
+        row = self._database.one(sql, (room_id, message_id))
+        return None if row is None or row[1] else int(row[0])
+
+    def mark_edited(self, room_id: bytes, message_id: bytes, body: bytes, seq: int) -> bool:
+        """Keeps the edit that came at ``seq``; False where the message is not there, deleted, or has a newer edit."""
+        sql = "UPDATE messages SET edited_body = ?, edited_seq = ? WHERE position = ? AND edited_seq < ?"
+        values = (body, seq, self._position(room_id, message_id), seq)
+        return bool(self._database.write(sql, values))
+
+    def mark_deleted(self, room_id: bytes, message_id: bytes) -> bool:
+        """Empties a message and takes all signs off it; False where it is not there, or deleted already."""
+        position = self._position(room_id, message_id)
+        sql = "UPDATE messages SET body = x'', edited_body = NULL, signature = NULL, deleted = 1 WHERE position = ?"
+        with self._database.transaction():
+            self._database.write("DELETE FROM reactions WHERE message = ?", (position,))
+            return bool(self._database.write(sql, (position,)))
+
+    def react(self, room_id: bytes, message_id: bytes, user: str, emoji: str, on: bool) -> bool:
+        """Puts a sign on a message, or takes it off; whether that changed anything.
+
+        Nothing changes where the message is not there or deleted, or has `MAX_REACTIONS` of the user.
+        """
+        with self._database.transaction():
+            position = self._position(room_id, message_id)
+            if position is None:
+                return False
+            if not on:
+                sql = "DELETE FROM reactions WHERE message = ? AND user = ? AND emoji = ?"
+                return bool(self._database.write(sql, (position, user, emoji)))
+            sql = "SELECT count(*) FROM reactions WHERE message = ? AND user = ?"
+            (count,) = self._database.one(sql, (position, user))
+            if count >= MAX_REACTIONS:
+                return False
+            sql = "INSERT OR IGNORE INTO reactions (message, user, emoji) VALUES (?, ?, ?)"
+            return bool(self._database.write(sql, (position, user, emoji)))
+
+    def reactions(self, room_id: bytes, message_id: bytes) -> dict[str, list[str]]:
+        """The signs on a message and whose they are, both in the order in which they came."""
+        sql = "SELECT emoji, user FROM reactions WHERE message = ? ORDER BY position"
+        found: dict[str, list[str]] = {}
+        for emoji, user in self._database.all(sql, (self._position(room_id, message_id),)):
+            found.setdefault(emoji, []).append(user)
+        return found
+
+    def add_receipt(self, room_id: bytes, message_id: bytes, user: str) -> bool:
+        """Somebody has read a message; whether that is news. Of a message that is not there, it is none."""
+        position = self._position(room_id, message_id)
+        if position is None:
+            return False
+        return bool(self._database.write("INSERT OR IGNORE INTO receipts VALUES (?, ?)", (position, user)))
+
+    def receipts(self, room_id: bytes, message_id: bytes) -> set[str]:
+        """Who has read a message, as far as they say so."""
+        sql = "SELECT user FROM receipts WHERE message = ?"
+        return {user for (user,) in self._database.all(sql, (self._position(room_id, message_id),))}

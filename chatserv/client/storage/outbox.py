@@ -1,0 +1,102 @@
+"""Messages of ours that are not in their room yet, in the order in which they were written."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from chatserv.client.storage.database import Database
+
+_SELECT: Final = (
+    "SELECT message_id, room_id, ctype, body, content, envelope, epoch, generation, position, done_seq FROM outbox"
+)
+_ADD: Final = "INSERT INTO outbox (message_id, room_id, ctype, body, content) VALUES (?, ?, ?, ?, ?)"
+_SEAL: Final = "UPDATE outbox SET content = ?, envelope = ?, epoch = ?, generation = ? WHERE message_id = ?"
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One message on its way.
+
+    Attributes:
+        message_id: 16 bytes; stays the same however often the message is sealed.
+        room_id: Where it is to go, 16 bytes.
+        ctype: A `chatserv.crypto.content.ContentType`.
+        body: What it says.
+        content: The encoded Content that was sealed; empty before.
+        envelope: What is sent; None before it is sealed.
+        epoch: The epoch that it is sealed for.
+        generation: Its number in our chain of that epoch.
+        order: Its place among all; rises for ever.
+        done_seq: Its place in the room, once the server has said so.
+    """
+
+    message_id: bytes
+    room_id: bytes
+    ctype: int
+    body: bytes = field(repr=False)
+    content: bytes = field(repr=False)
+    envelope: bytes | None = field(repr=False)
+    epoch: int | None
+    generation: int | None
+    order: int
+    done_seq: int | None
+
+
+def _row(row: Any) -> OutboxRow:
+    return OutboxRow(*row)
+
+
+class Outbox:
+    """Messages on their way, by id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, message_id: bytes, room_id: bytes, ctype: int, body: bytes, content: bytes = b"") -> OutboxRow:
+        """Keeps a message behind all others; to be done before anybody is told that it will be sent."""
+        with self._database.transaction():
+            self._database.write(_ADD, (message_id, room_id, int(ctype), body, content))
+            row = self.get(message_id)
+        assert row is not None
+        return row
+
+    def all(self) -> list[OutboxRow]:
+        """All of them, in order."""
+        return [_row(row) for row in self._database.all(f"{_SELECT} ORDER BY position")]
+
+    def for_room(self, room_id: bytes) -> list[OutboxRow]:
+        """Those of a room, in order."""
+        return [_row(row) for row in self._database.all(f"{_SELECT} WHERE room_id = ? ORDER BY position", (room_id,))]
+
+    def get(self, message_id: bytes) -> OutboxRow | None:
+        """The one with this id, or None."""
+        row = self._database.one(f"{_SELECT} WHERE message_id = ?", (message_id,))
+        return None if row is None else _row(row)
+
+    def by_generation(self, room_id: bytes, epoch: int, generation: int) -> OutboxRow | None:
+        """The one that was sealed last at this place of our chain, or None."""
+        sql = f"{_SELECT} WHERE room_id = ? AND epoch = ? AND generation = ? ORDER BY position DESC"
+        row = self._database.one(sql, (room_id, epoch, generation))
+        return None if row is None else _row(row)
+
+    def seal(
+        self, message_id: bytes, content: bytes, envelope: bytes | None, epoch: int | None, generation: int | None
+    ) -> None:
+        """Keeps what is sent; to be done in one transaction with the step of our chain. None: it is to be sealed anew."""
+        self._database.write(_SEAL, (content, envelope, epoch, generation, message_id))
+
+    def mark_done(self, message_id: bytes, seq: int) -> None:
+        """The server has stored it at this place."""
+        self._database.write("UPDATE outbox SET done_seq = ? WHERE message_id = ?", (seq, message_id))
+
+    def delete(self, message_id: bytes) -> None:
+        """Forgets one: it is in the archive now, or given up."""
+        self._database.write("DELETE FROM outbox WHERE message_id = ?", (message_id,))
+
+    def clear(self, room_id: bytes) -> None:
+        """Forgets all of a room."""
+        self._database.write("DELETE FROM outbox WHERE room_id = ?", (room_id,))
+
+    def count(self) -> int:
+        """How many are not known to be stored."""
+        (count,) = self._database.one("SELECT count(*) FROM outbox WHERE done_seq IS NULL")
+        return int(count)

@@ -1,0 +1,131 @@
+"""The tables, as the scripts that make them: number n leads from version n - 1 to version n of the file."""
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x63687376  # "chsv", for whoever finds the file
+
+_FIRST: Final = """
+CREATE TABLE facts (key TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE log (position INTEGER PRIMARY KEY, leaf BLOB NOT NULL, root BLOB NOT NULL);
+
+CREATE TABLE certificates (
+    cert_hash BLOB NOT NULL PRIMARY KEY, certificate BLOB NOT NULL, identity_spki BLOB NOT NULL
+);
+
+CREATE TABLE prekeys (
+    id INTEGER PRIMARY KEY,
+    mlkem_seed BLOB NOT NULL,
+    x25519_seed BLOB NOT NULL,
+    created_ms INTEGER NOT NULL,
+    retired_ms INTEGER
+);
+CREATE TABLE prekey_numbers (last_resort INTEGER PRIMARY KEY, next INTEGER NOT NULL);
+INSERT INTO prekey_numbers VALUES (0, 1), (1, 1);
+
+CREATE TABLE rooms (
+    room_id BLOB NOT NULL PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    commit_hash BLOB NOT NULL,
+    kt_size INTEGER NOT NULL,
+    state BLOB NOT NULL,
+    head_commit BLOB NOT NULL,
+    cursor INTEGER NOT NULL,
+    shown INTEGER NOT NULL,
+    read INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    standing INTEGER NOT NULL,
+    keys INTEGER NOT NULL,
+    epoch_since_ms INTEGER NOT NULL,
+    epoch_messages INTEGER NOT NULL,
+    committer BLOB NOT NULL
+);
+
+CREATE TABLE chains (
+    room_id BLOB NOT NULL,
+    leaf INTEGER NOT NULL,
+    own INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    secret BLOB NOT NULL,
+    PRIMARY KEY (room_id, leaf)
+) WITHOUT ROWID;
+CREATE TABLE skipped_keys (
+    position INTEGER PRIMARY KEY,
+    room_id BLOB NOT NULL,
+    leaf INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    nonce BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    UNIQUE (room_id, leaf, generation),
+    FOREIGN KEY (room_id, leaf) REFERENCES chains ON DELETE CASCADE
+);
+
+CREATE TABLE messages (
+    position INTEGER PRIMARY KEY,
+    room_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    device_id BLOB NOT NULL,
+    leaf INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    sent_ms INTEGER NOT NULL,
+    ctype INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    signature BLOB,
+    commit_hash BLOB NOT NULL,
+    edited_body BLOB,
+    deleted INTEGER NOT NULL,
+    edited_seq INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (room_id, message_id, sender)
+);
+CREATE INDEX messages_by_seq ON messages (room_id, seq);
+CREATE TABLE message_counts (room_id BLOB NOT NULL PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE reactions (
+    position INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    emoji TEXT NOT NULL,
+    UNIQUE (message, user, emoji)
+);
+CREATE TABLE receipts (
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    PRIMARY KEY (message, user)
+) WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id BLOB NOT NULL UNIQUE,
+    room_id BLOB NOT NULL,
+    ctype INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    content BLOB NOT NULL,
+    envelope BLOB,
+    epoch INTEGER,
+    generation INTEGER,
+    done_seq INTEGER
+);
+CREATE INDEX outbox_by_room ON outbox (room_id, position);
+
+CREATE TABLE pending_commits (
+    room_id BLOB NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, commit_bytes BLOB NOT NULL, epoch_secret BLOB NOT NULL
+);
+
+CREATE TABLE pins (
+    user TEXT NOT NULL PRIMARY KEY,
+    fingerprint BLOB NOT NULL,
+    state INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    offered BLOB,
+    was_verified INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS: Final = (_FIRST,)

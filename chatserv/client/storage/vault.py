@@ -1,0 +1,59 @@
+"""All that a device remembers, as one thing to open, write in transactions, and close."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from chatserv.client.storage.certificates import CertificateTable
+from chatserv.client.storage.chains import ChainTable
+from chatserv.client.storage.database import Database
+from chatserv.client.storage.facts import Facts
+from chatserv.client.storage.log import LogTable
+from chatserv.client.storage.messages import Archive
+from chatserv.client.storage.outbox import Outbox
+from chatserv.client.storage.pending import PendingCommits
+from chatserv.client.storage.pins import PinTable
+from chatserv.client.storage.prekeys import PrekeyTable
+from chatserv.client.storage.rooms import RoomTable
+
+
+class Vault:
+    """The tables of one database.
+
+    What belongs together is written in one `transaction`: a message with the step of the chain that opened it, a step of our
+    own chain with the envelope that it sealed, an epoch's chains with the end of the prekey that brought them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.facts = Facts(database)
+        self.log = LogTable(database)
+        self.certificates = CertificateTable(database)
+        self.prekeys = PrekeyTable(database)
+        self.rooms = RoomTable(database)
+        self.chains = ChainTable(database)
+        self.archive = Archive(database)
+        self.outbox = Outbox(database)
+        self.pending = PendingCommits(database)
+        self.pins = PinTable(database)
+
+    @classmethod
+    def open(cls, path: Path | None) -> "Vault":
+        """Opens the file, and makes it where there is none; None is for one in memory. Raises `StorageError`."""
+        return cls(Database.open(path))
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All of it or nothing; see `Database.transaction`."""
+        return self.database.transaction()
+
+    def forget_room(self, room_id: bytes) -> None:
+        """Deletes all that there is of a room."""
+        with self.transaction():
+            self.chains.clear(room_id)
+            self.archive.clear(room_id)
+            self.outbox.clear(room_id)
+            self.pending.delete(room_id)
+            self.rooms.delete(room_id)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.database.close()
