@@ -2,32 +2,71 @@
 
 ::
 
-    from chatserv.client import Client, MessageReceived, Profile
+    from chatserv.client import Client, MessageReceived, Profile, RoomOffered, Slash
 
     def show(event):
-        if isinstance(event, MessageReceived):
-            print(event.room, event.sender, event.text)
+        match event:
+            case MessageReceived(room=room, sender=sender, text=text):
+                print(room, sender, text)
+            case RoomOffered(room=room, by=by):
+                print(f"{by} invites you to {room}")
 
     client = Client(Profile.named("alice"), reactor, show)
     client.start()
+
+    # once Status.ONLINE is told:
     client.send("lobby", "hello").addCallback(lambda seq: print("stored as", seq))
+    plans = await client.create_room("plans")           # a RoomHandle: end-to-end encrypted, name and topic too
+    await plans.invite("bob")
+    bob = await client.direct("bob")                    # direct messages
+    print((await client.people.verification("bob")).number)
+
+    slash = Slash(client)                               # what people type, the same in every client
+    for line in await slash.run("/who"):
+        print(line)
 """
 
 from chatserv import VERSION
+from chatserv.client.admin import AccountView, Administration, BanView
 from chatserv.client.api import Client
 from chatserv.client.events import (
+    Alarm,
+    Announced,
     ClientEvent,
+    Delivered,
+    DeviceSeen,
     GapSeen,
+    IdentityChanged,
+    KeysBroken,
+    MessageDeleted,
+    MessageEdited,
     MessageReceived,
+    MessagesMissing,
+    PresenceSeen,
+    Reacted,
+    ReadMoved,
     Replaced,
+    RoomChanged,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
     RoomRewound,
+    RoomTitled,
     SendAcknowledged,
     SendFailed,
+    SendHeld,
     Status,
     StatusChanged,
+    TypingSeen,
 )
+from chatserv.client.handle import MemberView, RoomHandle
+from chatserv.client.people import DeviceView, People, Verification
 from chatserv.client.profile import DEFAULT_NAME, Profile, ProfileError
 from chatserv.client.registration import prepare_account
+from chatserv.client.slash import Slash
+from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
+from chatserv.client.slash_lines import message_line, message_text, names, quotation
+from chatserv.client.storage.database import StorageError
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.errors import (
@@ -36,6 +75,7 @@ from chatserv.errors import (
     InviteInvalid,
     NameInvalid,
     NameTaken,
+    NotMember,
     Quota,
     ServerFull,
     WireError,
@@ -48,28 +88,68 @@ from chatserv.wire.link import LinkInvalid, ServerLink, format_link, parse_link
 
 __all__ = [
     "VERSION",
+    # an account
     "Client",
     "prepare_account",
     "Profile",
     "DEFAULT_NAME",
-    "ClientEvent",
-    "GapSeen",
-    "MessageReceived",
-    "Replaced",
-    "RoomRewound",
-    "SendAcknowledged",
-    "SendFailed",
-    "Status",
-    "StatusChanged",
     "ServerLink",
     "format_link",
     "parse_link",
-    "user_name",
-    "room_name",
-    "prepared_password",
+    # rooms, people, the server
+    "RoomHandle",
+    "MemberView",
+    "People",
+    "Verification",
+    "DeviceView",
+    "Administration",
+    "AccountView",
+    "BanView",
+    # what happens
+    "ClientEvent",
+    "Status",
+    "StatusChanged",
+    "MessageReceived",
+    "MessageEdited",
+    "MessageDeleted",
+    "Reacted",
+    "Delivered",
+    "SendAcknowledged",
+    "SendFailed",
+    "SendHeld",
+    "GapSeen",
+    "MessagesMissing",
+    "RoomRewound",
+    "RoomOffered",
+    "RoomJoined",
+    "RoomLeft",
+    "RoomChanged",
+    "RoomTitled",
+    "ReadMoved",
+    "TypingSeen",
+    "PresenceSeen",
+    "Announced",
+    "IdentityChanged",
+    "DeviceSeen",
+    "KeysBroken",
+    "Alarm",
+    # what people type and read
+    "Slash",
+    "SlashCommand",
+    "explained",
+    "message_line",
+    "message_text",
+    "quotation",
+    "names",
+    "place",
+    "shown",
     "clean_line",
     "isolate",
     "translate",
+    "user_name",
+    "room_name",
+    "prepared_password",
+    # what goes wrong
     "ChatError",
     "WireError",
     "AuthFailed",
@@ -78,10 +158,14 @@ __all__ = [
     "MethodRefused",
     "NameInvalid",
     "NameTaken",
+    "NotMember",
     "PasswordInvalid",
     "PinMismatch",
     "PrivateFileError",
     "ProfileError",
     "Quota",
+    "Replaced",
     "ServerFull",
+    "SlashError",
+    "StorageError",
 ]

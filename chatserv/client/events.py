@@ -1,9 +1,13 @@
-"""What a client tells the program around it."""
+"""What a client tells the program around it.
+
+``room`` is always the name under which the room can be addressed: ``lobby`` for a room, ``@bob`` for the direct messages
+with bob. ``at_ms`` is the server's clock, milliseconds since 1970; it decides nothing.
+"""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chatserv.errors import ChatError, WireError
+from chatserv.errors import ChatError
 from chatserv.i18n import N_
 
 
@@ -15,9 +19,10 @@ class Replaced(ChatError):
 
 
 class Status(Enum):
-    """How the client stands to its server."""
+    """How the client stands to its server. ``SYNCING``: connected, and catching up; ``ONLINE``: everything is here."""
 
     CONNECTING = "connecting"
+    SYNCING = "syncing"
     ONLINE = "online"
     OFFLINE = "offline"
     FAILED = "failed"
@@ -32,11 +37,16 @@ class StatusChanged:
     error: Exception | None = None
 
 
+# -- messages ---------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A message of a room, in the room's order, each exactly once. ``at_ms``: the server's clock, milliseconds since 1970.
+    """A message of a room, in the room's order, each exactly once.
 
-    ``text`` is None where the content is of a type that this version does not know. ``own``: by our account.
+    ``text`` is None where the content is of a type that this version does not know, or could not be opened (``unreadable``).
+    ``own``: by our account. ``sender``: the user whose device signed it. ``mentioned``: our account is. ``action``: ``/me``.
+    ``edited``: the text is not the first one. ``deleted``: it was taken back, and has no text any more.
     """
 
     room: str
@@ -46,27 +56,51 @@ class MessageReceived:
     message_id: bytes
     text: str | None = field(repr=False)
     own: bool
+    action: bool = False
+    reply_to: bytes | None = None
+    mentioned: bool = False
+    unreadable: bool = False
+    edited: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class GapSeen:
-    """Messages ``first`` to ``last`` of a room were not delivered: the server lost or withheld them."""
+class MessageEdited:
+    """The author has replaced a message's text."""
 
     room: str
-    first: int
-    last: int
+    message_id: bytes
+    sender: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class RoomRewound:
-    """The room ends before what we have read of it (``position`` above ``head``): the server has lost messages.
-
-    Reading begins anew, so messages that were shown may come again.
-    """
+class MessageDeleted:
+    """The author, or a moderator (``by``), has taken a message back."""
 
     room: str
-    position: int
-    head: int
+    message_id: bytes
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """Somebody has put an emoji to a message, or taken it away."""
+
+    room: str
+    message_id: bytes
+    sender: str
+    emoji: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A device of ``user`` has these messages of ours."""
+
+    room: str
+    user: str
+    message_ids: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +120,187 @@ class SendFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The reply to a command other than a send: a message of `chatserv.wire.messages`, or an error."""
+class SendHeld:
+    """Messages to the room wait for a person: the identity of these users has changed (``accept_identity``)."""
 
-    label: int
-    reply: object
-
-
-@dataclass(frozen=True, slots=True)
-class RetryWanted:
-    """The server had no time for a send; call ``retry`` after so many seconds."""
-
-    after_seconds: float
+    room: str
+    users: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SyncRefused:
-    """The server does not stream what is missing; only another connection can ask again."""
+class GapSeen:
+    """Messages ``first`` to ``last`` of a room were not delivered: the server lost or withheld them."""
 
-    error: WireError
+    room: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesMissing:
+    """So many messages of ``sender`` are missing: others have seen them, or their numbers show it."""
+
+    room: str
+    sender: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRewound:
+    """The server has less of the room than we have (``position`` above ``head``): it has lost messages or changes."""
+
+    room: str
+    position: int
+    head: int
+
+
+# -- rooms ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOffered:
+    """Somebody has taken us into a private room or begun direct messages: nothing of it is shown until `accept`."""
+
+    room: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomJoined:
+    """We are in a room from now on."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLeft:
+    """We are no more in a room. ``by``: who removed us; empty where we left, or the room was closed."""
+
+    room: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """A commit changed the room. ``lines`` tell people what: (word, users), such as ``("joined", ("bob",))``.
+
+    The words: joined, left, kicked, banned, unbanned, muted, unmuted, owner, moderator, member, devices, policy, rotated.
+    """
+
+    room: str
+    by: str
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTitled:
+    """The room has another name or topic. ``room`` is the new name, ``before`` the one so far."""
+
+    room: str
+    before: str
+    topic: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMoved:
+    """``user`` has read the room up to ``seq``."""
+
+    room: str
+    user: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypingSeen:
+    """``user`` types in the room."""
+
+    room: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceSeen:
+    """``user`` is ``online``, ``away`` or ``offline``."""
+
+    user: str
+    presence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An administrator of the server tells everybody something; it was not encrypted end to end."""
+
+    text: str
+    at_ms: int
+
+
+# -- trust ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChanged:
+    """The identity key of ``user`` is another one than was known: nothing is sent to their rooms until it is accepted."""
+
+    user: str
+    was_verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSeen:
+    """A device of ``user`` was not known before; it is certified by the identity that we know."""
+
+    user: str
+    device_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeysBroken:
+    """The keys of a change by ``by`` do not open: messages cannot be read until the next change, which is on its way."""
+
+    room: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The server breaks the rules.
+
+    ``what``: ``log_forked``, ``log_withheld``, ``old_log``, ``room_forked``, ``bad_commit``, ``unknown_device``,
+    ``device_revoked``, ``identity_reset`` or ``false_statement`` (the log says that a device was revoked, and the server has no
+    statement for it that the device's user signed). After ``log_forked`` and ``false_statement`` nothing is sent any more;
+    where the former is the word of one person (the detail begins with their name), until they are in no room of ours.
+    """
+
+    what: str
+    detail: str = ""
 
 
 ClientEvent = (
     StatusChanged
     | MessageReceived
-    | GapSeen
-    | RoomRewound
+    | MessageEdited
+    | MessageDeleted
+    | Reacted
+    | Delivered
     | SendAcknowledged
     | SendFailed
-    | Answered
-    | RetryWanted
-    | SyncRefused
+    | SendHeld
+    | GapSeen
+    | MessagesMissing
+    | RoomRewound
+    | RoomOffered
+    | RoomJoined
+    | RoomLeft
+    | RoomChanged
+    | RoomTitled
+    | ReadMoved
+    | TypingSeen
+    | PresenceSeen
+    | Announced
+    | IdentityChanged
+    | DeviceSeen
+    | KeysBroken
+    | Alarm
 )

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from chatserv.crypto.password import SALT_BYTES, PasswordParameters, PasswordVerifier, make_verifier
-from chatserv.crypto.statements import DeviceFacts, make_certificate
+from chatserv.crypto.statements import DeviceFacts, certificate_facts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, rsa_spki, same, sha256
 from chatserv.private_files import PrivateFileError, read_private, write_private
 from chatserv.wire.parameters import DeviceCredentials, NewAccount
@@ -49,7 +49,23 @@ class Keyring(msgspec.Struct, frozen=True):
 
     def new_account(self, token: bytes) -> NewAccount:
         """What a session registers with."""
-        return NewAccount(token, rsa_spki(_load(self.identity_key).public_key()), self.certificate, self.verifier)
+        return NewAccount(token, self.identity_spki(), self.certificate, self.verifier)
+
+    def load_identity(self) -> rsa.RSAPrivateKey:
+        """The user's identity key: signs certificates, revocations and its own rotation, nothing else."""
+        return _load(self.identity_key)
+
+    def load_device_key(self) -> rsa.RSAPrivateKey:
+        """The device's OAEP key."""
+        return _load(self.device_key)
+
+    def identity_spki(self) -> bytes:
+        """The public half of the identity key, DER."""
+        return rsa_spki(self.load_identity().public_key())
+
+    def identity_fingerprint(self) -> bytes:
+        """``uik_fp``: SHA-256 of the identity key's SPKI, 32 bytes."""
+        return certificate_facts(self.certificate).identity_fingerprint
 
     def has_password(self, password: str) -> bool:
         """Whether this account was made with that password (prepared, RFC 8265). Takes 0.3 s; meant for a thread."""

@@ -11,11 +11,10 @@ from typing import Final
 import msgspec
 import platformdirs
 
-from chatserv.client.conversation import Cursors
 from chatserv.client.keyring import Keyring, load_keyring, save_keyring
 from chatserv.errors import ChatError
 from chatserv.i18n import N_
-from chatserv.private_files import FILE_MODE, make_directory, read_private, write_private
+from chatserv.private_files import FILE_MODE, make_directory
 
 DEFAULT_NAME: Final = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -26,12 +25,6 @@ class ProfileError(ChatError):
 
     code = "profile"
     text = N_("The profile on this machine cannot be used.")
-
-
-class _CursorFile(msgspec.Struct):
-    store: bytes
-    positions: dict[str, int]
-    version: int = 1
 
 
 def profiles_directory() -> Path:
@@ -84,19 +77,7 @@ class Profile:
         if keyring is not None and (keyring.host, keyring.port) != (host, port):
             self.save_keyring(msgspec.structs.replace(keyring, host=host, port=port))
 
-    def cursors(self) -> Cursors:
-        """How far we have read; from the beginning where the file is missing or damaged (doubles are better than holes)."""
-        data = read_private(self.directory / "cursors.json")
-        if data is None:
-            return Cursors()
-        try:
-            read = msgspec.json.decode(data, type=_CursorFile)
-            return Cursors(read.store, {bytes.fromhex(room): seq for room, seq in read.positions.items()})
-        except (msgspec.MsgspecError, ValueError):
-            return Cursors()
-
-    def save_cursors(self, cursors: Cursors) -> None:
-        """Remembers how far we have read."""
-        positions = {room.hex(): seq for room, seq in cursors.positions.items()}
-        data = msgspec.json.encode(_CursorFile(cursors.store, positions))
-        write_private(self.directory / "cursors.json", data, durable=False)
+    @property
+    def database(self) -> Path:
+        """What the account remembers on this device (`chatserv.client.storage`)."""
+        return self.directory / "client.db"

@@ -1,9 +1,10 @@
 """A whole server in memory for the client's tests: real sessions, TLS and commands over `iosim`, with a clock of its own."""
 
 import functools
-from collections.abc import Callable
+import hashlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography import x509
@@ -26,10 +27,9 @@ from chatserv.commands.context import Context
 from chatserv.config import Config, Limits, Security, Server
 from chatserv.crypto.password import PasswordParameters, make_verifier
 from chatserv.crypto.statements import DeviceFacts, make_certificate
-from chatserv.crypto.suite import generate_rsa, rsa_spki, sha256
-from chatserv.domain.hub import Hub, LiveRoom
-from chatserv.domain.names import skeleton
+from chatserv.crypto.suite import generate_rsa, pss_sign, rsa_spki, sha256
 from chatserv.domain.roles import Role
+from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
 from chatserv.net.keys import _self_signed
 from chatserv.net.login import LoginDesk
@@ -42,6 +42,7 @@ from chatserv.wire.framing import ALPN
 from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
 from chatserv.wire.parameters import ServerIdentity, Surroundings
 
+T = TypeVar("T")
 NOW_MS = 1_760_000_000_000
 PASSWORD = "correct horse battery"
 CHEAP = PasswordParameters(19_456, 2, 1)
@@ -68,8 +69,9 @@ def server_id() -> bytes:
 
 @functools.cache
 def keyring(user: str) -> Keyring:
-    """A keyring for ``user``, not registered; the RSA keys are shared to save time."""
-    identity, device = rsa_key("identity"), rsa_key("device")
+    """A keyring for ``user``, not registered. Users with a number in their name share RSA keys, to save time."""
+    shared = any(map(str.isdecimal, user))
+    identity, device = (rsa_key(f"{what} {'of many' if shared else user}") for what in ("identity", "device"))
     signing = ed25519.Ed25519PrivateKey.generate()
     device_id = sha256(user.encode())[:16]
     identity_spki = rsa_spki(identity.public_key())
@@ -153,85 +155,96 @@ class MemoryServer:
     Args:
         registration: As in the settings.
         max_connections: As in the settings.
+        **limits: Limits other than the defaults.
     """
 
-    def __init__(self, registration: Any = "invite", max_connections: int = 100) -> None:
+    def __init__(
+        self,
+        registration: Any = "invite",
+        max_connections: int = 100,
+        **limits: Any,
+    ) -> None:
         self.reactor = MemoryReactor()
         self.up, self.attempts, self.connections = True, [], []  # type: tuple[bool, list[float], list[Any]]
-        self.store = MemoryStore(StoreLimits())
-        self.await_(self.store.open())
-        config = Config(
+        self.config = Config(
             server=Server(max_connections=max_connections),
             security=Security(registration=registration),
-            limits=Limits(),
+            limits=Limits(unauthenticated_per_network=100, **limits),
         )
-        hub = Hub(max_connections)
-        rooms = self.await_(self.store.rooms())
-        hub.add_rooms(LiveRoom(room.room_id, room.name, room.epoch, room.head) for room in rooms)
-        self.lobby: bytes = rooms[0].room_id
-        self.context = Context(self.store, hub, config, lambda: NOW_MS, self._random)
+        self.store = MemoryStore(StoreLimits())
+        self.await_(self.store.open())
+        self._random_count = 0
+        self.compose()
+
+    def compose(self) -> None:
+        """Puts the server together over its store: at first, and after `restart`."""
+        server_key = rsa_spki(rsa_key("server").public_key())
+        effects = reactor_effects(self.reactor, self.now_ms, self._random)
+        self.context = Context.of(self.store, self.config, effects, server_key, self._sign)
         backplane = LocalBackplane()
         self.store.subscribe(backplane.publish)
         backplane.subscribe(self.context.deliver)
-        self._counter = 0
-        identity = rsa_key("server")
-        methods = (METHOD_DEVICE,) if registration == "closed" else (METHOD_DEVICE, METHOD_REGISTER)
-        surroundings = Surroundings(self._random, lambda: NOW_MS, self.reactor.seconds)
-        self.factory = ChatFactory(
-            self.context,
-            ServerIdentity(rsa_spki(identity.public_key()), bytes(methods)),
-            surroundings,
-            LoginDesk(self.context, InlinePool(), identity),  # type: ignore[arg-type]
-            self.reactor,
-        )
+        store = self.store
+        self.context.take_in(self.await_(store.rooms()), self.await_(store.log()), self.await_(store.bans()))
+        self.context.log.sign_first(functools.partial(pss_sign, rsa_key("server")))
+        identity = ServerIdentity(server_key, bytes((METHOD_DEVICE, METHOD_REGISTER)))
+        around = Surroundings(self._random, self.now_ms, self.reactor.seconds)
+        desk = LoginDesk(self.context, InlinePool(), rsa_key("server"))  # type: ignore[arg-type]
+        self.factory = ChatFactory(self.context, identity, around, desk, self.reactor)
         self.factory.wheel.start()
 
-    @staticmethod
-    def await_(awaitable: Any) -> Any:
-        """The result of something that does not really wait."""
-        result: list[Any] = []
-        Deferred.fromCoroutine(awaitable).addBoth(result.append)
-        if isinstance(result[0], Failure):
-            result[0].raiseException()
-        return result[0]
+    def restart(self) -> None:
+        """The process dies and another one starts over the same store."""
+        self.cut()
+        self.factory.wheel.stop()
+        self.store._listeners.clear()
+        self.store._log_listeners.clear()
+        self.compose()
+
+    async def _sign(self, signed: bytes) -> bytes:
+        return pss_sign(rsa_key("server"), signed)
 
     def _random(self, size: int) -> bytes:
-        self._counter += 1
-        return (sha256(b"%d" % self._counter) * 3)[:size]
+        self._random_count += 1
+        return hashlib.shake_256(b"server %d" % self._random_count).digest(size)
 
-    # -- accounts -------------------------------------------------------------------------------------------------------
+    def now_ms(self) -> int:
+        """The clock, in milliseconds since 1970."""
+        return NOW_MS + int(self.reactor.seconds() * 1000)
 
-    def add_invite(self, token: bytes, name: str = "", role: Role = Role.USER) -> None:
-        """An invite."""
-        self.await_(self.store.add_invite(Invite(sha256(token), role, NOW_MS + 3_600_000, name), NOW_MS))
+    def await_(self, awaitable: Awaitable[T]) -> T:
+        """The result of something that does not wait."""
 
-    def add_account(self, user: str, role: Role = Role.USER) -> None:
-        """Registers the account of `keyring` without a connection."""
-        ring, token = keyring(user), sha256(user.encode())
-        self.add_invite(token, user, role)
-        registration = Registration(
-            token_hash=sha256(token),
-            name=user,
-            skeleton=skeleton(user),
-            identity_spki=ring.new_account(b"").identity_spki,
-            device_id=ring.device_id,
-            certificate=ring.certificate,
-            verifier=ring.verifier,
-        )
-        self.await_(self.store.register(registration, NOW_MS))
+        async def wait() -> T:
+            return await awaitable
 
-    def profile(self, directory: str, user: str, *, registered: bool = True) -> Profile:
+        results: list[Any] = []
+        Deferred.fromCoroutine(wait()).addBoth(results.append)
+        if not results:
+            raise AssertionError("it waits")
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]  # type: ignore[no-any-return]
+
+    def invite(self, user: str, role: Role = Role.USER) -> bytes:
+        """A fresh invite's token for this user."""
+        token = sha256(user.encode())
+        self.await_(self.store.add_invite(Invite(sha256(token), role, NOW_MS * 2, user), self.now_ms()))
+        return token
+
+    def add_account(self, user: str) -> None:
+        """Registers the account of `keyring` without a connection, and without leaves of the log."""
+        ring, spki = keyring(user), keyring(user).identity_spki()
+        registration = Registration(None, user, user, spki, ring.device_id, ring.certificate, ring.verifier)
+        self.await_(self.store.register(registration, self.now_ms()))
+
+    def profile(self, directory: str, user: str, *, registered: bool = False) -> Profile:
         """A profile with the keyring of ``user``."""
         path = Path(directory)
         make_directory(path)
         profile = Profile(path)
         profile.save_keyring(msgspec.structs.replace(keyring(user), registered=registered))
         return profile
-
-    def stored(self) -> list[tuple[str, bytes]]:
-        """Who said what in the lobby."""
-        events = self.await_(self.store.events(self.lobby, 0, 100_000))
-        return [(event.sender, event.body) for event in events]
 
     # -- connections ----------------------------------------------------------------------------------------------------
 
@@ -253,13 +266,15 @@ class MemoryServer:
         self.connections.append(pump)
         return succeed(client.wrappedProtocol)
 
-    def run(self) -> None:
-        """Moves bytes until nothing moves any more."""
-        while sum(pump.flush() for pump in list(self.connections)):
-            pass
+    def run(self) -> bool:
+        """Moves bytes until nothing moves any more; says whether anything moved."""
+        moved = False
+        while any([pump.flush() for pump in list(self.connections)]):  # noqa: C419 - all of them
+            moved = True
         self.connections = [
             pump for pump in self.connections if not (pump.clientIO.disconnected and pump.serverIO.disconnected)
         ]
+        return moved
 
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, a second at a time, and moves bytes."""

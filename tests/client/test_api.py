@@ -1,6 +1,7 @@
-"""A client through all its connections, against the real server in memory."""
+"""The life of a client: connections that come and go, registration, invites; against the real server in memory."""
 
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import registration
 from chatserv.client.api import Client
-from chatserv.client.events import ClientEvent, GapSeen, MessageReceived, Replaced, Status, StatusChanged
+from chatserv.client.events import GapSeen, MessageReceived, Replaced, Status, StatusChanged
 from chatserv.client.keyring import Keyring
+from chatserv.client.outgoing import MAX_UNACKNOWLEDGED
+from chatserv.client.parts import Interrupted
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.registration import prepare_account
 from chatserv.crypto.password import make_verifier
+from chatserv.crypto.suite import sha256
 from chatserv.domain.passwords import PasswordInvalid
 from chatserv.domain.roles import Role
 from chatserv.errors import (
@@ -35,117 +39,70 @@ from chatserv.errors import (
 from chatserv.private_files import make_directory
 from chatserv.wire import messages
 from chatserv.wire.client_session import MethodRefused, PinMismatch
+from chatserv.wire.handshake import METHOD_DEVICE
 from chatserv.wire.link import ServerLink
 from tests.client.memory_server import CHEAP, PASSWORD, MemoryServer, keyring, server_id
-
-TOKEN = b"t" * 32
-
-
-class Person:
-    """A client and what it told."""
-
-    def __init__(self, server: MemoryServer, profile: Profile, follow: bool = True, token: bytes | None = None) -> None:
-        self.profile = profile
-        self.told: list[ClientEvent] = []
-        self.client = Client(profile, server.reactor, self.told.append, follow=follow, endpoint=server.endpoint())
-        self.client.start(token)
-
-    @property
-    def statuses(self) -> list[Status]:
-        """How it stood, in order."""
-        return [event.status for event in self.told if isinstance(event, StatusChanged)]
-
-    @property
-    def error(self) -> Exception | None:
-        """Why it last changed how it stands."""
-        return [event.error for event in self.told if isinstance(event, StatusChanged)][-1]
-
-    @property
-    def texts(self) -> list[str | None]:
-        """What it was shown."""
-        return [event.text for event in self.told if isinstance(event, MessageReceived)]
+from tests.client.people import Person, World
 
 
-class ApiTestCase(SynchronousTestCase):
-    """A server with alice's and bob's accounts; alice is its administrator."""
+def statuses(person: Person) -> list[Status]:
+    """How it stood, in order."""
+    return [event.status for event in person.events(StatusChanged)]
+
+
+def last_error(person: Person) -> Exception | None:
+    """Why it last changed how it stands."""
+    return person.events(StatusChanged)[-1].error
+
+
+class ApiCase(SynchronousTestCase):
+    """A server, and alice, its administrator."""
 
     def setUp(self) -> None:
         """Starts the server."""
         self.serve()
 
     def serve(self, **settings: Any) -> None:
-        """Another server, with these settings."""
-        self.server = MemoryServer(**settings)
-        self.server.add_account("alice", Role.ADMIN)
-        self.server.add_account("bob")
+        """A server with these settings."""
+        self.world = World(self.mktemp(), **settings)
+        self.addCleanup(self.world.close)
+        self.server: MemoryServer = self.world.server
+        self.alice = self.world.person("alice", Role.ADMIN)
 
-    def join(self, user: str, **options: Any) -> Person:
-        """Somebody with an account, connected."""
-        person = Person(self.server, self.server.profile(self.mktemp(), user), **options)
-        self.server.run()
+    def stranger(self, user: str, token: bytes | None, *, registered: bool = False) -> Person:
+        """Somebody who comes with whatever token they have."""
+        profile = self.server.profile(self.mktemp(), user, registered=registered)
+        person = Person(self.world, user, profile, token)
+        self.world.people.append(person)
+        self.world.settle()
         return person
 
-    def register(self, user: str, token: bytes | None) -> Person:
-        """Somebody who registers."""
-        person = Person(self.server, self.server.profile(self.mktemp(), user, registered=False), token=token)
-        self.server.run()
-        return person
 
-    def stop(self, person: Person) -> None:
-        """Somebody leaves."""
-        stopping = person.client.stop()
-        self.server.run()
-        self.successResultOf(stopping)
-
-
-class SendingTests(ApiTestCase):
+class SendingTests(ApiCase):
     """Messages there and back."""
 
     def test_send(self) -> None:
-        """A message is stored, acknowledged with its number, and shown to everybody."""
-        alice, bob = self.join("alice"), self.join("bob")
-        acknowledged = alice.client.send("lobby", "hello")
+        """A message is acknowledged with its number, and shown."""
+        acknowledged = self.alice.client.send("lobby", "hello")
         self.assertNoResult(acknowledged)
-        self.assertEqual(alice.client.unacknowledged, 1)
-        self.server.run()
-        self.assertEqual(self.successResultOf(acknowledged), 1)
-        self.assertEqual(alice.client.unacknowledged, 0)
-        self.assertEqual((alice.texts, bob.texts), (["hello"], ["hello"]))
-        self.assertEqual(len(self.server.stored()), 1)
-        self.assertEqual(alice.client.rooms, ["lobby"])
+        self.assertEqual(1, self.alice.client.unacknowledged)
+        self.world.settle(1)
+        self.assertEqual(self.alice.events(MessageReceived)[0].seq, self.successResultOf(acknowledged))
+        self.assertEqual(0, self.alice.client.unacknowledged)
 
-    def test_order(self) -> None:
-        """Many messages keep their order, sent before and after the connection is there."""
-        alice = Person(self.server, self.server.profile(self.mktemp(), "alice"))
-        early = [alice.client.send("lobby", f"early {number}") for number in range(200)]
-        self.server.run()
-        late = [alice.client.send("lobby", f"late {number}") for number in range(200)]
-        self.server.run()
-        self.assertEqual([self.successResultOf(one) for one in early + late], list(range(1, 401)))
-        self.assertEqual(alice.texts, [f"early {number}" for number in range(200)] + [f"late {n}" for n in range(200)])
-
-    def test_refused(self) -> None:
-        """A message that the server refuses for good fails, and the next one goes through."""
-        alice = self.join("alice")
-        elsewhere = alice.client.send("attic", "hello")
-        self.server.run()
-        self.failureResultOf(elsewhere, NotMember)
-        fine = alice.client.send("lobby", "hello")
-        self.server.run()
-        self.assertEqual(self.successResultOf(fine), 1)
+    def test_unknown_room(self) -> None:
+        """A room that we are not in takes nothing, and the next message goes through."""
+        self.assertRaises(NotMember, self.alice.client.send, "attic", "hello")
+        self.alice.say("lobby", "hello")
 
     def test_too_large(self) -> None:
         """A text that fits into no message is refused at once; the longest that does is stored."""
-        alice = self.join("alice")
-        longest = 12_000 - 30  # around a body are 30 bytes of content
-        self.assertRaises(TooLarge, alice.client.send, "lobby", "x" * (longest + 1))
-        fine = alice.client.send("lobby", "x" * longest)
-        self.server.run()
-        self.assertEqual(self.successResultOf(fine), 1)
+        longest = 11_776 - 1 - 64 - 4 - 70 - 8  # CRYPTO 9.2, with a log head, and eight bytes around a text
+        self.assertRaises(TooLarge, self.alice.client.send, "lobby", "x" * (longest + 1))
+        self.alice.say("lobby", "x" * longest)
 
     def test_retry_after_busy(self) -> None:
         """A message that the server has no time for is sent again after the delay that the server named."""
-        alice = self.join("alice")
         busy, append = [True], self.server.store.append
 
         async def sometimes(draft: Any) -> Any:
@@ -154,160 +111,125 @@ class SendingTests(ApiTestCase):
             return await append(draft)
 
         self.patch(self.server.store, "append", sometimes)
-        acknowledged = alice.client.send("lobby", "hello")
-        self.server.run()
+        acknowledged = self.alice.client.send("lobby", "hello")
+        self.world.run()
         busy.clear()
         self.server.pass_time(2)
         self.assertNoResult(acknowledged)
-        self.server.pass_time(2)
-        self.assertEqual(self.successResultOf(acknowledged), 1)
+        self.world.settle(3)
+        self.successResultOf(acknowledged)
 
     def test_bound(self) -> None:
-        """5000 messages may wait for the server; one more is refused at once, and waits for nothing."""
-        self.server.up = False
-        alice = Person(self.server, self.server.profile(self.mktemp(), "alice"))
-        for number in range(5000):
-            alice.client.send("lobby", str(number))
+        """So many messages may wait for the server; one more is refused at once, and waits for nothing."""
+        self.assertEqual(5000, MAX_UNACKNOWLEDGED)
+        self.patch(self.alice.client._running.outgoing, "most", 20)
+        self.server.cut()
+        for number in range(20):
+            self.alice.client.send("lobby", str(number))
         with self.assertRaises(Quota):
-            alice.client.send("lobby", "one more")
-        self.assertEqual((alice.client.unacknowledged, len(alice.client._acknowledgements)), (5000, 5000))
+            self.alice.client.send("lobby", "one more")
+        self.assertEqual((20, 20), (self.alice.client.unacknowledged, len(self.alice.client._acknowledgements)))
 
-    def test_without_following(self) -> None:
-        """A client that does not follow is shown nothing and leaves the cursors alone."""
-        alice = self.join("alice", follow=False)
-        before = alice.profile.cursors()
-        alice.client.send("lobby", "hello")
-        self.server.run()
-        self.assertEqual((alice.texts, alice.profile.cursors()), ([], before))
+    def test_forget(self) -> None:
+        """What a program gives up on does not go out later."""
+        self.server.up = False
+        self.server.cut()
+        self.alice.client.send("lobby", "never mind")
+        self.assertEqual(1, self.alice.client.forget_unsent())
+        self.server.up = True
+        self.world.settle(60)
+        self.assertEqual([], self.alice.texts("lobby"))
 
 
-class ConnectionTests(ApiTestCase):
+class ConnectionTests(ApiCase):
     """Connections that come and go."""
 
     def test_statuses(self) -> None:
-        """The program is told in order: connecting, online, offline, online again, stopped."""
-        alice = self.join("alice")
+        """The program is told in order: connecting, catching up, online, offline, and so on, stopped."""
         self.server.cut()
         self.server.pass_time(3)
-        self.stop(alice)
-        expected = [Status.CONNECTING, Status.ONLINE, Status.OFFLINE, Status.ONLINE, Status.STOPPED]
-        self.assertEqual(alice.statuses, expected)
-
-    def test_resume(self) -> None:
-        """After a lost connection only what is missing comes, once, in order, without a gap."""
-        alice, bob = self.join("alice"), self.join("bob")
-        bob.client.send("lobby", "one")
-        self.server.run()
-        self.server.cut()
-        bob.client.send("lobby", "two")
-        alice.client.send("lobby", "three")
-        self.server.pass_time(4)
-        for person in (alice, bob):
-            self.assertEqual(sorted(map(str, person.texts)), ["one", "three", "two"])
-            self.assertEqual(person.texts[0], "one")
-            self.assertFalse([event for event in person.told if isinstance(event, GapSeen)])
-        self.assertEqual(alice.texts, bob.texts)
-
-    def test_resume_after_restart(self) -> None:
-        """A new run of the program goes on where the last one had read."""
-        bob, alice = self.join("bob"), self.join("alice")
-        bob.client.send("lobby", "one")
-        self.server.run()
-        self.stop(alice)
-        bob.client.send("lobby", "two")
-        self.server.run()
-        again = Person(self.server, alice.profile)
-        self.server.run()
-        self.assertEqual(again.texts, ["two"])
+        self.alice.leave_the_machine()
+        up = [Status.SYNCING, Status.ONLINE]
+        self.assertEqual([Status.CONNECTING, *up, Status.OFFLINE, *up, Status.STOPPED], statuses(self.alice))
 
     def test_stopped_by_the_program(self) -> None:
         """A program that stops while it is told a message is told no more; the next run goes on right behind that one."""
-        bob = self.join("bob")
-        alice = self.join("alice")
-        alice.client._on_event = lambda event: (alice.told.append(event), alice.client.stop())[0]  # type: ignore[func-returns-value]
+        bob = self.world.person("bob")
+
+        def stop(event: Any) -> None:
+            bob.told.append(event)
+            if isinstance(event, MessageReceived):
+                bob.client.stop()
+
+        bob.client._on_event = stop
         for number in range(3):
-            bob.client.send("lobby", str(number))
-        self.server.run()
-        self.assertEqual(alice.texts, ["0"])
-        again = Person(self.server, alice.profile)
-        self.server.run()
-        self.assertEqual(again.texts, ["1", "2"])
+            self.alice.client.send("lobby", str(number))
+        self.world.settle(2)
+        first = [text for _, text in bob.texts("lobby")]
+        bob.come_back()
+        self.assertEqual(["0", "1", "2"], first + [text for _, text in bob.texts("lobby")])
 
     def test_last_words(self) -> None:
         """The program is told why the server ended the session: it goes down, or another program took over."""
-        alice = self.join("alice")
         copy = self.mktemp()
-        shutil.copytree(alice.profile.directory, copy)
-        other = Person(self.server, Profile(Path(copy)))
-        self.server.run()
-        self.assertIsInstance(alice.error, Replaced)
+        shutil.copytree(self.alice.profile.directory, copy)
+        other = Person(self.world, "alice", Profile(Path(copy)), None)
+        self.world.people.append(other)
+        self.world.settle(2)
+        self.assertIsInstance(last_error(self.alice), Replaced)
         self.server.pass_time(120)
-        self.assertEqual((alice.statuses[-1], other.statuses[-1]), (Status.FAILED, Status.ONLINE))
+        self.assertEqual((Status.FAILED, Status.ONLINE), (statuses(self.alice)[-1], statuses(other)[-1]))
         self.server.factory.drain()
-        self.server.run()
-        self.assertIsInstance(other.error, Draining)
+        self.world.run()
+        self.assertIsInstance(last_error(other), Draining)
 
     def test_profile_in_use(self) -> None:
         """Two programs on one profile would throw each other out; the second is refused, until the first has ended."""
-        alice = self.join("alice")
-        self.assertRaises(ProfileError, Person, self.server, alice.profile)
-        self.stop(alice)
-        again = Person(self.server, alice.profile)
-        self.server.run()
-        self.assertEqual(again.statuses[-1], Status.ONLINE)
-
-    def test_lost_answer(self) -> None:
-        """A message whose answer was lost is sent again and stored once."""
-        alice = self.join("alice")
-        acknowledged = alice.client.send("lobby", "hello")
-        self.server.reactor.advance(0)
-        (pump,) = self.server.connections
-        pump.serverIO.bufferReceived(pump.clientIO.getOutBuffer())
-        self.assertEqual(len(self.server.stored()), 1)
-        self.server.cut()
-        self.assertNoResult(acknowledged)
-        self.server.pass_time(3)
-        self.assertEqual(self.successResultOf(acknowledged), 1)
-        self.assertEqual((len(self.server.stored()), alice.texts), (1, ["hello"]))
+        self.assertRaises(ProfileError, Person, self.world, "alice", self.alice.profile, None)
+        self.alice.leave_the_machine()
+        self.alice.come_back()
+        self.assertTrue(self.alice.online)
 
     def test_backoff_server_away(self) -> None:
         """While nobody listens the pauses grow to a minute and no further; the program is told once."""
         self.server.up = False
-        alice = self.join("alice")
-        self.server.pass_time(600)
-        self.assert_grows_to_a_minute()
-        self.assertEqual(alice.statuses, [Status.CONNECTING, Status.OFFLINE])
-        self.server.up = True
-        self.server.pass_time(61)
-        self.assertEqual(alice.statuses[-1], Status.ONLINE)
-
-    def test_backoff_fruitless_logins(self) -> None:
-        """While every login fails for now, the pauses grow in the same way."""
-        self.serve(max_connections=1)
-        self.join("bob")
-        alice = self.join("alice")
+        self.server.cut()
         self.server.attempts.clear()
         self.server.pass_time(600)
         self.assert_grows_to_a_minute()
-        self.assertIsInstance(alice.error, ServerFull)
+        self.assertEqual([Status.ONLINE, Status.OFFLINE], statuses(self.alice)[-2:])
+        self.server.up = True
+        self.world.settle(61)
+        self.assertTrue(self.alice.online)
+
+    def test_backoff_fruitless_logins(self) -> None:
+        """While every login fails for now, the pauses grow in the same way."""
+        bob = self.world.person("bob")
+        bob.leave_the_machine()
+        object.__setattr__(self.server.context.hub, "_max_sessions", 1)
+        self.server.attempts.clear()
+        bob.come_back()
+        self.server.pass_time(600)
+        self.assert_grows_to_a_minute()
+        self.assertIsInstance(last_error(bob), ServerFull)
 
     def test_backoff_begins_anew(self) -> None:
         """After a session that worked, the first pause is short again."""
         self.server.up = False
-        self.join("alice")
+        self.server.cut()
         self.server.pass_time(300)
         self.server.up = True
-        self.server.pass_time(61)
+        self.world.settle(61)
         self.server.cut()
         self.server.attempts.clear()
         self.server.pass_time(3)
-        self.assertEqual(len(self.server.attempts), 1)
+        self.assertEqual(1, len(self.server.attempts))
 
     def assert_grows_to_a_minute(self) -> None:
         """The pauses between the attempts: each about half as long again as the one before, never above 60 s."""
         attempts = self.server.attempts
         pauses = [later - earlier for earlier, later in pairwise(attempts)]
-        self.assertGreater(len(pauses), 10)
+        self.assertGreater(len(pauses), 9)
         self.assertLessEqual(max(pauses), 61)  # the test's clock moves in steps of a second
         self.assertGreater(pauses[-1], 50)
         self.assertTrue(all(later >= earlier - 2 for earlier, later in pairwise(pauses)), pauses)
@@ -321,37 +243,35 @@ class ConnectionTests(ApiTestCase):
                 raise Busy("queue")
             return await events(*arguments)
 
-        bob = self.join("bob")
-        bob.client.send("lobby", "hello")
-        self.server.run()
+        bob = self.world.person("bob")
+        bob.leave_the_machine()
+        self.alice.say("lobby", "hello")
         self.patch(self.server.store, "events", sometimes)
-        alice = Person(self.server, self.server.profile(self.mktemp(), "alice"))
-        waiting = alice.client.send("lobby", "hello too")
-        self.server.run()
-        self.assertIsInstance(alice.error, Busy)
+        bob.come_back()
+        self.assertIn(Busy, [type(event.error) for event in bob.events(StatusChanged)])
         refuse.clear()
-        self.server.pass_time(3)
-        self.assertEqual(alice.texts, ["hello", "hello too"])
-        self.successResultOf(waiting)
+        self.world.settle(60)
+        self.assertEqual([("alice", "hello")], bob.texts("lobby"))
 
     def test_stop_before_start(self) -> None:
         """Stopping a client that does not run is harmless; starting it twice is an error."""
         client = Client(
-            self.server.profile(self.mktemp(), "alice"), self.server.reactor, print, endpoint=self.server.endpoint()
+            self.server.profile(self.mktemp(), "bob"), self.server.reactor, print, endpoint=self.server.endpoint()
         )
         self.successResultOf(client.stop())
-        client.start()
-        with self.assertRaises(LocalProtocolError):
-            client.start()
+        self.assertRaises(LocalProtocolError, client.room, "lobby")
+        self.assertRaises(LocalProtocolError, self.alice.client.start)
 
     def test_stop_while_waiting(self) -> None:
-        """A client that is stopped between two attempts makes no more of them."""
+        """A client that is stopped between two attempts makes no more of them, and leaves no timer behind."""
         self.server.up = False
-        alice = self.join("alice")
-        self.stop(alice)
+        self.server.cut()
+        self.server.pass_time(5)
+        self.alice.leave_the_machine()
         self.server.attempts.clear()
         self.server.pass_time(100)
-        self.assertEqual((self.server.attempts, alice.statuses[-1]), ([], Status.STOPPED))
+        self.assertEqual(([], Status.STOPPED), (self.server.attempts, statuses(self.alice)[-1]))
+        self.assertEqual(set(), self.alice.client._timers)
 
     def test_no_account(self) -> None:
         """A profile without keys cannot be used."""
@@ -360,142 +280,147 @@ class ConnectionTests(ApiTestCase):
 
     def test_keepalive(self) -> None:
         """An idle session stays up."""
-        alice = self.join("alice")
         self.server.pass_time(400)
-        self.assertEqual(alice.statuses, [Status.CONNECTING, Status.ONLINE])
+        self.assertEqual([Status.CONNECTING, Status.SYNCING, Status.ONLINE], statuses(self.alice))
+
+    def test_suspended(self) -> None:
+        """An account that an administrator suspends is out until that is lifted; what it is in rooms stays."""
+        bob = self.world.person("bob")
+        self.alice.do(self.alice.client.admin.suspend("bob"))
+        self.world.settle()
+        self.assertEqual(Status.FAILED, statuses(bob)[-1])
+        self.assertIsInstance(last_error(bob), Forbidden)
+        self.alice.do(self.alice.client.admin.suspend("bob", on=False))
+        bob.come_back()
+        bob.say("lobby", "back")
+        self.assertEqual([("bob", "back")], self.alice.texts("lobby"))
 
 
-class RegistrationTests(ApiTestCase):
+class RegistrationTests(ApiCase):
     """The first connection of an account."""
 
     def assert_final(self, person: Person, error: type[Exception]) -> None:
         """The client has given up because of this error, and tries no more."""
-        self.assertEqual(person.statuses, [Status.CONNECTING, Status.FAILED])
-        self.assertIsInstance(person.error, error)
+        self.assertEqual([Status.CONNECTING, Status.FAILED], statuses(person))
+        self.assertIsInstance(last_error(person), error)
+        self.alice.leave_the_machine()
         self.server.attempts.clear()
         self.server.pass_time(120)
-        self.assertEqual((self.server.attempts, self.server.connections), ([], []))
+        self.assertEqual([], self.server.attempts)
 
     def test_register(self) -> None:
         """An invite makes an account, which the profile remembers; later connections log in."""
-        self.server.add_invite(TOKEN)
-        carol = self.register("carol", TOKEN)
-        self.assertEqual(carol.statuses, [Status.CONNECTING, Status.ONLINE])
+        carol = self.world.person("carol")
         kept = carol.profile.keyring()
         self.assertTrue(kept is not None and kept.registered)
         self.server.cut()
-        self.server.pass_time(3)
-        self.assertEqual(carol.statuses[-1], Status.ONLINE)
-        carol.client.send("lobby", "hello")
-        self.server.run()
-        self.assertEqual(carol.texts, ["hello"])
+        self.world.settle(3)
+        self.assertTrue(carol.online)
 
     def test_lost_answer(self) -> None:
         """A registration whose answer was lost succeeds with the same keys."""
-        self.server.add_invite(TOKEN)
-        carol = Person(self.server, self.server.profile(self.mktemp(), "carol", registered=False), token=TOKEN)
-        (pump,) = self.server.connections
+        carol = self.world.person("carol", wait=False)
+        pump = self.server.connections[-1]
         while self.server.await_(self.server.store.device("carol", keyring("carol").device_id)) is None:
-            self.assertTrue(pump.pump())
+            self.server.reactor.advance(0)
+            pump.pump()
         self.server.cut()
         kept = carol.profile.keyring()
         self.assertTrue(kept is not None and not kept.registered)
-        self.server.pass_time(3)
-        self.assertEqual(carol.statuses[-1], Status.ONLINE)
+        self.world.settle()
+        self.assertTrue(carol.online)
 
     def test_invite_used(self) -> None:
         """An invite that was used is a final refusal."""
-        self.server.add_invite(TOKEN)
-        self.stop(self.register("carol", TOKEN))
-        self.assert_final(self.register("dave", TOKEN), InviteInvalid)
+        self.world.person("carol")
+        self.assert_final(self.stranger("dave", sha256(b"carol")), InviteInvalid)
 
     def test_no_invite(self) -> None:
         """So is none at all."""
-        self.assert_final(self.register("carol", None), InviteInvalid)
+        self.assert_final(self.stranger("carol", None), InviteInvalid)
 
     def test_name_taken(self) -> None:
         """So is a name that somebody has, or that looks like one."""
-        self.server.add_invite(TOKEN)
-        self.assert_final(self.register("a1ice", TOKEN), NameTaken)
+        token = self.server.invite("a1ice")
+        self.assert_final(self.stranger("a1ice", token), NameTaken)
 
     def test_closed(self) -> None:
         """So is registration where there is none."""
-        self.serve(registration="closed")
-        self.assert_final(self.register("carol", TOKEN), MethodRefused)
+        self.patch(self.server.factory, "identity", without_registration(self.server))
+        self.assert_final(self.stranger("carol", self.server.invite("carol")), MethodRefused)
 
     def test_open(self) -> None:
         """Where registration is open, it takes no invite."""
         self.serve(registration="open")
-        self.assertEqual(self.register("carol", None).statuses[-1], Status.ONLINE)
+        self.assertTrue(self.stranger("carol", None).online)
 
     def test_unknown_device(self) -> None:
         """A login that the server does not know is a final refusal."""
-        self.assert_final(self.join("mallory"), AuthFailed)
+        self.assert_final(self.stranger("mallory", None, registered=True), AuthFailed)
 
     def test_wrong_pin(self) -> None:
         """A server with another identity is a final refusal, and learns nothing about who knocked."""
-        profile = self.server.profile(self.mktemp(), "alice")
-        profile.save_keyring(msgspec.structs.replace(keyring("alice"), server_id=b"x" * 32, registered=True))
+        profile = self.server.profile(self.mktemp(), "bob")
+        profile.save_keyring(msgspec.structs.replace(keyring("bob"), server_id=b"x" * 32, registered=True))
         asked: list[Any] = []
         self.patch(self.server.store, "device", lambda *arguments: asked.append(arguments))
-        alice = Person(self.server, profile)
-        self.server.run()
-        self.assert_final(alice, PinMismatch)
-        self.assertEqual(asked, [])
+        bob = Person(self.world, "bob", profile, None)
+        self.world.run()
+        self.assert_final(bob, PinMismatch)
+        self.assertEqual([], asked)
 
 
-class InviteTests(ApiTestCase):
+def without_registration(server: MemoryServer) -> Any:
+    """The server's identity, which takes no registrations."""
+    return replace(server.factory.identity, methods=bytes((METHOD_DEVICE,)))
+
+
+class InviteTests(ApiCase):
     """Links for others."""
 
     def test_invite(self) -> None:
         """An administrator gets a link to this server with which one person registers."""
-        alice = self.join("alice")
-        making = Deferred.fromCoroutine(alice.client.make_invite())
-        self.server.run()
-        link = self.successResultOf(making)
-        self.assertEqual((link.host, link.port, link.fingerprint), ("chat.example", 5000, server_id()))
-        self.assertEqual(self.register("carol", link.invite).statuses[-1], Status.ONLINE)
-        self.assertEqual(self.register("dave", link.invite).statuses[-1], Status.FAILED)
+        link = self.alice.do(self.alice.client.admin.make_invite())
+        self.assertEqual(("chat.example", 5000, server_id()), (link.host, link.port, link.fingerprint))
+        self.assertEqual(Status.ONLINE, statuses(self.stranger("carol", link.invite))[-1])
+        self.assertEqual(Status.FAILED, statuses(self.stranger("dave", link.invite))[-1])
 
     def test_named(self) -> None:
         """A link for one name does not let another in."""
-        alice = self.join("alice")
-        making = Deferred.fromCoroutine(alice.client.make_invite("carol", admin=True))
-        self.server.run()
-        token = self.successResultOf(making).invite
-        self.assertEqual(self.register("dave", token).statuses[-1], Status.FAILED)
-        self.assertEqual(self.register("carol", token).statuses[-1], Status.ONLINE)
+        token = self.alice.do(self.alice.client.admin.make_invite("carol", admin=True)).invite
+        self.assertEqual(Status.FAILED, statuses(self.stranger("dave", token))[-1])
+        carol = self.stranger("carol", token)
+        self.assertTrue(carol.online and carol.client.is_admin)
 
     def test_not_an_administrator(self) -> None:
         """Others are refused."""
-        bob = self.join("bob")
-        making = Deferred.fromCoroutine(bob.client.make_invite())
-        self.server.run()
-        self.failureResultOf(making, Forbidden)
+        bob = self.world.person("bob")
+        self.assertRaises(Forbidden, bob.do, bob.client.admin.make_invite())
 
     def test_connection_lost(self) -> None:
         """A question whose connection dies fails, and so does one without a connection."""
-        alice = self.join("alice")
-        making = Deferred.fromCoroutine(alice.client.make_invite())
+        making = Deferred.fromCoroutine(self.alice.client.admin.make_invite())
         self.server.cut()
-        self.failureResultOf(making, LocalProtocolError)
-        self.failureResultOf(Deferred.fromCoroutine(alice.client.make_invite()), LocalProtocolError)
+        self.failureResultOf(making, Interrupted)
+        self.failureResultOf(Deferred.fromCoroutine(self.alice.client.admin.make_invite()), Interrupted)
 
 
-class ForeignServerTests(ApiTestCase):
+class ForeignServerTests(ApiCase):
     """Servers that do odd things."""
 
     def test_gap(self) -> None:
         """A number that the server leaves out is told to the program."""
-        alice = self.join("alice")
-        alice.client.message_received([messages.Event(self.server.lobby, 5, 0, "bob", 0, b"")])
-        self.assertIn(GapSeen("lobby", 1, 4), alice.told)
+        room = self.alice.client._running.rooms.find("lobby")
+        assert room.row is not None
+        cursor = room.row.cursor
+        self.alice.client.message_received([messages.Event(room.room_id, cursor + 5, 0, "bob", 0, b"")])
+        self.world.run()
+        self.assertIn(GapSeen("lobby", cursor + 1, cursor + 4), self.alice.told)
 
     def test_answer_to_nobody(self) -> None:
         """An answer to a question that was not asked is ignored."""
-        alice = self.join("alice")
-        alice.client.message_received([messages.Ok(999), messages.Error(998, "busy")])
-        self.assertEqual(alice.statuses[-1], Status.ONLINE)
+        self.alice.client.message_received([messages.Ok(999), messages.Error(998, "busy")])
+        self.assertTrue(self.alice.online)
 
 
 class PrepareAccountTests(SynchronousTestCase):

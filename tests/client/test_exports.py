@@ -1,5 +1,7 @@
 """The public surface of the library: short, and changed on purpose only."""
 
+from typing import get_args
+
 from twisted.trial.unittest import SynchronousTestCase
 
 import chatserv.client
@@ -10,24 +12,59 @@ PUBLIC = [
     "prepare_account",
     "Profile",
     "DEFAULT_NAME",
-    "ClientEvent",
-    "GapSeen",
-    "MessageReceived",
-    "Replaced",
-    "RoomRewound",
-    "SendAcknowledged",
-    "SendFailed",
-    "Status",
-    "StatusChanged",
     "ServerLink",
     "format_link",
     "parse_link",
-    "user_name",
-    "room_name",
-    "prepared_password",
+    "RoomHandle",
+    "MemberView",
+    "People",
+    "Verification",
+    "DeviceView",
+    "Administration",
+    "AccountView",
+    "BanView",
+    "ClientEvent",
+    "Status",
+    "StatusChanged",
+    "MessageReceived",
+    "MessageEdited",
+    "MessageDeleted",
+    "Reacted",
+    "Delivered",
+    "SendAcknowledged",
+    "SendFailed",
+    "SendHeld",
+    "GapSeen",
+    "MessagesMissing",
+    "RoomRewound",
+    "RoomOffered",
+    "RoomJoined",
+    "RoomLeft",
+    "RoomChanged",
+    "RoomTitled",
+    "ReadMoved",
+    "TypingSeen",
+    "PresenceSeen",
+    "Announced",
+    "IdentityChanged",
+    "DeviceSeen",
+    "KeysBroken",
+    "Alarm",
+    "Slash",
+    "SlashCommand",
+    "explained",
+    "message_line",
+    "message_text",
+    "quotation",
+    "names",
+    "place",
+    "shown",
     "clean_line",
     "isolate",
     "translate",
+    "user_name",
+    "room_name",
+    "prepared_password",
     "ChatError",
     "WireError",
     "AuthFailed",
@@ -36,12 +73,16 @@ PUBLIC = [
     "MethodRefused",
     "NameInvalid",
     "NameTaken",
+    "NotMember",
     "PasswordInvalid",
     "PinMismatch",
     "PrivateFileError",
     "ProfileError",
     "Quota",
+    "Replaced",
     "ServerFull",
+    "SlashError",
+    "StorageError",
 ]
 
 
@@ -51,6 +92,11 @@ class ExportsTests(SynchronousTestCase):
     def test_pinned(self) -> None:
         """The public names are these."""
         self.assertEqual(chatserv.client.__all__, PUBLIC)
+
+    def test_events(self) -> None:
+        """Every event that a client can be told is public."""
+        told = {event.__name__ for event in get_args(chatserv.client.ClientEvent)}
+        self.assertEqual(told - set(PUBLIC), set())
 
     def test_there(self) -> None:
         """Every public name exists."""

@@ -81,7 +81,7 @@ class KeyringTests(SynchronousTestCase):
     def test_unwrapper(self) -> None:
         """The device's key opens what was sealed for it under the same label, and nothing else."""
         unwrap = self.keyring.unwrapper()
-        sealed = rsa_key("device").public_key().encrypt(b"secret", oaep(b"label"))
+        sealed = rsa_key(f"device {self.keyring.user}").public_key().encrypt(b"secret", oaep(b"label"))
         self.assertEqual(unwrap(sealed, b"label"), b"secret")
         self.assertIsNone(unwrap(sealed, b"other"))
         self.assertIsNone(unwrap(b"short", b"label"))

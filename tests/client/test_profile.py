@@ -7,16 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.conversation import Cursors
 from chatserv.client.profile import Profile, ProfileError, profiles_directory
 from chatserv.private_files import PrivateFileError
 from tests.client.memory_server import keyring
 
-ROOM, STORE = b"r" * 16, b"s" * 16
-
 
 class ProfileTests(SynchronousTestCase):
-    """Names, cursors and the directory."""
+    """Names and the directory."""
 
     def setUp(self) -> None:
         """An empty base directory."""
@@ -66,34 +63,3 @@ class ProfileTests(SynchronousTestCase):
         self.assertIsNone(profile.keyring())
         profile.save_keyring(keyring("alice"))
         self.assertEqual(profile.keyring(), keyring("alice"))
-
-    @settings(deadline=None)
-    @given(st.dictionaries(st.binary(min_size=16, max_size=16), st.integers(0, 2**63 - 1), max_size=5))
-    def test_cursors(self, positions: dict[bytes, int]) -> None:
-        """Cursors come back as they were."""
-        profile = Profile.named("x", self.base)
-        profile.save_cursors(Cursors(STORE, positions))
-        self.assertEqual(profile.cursors(), Cursors(STORE, positions))
-
-    def test_no_cursors(self) -> None:
-        """Without cursors one reads from the start."""
-        self.assertEqual(Profile.named("x", self.base).cursors(), Cursors())
-
-    def test_damaged_cursors(self) -> None:
-        """With damaged cursors one reads from the start: doubles are better than holes."""
-        profile = Profile.named("x", self.base)
-        profile.save_cursors(Cursors(STORE, {ROOM: 5}))
-        path = profile.directory / "cursors.json"
-        whole = path.read_bytes()
-        for data in (b"", whole[:-2], b"\xff", b"{}", whole.replace(b"72", b"zz"), whole.replace(b"5", b'"5"')):
-            path.write_bytes(data)
-            self.assertEqual(profile.cursors(), Cursors(), data)
-
-    @settings(deadline=None)
-    @given(st.binary(max_size=200))
-    def test_foreign_cursors(self, data: bytes) -> None:
-        """Foreign bytes in the file of cursors raise nothing."""
-        profile = Profile.named("x", self.base)
-        profile.save_cursors(Cursors())
-        (profile.directory / "cursors.json").write_bytes(data)
-        self.assertIsInstance(profile.cursors(), Cursors)

@@ -1,0 +1,96 @@
+"""What administrators of the server can do; none of it lets them read a room that they are not in."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chatserv.domain.names import user_name
+from chatserv.wire import messages
+from chatserv.wire.link import ServerLink
+
+if TYPE_CHECKING:
+    from chatserv.client.engine import Engine
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """An account. ``created_ms``: milliseconds since 1970."""
+
+    user: str
+    role: str
+    suspended: bool
+    muted: bool
+    created_ms: int
+
+
+@dataclass(frozen=True)
+class BanView:
+    """A ban from the server: of an ``address`` or an ``account``."""
+
+    kind: str
+    subject: str
+    by: str
+    at_ms: int
+
+
+class Administration:
+    """Every method raises `chatserv.errors.Forbidden` for who is no administrator.
+
+    Args:
+        engine: Asks the server.
+    """
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+
+    async def _ask(self, make: type[messages.Command], **fields: object) -> Any:
+        return await self._engine.requests.ask(make, **fields)
+
+    async def make_invite(self, name: str = "", *, admin: bool = False) -> ServerLink:
+        """A link that lets one person register."""
+        invited = await self._engine.requests.expect(messages.Invited, messages.MakeInvite, name=name, admin=admin)
+        keyring = self._engine.parts.keyring
+        return ServerLink(keyring.host, keyring.port, keyring.server_id, invited.token)
+
+    async def accounts(self) -> list[AccountView]:
+        """All accounts, in order of name."""
+        found: list[AccountView] = []
+        more = True
+        while more:
+            after = found[-1].user if found else ""
+            page = await self._engine.requests.expect(messages.AccountList, messages.ListAccounts, after=after)
+            found += [
+                AccountView(each.name, each.role, each.suspended, each.muted, each.created) for each in page.accounts
+            ]
+            more = page.more and bool(page.accounts)
+        return found
+
+    async def suspend(self, user: str, *, on: bool = True) -> None:
+        """Lets an account in no more, or again; what it is in rooms stays."""
+        await self._ask(messages.Suspend, user=user_name(user), on=on)
+
+    async def mute(self, user: str, *, on: bool = True) -> None:
+        """Takes no messages from an account, or again."""
+        await self._ask(messages.ServerMute, user=user_name(user), on=on)
+
+    async def set_role(self, user: str, *, admin: bool) -> None:
+        """Makes an account an administrator, or a user."""
+        await self._ask(messages.SetServerRole, user=user_name(user), admin=admin)
+
+    async def ban(self, kind: str, subject: str, *, on: bool = True) -> None:
+        """Bans an ``address`` (or network) or an ``account`` name from the server, or lifts that."""
+        await self._ask(messages.SetBan, kind=kind, subject=subject, on=on)
+
+    async def bans(self) -> list[BanView]:
+        """All bans, in order of subject."""
+        found: list[BanView] = []
+        more = True
+        while more:
+            after = found[-1].subject if found else ""
+            page = await self._engine.requests.expect(messages.BanList, messages.ListBans, after=after)
+            found += [BanView(each.kind, each.subject, each.by, each.at) for each in page.bans]
+            more = page.more and bool(page.bans)
+        return found
+
+    async def announce(self, text: str) -> None:
+        """Tells everybody who is online something; it is not encrypted end to end."""
+        await self._ask(messages.Announce, text=text)

@@ -1,0 +1,74 @@
+"""Certificates of other devices: fetched once, verified, and kept (CRYPTO section 6.2).
+
+A certificate here is genuine; whether it is valid at a size of the log is for `chatserv.crypto.log_facts` to say.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chatserv.client.parts import Parts
+from chatserv.client.requests import Requests
+from chatserv.crypto.e2e.wrap import Recipient
+from chatserv.crypto.statements import DeviceFacts, certificate_facts, verify_certificate
+from chatserv.crypto.suite import sha256
+from chatserv.errors import BadKey, Reject
+from chatserv.wire import messages
+
+if TYPE_CHECKING:
+    from chatserv.client.storage.certificates import StoredCertificate
+
+
+class Certificates:
+    """All certificates that this client knows.
+
+    Args:
+        parts: The surroundings.
+        requests: Fetches.
+    """
+
+    def __init__(self, parts: Parts, requests: Requests) -> None:
+        self._parts, self._requests = parts, requests
+        self.known: dict[bytes, DeviceFacts] = {}
+
+    def missing(self, hashes: Iterable[bytes]) -> list[bytes]:
+        """Those that have to be fetched first."""
+        wanted = [each for each in dict.fromkeys(hashes) if each not in self.known]
+        if wanted:
+            for cert_hash, stored in self._parts.vault.certificates.among(wanted).items():
+                self.known[cert_hash] = certificate_facts(stored.certificate)
+        return [each for each in wanted if each not in self.known]
+
+    def stored(self, cert_hash: bytes) -> "StoredCertificate":
+        """A certificate with the key that signed it. Raises `BadKey` where it was never fetched."""
+        found = self._parts.vault.certificates.get(cert_hash)
+        if found is None:
+            raise BadKey("certificate: not at hand")
+        return found
+
+    def recipient(self, cert_hash: bytes) -> Recipient:
+        """The device that a secret can be wrapped to."""
+        return Recipient.of(self.stored(cert_hash).certificate)
+
+    async def fetch(self, hashes: Iterable[bytes]) -> None:
+        """Makes them known. Raises `BadKey` where the server does not have one, or one does not verify."""
+        wanted = list(hashes)
+        for page in _pages(self.missing(wanted)):
+            reply = await self._requests.expect(messages.Certificates, messages.GetCertificates, hashes=tuple(page))
+            with self._parts.vault.transaction():
+                for item in reply.items:
+                    self._take(item)
+        if left := self.missing(wanted):
+            raise BadKey(f"certificate: {len(left)} are withheld")
+
+    def _take(self, item: messages.CertificateItem) -> None:
+        cert_hash = sha256(item.certificate)
+        try:
+            facts = verify_certificate(item.certificate, item.identity_spki, self._parts.server_id)
+        except Reject as error:
+            raise BadKey(error.detail) from None
+        self._parts.vault.certificates.put(cert_hash, item.certificate, item.identity_spki)
+        self.known[cert_hash] = facts
+
+
+def _pages(hashes: list[bytes]) -> list[list[bytes]]:
+    return [hashes[at : at + messages.KEYS_PAGE] for at in range(0, len(hashes), messages.KEYS_PAGE)]

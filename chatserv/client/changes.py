@@ -1,0 +1,45 @@
+"""What a commit means to people: who came, who went, who may do what."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from chatserv.crypto.commits import Leave, Op, SetPolicy
+from chatserv.crypto.room_state import Member, Role, State
+
+Lines = tuple[tuple[str, tuple[str, ...]], ...]
+_ROLES = {Role.OWNER: "owner", Role.MODERATOR: "moderator", Role.MEMBER: "member"}
+
+
+def describe(before: State, after: State, ops: Sequence[Op]) -> Lines:
+    """Words and users, in the order of the words' first use; see `chatserv.client.events.RoomChanged`."""
+    leaving = {entry.user for op in ops if isinstance(op, Leave) if (entry := before.entry(op.leaf)) is not None}
+    words: defaultdict[str, list[str]] = defaultdict(list)
+    users = dict.fromkeys([*(m.user for m in before.members), *(m.user for m in after.members)])
+    for user in users:
+        for word in _words(before.member(user), after.member(user), leaving=user in leaving):
+            words[word].append(user)
+    if before.policy != after.policy or any(isinstance(op, SetPolicy) for op in ops):
+        words["policy"] = []
+    if not words:
+        words["devices" if before.roster != after.roster else "rotated"] = []
+    return tuple((word, tuple(users)) for word, users in words.items())
+
+
+def _words(before: Member | None, after: Member | None, *, leaving: bool) -> list[str]:
+    was = Role.BANNED if before is None else before.role
+    now = Role.BANNED if after is None else after.role
+    if not was and not now:
+        was_banned, is_banned = before is not None, after is not None
+        if was_banned == is_banned:
+            return []
+        return ["banned"] if is_banned else ["unbanned"]
+    if not was:
+        return ["joined"] if now is Role.MEMBER else ["joined", _ROLES[now]]
+    if not now:
+        if leaving:
+            return ["left"]
+        return ["kicked"] if after is None else ["banned"]
+    found = [_ROLES[now]] if was is not now else []
+    if before is not None and after is not None and before.muted is not after.muted:
+        found.append("muted" if after.muted else "unmuted")
+    return found

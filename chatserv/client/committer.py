@@ -1,0 +1,280 @@
+"""Makes commits: the lease, what the log asks for, keys for everybody, and the one compare-and-swap (CRYPTO section 8.3).
+
+A commit is planned anew whenever the room has moved, so that nobody notices a lost race.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chatserv.client.certificates import Certificates
+from chatserv.client.intake import Intake
+from chatserv.client.log_follower import LogFollower
+from chatserv.client.parts import Interrupted, Parts
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room
+from chatserv.crypto.commits import Commit, CommitTBS, Leave, Op, SenderHead, make_commit
+from chatserv.crypto.e2e.epoch import confirmation
+from chatserv.crypto.e2e.wrap import Recipient, make_wrap
+from chatserv.crypto.encoding import Reader
+from chatserv.crypto.prekeys import SignedPreKey
+from chatserv.crypto.room_draft import Evidence
+from chatserv.crypto.room_rules import Step, take_step
+from chatserv.crypto.room_state import RosterEntry, State
+from chatserv.crypto.wraps import WrapScope, wrap_hash, wraps_tree
+from chatserv.errors import BadKey, Busy, ChatError, NotFound, Reject, StaleCommit, StaleEpoch
+from chatserv.wire import messages
+
+ATTEMPTS: Final = 6
+RACE_SECONDS: Final = 2.0  # CRYPTO 8.3: who lost a race waits up to this
+SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a commit is to be planned from: the room as it stands, and the evidence that it will be judged by.
+
+    ``state`` is None for a room that is to be made. ``leaves``: the Leaves that wait. ``unready``: devices that cannot be
+    added, because the server has no prekeys for them.
+    """
+
+    state: State | None
+    evidence: Evidence
+    leaves: tuple[Leave, ...]
+    unready: frozenset[bytes] = frozenset()
+
+
+Planner = Callable[[Plan], Awaitable[Sequence[Op] | None]]
+"""Gives the ops of a commit; none: a rotation. None: there is nothing to do any more."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    step: Step
+    ops: tuple[Op, ...]
+    evidence: Evidence
+    prekeys: dict[bytes, SignedPreKey]
+
+
+class ExistingRoom(ChatError):
+    """These direct messages exist already, as this room."""
+
+    code = "existing"
+
+    def __init__(self, room_id: bytes) -> None:
+        super().__init__("exists already")
+        self.room_id = room_id
+
+
+class Committer:
+    """Commits for all rooms, one at a time in each.
+
+    Args:
+        parts: The surroundings.
+        requests: Asks the server.
+        intake: Brings a room to the head that the lease names.
+        certificates: Of whoever is wrapped to.
+        follower: The log.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        requests: Requests,
+        intake: Intake,
+        certificates: Certificates,
+        follower: LogFollower,
+    ) -> None:
+        self._parts, self._requests = parts, requests
+        self._intake, self._certificates, self._follower = intake, certificates, follower
+
+    async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
+        """Makes a commit, again where others were faster, and returns when it is processed here.
+
+        Args:
+            room: Which room; one that we are not in for an external commit.
+            planner: Gives the ops for the room as it stands.
+            new: The room is to be made.
+            urgent: Somebody is removed or banned: goes before others.
+
+        Raises:
+            ExistingRoom: The two have direct messages already.
+            Interrupted: The connection went; whether the commit was taken shows when the room is read again.
+            ChatError: The planner's, or the server's refusal.
+        """
+        await room.committing.acquire()
+        try:
+            for _ in range(ATTEMPTS):
+                if await self._attempt(room, planner, new=new, urgent=urgent):
+                    return
+                await self._parts.pause(self._parts.chance(RACE_SECONDS))
+            raise Busy(f"room {room.room_id.hex()}: others are always faster")
+        finally:
+            room.committing.release()
+
+    async def _attempt(self, room: Room, planner: Planner, *, new: bool, urgent: bool) -> bool:
+        lease = await self._requests.expect(
+            messages.Lease, messages.BeginCommit, room=room.room_id, new=new, urgent=urgent
+        )
+        try:
+            await self._reach(room, lease)
+            prepared = await self._prepare(room, planner, _leaves(lease))
+            if prepared is not None:
+                return await self._submit(room, prepared)
+        except BaseException:
+            await self._give_back(room)  # or others wait until it lapses, and we are punished for it
+            raise
+        await self._give_back(room)
+        return True
+
+    async def _give_back(self, room: Room) -> None:
+        if self._requests.connected:
+            await self._requests.ask(messages.EndCommit, room=room.room_id)
+
+    async def _reach(self, room: Room, lease: messages.Lease) -> None:
+        """Brings log and room to where the lease stands."""
+        if room.stopped:
+            raise Busy(f"room {room.room_id.hex()}: stands still")
+        if room.in_it:
+            await room.reach(lease.epoch)
+        elif lease.epoch >= 0:
+            await self._intake.load_chain(room, lease.epoch)
+        if room.head.epoch != lease.epoch or (lease.epoch >= 0 and room.head.commit_hash != lease.commit_hash):
+            raise StaleCommit(f"room {room.room_id.hex()}: another head than the lease's")
+        await self._follower.reach(lease.kt_size)
+
+    # -- what the commit does -------------------------------------------------------------------------------------------
+
+    async def _prepare(self, room: Room, planner: Planner, leaves: tuple[Leave, ...]) -> _Prepared | None:
+        """Plans, and gets a prekey for each device; devices to be added that have none yet are left out."""
+        prekeys: dict[bytes, SignedPreKey] = {}
+        unready: set[bytes] = set()
+        if room.state is not None:
+            await self._certificates.fetch(entry.cert_hash for entry in room.state.roster)
+        while True:
+            log = self._parts.log
+            evidence = Evidence(self._certificates.known, log.facts, log.size)
+            planned = await planner(Plan(room.state, evidence, leaves, frozenset(unready)))
+            if planned is None:
+                return None
+            ops = tuple(planned)
+            step = take_step(room.state, room.room_id, self._own_leaf(room), ops, evidence)
+            wanted = [entry for entry in step.state.roster if entry.device_id != self._parts.device_id]
+            await self._certificates.fetch(entry.cert_hash for entry in wanted)
+            lacking = await self._fetch_prekeys(room, [e for e in wanted if e.device_id not in prekeys], prekeys)
+            if not lacking:
+                return _Prepared(step, ops, evidence, prekeys)
+            added = {entry.device_id for entry in step.added}
+            if not lacking <= added:
+                raise BadKey("prekeys: the server has none for a device of the room")
+            unready |= lacking
+
+    def _own_leaf(self, room: Room) -> int:
+        if room.state is None:
+            return 0
+        own = room.own(self._parts.device_id)
+        return room.state.next_leaf if own is None else own.leaf
+
+    async def _fetch_prekeys(
+        self, room: Room, wanted: list[RosterEntry], prekeys: dict[bytes, SignedPreKey]
+    ) -> set[bytes]:
+        """Adds to ``prekeys``; returns the devices for which there is none."""
+        lacking = set()
+        for at in range(0, len(wanted), messages.KEYS_PAGE):
+            page = wanted[at : at + messages.KEYS_PAGE]
+            devices = tuple(entry.device_id for entry in page)
+            reply = await self._requests.expect(messages.Keys, messages.FetchKeys, room=room.room_id, devices=devices)
+            if len(reply.prekeys) != len(page):
+                raise BadKey("prekeys: not as many as were asked for")
+            for entry, signed in zip(page, reply.prekeys, strict=True):
+                if signed:
+                    prekeys[entry.device_id] = SignedPreKey.decode(signed)
+                else:
+                    lacking.add(entry.device_id)
+        return lacking
+
+    # -- making it ------------------------------------------------------------------------------------------------------
+
+    async def _submit(self, room: Room, prepared: _Prepared) -> bool:
+        """Uploads wraps and commit. Says whether it was taken."""
+        parts, state = self._parts, prepared.step.state
+        secret = parts.random(SECRET_BYTES)
+        epoch, prev = room.head.epoch + 1, room.head.commit_hash
+        scope = WrapScope(room.room_id, epoch, prev, parts.device_id)
+        wanted = [entry for entry in state.roster if entry.device_id != parts.device_id]
+        hashes: dict[int, bytes] = {}
+        for at in range(0, len(wanted), messages.WRAPS_PAGE):
+            batch = wanted[at : at + messages.WRAPS_PAGE]
+            work = [
+                (entry.leaf, self._certificates.recipient(entry.cert_hash), prepared.prekeys[entry.device_id])
+                for entry in batch
+            ]
+            try:
+                wraps = await parts.in_thread(_make_wraps, secret, scope, work, parts.random)
+            except Reject as error:
+                raise BadKey(error.detail) from None
+            hashes.update((leaf, wrap_hash(wrap)) for leaf, wrap in wraps)
+            await self._requests.ask(messages.PutWraps, room=room.room_id, epoch=epoch, wraps=tuple(wraps))
+        tbs = CommitTBS(
+            room_id=room.room_id,
+            epoch=epoch,
+            prev=prev,
+            state_hash=state.state_hash,
+            committer_leaf=self._own_leaf(room),
+            ops=prepared.ops,
+            heads=self._heads(room),
+            kt_size=prepared.evidence.kt_size,
+            kt_root=parts.log.root_at(prepared.evidence.kt_size) or bytes(32),
+            wraps_root=wraps_tree(hashes).root,
+            confirmation=bytes(32),
+        )
+        tbs = replace(tbs, confirmation=confirmation(secret, tbs.confirmed()))
+        return await self._put(room, make_commit(tbs, parts.signing), secret)
+
+    def _heads(self, room: Room) -> tuple[SenderHead, ...]:
+        """What we have seen of the closing epoch; nothing where we hold no keys of it, or come from outside."""
+        if room.row is None or not room.in_it or room.row.keys is not Keys.HELD or room.state is None:
+            return ()
+        vault = self._parts.vault
+        seen = vault.chains.generations(room.room_id)
+        own = room.own(self._parts.device_id)
+        if own is not None:  # what we have sealed, and the server has not stored as far as we know, is not missing
+            rows = vault.outbox.for_room(room.room_id)
+            waiting = [row.generation for row in rows if row.epoch == room.row.epoch and row.done_seq is None]
+            seen[own.leaf] = min([seen.get(own.leaf, 0), *(each for each in waiting if each is not None)])
+        there = {entry.leaf for entry in room.state.roster}
+        return tuple(SenderHead(leaf, seen[leaf]) for leaf in sorted(seen) if leaf in there and seen[leaf])
+
+    async def _put(self, room: Room, commit: Commit, secret: bytes) -> bool:
+        vault = self._parts.vault
+        vault.pending.put(room.room_id, commit.tbs.epoch, commit.encoded, secret)
+        try:
+            reply = await self._requests.ask(messages.PutCommit, room=room.room_id, commit=commit.encoded)
+        except Interrupted:
+            raise  # unknown: the room's stream will tell
+        except (StaleCommit, StaleEpoch):
+            vault.pending.delete(room.room_id)
+            return False
+        except ChatError:
+            vault.pending.delete(room.room_id)
+            raise
+        if isinstance(reply, messages.Existing):
+            vault.pending.delete(room.room_id)
+            raise ExistingRoom(reply.room)
+        await room.reach(commit.tbs.epoch)
+        if room.head.commit_hash != commit.commit_hash and room.head.epoch == commit.tbs.epoch:
+            raise NotFound("commit: the server says it was taken, and the room has another")
+        return True
+
+
+def _make_wraps(
+    secret: bytes,
+    scope: WrapScope,
+    work: list[tuple[int, Recipient, SignedPreKey]],
+    random: Callable[[int], bytes],
+) -> list[tuple[int, bytes]]:
+    return [(leaf, make_wrap(secret, scope, recipient, prekey, random).encode()) for leaf, recipient, prekey in work]
+
+
+def _leaves(lease: messages.Lease) -> tuple[Leave, ...]:
+    return tuple(Leave.read(Reader(encoded, "Leave")) for encoded in lease.leaves)

@@ -1,0 +1,162 @@
+"""What opened messages mean: texts are kept, edits and deletions change them, reactions and receipts stand beside them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from chatserv.client.events import (
+    ClientEvent,
+    Delivered,
+    MessageDeleted,
+    MessageEdited,
+    MessageReceived,
+    Reacted,
+    RoomTitled,
+)
+from chatserv.client.parts import Parts
+from chatserv.client.rooms import Room, Rooms
+from chatserv.client.storage.messages import StoredMessage
+from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, Receipt, RoomTitle, Text, decode_body
+from chatserv.crypto.content import ContentType, LogHead
+from chatserv.crypto.room_state import Role
+from chatserv.domain.names import room_name
+from chatserv.errors import NameInvalid, Reject
+from chatserv.wire import messages
+
+
+class Contents:
+    """Applies contents.
+
+    Args:
+        parts: The surroundings.
+        rooms: For names and roles.
+        check_gossip: Compares what a sender has seen of the log.
+    """
+
+    def __init__(self, parts: Parts, rooms: Rooms, check_gossip: Callable[[str, LogHead | None], None]) -> None:
+        self._parts, self._rooms, self._check_gossip = parts, rooms, check_gossip
+
+    def take(self, room: Room, message: StoredMessage, head: LogHead | None) -> list[ClientEvent]:
+        """Stores what a message says, and tells it; inside the transaction that moves the cursor."""
+        self._check_gossip(message.sender, head)
+        archive = self._parts.vault.archive
+        try:
+            body = decode_body(message.ctype, message.body)
+        except Reject:
+            body = None
+        match body:
+            case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
+                return self._apply(room, message, body)
+        if not archive.add(message):
+            return []  # the same message once more
+        return [self.received(room, message)]
+
+    def received(self, room: Room, message: StoredMessage) -> MessageReceived:
+        """A kept message as programs get it, with its newest text."""
+        text = text_of(message)
+        return MessageReceived(
+            room=self._rooms.name(room),
+            seq=message.seq,
+            at_ms=message.at_ms,
+            sender=message.sender,
+            message_id=message.message_id,
+            text=None if text is None else text.text,
+            own=message.sender == self._parts.user,
+            action=text is not None and text.action,
+            reply_to=None if text is None else text.reply_to,
+            mentioned=text is not None and self._parts.user in text.mentions,
+            edited=message.edited_body is not None and not message.deleted,
+            deleted=message.deleted,
+        )
+
+    # -- contents about other messages ----------------------------------------------------------------------------------
+
+    def _apply(
+        self, room: Room, message: StoredMessage, body: Edit | Delete | Reaction | Receipt | RoomTitle
+    ) -> list[ClientEvent]:
+        match body:
+            case Edit():
+                return self._edit(room, message, body)
+            case Delete():
+                return self._delete(room, message, body)
+            case Reaction(target, emoji, on):
+                self._parts.vault.archive.react(room.room_id, target, message.sender, emoji, on)
+                return [Reacted(self._rooms.name(room), target, message.sender, emoji, on)]
+            case Receipt(message_ids):
+                return self._receipt(room, message, message_ids)
+            case RoomTitle(name, topic):
+                return self._title(room, message, name, topic)
+
+    def _edit(self, room: Room, message: StoredMessage, body: Edit) -> list[ClientEvent]:
+        """Counts only from the author's user."""
+        archive = self._parts.vault.archive
+        target = archive.by_id(room.room_id, body.target)
+        if target is None or target.sender != message.sender or target.deleted or target.ctype != ContentType.TEXT:
+            return []
+        archive.mark_edited(room.room_id, body.target, body.text.encode(), message.seq)
+        return [MessageEdited(self._rooms.name(room), body.target, message.sender, body.text.text)]
+
+    def _delete(self, room: Room, message: StoredMessage, body: Delete) -> list[ClientEvent]:
+        """Counts from the author's user, and from moderators and owners."""
+        archive = self._parts.vault.archive
+        target = archive.by_id(room.room_id, body.target)
+        if target is None or (target.sender != message.sender and not self._moderates(room, message.sender)):
+            return []
+        archive.mark_deleted(room.room_id, body.target)
+        return [MessageDeleted(self._rooms.name(room), body.target, message.sender)]
+
+    def _receipt(self, room: Room, message: StoredMessage, message_ids: tuple[bytes, ...]) -> list[ClientEvent]:
+        archive = self._parts.vault.archive
+        ours = []
+        for message_id in message_ids:
+            target = archive.by_id(room.room_id, message_id)
+            if target is not None and target.sender == self._parts.user != message.sender:
+                archive.add_receipt(room.room_id, message_id, message.sender)
+                ours.append(message_id)
+        return [Delivered(self._rooms.name(room), message.sender, tuple(ours))] if ours else []
+
+    def _title(self, room: Room, message: StoredMessage, name: str, topic: str) -> list[ClientEvent]:
+        """Counts from moderators and owners; who has no name yet takes it from any member. Never in public rooms."""
+        row, state = room.row, room.state
+        if row is None or state is None or state.policy.public:
+            return []
+        if row.title and not self._moderates(room, message.sender):
+            return []
+        if name and not _is_room_name(name):
+            return []
+        if (row.title, row.topic) == (name, topic):
+            return []
+        before = self._rooms.name(room)
+        room.row = replace(row, title=name, topic=topic)
+        self._parts.vault.rooms.put(room.row)
+        return [RoomTitled(self._rooms.name(room), before, topic, message.sender)]
+
+    def _moderates(self, room: Room, user: str) -> bool:
+        role = None if room.state is None else room.state.role(user)
+        return role is not None and role >= Role.MODERATOR
+
+
+def _is_room_name(name: str) -> bool:
+    """Whether a name is one that people can write: none that begins with ``@``, above all, and looks like somebody."""
+    try:
+        return room_name(name) == name
+    except NameInvalid:
+        return False
+
+
+def text_of(message: StoredMessage) -> Text | None:
+    """The newest text of a kept message; None for a type that is not known here, and for a deleted one."""
+    if message.deleted:
+        return None
+    try:
+        if message.edited_body is not None:
+            return Text.decode(message.edited_body)
+        body: Body | None = decode_body(message.ctype, message.body)
+    except Reject:
+        return None
+    return body if isinstance(body, Text) else None
+
+
+def reading_message(room: str, event: messages.Event, sender: str) -> MessageReceived:
+    """What is told of a message that does not open."""
+    message_id = event.seq.to_bytes(16, "big")
+    return MessageReceived(room, event.seq, event.at, sender, message_id, None, own=False, unreadable=True)

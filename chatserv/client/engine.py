@@ -1,0 +1,265 @@
+"""One account's talk with its server, across connections: puts the parts together, and does what nobody asked for.
+
+A connection may die at any byte: after the next one is up, ``sync`` brings what is missing and unacknowledged messages go
+out again under the same ids, so that nothing is lost and nothing doubled.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client.admin import Administration
+from chatserv.client.certificates import Certificates
+from chatserv.client.committer import Committer
+from chatserv.client.contents import Contents
+from chatserv.client.epoch_keys import EpochKeys
+from chatserv.client.events import (
+    Announced,
+    MessageReceived,
+    PresenceSeen,
+    ReadMoved,
+    RoomLeft,
+    RoomRewound,
+    Status,
+    StatusChanged,
+    TypingSeen,
+)
+from chatserv.client.intake import Intake
+from chatserv.client.log_follower import LogFollower
+from chatserv.client.making import Making
+from chatserv.client.outgoing import Outgoing
+from chatserv.client.parts import Interrupted, Parts
+from chatserv.client.people import People
+from chatserv.client.planning import Planning
+from chatserv.client.prekey_upkeep import PrekeyUpkeep
+from chatserv.client.reader import Reader
+from chatserv.client.receipts import Receipts
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.upkeep import DUE_SECONDS, Upkeep
+from chatserv.errors import BadMessage, ChatError, Internal
+from chatserv.wire import messages
+
+MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
+SKIPPED_MS: Final = 7 * 86_400_000  # CRYPTO 9.3: keys of messages that never came are kept so long
+STORE: Final = "store"
+PRESENCES: Final = ("offline", "online", "away")
+
+
+class Engine:
+    """Everything between the connection and the program.
+
+    Args:
+        parts: The surroundings.
+        write: Takes an encoded message that is to leave now.
+        refuse: Ends the connection because of an error.
+        receipts: Whether senders of direct messages are told that they arrived.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        write: Callable[[bytes], None],
+        refuse: Callable[[ChatError], None],
+        *,
+        receipts: bool = True,
+    ) -> None:
+        self.parts, self._refuse = parts, refuse
+        self.requests = Requests(write)
+        self.rooms = Rooms(parts.vault, parts.user)
+        self.certificates = Certificates(parts, self.requests)
+        self.follower = LogFollower(parts, self.requests, self.rooms, self.certificates)
+        self.contents = Contents(parts, self.rooms, self.follower.check_gossip)
+        reader = Reader(parts, self.rooms, self.certificates, self.contents, self.follower.watch)
+        self.keys = EpochKeys(parts, self.requests, self.rooms, reader)
+        self.intake = Intake(
+            parts, self.requests, self.rooms, reader, self.keys, self.certificates, self.follower, self._moved, self._broke,
+            lambda: refuse(Internal("storage")),
+        )  # fmt: skip
+        committer = Committer(parts, self.requests, self.intake, self.certificates, self.follower)
+        self.planning = Planning(parts, self.certificates)
+        self.outgoing = Outgoing(
+            parts, self.requests, self.rooms, self.planning, self.follower, self._make_sendable, self._rotate
+        )
+        self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
+        self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
+        self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
+        self.receipts = Receipts(parts, self.rooms, self.outgoing, wanted=receipts)
+        self.people = People(self)
+        self.admin = Administration(self)
+        self.presence: dict[str, str] = {}
+        self.role = ""
+        self.server_muted = False
+        self._welcomed = False
+        self.closed = False
+
+    def _moved(self, room: Room) -> None:
+        for each in self.rooms.ours() if self.follower.disputed else (room,):
+            self.outgoing.flush_soon(each)
+        self.upkeep.come_back(room)
+
+    def _broke(self, room: Room) -> None:
+        self.upkeep.heal(room)
+
+    def _make_sendable(self, room: Room) -> None:
+        self.upkeep.make_sendable(room)
+
+    def _rotate(self, room: Room) -> None:
+        self.upkeep.rotate(room)
+
+    # -- the connection ---------------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """A session is open; its welcome comes first."""
+        self.requests.up()
+        self._welcomed = False
+
+    def disconnected(self) -> None:
+        """The session is over."""
+        self.requests.down()
+        self.intake.disconnected()
+        self.outgoing.disconnected()
+        self.presence.clear()
+
+    def close(self) -> None:
+        """The end of the program: nothing is done any more."""
+        self.closed = True
+        self.outgoing.store()
+        self.parts.vault.close()
+
+    def arrived(self, message: MessageReceived) -> None:
+        """A message was shown: its sender may be told."""
+        for room in self.rooms.ours():
+            if self.rooms.name(room) == message.room:
+                self.receipts.arrived(room, message)
+                return
+
+    def receive(self, message: messages.ServerMessage) -> None:
+        """Takes a message of the server in. Raises `ChatError` where only another connection helps."""
+        match message:
+            case messages.Event():
+                self._bound_rooms(message.room)
+                self.intake.put(message)
+            case messages.Welcome():
+                if self._welcomed:
+                    raise BadMessage("welcome: comes twice")
+                self._welcomed = True
+                self.parts.spawn(self._begin(message), "begin")
+            case messages.WrapReady():
+                self._bound_rooms(message.room)
+                self.keys.came(self.rooms.look_at(message.room), message)
+            case messages.LogHead():
+                if not self.follower.told(message):
+                    self.parts.spawn(self.follower.follow(message.head), "log")
+                self.upkeep.look(self.role)
+            case messages.LeaveWaiting():
+                self.upkeep.commit_when_due(self.rooms.get(message.room), DUE_SECONDS)
+            case messages.PrekeysLow():
+                self.parts.spawn(self.prekeys.look(message.one_time), "prekeys")
+            case messages.RoomClosed():
+                self._closed(message.room)
+            case messages.Keepalive():
+                self.requests.ask(messages.Ping).addErrback(lambda _: None)
+            case messages.Presence() | messages.Typing() | messages.Read() | messages.Announcement():
+                self._pass_on(message)
+            case _:
+                self.requests.answered(message)
+
+    def _bound_rooms(self, room: bytes) -> None:
+        if self.rooms.get(room) is None and len(self.rooms.all()) >= MAX_LOOKED_AT:
+            raise BadMessage("too many rooms")
+
+    def _pass_on(self, notice: messages.Presence | messages.Typing | messages.Read | messages.Announcement) -> None:
+        match notice:
+            case messages.Presence(user, status):
+                self.presence[user] = PRESENCES[status]
+                self.parts.emit(PresenceSeen(user, PRESENCES[status]))
+            case messages.Announcement(text, at):
+                self.parts.emit(Announced(text, at))
+            case messages.Typing(room_id, user) if (room := self.rooms.get(room_id)) is not None and room.in_it:
+                self.parts.emit(TypingSeen(self.rooms.name(room), user))
+            case messages.Read(room_id, user, seq) if (room := self.rooms.get(room_id)) is not None and room.in_it:
+                if user == self.parts.user and room.row is not None:
+                    self.parts.vault.rooms.set_read(room_id, seq)
+                    room.row = replace(room.row, read=max(room.row.read, seq))
+                self.parts.emit(ReadMoved(self.rooms.name(room), user, seq))
+
+    # -- the beginning of a session ---------------------------------------------------------------------------------------
+
+    async def _begin(self, welcome: messages.Welcome) -> None:
+        try:
+            self.role, self.server_muted = welcome.role, welcome.muted
+            self.parts.log.set_server_key(welcome.server_key)
+            self.parts.emit(StatusChanged(Status.SYNCING))
+            await self.follower.follow(welcome.log_head)
+            self.follower.remind()
+            self.follower.check_age()
+            self.parts.vault.chains.drop_skipped(self.parts.now_ms() - SKIPPED_MS)
+            await self.prekeys.look(welcome.prekeys, welcome.limits.one_time_prekeys)
+            await self._sync(welcome)
+        except Interrupted:
+            return
+        except ChatError as error:
+            self._refuse(error)
+            return
+        self.parts.vault.facts.put(STORE, welcome.store)
+        self._drop_pending()
+        self.outgoing.synced()
+        await self.upkeep.enter_lobby(self.role)
+        if self.requests.connected:
+            self.parts.emit(StatusChanged(Status.ONLINE))
+        self.upkeep.look(self.role)
+        self.parts.vault.database.checkpoint()  # what was deleted leaves the file with it
+
+    async def _sync(self, welcome: messages.Welcome) -> None:
+        there = {info.room: info for info in welcome.rooms}
+        for room in self.rooms.ours():
+            if room.room_id not in there:
+                self._closed(room.room_id)
+        cursors = []
+        for info in welcome.rooms:
+            known = self.rooms.get(info.room)
+            if known is None or known.row is None:
+                continue
+            if known.in_it:
+                self._compare(known, info)
+            if known.in_it or known.row.cursor >= info.since:  # else we have left it, and are back in it
+                cursors.append((info.room, min(known.row.cursor, info.head)))
+        await self.requests.ask(messages.Sync, store=welcome.store, cursors=tuple(cursors))
+        await self.intake.settled()
+
+    def _compare(self, room: Room, info: messages.RoomInfo) -> None:
+        """The server may have less than we have, after a restore or because it rolls the room back."""
+        row = room.row
+        if row is None:
+            return
+        other_chain = row.epoch > info.epoch or (row.epoch == info.epoch and info.commit_hash != row.commit_hash)
+        if row.cursor <= info.head and not other_chain:
+            return
+        self.parts.emit(RoomRewound(self.rooms.name(room), row.cursor, info.head))
+        if other_chain:
+            room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
+        room.row = replace(row, cursor=min(row.cursor, info.head))
+        self.parts.vault.rooms.put(room.row)
+
+    def _drop_pending(self) -> None:
+        """A commit of ours that is not in its room by now was not taken."""
+        for pending in self.parts.vault.pending.all():
+            self.parts.vault.pending.delete(pending.room_id)
+
+    def _closed(self, number: bytes) -> None:
+        room = self.rooms.get(number)
+        if room is not None and room.in_it and room.row is not None:
+            name = self.rooms.name(room)
+            self.leave_locally(room)
+            self.parts.emit(RoomLeft(name))
+
+    def leave_locally(self, room: Room) -> None:
+        """We are no more in a room: its keys go, what was read stays."""
+        if room.row is None:
+            return
+        with self.parts.vault.transaction():
+            room.row = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED)
+            self.parts.vault.rooms.put(room.row)
+            self.parts.vault.chains.clear(room.room_id)
+        self.outgoing.flush_soon(room)

@@ -1,0 +1,111 @@
+"""Opens the wrap of a room's current epoch, when its keys are first needed (CRYPTO sections 7 and 8.4, steps 8 to 10)."""
+
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client.events import KeysBroken
+from chatserv.client.parts import Parts
+from chatserv.client.reader import Reader
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room, Rooms
+from chatserv.crypto.commits import Commit
+from chatserv.crypto.e2e.epoch import verify_confirmation
+from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap
+from chatserv.crypto.room_state import RosterEntry, State
+from chatserv.crypto.wraps import WrapScope, verify_wrap
+from chatserv.errors import ChatError
+from chatserv.wire import messages
+
+MAX_EARLY_WRAPS: Final = 8  # that came before their commits
+
+
+class EpochKeys:
+    """Gets hold of epochs.
+
+    Args:
+        parts: The surroundings.
+        requests: Fetches wraps that did not come by themselves.
+        rooms: For names.
+        reader: Stores what follows from the secret.
+    """
+
+    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms, reader: Reader) -> None:
+        self._parts, self._requests, self._rooms, self._reader = parts, requests, rooms, reader
+
+    def came(self, room: Room, notice: messages.WrapReady) -> None:
+        """A wrap that the server sent before its commit."""
+        room.wraps[notice.epoch] = notice
+        for epoch in sorted(room.wraps)[:-MAX_EARLY_WRAPS]:
+            del room.wraps[epoch]
+
+    async def hold(self, room: Room) -> bool:
+        """Whether we hold the keys of the current epoch, once they were looked for. Raises `Interrupted`."""
+        await room.opening.acquire()
+        try:
+            if room.row is not None and room.row.keys is Keys.WANTED:
+                await self._open(room)
+        finally:
+            room.opening.release()
+        return room.row is not None and room.row.keys is Keys.HELD
+
+    async def _open(self, room: Room) -> None:
+        row, state, commit = room.row, room.state, room.commit
+        own = room.own(self._parts.device_id)
+        if row is None or state is None or commit is None or own is None:
+            return
+        found = room.wraps.pop(row.epoch, None)
+        opened: OpenedWrap | None = None
+        try:
+            path, wrap = (found.path, found.wrap) if found is not None else await self._fetch(room, row.epoch)
+            opened = await self._unwrap(room, row.committer, state, commit, own, path, wrap)
+            verify_confirmation(opened.payload, commit.tbs.confirmed(), commit.tbs.confirmation)
+        except ChatError as error:
+            if error.retryable:
+                raise
+            self._broken(room, commit, opened)
+            return
+        if room.commit is not commit or room.row is None:
+            return  # the room has moved on meanwhile
+        with self._parts.vault.transaction():
+            self._reader.hold_keys(room, own, opened.payload)
+            self._spend(opened)
+
+    async def _fetch(self, room: Room, epoch: int) -> tuple[tuple[bytes, ...], bytes]:
+        reply = await self._requests.expect(messages.Wrapped, messages.GetWrap, room=room.room_id, epoch=epoch)
+        return reply.path, reply.wrap
+
+    async def _unwrap(
+        self,
+        room: Room,
+        committer: bytes,
+        state: State,
+        commit: Commit,
+        own: RosterEntry,
+        path: tuple[bytes, ...],
+        wrap: bytes,
+    ) -> OpenedWrap:
+        tbs, parts = commit.tbs, self._parts
+        due = [entry.leaf for entry in state.roster if entry.device_id != committer]
+        verify_wrap(wrap, own.leaf, due, path, tbs.wraps_root)
+        scope = WrapScope(room.room_id, tbs.epoch, tbs.prev, committer)
+        prekeys = parts.vault.prekeys.all()
+        opened: OpenedWrap = await parts.in_thread(
+            open_wrap, wrap, scope, parts.device_id, own.cert_hash, parts.opening, prekeys
+        )
+        return opened
+
+    def _spend(self, opened: OpenedWrap) -> None:
+        if opened.spent_prekey_id is not None:
+            self._parts.vault.prekeys.delete(opened.spent_prekey_id)
+
+    def _broken(self, room: Room, commit: Commit, opened: OpenedWrap | None) -> None:
+        """The state stands, but its keys do not open: the committer is named, and a later commit heals the room."""
+        if room.commit is not commit or room.row is None or room.state is None:
+            return
+        with self._parts.vault.transaction():
+            room.row = replace(room.row, keys=Keys.BROKEN)
+            self._parts.vault.rooms.put(room.row)
+            if opened is not None:
+                self._spend(opened)
+        entry = room.state.device(room.row.committer)
+        self._parts.emit(KeysBroken(self._rooms.name(room), "" if entry is None else entry.user))

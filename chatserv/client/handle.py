@@ -1,0 +1,335 @@
+"""One room in the hands of a program: everything that can be said and done there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client.events import MessageReceived, RoomLeft
+from chatserv.client.outgoing import Outgoing
+from chatserv.client.planning import Draft, Wish
+from chatserv.client.rooms import Room, Standing
+from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, RoomTitle, Text
+from chatserv.crypto.commits import make_leave
+from chatserv.crypto.room_state import Kind, Policy, Role
+from chatserv.domain.mentions import mentioned_names
+from chatserv.domain.names import room_name, user_name
+from chatserv.errors import Forbidden, NotFound
+from chatserv.wire import messages
+
+if TYPE_CHECKING:
+    from chatserv.client.engine import Engine
+
+ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """Somebody in a room. ``role``: owner, moderator, member or banned. ``presence``: online, away or offline.
+
+    ``trust``: unverified, verified, changed or unknown (CRYPTO section 11).
+    """
+
+    user: str
+    role: str
+    muted: bool
+    devices: int
+    presence: str
+    trust: str
+
+
+class RoomHandle:
+    """A room, looked up by name when the handle was made.
+
+    What changes the room is a commit: the method returns when it is done, and raises the `ChatError` of whoever refuses.
+
+    Args:
+        engine: Does the work.
+        room: Which room.
+        sent: Registers a message that is under way; gives what fires with its ``seq``.
+    """
+
+    def __init__(self, engine: "Engine", room: Room, sent: Callable[[bytes], "Deferred[int]"]) -> None:
+        self._engine, self._room, self._sent = engine, room, sent
+
+    # -- what it is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """How it is addressed now: ``lobby``, or ``@bob``."""
+        return self._engine.rooms.name(self._room)
+
+    @property
+    def topic(self) -> str:
+        """What it is about."""
+        state, row = self._room.state, self._room.row
+        if state is not None and state.policy.public:
+            return state.policy.topic
+        return "" if row is None else row.topic
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody may join; name and topic are then known to the server."""
+        return self._room.state is not None and self._room.state.policy.public
+
+    @property
+    def direct(self) -> bool:
+        """Whether it is direct messages."""
+        return self._engine.rooms.peer(self._room) is not None
+
+    @property
+    def offered(self) -> bool:
+        """Whether it waits for our consent."""
+        return self._room.row is not None and self._room.row.standing is Standing.OFFERED
+
+    @property
+    def role(self) -> str:
+        """Ours."""
+        role = self._engine.rooms.role(self._room)
+        return "" if role is None else role.name.lower()
+
+    @property
+    def epoch(self) -> int:
+        """How many commits the room has had, but for the first."""
+        return self._room.head.epoch
+
+    @property
+    def unread(self) -> int:
+        """How many kept messages come after the read marker."""
+        row = self._room.row
+        return 0 if row is None else self._engine.parts.vault.archive.count_after(row.room_id, row.read)
+
+    def members(self, *, banned: bool = False) -> list[MemberView]:
+        """Whoever is in the room, or is banned from it, in order of name."""
+        state = self._room.state
+        if state is None:
+            return []
+        found = [member for member in state.members if bool(member.role) is not banned]
+        counts: dict[str, int] = {}
+        for entry in state.roster:
+            counts[entry.user] = counts.get(entry.user, 0) + 1
+        presence, trust, us = self._engine.presence, self._engine.people.trust, self._engine.parts.user
+        return [
+            MemberView(
+                member.user,
+                member.role.name.lower(),
+                member.muted,
+                counts.get(member.user, 0),
+                "online" if member.user == us else presence.get(member.user, "offline"),
+                "verified" if member.user == us else trust(member.user),
+            )
+            for member in found
+        ]
+
+    def history(self, limit: int = 50, before: int | None = None) -> list[MessageReceived]:
+        """The last messages that this device keeps, oldest first."""
+        archive = self._engine.parts.vault.archive
+        kept = archive.last(self._room.room_id, limit, before)
+        return [self._engine.contents.received(self._room, message) for message in kept]
+
+    def message(self, reference: str, *, own: bool) -> MessageReceived:
+        """The message that a person means: its number, or ``-1`` for the last one (``own``: of ours, else of others).
+
+        Raises:
+            NotFound: There is none.
+        """
+        archive, us = self._engine.parts.vault.archive, self._engine.parts.user
+        found = None
+        if reference == "-1":
+            found = archive.last_of(self._room.room_id, us if own else None, not_sender=None if own else us)
+        elif reference.isdecimal():
+            found = archive.get(self._room.room_id, int(reference))
+        if found is None:
+            raise NotFound(f"message {reference}")
+        return self._engine.contents.received(self._room, found)
+
+    def reactions(self, message_id: bytes) -> dict[str, list[str]]:
+        """Who put which emoji to a message."""
+        return self._engine.parts.vault.archive.reactions(self._room.room_id, message_id)
+
+    def delivered_to(self, message_id: bytes) -> set[str]:
+        """Who has told us that a message of ours arrived."""
+        return self._engine.parts.vault.archive.receipts(self._room.room_id, message_id)
+
+    # -- what is said -----------------------------------------------------------------------------------------------------
+
+    def send(self, text: str, *, action: bool = False, reply_to: bytes | None = None) -> "Deferred[int]":
+        """Sends a text; fires with its ``seq`` when it is stored. ``@name`` of a member mentions them.
+
+        Raises:
+            Quota, TooLarge, NotMember: It is not taken.
+        """
+        users = self._room.users()
+        return self._say(Text(text, action, reply_to, mentioned_names(text, users)))
+
+    def edit(self, message_id: bytes, text: str) -> "Deferred[int]":
+        """Replaces the text of a message of ours. Raises `NotFound` or `Forbidden`."""
+        if self._sender(message_id) != self._engine.parts.user:
+            raise Forbidden("the message of somebody else")
+        return self._say(Edit(message_id, Text(text, mentions=mentioned_names(text, self._room.users()))))
+
+    def delete(self, message_id: bytes) -> "Deferred[int]":
+        """Takes back a message of ours, or, as a moderator, of anybody. Raises `NotFound` or `Forbidden`."""
+        role = self._engine.rooms.role(self._room)
+        if self._sender(message_id) != self._engine.parts.user and (role is None or role < Role.MODERATOR):
+            raise Forbidden("the message of somebody else")
+        return self._say(Delete(message_id))
+
+    def react(self, message_id: bytes, emoji: str, *, on: bool = True) -> "Deferred[int]":
+        """Puts an emoji to a message, or takes it away. Raises `NotFound`."""
+        self._sender(message_id)
+        return self._say(Reaction(message_id, emoji, on))
+
+    def _sender(self, message_id: bytes) -> str:
+        found = self._engine.parts.vault.archive.by_id(self._room.room_id, message_id)
+        if found is None or found.deleted:
+            raise NotFound("message")
+        return found.sender
+
+    def _say(self, body: Body) -> "Deferred[int]":
+        outgoing: Outgoing = self._engine.outgoing
+        return self._sent(outgoing.put(self._room, body))
+
+    async def mark_read(self, seq: int | None = None) -> None:
+        """Moves our read marker, by default to the last event that was dealt with."""
+        row = self._room.row
+        if row is not None:
+            wanted = row.cursor if seq is None else seq
+            await self._engine.requests.ask(messages.MarkRead, room=row.room_id, seq=wanted)
+            self._engine.parts.vault.rooms.set_read(row.room_id, wanted)
+            self._room.row = replace(self._room.row or row, read=max(row.read, wanted))
+
+    async def typing(self) -> None:
+        """Tells the others that somebody types; it is not encrypted end to end."""
+        await self._engine.requests.ask(messages.SetTyping, room=self._room.room_id)
+
+    # -- consent, and the end ---------------------------------------------------------------------------------------------
+
+    def accept(self) -> list[MessageReceived]:
+        """Agrees to a room that somebody took us into. Gives what was said there meanwhile."""
+        row = self._room.row
+        if row is None or row.standing is not Standing.OFFERED:
+            return []
+        self._room.row = replace(row, standing=Standing.IN, shown=row.cursor)
+        self._engine.parts.vault.rooms.put(self._room.row)
+        self._engine.outgoing.flush_soon(self._room)
+        kept = self._engine.parts.vault.archive.after(row.room_id, row.shown, 1000)
+        return [self._engine.contents.received(self._room, message) for message in kept]
+
+    async def leave(self) -> None:
+        """Leaves the room, or refuses one that was offered. Raises `Forbidden` for direct messages."""
+        parts, own = self._engine.parts, self._room.own(self._engine.parts.device_id)
+        if self.direct:
+            raise Forbidden("direct messages")
+        if own is None:
+            raise NotFound("room")
+        name = self.name
+        leave = make_leave(self._room.room_id, own.leaf, parts.signing)
+        await self._engine.requests.ask(
+            messages.Leave, room=self._room.room_id, leaf=leave.leaf, signature=leave.signature
+        )
+        if self._room.in_it:
+            self._engine.leave_locally(self._room)
+            parts.emit(RoomLeft(name, parts.user))
+
+    # -- members ----------------------------------------------------------------------------------------------------------
+
+    async def invite(self, user: str) -> None:
+        """Takes a user in, with all of their devices."""
+        name = user_name(user)
+        self._engine.planning.require_account(name)
+
+        def wish(draft: Draft) -> None:
+            record = draft.members.get(name)
+            if record is None or not record.role:
+                draft.set_member(name, Role.MEMBER)
+
+        await self._change(wish)
+        self._require_in(name)
+
+    def _require_in(self, user: str) -> None:
+        state = self._room.state
+        if state is not None and not state.devices_of(user):
+            raise NotFound(f"{user}: no device is ready yet; it comes in by itself")
+
+    async def kick(self, user: str) -> None:
+        """Strikes a user from the list; they may be invited, or join, again."""
+        name = user_name(user)
+        await self._change(lambda draft: draft.set_member(draft.member(name).user, None), urgent=True)
+
+    async def ban(self, user: str) -> None:
+        """Bans a user from the room, member or not."""
+        name = user_name(user)
+        self._engine.planning.require_account(name)
+        await self._change(lambda draft: draft.set_member(name, Role.BANNED), urgent=True)
+
+    async def unban(self, user: str) -> None:
+        """Lifts a ban."""
+        name = user_name(user)
+
+        def wish(draft: Draft) -> None:
+            record = draft.members.get(name)
+            if record is None or record.role:
+                raise NotFound(f"{name}: not banned")
+            draft.set_member(name, None)
+
+        await self._change(wish)
+
+    async def mute(self, user: str, *, on: bool = True) -> None:
+        """Lets a user read and not write, or write again."""
+        name = user_name(user)
+        await self._change(lambda draft: draft.set_member(name, draft.member(name).role, muted=on))
+
+    async def set_role(self, user: str, role: str) -> None:
+        """Makes a user ``owner``, ``moderator`` or ``member``; for owners."""
+        name, wanted = user_name(user), ROLES.get(role)
+        if wanted is None:
+            raise NotFound(f"role {role}")
+        await self._change(lambda draft: draft.set_member(name, wanted, muted=draft.member(name).muted))
+
+    # -- the room itself --------------------------------------------------------------------------------------------------
+
+    async def rename(self, name: str) -> None:
+        """Gives the room another name. A public room's is known to the server; others seal it."""
+        await self._title(room_name(name), self.topic)
+
+    async def set_topic(self, topic: str) -> None:
+        """Says what the room is about. A public room's topic is known to the server; others seal it."""
+        row = self._room.row
+        await self._title("" if row is None else row.title, topic)
+
+    async def _title(self, name: str, topic: str) -> None:
+        state = self._room.state
+        if state is None or self.direct:
+            raise Forbidden("direct messages have no name")
+        if state.policy.public:
+            named = name or state.policy.name
+            await self._set_policy(lambda policy: replace(policy, name=named, topic=topic))
+        elif (self._engine.rooms.role(self._room) or Role.BANNED) < Role.MODERATOR:
+            raise Forbidden("for moderators and owners")
+        else:
+            await self._say(RoomTitle(name, topic))
+
+    async def set_slow(self, seconds: int) -> None:
+        """How long a member waits between two messages; 0: not at all. For owners."""
+        await self._set_policy(lambda policy: replace(policy, slow_seconds=seconds))
+
+    async def set_open(self, *, members_add: bool) -> None:
+        """Whether any member may take others in, or moderators and owners only. For owners."""
+        await self._set_policy(lambda policy: replace(policy, members_add=members_add))
+
+    async def _set_policy(self, change: Callable[[Policy], Policy]) -> None:
+        await self._change(lambda draft: draft.set_policy(change(draft.state.policy)))
+
+    async def rotate(self) -> None:
+        """Gives the room a new epoch."""
+        await self._change(None)
+
+    async def _change(self, wish: Wish | None, *, urgent: bool = False) -> None:
+        engine = self._engine
+        if not self._room.in_it:
+            raise NotFound("room")
+        if self._room.state is not None and self._room.state.policy.kind is Kind.DM and wish is not None:
+            raise Forbidden("direct messages are between two")
+        await engine.making.commit(self._room, engine.planning.change(wish), urgent=urgent)

@@ -1,0 +1,238 @@
+"""Brings events in the order of their room to the reader, and fetches what the reader needs first."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client.certificates import Certificates
+from chatserv.client.epoch_keys import EpochKeys
+from chatserv.client.events import Alarm, ClientEvent, MessageReceived
+from chatserv.client.log_follower import LogFollower
+from chatserv.client.needs import Needs
+from chatserv.client.parts import Interrupted, Parts, log, retry_delay
+from chatserv.client.reader import Reader
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.storage.rooms import RoomRow
+from chatserv.crypto.commits import BadCommit, Commit
+from chatserv.crypto.room_rules import OtherLog
+from chatserv.errors import ChatError, Reject
+from chatserv.wire import messages
+
+BATCH_EVENTS: Final = 100  # in one transaction
+MAX_QUEUED: Final = 20_000  # events of a room that wait while something is fetched
+HEAL_SECONDS: Final = 30.0  # CRYPTO 8.4: somebody commits within this after bad wraps
+
+
+class Intake:
+    """One queue a room; each is worked off by itself.
+
+    Args:
+        parts: The surroundings.
+        requests: Fetches.
+        rooms: All rooms.
+        reader: Takes the events.
+        keys: Opens epochs.
+        certificates: Fetches certificates.
+        follower: Fetches the log.
+        moved: Told after each batch that a room has moved on.
+        broken: Told that a room's keys do not open.
+        start_anew: Ends the connection, so that the next one begins at what is stored.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        requests: Requests,
+        rooms: Rooms,
+        reader: Reader,
+        keys: EpochKeys,
+        certificates: Certificates,
+        follower: LogFollower,
+        moved: Callable[[Room], None],
+        broken: Callable[[Room], None],
+        start_anew: Callable[[], None],
+    ) -> None:
+        self._parts, self._requests, self._rooms = parts, requests, rooms
+        self._reader, self._keys, self._certificates, self._follower = reader, keys, certificates, follower
+        self._moved, self._broken, self._start_anew = moved, broken, start_anew
+        self._settling: list[Deferred[None]] = []
+        self.follow = True
+
+    def put(self, event: messages.Event) -> None:
+        """An event came. Raises `Interrupted` where too many wait: only a new connection helps."""
+        room = self._rooms.look_at(event.room)
+        if room.stopped:
+            return
+        if len(room.queue) >= MAX_QUEUED:
+            raise Interrupted(f"room {event.room.hex()}: too many events wait")
+        room.queue.append(event)
+        self.go_on(room)
+
+    async def settled(self) -> None:
+        """Returns when no event waits any more."""
+        if any(room.busy for room in self._rooms.all()):
+            waiting: Deferred[None] = Deferred()
+            self._settling.append(waiting)
+            await waiting
+
+    def disconnected(self) -> None:
+        """What waits will come again."""
+        for room in self._rooms.all():
+            room.queue.clear()
+            room.wraps.clear()
+            room.stopped = room.row is not None and room.row.standing is Standing.FORKED
+            room.abandoned(Interrupted("the connection was lost"))
+            if room.row is None:
+                self._rooms.forget(room.room_id)
+
+    def go_on(self, room: Room) -> None:
+        """Works the queue off when this turn is over, with all that came in it, unless that is under way."""
+        if room.queue and not room.busy:
+            room.busy = True
+            self._parts.later(0, lambda: self._parts.spawn(self._run(room), "room"))
+
+    async def _run(self, room: Room) -> None:
+        try:
+            while room.queue and not room.stopped:
+                needs = self._take_batch(room)
+                self._moved(room)
+                if needs is not None:
+                    await self._try_to_provide(room, needs)
+        except Interrupted:
+            pass
+        finally:
+            room.busy = False
+            room.reached()
+            self._settle()
+
+    def _settle(self) -> None:
+        if not any(room.busy for room in self._rooms.all()):
+            waiting, self._settling = self._settling, []
+            for waiter in waiting:
+                waiter.callback(None)
+
+    def _take_batch(self, room: Room) -> Needs | None:
+        stored = False
+        try:
+            with self._parts.vault.transaction():
+                found, needs, error = self._take_some(room)
+            stored = True
+        finally:
+            if not stored:
+                self._lost_track(room)
+        self._show(room, found)
+        room.reached()
+        if isinstance(error, OtherLog):
+            self._follower.fork(error.detail)  # the server has accepted a commit for a log that it does not show us
+        if error is not None:
+            self._stop(room, error)
+        return needs
+
+    def _take_some(self, room: Room) -> tuple[list[ClientEvent], Needs | None, Reject | None]:
+        found: list[ClientEvent] = []
+        for _ in range(BATCH_EVENTS):
+            if not room.queue:
+                break
+            try:
+                found += self._reader.take(room, room.queue[0])
+            except Needs as missing:
+                return found, missing, None
+            except Reject as bad:
+                return found, None, bad
+            room.queue.popleft()
+        return found, None, None
+
+    def _lost_track(self, room: Room) -> None:
+        """What was taken could not be stored: back to what is, and the server tells it once more on a new connection."""
+        room.queue.clear()
+        self._rooms.reload(room)
+        self._start_anew()
+
+    def _show(self, room: Room, found: list[ClientEvent]) -> None:
+        """Tells the program; messages only where it follows and we have agreed to the room."""
+        row = room.row
+        silent = row is not None and row.standing is Standing.OFFERED
+        last = 0
+        for event in found:
+            if isinstance(event, MessageReceived):
+                if (
+                    not self.follow or silent
+                ):  # also where the program has stopped us meanwhile: it finds the rest unread
+                    continue
+                last = max(last, event.seq)
+            self._parts.emit(event)
+        if last:
+            self.mark_shown(room, last)
+
+    def mark_shown(self, room: Room, seq: int) -> RoomRow | None:
+        """The program was shown everything up to ``seq``; gives the room's new row."""
+        if room.row is not None:
+            room.row = replace(room.row, shown=max(room.row.shown, seq))
+            self._parts.vault.rooms.set_shown(room.room_id, seq)
+        return room.row
+
+    def _stop(self, room: Room, error: ChatError) -> None:
+        """The server broke the rules, or withholds what it has to give: the room stands still, and a person is told."""
+        room.stopped = True
+        room.queue.clear()
+        room.abandoned(error)
+        log.warn("room stopped: {code}: {detail}", code=error.code, detail=error.detail)
+        self._parts.emit(Alarm("bad_commit", f"{self._rooms.name(room)}: {error.detail}"))
+
+    # -- what the reader needs ------------------------------------------------------------------------------------------
+
+    async def _try_to_provide(self, room: Room, needs: Needs) -> None:
+        """Fetches what is missing; what the server has no time for is asked for again, what it does not have ends it."""
+        try:
+            await self._provide(room, needs)
+        except Interrupted:
+            raise
+        except ChatError as error:
+            if not error.retryable:
+                self._stop(room, error)
+                return
+            await self._parts.pause(retry_delay(error.after_seconds))
+
+    async def _provide(self, room: Room, needs: Needs) -> None:
+        if needs.log_size:
+            await self._follower.reach(needs.log_size)
+        if needs.certificates:
+            await self._certificates.fetch(needs.certificates)
+        if needs.chain_to is not None:
+            await self.load_chain(room, needs.chain_to)
+        if needs.keys and not await self._keys.hold(room) and room.row is not None and room.row.keys is Keys.BROKEN:
+            self._broken(room)
+
+    async def load_chain(self, room: Room, epoch: int) -> None:
+        """Fetches and verifies the commits of a room up to ``epoch``, from where our chain ends.
+
+        Raises:
+            BadCommit: A commit does not follow the rules, or the chain ends before ``epoch``.
+        """
+        while room.head.epoch < epoch:
+            reply = await self._requests.expect(
+                messages.Chain, messages.GetRoom, room=room.room_id, epoch=room.head.epoch + 1
+            )
+            if not reply.commits:
+                raise BadCommit(f"chain: ends before epoch {epoch}")
+            for encoded in reply.commits:
+                if room.head.epoch < epoch:
+                    await self._follow(room, Commit.decode(encoded))
+
+    async def _follow(self, room: Room, commit: Commit) -> None:
+        while True:
+            try:
+                found = self._reader.follow_chain(room, commit)
+            except Needs as needs:
+                if needs.chain_to is not None:
+                    raise BadCommit("chain: has a hole") from None
+                await self._provide(room, needs)
+            except OtherLog as error:
+                self._follower.fork(error.detail)
+                raise
+            else:
+                self._show(room, found)
+                return

@@ -1,0 +1,210 @@
+"""Keeps our copy of the server's log up to date, and looks at what comes new (CRYPTO sections 12.2 to 12.4)."""
+
+from typing import Final
+
+from twisted.internet.defer import DeferredLock
+
+from chatserv.client.certificates import Certificates
+from chatserv.client.events import Alarm, IdentityChanged
+from chatserv.client.log_copy import LogForked
+from chatserv.client.parts import Parts
+from chatserv.client.pins import PinState
+from chatserv.client.public_watch import PublicWatch
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Rooms
+from chatserv.client.statements import StatementCheck
+from chatserv.crypto.content import LogHead
+from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead
+from chatserv.crypto.statements import certificate_facts
+from chatserv.crypto.suite import RSA_BYTES
+from chatserv.errors import BadKey
+from chatserv.wire import messages
+
+FORKED: Final = "log forked"
+FORKED_HEAD: Final = "log forked, our head"
+FALSE_STATEMENT: Final = "false statement"
+
+
+class LogFollower:
+    """The auditor's side of the log.
+
+    Args:
+        parts: The surroundings.
+        requests: Fetches.
+        rooms: Whose public heads are compared with the log.
+        certificates: Of devices that are revoked.
+    """
+
+    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms, certificates: Certificates) -> None:
+        self._parts, self._requests, self._rooms = parts, requests, rooms
+        self._fetching = DeferredLock()
+        self._alarmed: set[str] = set()
+        self._claims: dict[str, str] = {}  # who says what about another log than ours
+        self.watch = PublicWatch(parts, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
+        self._statements = StatementCheck(
+            parts, requests, certificates, self._false_statement, lambda detail: self._alarm("log_withheld", detail)
+        )
+        self._valid = False  # whether our own device was valid when we last looked
+        self._proven = any(parts.vault.facts.get(each) is not None for each in (FORKED, FALSE_STATEMENT))
+
+    # -- fetching -------------------------------------------------------------------------------------------------------
+
+    async def reach(self, size: int) -> None:
+        """Makes the log known up to ``size``.
+
+        Raises:
+            LogForked: The server shows another log than before; the alarm is raised.
+            BadKey: The server's log is not that long, or it withholds leaves.
+        """
+        if self._parts.log.size >= size:
+            return
+        await self._fetching.acquire()
+        try:
+            while self._parts.log.size < size:
+                await self._fetch_page(size)
+        finally:
+            self._fetching.release()
+
+    async def _fetch_page(self, size: int) -> None:
+        log = self._parts.log
+        after = log.next_index
+        page = await self._requests.expect(messages.LogPage, messages.GetLog, after=after)
+        if len(page.head) != TREE_HEAD_BYTES or TreeHead.decode(page.head[:-RSA_BYTES]).size < size:
+            self._alarm("log_withheld", f"size {size}")
+            raise BadKey("log: shorter than a commit or head says")
+        if not page.leaves:
+            raise BadKey("log: leaves are withheld")
+        self._extend(page.leaves, page.head)
+
+    async def follow(self, head: bytes) -> None:
+        """Makes the log known up to a signed head that the server has told."""
+        if not head:
+            return
+        told, known = TreeHead.decode(head[:-RSA_BYTES]), self._parts.log.head
+        await self.reach(told.size)
+        self._extend(b"", head)
+        if known is not None and told.size < known.size:
+            self._alarm("old_log", f"size {told.size}, {known.size} was signed before")
+
+    async def refresh(self) -> None:
+        """Asks for the newest head, and makes the log known up to it."""
+        page = await self._requests.expect(messages.LogPage, messages.GetLog, after=self._parts.log.size)
+        await self.follow(page.head)
+
+    def told(self, notice: messages.LogHead) -> bool:
+        """Takes a notice in; False where leaves before it, or all of them, have to be fetched first."""
+        log = self._parts.log
+        if self._fetching.locked or notice.after != log.next_index or not notice.leaves:
+            return False
+        self._extend(notice.leaves, notice.head)
+        return True
+
+    def _extend(self, leaves: bytes, head: bytes) -> None:
+        before = self._parts.log.size
+        try:
+            self._parts.log.extend(leaves, head)
+        except LogForked as error:
+            self.fork(error.detail)
+            raise
+        if self._parts.log.size > before:
+            self._grown()
+
+    # -- what is new ----------------------------------------------------------------------------------------------------
+
+    def _grown(self) -> None:
+        self._look_at_ourselves()
+        self._look_at_others()
+        self.watch.grown()
+        self._statements.look()
+
+    def _look_at_ourselves(self) -> None:
+        parts = self._parts
+        facts, size = parts.log.facts, parts.log.size
+        identity = facts.identity(parts.user, size)
+        if identity is not None and identity.fingerprint != parts.keyring.identity_fingerprint():
+            self._alarm("identity_reset", parts.user)
+        valid = facts.certificate_valid(certificate_facts(parts.keyring.certificate), parts.cert_hash, size)
+        if self._valid and not valid:
+            self._alarm("device_revoked", parts.device_id.hex()[:8])
+        self._valid = valid
+        for cert_hash in parts.log.own_devices_unknown(parts.user, {parts.cert_hash}):
+            self._alarm("unknown_device", cert_hash.hex()[:16])
+
+    def _look_at_others(self) -> None:
+        parts = self._parts
+        for pin in parts.vault.pins.all():
+            now = parts.pins.look(pin.user, parts.now_ms())
+            if now is not None and now.state is PinState.CHANGED and pin.state is not PinState.CHANGED:
+                parts.emit(IdentityChanged(pin.user, pin.state is PinState.VERIFIED))
+
+    def fork(self, detail: str) -> None:
+        """The server has shown two logs that cannot both be true: nothing is sent any more."""
+        self._prove(FORKED, "log_forked", detail)
+
+    def _false_statement(self, detail: str) -> None:
+        """The server has logged a revocation that nobody signed; one is enough, and the first is remembered."""
+        if self._parts.vault.facts.get(FALSE_STATEMENT) is None:
+            self._prove(FALSE_STATEMENT, "false_statement", detail)
+
+    def _prove(self, name: str, what: str, detail: str) -> None:
+        """Remembers under ``name`` what stops all sending, for good."""
+        facts = self._parts.vault.facts
+        self._proven = True
+        if facts.get(name) is None:
+            facts.put(name, detail.encode())
+        if facts.get(FORKED_HEAD) is None:
+            facts.put(FORKED_HEAD, self._parts.log.signed_head or b"")  # evidence: what the server has signed for us
+        self._alarm(what, detail)
+
+    def remind(self) -> None:
+        """What an earlier run has found is not forgotten."""
+        if self._parts.log.size:
+            self._look_at_ourselves()
+        for name, what in ((FORKED, "log_forked"), (FALSE_STATEMENT, "false_statement")):
+            detail = self._parts.vault.facts.get(name)
+            if detail is not None:
+                self._alarm(what, detail.decode())
+        self._statements.look()
+
+    def _alarm(self, what: str, detail: str) -> None:
+        if f"{what} {detail}" not in self._alarmed:
+            self._alarmed.add(f"{what} {detail}")
+            self._parts.emit(Alarm(what, detail))
+
+    def check_age(self) -> None:
+        """Raises the alarm where the newest signed head is older than a day."""
+        if self._parts.log.too_old(self._parts.now_ms()):
+            self._alarm("old_log", "")
+
+    @property
+    def forked(self) -> bool:
+        """Whether nothing may be sent: the server is proven to break the log's rules, or somebody who shares a room with
+        us says that it shows two logs.
+
+        The word of one person is no proof, as they may lie; it counts for as long as they are in a room of ours.
+        """
+        return self._proven or any(True for user in self._claims for _ in self._rooms.sharing(user))
+
+    @property
+    def disputed(self) -> bool:
+        """Whether anybody has claimed another log than ours."""
+        return bool(self._claims)
+
+    def check_gossip(self, sender: str, head: LogHead | None) -> None:
+        """Compares the log that a sender has seen with ours; one that is longer than ours is compared once we have it."""
+        if head is None:
+            return
+        agrees = self._parts.log.check_gossip(head.size, head.root)
+        if agrees is False:
+            self._claim(sender, head)
+        elif agrees is None:
+            self._parts.spawn(self._check_later(sender, head), "log")
+
+    def _claim(self, sender: str, head: LogHead) -> None:
+        self._claims[sender] = detail = f"{sender}: another log at size {head.size}"
+        self._alarm("log_forked", detail)
+
+    async def _check_later(self, sender: str, head: LogHead) -> None:
+        await self.reach(head.size)
+        if self._parts.log.check_gossip(head.size, head.root) is False:
+            self._claim(sender, head)

@@ -1,0 +1,118 @@
+"""Makes rooms and changes them: what people ask for, as commits (CRYPTO section 8)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chatserv.client.committer import Committer, Plan, Planner
+from chatserv.client.log_follower import LogFollower
+from chatserv.client.outgoing import Outgoing
+from chatserv.client.parts import Parts
+from chatserv.client.planning import Planning
+from chatserv.client.rooms import Room, Rooms
+from chatserv.crypto.bodies import RoomTitle
+from chatserv.crypto.commits import BadCommit, Op
+from chatserv.crypto.log_facts import RoomHead
+from chatserv.crypto.room_state import Kind, Policy, room_id
+from chatserv.errors import BadKey, ChatError, Forbidden, NotFound
+
+
+class Making:
+    """Commits for whoever asks.
+
+    Args:
+        parts: The surroundings.
+        rooms: All rooms.
+        committer: Makes the commits.
+        planning: Plans them.
+        follower: The log, which names the heads of public rooms.
+        outgoing: Tells newcomers what a private room is called.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        rooms: Rooms,
+        committer: Committer,
+        planning: Planning,
+        follower: LogFollower,
+        outgoing: Outgoing,
+    ) -> None:
+        self.parts, self.rooms, self._committer = parts, rooms, committer
+        self.planning, self.follower, self.outgoing = planning, follower, outgoing
+
+    async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
+        """Commits, and tells newcomers of a private room what it is called. Raises as `Committer.commit`, or `Forbidden`."""
+        before = set() if room.state is None else {entry.device_id for entry in room.state.roster}
+        try:
+            await self._committer.commit(room, planner, new=new, urgent=urgent)
+        except BadCommit as error:
+            raise Forbidden(error.detail) from None
+        if room.row is None or room.state is None or room.state.policy.public or not room.row.title:
+            return
+        after = {entry.device_id for entry in room.state.roster} - {self.parts.device_id}
+        if before and after - before:
+            self.outgoing.put(room, RoomTitle(room.row.title, room.row.topic))
+
+    async def create(self, policy: Policy, title: str, topic: str, others: tuple[str, ...] = ()) -> Room:
+        """Makes a room with these users in it. Raises as `commit`; `ExistingRoom` for direct messages that exist."""
+        parts, nonce = self.parts, self.parts.random(32)
+        room = self.rooms.look_at(room_id(parts.cert_hash, nonce))
+        try:
+            await self.commit(room, self.planning.create(nonce, policy, others), new=True)
+        except ChatError:
+            self.rooms.forget(room.room_id)
+            raise
+        if policy.kind is Kind.ROOM and not policy.public and room.row is not None:
+            room.row = replace(room.row, title=title, topic=topic)
+            parts.vault.rooms.put(room.row)
+            self.outgoing.put(room, RoomTitle(title, topic))
+        return room
+
+    async def join(self, name: str) -> Room:
+        """Joins the public room that the log has under this name. Raises `NotFound`, `RoomFull`, or as `commit`."""
+        head = self._public_head(name)
+        if head is None:
+            await self.follower.refresh()
+            head = self._public_head(name)
+        if head is None:
+            raise NotFound(f"room {name}")
+        room = self.rooms.look_at(head.room_id)
+        if not room.in_it:
+            try:
+                await self.commit(room, self._checked_entry(room, name))
+            except ChatError:
+                self.rooms.forget(room.room_id)
+                raise
+        return room
+
+    def _checked_entry(self, room: Room, name: str) -> Planner:
+        """CRYPTO 8.5, "Newcomer's knowledge": a public room is entered on the head that the newest leaf names, only."""
+        entering = self.planning.enter()
+
+        async def plan(given: Plan) -> Sequence[Op] | None:
+            policy = None if room.state is None else room.state.policy
+            await self.follower.refresh()
+            newest = self._public_head(name)
+            if policy is None or not policy.public or policy.name != name or newest is None:
+                raise BadKey(f"room {name}: the log leads to another room")
+            if (newest.room_id, newest.commit_hash) != (room.room_id, room.head.commit_hash):
+                raise BadKey(f"room {name}: its head is not the one in the log")
+            return await entering(given)
+
+        return plan
+
+    def _public_head(self, name: str) -> RoomHead | None:
+        """The newest leaf for the name, if it names a room."""
+        facts = self.parts.log.facts
+        head = facts.room_head(name, facts.size)
+        return None if head is None or head.closed else head
+
+
+def public_policy(name: str, topic: str = "") -> Policy:
+    """What a new public room begins with (CRYPTO section 8.1)."""
+    return Policy(Kind.ROOM, public=True, rotate_messages=100_000, name=name, topic=topic)
+
+
+def direct_policy() -> Policy:
+    """That of direct messages."""
+    return Policy(Kind.DM, rotate_seconds=86_400, rotate_messages=100)

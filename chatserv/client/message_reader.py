@@ -1,0 +1,133 @@
+"""Takes the messages of a room in: opened, verified, and stored with the step of their chain (CRYPTO section 9.3)."""
+
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client.certificates import Certificates
+from chatserv.client.contents import Contents, reading_message
+from chatserv.client.events import ClientEvent, MessagesMissing
+from chatserv.client.needs import Needs
+from chatserv.client.parts import Parts
+from chatserv.client.rooms import Keys, Room, Rooms
+from chatserv.client.storage.messages import StoredMessage
+from chatserv.crypto.e2e.message import MessageScope, OpenedMessage, open_message
+from chatserv.crypto.envelope import Envelope
+from chatserv.crypto.room_state import RosterEntry
+from chatserv.errors import Reject
+from chatserv.wire import messages
+
+LATEST_MS: Final = 2**53  # a clock beyond it is nobody's; the server's and the sender's word
+
+
+class MessageReader:
+    """Reads messages of all rooms.
+
+    Args:
+        parts: The surroundings.
+        rooms: For names.
+        certificates: Those of the senders.
+        contents: Takes what was opened.
+    """
+
+    def __init__(self, parts: Parts, rooms: Rooms, certificates: Certificates, contents: Contents) -> None:
+        self._parts, self._rooms, self._certificates = parts, rooms, certificates
+        self._contents = contents
+
+    def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
+        """Takes one message in; inside a transaction. Raises `Needs` before anything has changed."""
+        row, state = room.row, room.state
+        if row is None or state is None or not room.in_it:
+            return []
+        try:
+            envelope = Envelope.decode(event.body)
+        except Reject:
+            return self._unreadable(room, event, event.sender)
+        header = envelope.header
+        entry = state.entry(header.leaf)
+        if entry is None or header.epoch != row.epoch or header.room_id != room.room_id:
+            return self._unreadable(room, event, event.sender)
+        if entry.device_id == self._parts.device_id:
+            return self._take_own(room, event, entry, header.generation)
+        if row.keys is Keys.WANTED:
+            raise Needs(keys=True)
+        chain = self._parts.vault.chains.receiver(room.room_id, header.leaf)
+        if row.keys is Keys.BROKEN or chain is None:
+            return self._unreadable(room, event, entry.user)
+        scope = MessageScope(room.room_id, row.epoch, row.commit_hash)
+        try:
+            opened = open_message(envelope, scope, chain, self._certificates.known[entry.cert_hash].ed25519)
+        except Reject:
+            return self._unreadable(room, event, entry.user)
+        except KeyError:
+            raise Needs(certificates=(entry.cert_hash,)) from None
+        skipped = header.generation - chain.generation
+        self._parts.vault.chains.save_reached(room.room_id, opened.reached, self._parts.now_ms())
+        self._pass(room, event.seq)
+        found: list[ClientEvent] = []
+        if skipped > 0:
+            found.append(MessagesMissing(self._rooms.name(room), entry.user, skipped))
+        member = state.member(entry.user)
+        if member is not None and member.muted:
+            return found
+        return found + self._contents.take(room, _stored(room, event, entry, opened), opened.content.head)
+
+    def _take_own(self, room: Room, event: messages.Event, entry: RosterEntry, generation: int) -> list[ClientEvent]:
+        """Our own message comes back: what it says is in the outbox, as we keep no chain to open it with."""
+        self._pass(room, event.seq)
+        row = room.row
+        sent = None if row is None else self._parts.vault.outbox.by_generation(room.room_id, row.epoch, generation)
+        if sent is None or row is None:
+            return []
+        message = StoredMessage(
+            room_id=room.room_id,
+            seq=event.seq,
+            message_id=sent.message_id,
+            sender=entry.user,
+            device_id=entry.device_id,
+            leaf=entry.leaf,
+            epoch=row.epoch,
+            generation=generation,
+            at_ms=min(event.at, LATEST_MS),
+            sent_ms=min(event.at, LATEST_MS),
+            ctype=sent.ctype,
+            body=sent.body,
+            signature=None,
+            commit_hash=row.commit_hash,
+            edited_body=None,
+            deleted=False,
+        )
+        if sent.done_seq is not None:
+            self._parts.vault.outbox.delete(sent.message_id)
+        return self._contents.take(room, message, None)
+
+    def _unreadable(self, room: Room, event: messages.Event, sender: str) -> list[ClientEvent]:
+        self._pass(room, event.seq)
+        return [reading_message(self._rooms.name(room), event, sender)]
+
+    def _pass(self, room: Room, seq: int) -> None:
+        if room.row is not None:
+            room.row = replace(room.row, cursor=seq, epoch_messages=room.row.epoch_messages + 1)
+            self._parts.vault.rooms.count_message(room.room_id)
+            self._parts.vault.rooms.set_cursor(room.room_id, seq)
+
+
+def _stored(room: Room, event: messages.Event, entry: RosterEntry, opened: OpenedMessage) -> StoredMessage:
+    content, header = opened.content, opened.header
+    return StoredMessage(
+        room_id=room.room_id,
+        seq=event.seq,
+        message_id=content.message_id,
+        sender=entry.user,
+        device_id=entry.device_id,
+        leaf=entry.leaf,
+        epoch=header.epoch,
+        generation=header.generation,
+        at_ms=min(event.at, LATEST_MS),
+        sent_ms=min(content.sent_ms, LATEST_MS),
+        ctype=content.ctype,
+        body=content.body,
+        signature=opened.signature,
+        commit_hash=room.head.commit_hash,
+        edited_body=None,
+        deleted=False,
+    )

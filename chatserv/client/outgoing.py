@@ -1,0 +1,279 @@
+"""What we say: kept until the server has stored it, sealed when its turn comes, and sealed anew where the room has moved.
+
+A message is in the outbox before anything else happens to it; its place in our chain is stored before it leaves
+(CRYPTO section 9.1). After a lost connection the same bytes go out again under the same id.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
+from chatserv.client.log_follower import LogFollower
+from chatserv.client.parts import Interrupted, Parts, retry_delay
+from chatserv.client.planning import Planning
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.storage.outbox import OutboxRow
+from chatserv.crypto.bodies import Body, encode_body
+from chatserv.crypto.content import ID_BYTES, Content, LogHead
+from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
+from chatserv.errors import ChatError, NotMember, Quota, StaleEpoch, TooLarge
+from chatserv.wire import messages
+
+GOSSIP_EVERY: Final = 50  # CRYPTO 12.4: our first message of an epoch and every so many after it
+MAX_UNACKNOWLEDGED: Final = 5000
+UNDER_WAY: Final = 64  # what the server takes of one session at once
+STALE_SECONDS: Final = 0.3  # the commit that made a message stale is on its way
+STALE_LIMIT: Final = 5  # after so many refusals in one epoch our chain is not what the server knows: a rotation
+
+
+class Outgoing:
+    """Sends for all rooms, each in its order.
+
+    Args:
+        parts: The surroundings.
+        requests: Sends.
+        rooms: All rooms.
+        planning: Knows whether a room needs a commit first.
+        follower: Whether the log is trusted.
+        commit_first: Asked to commit in a room (because of what the log says), or to open its keys.
+        rotate: Asked to give a room a new epoch.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        requests: Requests,
+        rooms: Rooms,
+        planning: Planning,
+        follower: LogFollower,
+        commit_first: Callable[[Room], None],
+        rotate: Callable[[Room], None],
+    ) -> None:
+        self._parts, self._requests, self._rooms = parts, requests, rooms
+        self._planning, self._follower = planning, follower
+        self._commit_first, self._rotate = commit_first, rotate
+        self._under_way: set[bytes] = set()
+        self._resting: set[bytes] = set()  # rooms that wait after a refusal
+        self._stale: dict[tuple[bytes, int], int] = {}
+        self._held: dict[bytes, tuple[str, ...]] = {}
+        self._due: set[bytes] = set()
+        self._answered: list[tuple[Room, OutboxRow, int]] = []  # stored at the server, as this turn has told
+        self._checked: dict[bytes, tuple[object, ...]] = {}  # as what each room was found fit to be sent to
+        self.ready = False
+        self.most = MAX_UNACKNOWLEDGED
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages are not known to be stored."""
+        return self._parts.vault.outbox.count()
+
+    # -- in -------------------------------------------------------------------------------------------------------------
+
+    def put(self, room: Room, body: Body) -> bytes:
+        """Takes a message in; it leaves when it can. Returns its id.
+
+        Raises:
+            Quota: Too many wait already.
+            TooLarge: It does not fit into a message.
+            NotMember: We are not in the room.
+        """
+        if not room.in_it:
+            raise NotMember(f"room {self._rooms.name(room)}")
+        if self.unacknowledged >= self.most:
+            raise Quota(f"{self.most} messages wait for the server")
+        ctype, encoded = encode_body(body)
+        if len(encoded) > BODY_BYTES_MAX:
+            raise TooLarge(f"message: {len(encoded)} bytes")
+        message_id = self._parts.random(ID_BYTES)
+        self._parts.vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
+        self.flush_soon(room)
+        return message_id
+
+    def flush_soon(self, room: Room) -> None:
+        """Sends what waits in a room when this turn of the reactor is over, all of it in one transaction."""
+        if not self._due:
+            self._parts.later(0, self._flush_due)
+        self._due.add(room.room_id)
+
+    def _flush_due(self) -> None:
+        due, self._due = self._due, set()
+        self.store()
+        for room_id in due:
+            room = self._rooms.get(room_id)
+            if room is not None:
+                self.flush(room)
+
+    def store(self) -> None:
+        """Stores what was answered since the last time, in one transaction, and tells it."""
+        answered, self._answered = self._answered, []
+        if not answered:
+            return
+        outbox = self._parts.vault.outbox
+        with self._parts.vault.transaction():
+            for room, row, seq in answered:
+                if room.row is not None and room.row.cursor >= seq:
+                    outbox.delete(row.message_id)
+                else:
+                    outbox.mark_done(row.message_id, seq)  # its event is still on the way
+        for _, row, seq in answered:
+            self._parts.emit(SendAcknowledged(row.message_id, seq))
+
+    # -- the connection ---------------------------------------------------------------------------------------------------
+
+    def synced(self) -> None:
+        """We have caught up: everything that waits may go."""
+        self.ready = True
+        for room in self._rooms.ours():
+            self.flush_soon(room)
+
+    def disconnected(self) -> None:
+        """What was under way is unknown; it goes out again, the same bytes, after the next ``sync``."""
+        self.ready = False
+        self._under_way.clear()
+        self._resting.clear()
+
+    def forget(self) -> int:
+        """Drops what was not acknowledged, and says how much that was: a program gives up on it."""
+        self.store()
+        outbox = self._parts.vault.outbox
+        rows = [row for row in outbox.all() if row.done_seq is None]
+        with self._parts.vault.transaction():
+            for row in rows:
+                outbox.delete(row.message_id)
+        return len(rows)
+
+    # -- out --------------------------------------------------------------------------------------------------------------
+
+    def flush(self, room: Room) -> None:
+        """Seals and sends what waits in a room, as far as the room allows it now."""
+        self.store()  # or what was answered just now would go out once more
+        if not self.ready or self._follower.forked or room.room_id in self._resting or room.queue:
+            return
+        outbox = self._parts.vault.outbox
+        rows = [row for row in outbox.for_room(room.room_id) if row.done_seq is None]
+        waiting = [row for row in rows if row.message_id not in self._under_way]
+        if not waiting:
+            return
+        if not room.in_it:
+            self._fail_all(waiting, NotMember(f"room {self._rooms.name(room)}"))
+            return
+        if not self._may_send(room):
+            return
+        ready = []
+        with self._parts.vault.transaction():
+            for row in waiting[: UNDER_WAY - len(self._under_way)]:
+                ready.append(row if row.envelope is not None else self._seal(room, row))
+        for row in ready:
+            self._under_way.add(row.message_id)
+            self._parts.spawn(self._send(room, row), "send")
+
+    def _may_send(self, room: Room) -> bool:
+        """CRYPTO 8.5, "Sending": what only we know stops our sending, and nothing else."""
+        row, state = room.row, room.state
+        if row is None or state is None or room.stopped or row.standing is not Standing.IN:
+            return False
+        if row.keys is not Keys.HELD:
+            self._commit_first(room)
+            return False
+        seen = (room.head.commit_hash, self._parts.log.size, self._parts.pins.changes)
+        if self._checked.get(room.room_id) == seen:
+            return True
+        changed = tuple(self._parts.pins.changed_among(member.user for member in state.members if member.role))
+        if changed:
+            if self._held.get(room.room_id) != changed:
+                self._held[room.room_id] = changed
+                self._parts.emit(SendHeld(self._rooms.name(room), changed))
+            return False
+        self._held.pop(room.room_id, None)
+        if self._planning.due(state):
+            self._commit_first(room)
+            return False
+        if row.kt_size > self._parts.log.size:
+            return False
+        self._checked[room.room_id] = seen
+        return True
+
+    def _seal(self, room: Room, row: OutboxRow) -> OutboxRow:
+        """Gives a message its place in our chain, and stores both; inside a transaction."""
+        parts, vault = self._parts, self._parts.vault
+        chain = vault.chains.own(room.room_id)
+        if chain is None or room.row is None:
+            raise Interrupted("no chain")  # cannot be: the keys are held
+        gossip = chain.generation % GOSSIP_EVERY == 0
+        head = LogHead(parts.log.size, parts.log.root_at(parts.log.size) or bytes(32)) if gossip else None
+        content = Content(row.ctype, row.message_id, parts.now_ms(), row.body, head)
+        scope = MessageScope(room.room_id, room.row.epoch, room.row.commit_hash)
+        sealed = seal_message(content, scope, chain, parts.signing, parts.random)
+        vault.chains.save_own(room.room_id, sealed.chain)
+        vault.outbox.seal(row.message_id, content.encode(), sealed.envelope, room.row.epoch, chain.generation)
+        return replace(row, envelope=sealed.envelope, epoch=room.row.epoch, generation=chain.generation)
+
+    async def _send(self, room: Room, row: OutboxRow) -> None:
+        try:
+            sent = await self._requests.expect(
+                messages.Sent,
+                messages.Send,
+                room=room.room_id,
+                id=row.message_id,
+                epoch=row.epoch,
+                envelope=row.envelope,
+            )
+        except Interrupted:
+            return
+        except StaleEpoch:
+            self._went_stale(room, row)
+        except ChatError as error:
+            self._refused(room, row, error)
+        else:
+            self._stored(room, row, sent.seq)
+
+    def _stored(self, room: Room, row: OutboxRow, seq: int) -> None:
+        self._under_way.discard(row.message_id)
+        self._answered.append((room, row, seq))
+        self.flush_soon(room)
+        if self._rotation_due(room):
+            self._rotate(room)
+
+    def _went_stale(self, room: Room, row: OutboxRow) -> None:
+        """The room has moved: sealed anew, under the same id, when we have processed why."""
+        self._under_way.discard(row.message_id)
+        self._parts.vault.outbox.seal(row.message_id, b"", None, None, None)
+        if room.row is not None and room.row.epoch == row.epoch:
+            key = (room.room_id, room.row.epoch)
+            self._stale = {key: self._stale.get(key, 0) + 1}
+            if self._stale[key] == STALE_LIMIT:
+                self._rotate(room)
+        self._rest(room, STALE_SECONDS)
+
+    def _refused(self, room: Room, row: OutboxRow, error: ChatError) -> None:
+        self._under_way.discard(row.message_id)
+        if error.retryable:
+            self._rest(room, retry_delay(error.after_seconds))
+        else:
+            self._fail_all([row], error)
+
+    def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:
+        with self._parts.vault.transaction():
+            for row in rows:
+                self._parts.vault.outbox.delete(row.message_id)
+        for row in rows:
+            self._parts.emit(SendFailed(row.message_id, error))
+
+    def _rest(self, room: Room, seconds: float) -> None:
+        if room.room_id not in self._resting:
+            self._resting.add(room.room_id)
+            self._parts.later(seconds, lambda: self._rested(room))
+
+    def _rested(self, room: Room) -> None:
+        self._resting.discard(room.room_id)
+        self.flush(room)
+
+    def _rotation_due(self, room: Room) -> bool:
+        """CRYPTO 8.1: the sender whose message passes a limit of age or number rotates."""
+        row, state = room.row, room.state
+        if row is None or state is None or room.committing.locked:
+            return False
+        policy, age_ms = state.policy, self._parts.now_ms() - row.epoch_since_ms
+        return row.epoch_messages >= policy.rotate_messages or age_ms >= policy.rotate_seconds * 1000

@@ -1,0 +1,122 @@
+"""What the parts of a client have in common: who we are, what we keep, and the world around."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatserv.client.events import ClientEvent
+from chatserv.client.keyring import Keyring
+from chatserv.client.log_copy import LogCopy
+from chatserv.client.pins import Pins
+from chatserv.client.storage.vault import Vault
+from chatserv.crypto.suite import sha256
+from chatserv.errors import ChatError
+
+log = Logger(namespace="chatserv.client")
+RETRY_SECONDS: Final = 1.0
+LONGEST_RETRY_SECONDS: Final = 60.0  # whatever the server asks for
+
+
+class Interrupted(ChatError):
+    """The connection went before the answer came: whether the request was carried out is unknown."""
+
+    code = "interrupted"
+    retryable = True
+
+
+class Timer(Protocol):
+    """Something that will happen."""
+
+    def cancel(self) -> None:
+        """Not any more."""
+        ...
+
+    def active(self) -> bool:
+        """Whether it still will."""
+        ...
+
+
+@dataclass(eq=False)
+class Parts:
+    """The surroundings of every part.
+
+    Args:
+        keyring: Who we are.
+        signing: The device's Ed25519 key.
+        opening: The device's RSA-OAEP key.
+        vault: What this device remembers.
+        log: Our copy of the server's log.
+        pins: Whose identity is known as what.
+        random: Hedged random bytes (CRYPTO section 4.3).
+        now_ms: The clock, milliseconds since 1970.
+        later: Calls something after so many seconds.
+        in_thread: Runs a function off the reactor.
+        emit: Tells the program.
+    """
+
+    keyring: Keyring
+    signing: ed25519.Ed25519PrivateKey = field(repr=False)
+    opening: rsa.RSAPrivateKey = field(repr=False)
+    vault: Vault
+    log: LogCopy
+    pins: Pins
+    random: Callable[[int], bytes]
+    now_ms: Callable[[], int]
+    later: Callable[[float, Callable[[], object]], Timer]
+    in_thread: Callable[..., Awaitable[Any]]
+    emit: Callable[[ClientEvent], None]
+
+    @property
+    def user(self) -> str:
+        """Our account's name."""
+        return self.keyring.user
+
+    @property
+    def device_id(self) -> bytes:
+        """Our device, 16 bytes."""
+        return self.keyring.device_id
+
+    @property
+    def server_id(self) -> bytes:
+        """The pinned server, 32 bytes."""
+        return self.keyring.server_id
+
+    @cached_property
+    def cert_hash(self) -> bytes:
+        """The hash of our certificate, 32 bytes."""
+        return sha256(self.keyring.certificate)
+
+    def chance(self, seconds: float) -> float:
+        """Some time from 0 up to ``seconds``, so that not everybody does the same at once."""
+        return seconds * int.from_bytes(self.random(4), "big") / 2**32
+
+    async def pause(self, seconds: float) -> None:
+        """Returns after so many seconds."""
+        over: Deferred[None] = Deferred()
+        self.later(seconds, lambda: over.callback(None))
+        await over
+
+    def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> "Deferred[None]":
+        """Starts ``work``; what fails on the way because the connection went, or was refused, is no bug."""
+        return Deferred.fromCoroutine(work).addErrback(_failed, what)
+
+
+def retry_delay(wanted_seconds: float | None) -> float:
+    """What the server asked for, between a moment and a minute; it may be any number, or none."""
+    if wanted_seconds is None or not 0 < wanted_seconds <= LONGEST_RETRY_SECONDS:
+        return RETRY_SECONDS
+    return wanted_seconds
+
+
+def _failed(failure: Failure, what: str) -> None:
+    error = failure.value
+    if isinstance(error, ChatError):
+        log.debug("{what}: {code}: {detail}", what=what, code=error.code, detail=error.detail)
+    else:
+        log.failure("{what} failed on our side", failure, what=what)

@@ -1,0 +1,162 @@
+"""Whom we talk to: identities, safety numbers, devices (CRYPTO section 11)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chatserv.client.pins import PinState
+from chatserv.crypto.safety import parse_qr_text, qr_matches, qr_payload, qr_text, safety_number
+from chatserv.crypto.statements import Revocation, make_revocation
+from chatserv.crypto.suite import sha256
+from chatserv.domain.names import user_name
+from chatserv.errors import BadKey, NotFound, Reject
+from chatserv.wire import messages
+
+if TYPE_CHECKING:
+    from chatserv.client.engine import Engine
+
+LOST = 1  # the reason of a revocation, for people
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What two people compare. ``number``: 60 digits, the same on both sides. ``qr``: text for the other one's scanner."""
+
+    user: str
+    number: str
+    qr: str
+    trust: str
+
+
+@dataclass(frozen=True)
+class DeviceView:
+    """A device that is valid now. ``created_ms``: milliseconds since 1970. ``current``: this one."""
+
+    user: str
+    device_id: bytes
+    created_ms: int
+    current: bool
+
+
+class People:
+    """Everybody on the server, as far as we know them.
+
+    Args:
+        engine: Fetches what is not at hand.
+    """
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._shown: dict[str, bytes] = {}  # the identities whose numbers a person has looked at
+
+    def trust(self, user: str) -> str:
+        """``unverified``, ``verified`` or ``changed``; for somebody never seen ``unknown``."""
+        pin = self._engine.parts.vault.pins.get(user)
+        return "unknown" if pin is None else pin.state.name.lower()
+
+    async def verification(self, user: str) -> Verification:
+        """Safety number and QR text for us and ``user``. Raises `NotFound`, or `BadKey` where their key is not to be had."""
+        name = user_name(user)
+        parts = self._engine.parts
+        ours, theirs = parts.keyring.identity_spki(), await self._identity(name)
+        number = safety_number((ours, parts.user), (theirs, name), parts.server_id)
+        fingerprints = parts.keyring.identity_fingerprint(), sha256(theirs)
+        self._shown[name] = sha256(theirs)
+        return Verification(name, number, qr_text(qr_payload(*fingerprints)), self.trust(name))
+
+    async def _identity(self, user: str) -> bytes:
+        """The identity key that is pinned, or about to be, by way of a certificate that it signed."""
+        fingerprint, log = self._fingerprint(user), self._engine.parts.log
+        hashes = log.facts.certificates(user, log.size)
+        await self._engine.certificates.fetch(hashes)
+        for cert_hash in hashes:
+            if self._engine.certificates.known[cert_hash].identity_fingerprint == fingerprint:
+                return self._engine.certificates.stored(cert_hash).identity_spki
+        raise BadKey(f"{user}: no certificate of this identity is valid")
+
+    def _fingerprint(self, user: str) -> bytes:
+        """The identity that is asked about: of somebody who changed, the new one."""
+        parts = self._engine.parts
+        pin = parts.pins.look(user, parts.now_ms())
+        if pin is None:
+            raise NotFound(f"user {user}")
+        return pin.offered if pin.state is PinState.CHANGED and pin.offered is not None else pin.fingerprint
+
+    async def compare(self, user: str, given: str) -> bool:
+        """Whether what the other side shows is ours too: the number, or the text of a QR code; if so they are verified."""
+        name = user_name(user)
+        fingerprint = self._fingerprint(name)
+        if given.upper().startswith("CHATSERV-VERIFY:"):
+            try:
+                payload = parse_qr_text(given)
+            except Reject:
+                return False
+            own = self._engine.parts.keyring.identity_fingerprint()
+            same = qr_matches(payload, own, fingerprint)
+        else:
+            digits = "".join(character for character in given if character.isdecimal())
+            same = digits == (await self.verification(name)).number
+        if same:
+            self.mark_verified(name, fingerprint)
+        return same
+
+    def mark_verified(self, user: str, fingerprint: bytes | None = None) -> None:
+        """A person has compared the numbers. An identity that had changed is accepted with it.
+
+        Args:
+            user: Whose.
+            fingerprint: The identity that was compared, so that no other takes its place meanwhile; by default the one
+                that `verification` showed last.
+
+        Raises:
+            NotFound: Nobody of that name has been seen.
+            KeyChanged: It is another identity now.
+        """
+        name, parts = user_name(user), self._engine.parts
+        pin = parts.pins.look(name, parts.now_ms())
+        if pin is None:
+            raise NotFound(f"user {name}")
+        fingerprint = fingerprint or self._shown.get(name)
+        if pin.state is PinState.CHANGED:
+            parts.pins.accept(name, fingerprint)
+        parts.pins.verify(name, fingerprint)
+        self._go_on(name)
+
+    def accept_identity(self, user: str) -> None:
+        """A person takes the new identity of somebody without comparing. Raises `NotFound` where nothing has changed."""
+        name, parts = user_name(user), self._engine.parts
+        pin = parts.vault.pins.get(name)
+        if pin is None or pin.state is not PinState.CHANGED:
+            raise NotFound(f"{name}: no change to accept")
+        parts.pins.accept(name)
+        self._go_on(name)
+
+    def _go_on(self, user: str) -> None:
+        for room in self._engine.rooms.sharing(user):
+            self._engine.outgoing.flush_soon(room)
+
+    async def devices(self, user: str = "") -> list[DeviceView]:
+        """The valid devices of a user, by default ours. Raises `NotFound`."""
+        parts = self._engine.parts
+        name, log = user_name(user) if user else parts.user, parts.log
+        if log.facts.identity(name, log.size) is None:
+            raise NotFound(f"user {name}")
+        hashes = log.facts.certificates(name, log.size)
+        await self._engine.certificates.fetch(hashes)
+        known = (self._engine.certificates.known[each] for each in hashes)
+        return [
+            DeviceView(name, device.device_id, device.created_ms, device.device_id == parts.device_id)
+            for device in known
+        ]
+
+    async def revoke(self, device_id: bytes) -> None:
+        """Ends a device of ours for good. Raises `NotFound`, or what the server refuses with."""
+        parts, log = self._engine.parts, self._engine.parts.log
+        hashes = log.facts.certificates(parts.user, log.size)
+        await self._engine.certificates.fetch(hashes)
+        for cert_hash in hashes:
+            if self._engine.certificates.known[cert_hash].device_id == device_id:
+                said = Revocation(device_id, cert_hash, parts.now_ms(), LOST)
+                statement = make_revocation(said, parts.keyring.load_identity())
+                await self._engine.requests.ask(messages.Revoke, statement=statement)
+                return
+        raise NotFound("device")

@@ -1,0 +1,77 @@
+"""Keeps the device's prekeys in stock: one-time ones refilled, the last-resort one renewed each week (CRYPTO 6.3)."""
+
+from typing import Final
+
+from chatserv.client.parts import Parts
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Rooms
+from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey
+from chatserv.wire import messages
+
+DAY_MS: Final = 86_400_000
+RENEW_MS: Final = 7 * DAY_MS  # a last-resort prekey serves so long
+KEEP_MS: Final = 28 * DAY_MS  # and its private half is kept so long after its successor was published
+REFILL_BELOW: Final = 20
+MOST: Final = 100  # whatever the server takes
+PAUSE_MS: Final = 5_000  # between two refills that the server asks for
+
+
+class PrekeyUpkeep:
+    """The device's prekeys.
+
+    Args:
+        parts: The surroundings.
+        requests: Publishes.
+        rooms: A retired prekey outlives the backlog of every room.
+    """
+
+    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms) -> None:
+        self._parts, self._requests, self._rooms = parts, requests, rooms
+        self._most = 50
+        self._next_ms = 0
+
+    async def look(self, stock: int, most: int | None = None) -> None:
+        """Publishes what is missing, given how many one-time prekeys the server has; ``most``: how many it takes."""
+        parts, now_ms = self._parts, self._parts.now_ms()
+        if most is None and now_ms < self._next_ms:
+            return  # asked again before the last answer can have had an effect
+        self._next_ms = now_ms + PAUSE_MS
+        self._most = min(most or self._most, MOST)
+        stock = max(stock, 0)
+        self._retire(stock, now_ms)
+        newest = parts.vault.prekeys.newest_last_resort()
+        renew = newest is None or now_ms - newest.created_ms >= RENEW_MS
+        wanted = self._most - stock if stock < min(REFILL_BELOW, self._most) or renew else 0
+        fresh = self._make(last_resort=renew, one_time=wanted)
+        for at in range(0, len(fresh), messages.PREKEYS_PAGE):
+            page = tuple(
+                secret.sign(parts.signing, parts.device_id).encode()
+                for secret in fresh[at : at + messages.PREKEYS_PAGE]
+            )
+            await self._requests.ask(messages.PublishPrekeys, prekeys=page)
+        if renew and newest is not None:
+            parts.vault.prekeys.retire(newest.secret.id, now_ms)
+        self._forget(now_ms)
+
+    def _make(self, *, last_resort: bool, one_time: int) -> list[PrekeySecret]:
+        """New prekeys, stored before anybody hears of them."""
+        parts, fresh = self._parts, []
+        with parts.vault.transaction():
+            for number in range(last_resort + one_time):
+                prekey_id = parts.vault.prekeys.next_id(last_resort and number == 0)
+                secret = generate_prekey(prekey_id, parts.random)
+                parts.vault.prekeys.add(secret, parts.now_ms())
+                fresh.append(secret)
+        return fresh
+
+    def _retire(self, stock: int, now_ms: int) -> None:
+        """The server gives out the oldest one-time prekeys first: of those that it lists no more, the unused go one day."""
+        ids = self._parts.vault.prekeys.one_time_ids()
+        with self._parts.vault.transaction():
+            for prekey_id in ids[: max(0, len(ids) - stock)]:
+                self._parts.vault.prekeys.retire(prekey_id, now_ms)
+
+    def _forget(self, now_ms: int) -> None:
+        """Deletes what was retired long ago, but never while events of a room wait to be read."""
+        if not any(room.queue for room in self._rooms.all()):
+            self._parts.vault.prekeys.delete_retired(now_ms - KEEP_MS)

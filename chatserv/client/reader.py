@@ -1,0 +1,243 @@
+"""Takes a room's events in, in their order: commits move the verified chain on, messages are opened and kept.
+
+Nothing here waits. What has to be fetched first is raised as `Needs`, before anything has changed; the same event is then
+taken again. Everything that an event changes is stored in one transaction with its cursor (CRYPTO section 8.4). Messages are
+the business of `chatserv.client.message_reader`.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client.certificates import Certificates
+from chatserv.client.changes import describe
+from chatserv.client.contents import Contents
+from chatserv.client.events import (
+    ClientEvent,
+    DeviceSeen,
+    GapSeen,
+    MessagesMissing,
+    RoomChanged,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+)
+from chatserv.client.message_reader import MessageReader
+from chatserv.client.needs import Needs
+from chatserv.client.parts import Parts
+from chatserv.client.public_watch import PublicWatch
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.storage.rooms import RoomRow
+from chatserv.crypto.commits import Add, BadCommit, Commit
+from chatserv.crypto.e2e.epoch import base_secrets
+from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
+from chatserv.crypto.room_rules import Head, Outcome, apply_commit
+from chatserv.crypto.room_state import RosterEntry, State
+from chatserv.errors import Reject
+from chatserv.wire import messages
+
+KIND_COMMIT: Final = 1
+
+
+class Reader:
+    """Reads all rooms.
+
+    Args:
+        parts: The surroundings.
+        rooms: Which rooms there are.
+        certificates: Those of all devices.
+        contents: Takes what was opened.
+        watch: Compares public rooms with the log.
+    """
+
+    def __init__(
+        self, parts: Parts, rooms: Rooms, certificates: Certificates, contents: Contents, watch: PublicWatch
+    ) -> None:
+        self._parts, self._rooms, self._certificates = parts, rooms, certificates
+        self._watch = watch
+        self._messages = MessageReader(parts, rooms, certificates, contents)
+
+    def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
+        """Takes one event in; inside a transaction.
+
+        Raises:
+            Needs: Something has to be fetched first; nothing has changed.
+            BadCommit: The server passed on a commit that it had to refuse.
+        """
+        cursor = 0 if room.row is None else room.row.cursor
+        if event.seq <= cursor:
+            return []
+        found: list[ClientEvent] = []
+        if room.in_it and event.seq > cursor + 1:
+            found.append(GapSeen(self._rooms.name(room), cursor + 1, event.seq - 1))
+        if event.kind == KIND_COMMIT:
+            return found + self._take_commit(room, event)
+        return found + self._messages.take(room, event)
+
+    # -- commits --------------------------------------------------------------------------------------------------------
+
+    def judge(self, state: State | None, head: Head, commit: Commit) -> Outcome:
+        """What the rules make of a commit, once log and certificates are at hand (steps 1 to 6). Raises as `take`."""
+        if commit.tbs.kt_size > self._parts.log.size:
+            raise Needs(log_size=commit.tbs.kt_size)
+        hashes = [op.entry.cert_hash for op in commit.tbs.ops if isinstance(op, Add)]
+        hashes += [] if state is None else [entry.cert_hash for entry in state.roster]
+        missing = self._certificates.missing(hashes)
+        if missing:
+            raise Needs(certificates=missing)
+        log = self._parts.log
+        return apply_commit(state, head, commit, self._certificates.known, log.facts, log.root_at)
+
+    def follow_chain(self, room: Room, commit: Commit) -> list[ClientEvent]:
+        """Moves the chain of a room on that we do not read: before our time, after it, or in a gap. Raises as `take`."""
+        outcome = self.judge(room.state, room.head, commit)
+        was_in, name = room.in_it, self._rooms.name(room)
+        room.state, room.head, room.commit = outcome.state, outcome.head, commit
+        if room.row is None:
+            return []
+        own = outcome.state.device(self._parts.device_id)
+        with self._parts.vault.transaction():
+            room.row = replace(_moved_on(room.row, outcome, commit), keys=Keys.WANTED)
+            if own is None:
+                room.row = replace(room.row, standing=Standing.OUT)
+            self._parts.vault.rooms.put(room.row)
+            self._settle_keys(room, own, commit)
+        return [RoomLeft(name, outcome.committer.user)] if was_in and own is None else []
+
+    def _take_commit(self, room: Room, event: messages.Event) -> list[ClientEvent]:
+        commit = Commit.decode(event.body)
+        if commit.tbs.room_id != room.room_id:
+            raise BadCommit("commit: for another room")
+        if commit.tbs.epoch > room.head.epoch + 1:
+            raise Needs(chain_to=commit.tbs.epoch - 1)
+        if commit.tbs.epoch <= room.head.epoch and not room.in_it:
+            raise BadCommit("commit: of an epoch before the newest one")
+        outcome = self.judge(room.state, room.head, commit)
+        before, own = room.state, outcome.state.device(self._parts.device_id)
+        if room.row is None and own is None:  # a room that is no business of ours
+            room.state, room.head, room.commit = outcome.state, outcome.head, commit
+            return []
+        found: list[ClientEvent] = self._compare_heads(room, commit)
+        room.row = self._next_row(room, outcome, commit, event, own)
+        room.state, room.head, room.commit = outcome.state, outcome.head, commit
+        self._parts.vault.rooms.put(room.row)
+        if own is not None:
+            self._watch.moved(room)
+        found += self._tell(room, before, outcome, commit, event)
+        self._settle_keys(room, own, commit)
+        return found
+
+    def _next_row(
+        self, room: Room, outcome: Outcome, commit: Commit, event: messages.Event, own: RosterEntry | None
+    ) -> RoomRow:
+        standing = Standing.OUT if own is None else self._standing(room, outcome)
+        row = room.row or RoomRow(
+            room_id=room.room_id,
+            kind=int(outcome.state.policy.kind),
+            title="",
+            topic="",
+            epoch=0,
+            commit_hash=b"",
+            kt_size=0,
+            state=b"",
+            head_commit=b"",
+            cursor=0,
+            shown=event.seq - 1,
+            read=0,
+            since=event.seq - 1,
+            standing=standing,
+            keys=Keys.WANTED,
+            epoch_since_ms=0,
+            epoch_messages=0,
+            committer=b"",
+        )
+        if row.standing is Standing.OUT and standing is not Standing.OUT:  # we are back
+            row = replace(row, since=event.seq - 1, shown=event.seq - 1)
+        row = replace(
+            row,
+            cursor=event.seq,
+            standing=standing,
+            keys=Keys.WANTED,
+            epoch_since_ms=self._parts.now_ms(),
+            epoch_messages=0,
+        )
+        return _moved_on(row, outcome, commit)
+
+    def _standing(self, room: Room, outcome: Outcome) -> Standing:
+        """Whether a room that we come into needs our consent: not if we brought ourselves in, or never were out of it."""
+        if room.in_it and room.row is not None:
+            return room.row.standing
+        member = room.row is not None and room.state is not None and bool(room.state.role(self._parts.user))
+        return Standing.IN if member or outcome.committer.user == self._parts.user else Standing.OFFERED
+
+    def _compare_heads(self, room: Room, commit: Commit) -> list[ClientEvent]:
+        """Step 9: what the committer has seen of the closing epoch and we have not."""
+        if not room.in_it or room.row is None or room.row.keys is Keys.BROKEN or room.state is None:
+            return []
+        ours = self._parts.vault.chains.generations(room.room_id)  # none, where no message of the epoch has come
+        found: list[ClientEvent] = []
+        for head in commit.tbs.heads:
+            lacking = head.next_generation - ours.get(head.leaf, 0)
+            entry = room.state.entry(head.leaf)
+            if lacking > 0 and entry is not None and entry.device_id != self._parts.device_id:
+                found.append(MessagesMissing(self._rooms.name(room), entry.user, lacking))
+        return found
+
+    def _tell(
+        self, room: Room, before: State | None, outcome: Outcome, commit: Commit, event: messages.Event
+    ) -> list[ClientEvent]:
+        row, name, by = room.row, self._rooms.name(room), outcome.committer.user
+        found: list[ClientEvent] = []
+        was_in = before is not None and before.device(self._parts.device_id) is not None
+        if row is None or row.standing is Standing.OUT:
+            return [RoomLeft(name, by)] if was_in else []
+        if not was_in:
+            found.append(RoomOffered(name, by) if row.standing is Standing.OFFERED else RoomJoined(name))
+        elif before is not None:
+            found += [
+                DeviceSeen(entry.user, entry.device_id)
+                for entry in outcome.added
+                if entry.user != self._parts.user and before.role(entry.user)
+            ]
+            found.append(RoomChanged(name, by, describe(before, outcome.state, commit.tbs.ops), event.at))
+        for user in room.users():
+            self._parts.pins.look(user, self._parts.now_ms())
+        return found
+
+    # -- keys of an epoch -----------------------------------------------------------------------------------------------
+
+    def _settle_keys(self, room: Room, own: RosterEntry | None, commit: Commit) -> None:
+        """A new epoch: the old chains go; those of an own commit are derived at once, others when they are needed."""
+        vault = self._parts.vault
+        vault.chains.clear(room.room_id)
+        pending = vault.pending.get(room.room_id)
+        if pending is not None and pending.epoch <= commit.tbs.epoch:
+            vault.pending.delete(room.room_id)
+        if own is None:
+            room.wraps.clear()
+        elif pending is not None and pending.commit == commit.encoded:
+            self.hold_keys(room, own, pending.epoch_secret)
+
+    def hold_keys(self, room: Room, own: RosterEntry, epoch_secret: bytes) -> None:
+        """Derives and stores all chains of the room's current epoch (step 10); inside a transaction."""
+        if room.state is None or room.row is None:
+            raise Reject("room: without a state")
+        bases = base_secrets(epoch_secret, (entry.leaf for entry in room.state.roster), room.head.commit_hash)
+        sender = SenderChain(own.leaf, 0, bases.pop(own.leaf))
+        receivers = (ReceiverChain(leaf, 0, secret) for leaf, secret in bases.items())
+        self._parts.vault.chains.replace(room.room_id, sender, receivers)
+        room.row = replace(room.row, keys=Keys.HELD)
+        self._parts.vault.rooms.put(room.row)
+
+
+def _moved_on(row: RoomRow, outcome: Outcome, commit: Commit) -> RoomRow:
+    """The row where the chain has moved on by a commit."""
+    return replace(
+        row,
+        kind=int(outcome.state.policy.kind),
+        epoch=outcome.head.epoch,
+        commit_hash=outcome.head.commit_hash,
+        kt_size=outcome.head.kt_size,
+        state=outcome.state.encoded,
+        head_commit=commit.encoded,
+        committer=outcome.committer.device_id,
+    )

@@ -1,0 +1,74 @@
+"""Commands under way: one answer each, or the end of the connection."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client.parts import Interrupted
+from chatserv.errors import BadMessage, wire_error
+from chatserv.wire import messages
+from chatserv.wire.codec import encode_message
+
+LABELS: Final = 2**32
+MAX_UNDER_WAY: Final = 10_000  # more wait for nothing: the server answers 64 at once
+
+
+class Requests:
+    """Asks the server, and hands its answers back to who asked.
+
+    Args:
+        write: Takes an encoded message that is to leave now.
+    """
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._labels = count(1)
+        self._waiting: dict[int, Deferred[Any]] = {}
+        self._connected = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session is open."""
+        return self._connected
+
+    def up(self) -> None:
+        """A session is open."""
+        self._connected = True
+
+    def down(self) -> None:
+        """The session is over: everything under way fails with `Interrupted`."""
+        self._connected = False
+        waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            answer.errback(Interrupted("the connection was lost"))
+
+    def ask(self, make: type[messages.Command], **fields: object) -> "Deferred[Any]":
+        """Sends a command; fires with its reply, or fails with the `WireError` of an error reply or `Interrupted`."""
+        answer: Deferred[Any] = Deferred()
+        if not self._connected or len(self._waiting) >= MAX_UNDER_WAY:
+            answer.errback(Interrupted("not connected"))
+            return answer
+        label = next(self._labels) % LABELS
+        self._waiting[label] = answer
+        self._write(encode_message(make(label=label, **fields)))
+        return answer
+
+    async def expect(self, kind: type[Any], make: type[messages.Command], **fields: object) -> Any:
+        """The reply, which has to be of this kind. Raises `BadMessage` for another."""
+        reply = await self.ask(make, **fields)
+        if not isinstance(reply, kind):
+            raise BadMessage(f"{make.__name__}: answered by {type(reply).__name__}")
+        return reply
+
+    def answered(self, reply: messages.ServerMessage) -> bool:
+        """Takes a reply in; says whether anybody waited for it."""
+        answer = self._waiting.pop(getattr(reply, "label", -1), None)
+        if answer is None:
+            return False
+        if isinstance(reply, messages.Error):
+            answer.errback(wire_error(reply.code, reply.text, reply.after_seconds, reply.by))
+        else:
+            answer.callback(reply)
+        return True

@@ -1,0 +1,206 @@
+"""The rooms as this client has them in memory, and the names by which people address them."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from chatserv.client.storage.rooms import Keys, RoomRow, Standing
+from chatserv.client.storage.vault import Vault
+from chatserv.crypto.commits import Commit
+from chatserv.crypto.room_rules import Head
+from chatserv.crypto.room_state import Kind, Role, RosterEntry, State
+from chatserv.domain.names import room_name, user_name
+from chatserv.errors import NameInvalid, NotFound, NotMember
+from chatserv.wire import messages
+
+SHORT_ID_DIGITS: Final = 6
+MAX_WRAPS: Final = 8  # kept for commits that have not come yet
+
+
+@dataclass(eq=False)
+class Room:
+    """One room. ``row`` is None for a room that we look at without being in it: one to join, or just made.
+
+    ``state``, ``head`` and ``commit`` are where our verified chain of it stands.
+    """
+
+    room_id: bytes
+    head: Head
+    row: RoomRow | None = None
+    state: State | None = None
+    commit: Commit | None = None
+    queue: deque[messages.Event] = field(default_factory=deque)
+    wraps: dict[int, messages.WrapReady] = field(default_factory=dict)
+    busy: bool = False
+    stopped: bool = False  # the server broke the rules here, or withholds something; until the next connection
+    committing: DeferredLock = field(default_factory=DeferredLock)
+    opening: DeferredLock = field(default_factory=DeferredLock)
+    waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
+    commits: dict[bytes, int | None] = field(default_factory=dict)  # of a public room: when each came, for the log
+
+    @property
+    def in_it(self) -> bool:
+        """Whether we have a place in the room now."""
+        return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED)
+
+    def own(self, device_id: bytes) -> RosterEntry | None:
+        """The device's entry in the roster."""
+        return None if self.state is None else self.state.device(device_id)
+
+    def users(self) -> list[str]:
+        """Whoever has a device in the room, in order."""
+        return [] if self.state is None else sorted({entry.user for entry in self.state.roster})
+
+    def reached(self) -> None:
+        """The chain has moved: tells whoever waited for it."""
+        due = [waiter for epoch, waiter in self.waiting if epoch <= self.head.epoch]
+        self.waiting = [(epoch, waiter) for epoch, waiter in self.waiting if epoch > self.head.epoch]
+        for waiter in due:
+            waiter.callback(None)
+
+    def abandoned(self, error: Exception) -> None:
+        """The connection is gone, or the room stopped: what waits will not happen."""
+        waiting, self.waiting = self.waiting, []
+        for _, waiter in waiting:
+            waiter.errback(error)
+
+    async def reach(self, epoch: int) -> None:
+        """Returns when this epoch is processed."""
+        if self.head.epoch < epoch:
+            waiter: Deferred[None] = Deferred()
+            self.waiting.append((epoch, waiter))
+            await waiter
+
+
+class Rooms:
+    """All rooms, by id and by name.
+
+    Args:
+        vault: Where they are kept.
+        user: Our account's name.
+    """
+
+    def __init__(self, vault: Vault, user: str) -> None:
+        self._vault, self._user = vault, user
+        self._rooms: dict[bytes, Room] = {row.room_id: _restored(row) for row in vault.rooms.all()}
+
+    def all(self) -> list[Room]:
+        """Every room, those that we look at from outside included."""
+        return list(self._rooms.values())
+
+    def ours(self) -> list[Room]:
+        """The rooms that we are in."""
+        return [room for room in self._rooms.values() if room.in_it]
+
+    def get(self, room_id: bytes) -> Room | None:
+        """The room with this id."""
+        return self._rooms.get(room_id)
+
+    def look_at(self, room_id: bytes) -> Room:
+        """The room with this id; a new one, of which nothing is known yet, where there is none."""
+        return self._rooms.setdefault(room_id, Room(room_id, Head.before(room_id)))
+
+    def reload(self, room: Room) -> None:
+        """Back to what is stored of a room."""
+        row = self._vault.rooms.get(room.room_id)
+        if row is None:
+            room.row, room.state, room.commit, room.head = None, None, None, Head.before(room.room_id)
+            return
+        kept = _restored(row)
+        room.row, room.state, room.commit, room.head = kept.row, kept.state, kept.commit, kept.head
+
+    def forget(self, room_id: bytes) -> None:
+        """Drops a room that was only looked at."""
+        room = self._rooms.get(room_id)
+        if room is not None and room.row is None:
+            del self._rooms[room_id]
+
+    # -- names ----------------------------------------------------------------------------------------------------------
+
+    def peer(self, room: Room) -> str | None:
+        """The other one of direct messages; None for a room."""
+        if room.state is None or room.state.policy.kind is not Kind.DM:
+            return None
+        others = [member.user for member in room.state.members if member.user != self._user]
+        return others[0] if others else self._user
+
+    def name(self, room: Room) -> str:
+        """How people address it: ``@bob``, or the name, with part of the id behind it where another room has the same."""
+        peer = self.peer(room)
+        if peer is not None:
+            return f"@{peer}"
+        title = _title(room)
+        short = room.room_id.hex()[:SHORT_ID_DIGITS]
+        if not title:
+            return f"~{short}"
+        before = [other for other in self._same_title(title) if other is not room]
+        return f"{title}~{short}" if before and _rank(before[0]) < _rank(room) else title
+
+    def _same_title(self, title: str) -> list[Room]:
+        named = [room for room in self.ours() if self.peer(room) is None and _title(room) == title]
+        return sorted(named, key=_rank)
+
+    def find(self, name: str) -> Room:
+        """The room of ours that is addressed so: ``lobby``, ``#lobby``, ``@bob``, or a name with a part of its id.
+
+        Raises:
+            NotMember: We are in no such room.
+        """
+        wanted = name.strip()
+        for room in self.ours():
+            if self.name(room) in {wanted, wanted.removeprefix("#")}:
+                return room
+        canonical = _canonical(wanted)
+        for room in self.ours():
+            if self.name(room) == canonical:
+                return room
+        raise NotMember(f"room {name}")
+
+    def direct(self, user: str) -> Room | None:
+        """Our direct messages with a user."""
+        return next((room for room in self.ours() if self.peer(room) == user), None)
+
+    def sharing(self, user: str) -> Iterable[Room]:
+        """Our rooms that a user has a device in."""
+        return (room for room in self.ours() if room.state is not None and room.state.devices_of(user))
+
+    def role(self, room: Room) -> Role | None:
+        """Our role in it."""
+        return None if room.state is None else room.state.role(self._user)
+
+    def public(self, name: str) -> Room:
+        """The public room of that name that we are in. Raises `NotFound`."""
+        for room in self.ours():
+            if room.state is not None and room.state.policy.public and room.state.policy.name == name:
+                return room
+        raise NotFound(f"room {name}")
+
+
+def _restored(row: RoomRow) -> Room:
+    state, commit = State.decode(row.state), Commit.decode(row.head_commit)
+    return Room(row.room_id, Head.of(commit), row, state, commit, stopped=row.standing is Standing.FORKED)
+
+
+def _title(room: Room) -> str:
+    if room.state is not None and room.state.policy.public:
+        return room.state.policy.name
+    return "" if room.row is None else room.row.title
+
+
+def _rank(room: Room) -> tuple[bool, bytes]:
+    """Of two rooms of one name the public one keeps it: its name is unique on the server."""
+    public = room.state is not None and room.state.policy.public
+    return (not public, room.room_id)
+
+
+def _canonical(name: str) -> str:
+    try:
+        return f"@{user_name(name[1:])}" if name.startswith("@") else room_name(name)
+    except NameInvalid:
+        return name
+
+
+__all__ = ["Keys", "Room", "Rooms", "Standing"]

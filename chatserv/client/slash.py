@@ -1,0 +1,216 @@
+"""Slash commands: one table for every client, with help, completion and permissions.
+
+::
+
+    slash = Slash(client)                              # begins in #lobby
+    for line in await slash.run("/create plans"):      # lines to show; raises ChatError where it is refused
+        print(line)
+    slash.room                                         # "plans"
+    slash.complete("/inv")                             # ["/invite "]
+"""
+
+import contextlib
+import difflib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from chatserv.client.handle import RoomHandle
+from chatserv.client.slash_admin import ADMIN
+from chatserv.client.slash_base import SlashCommand, SlashError, place, shown
+from chatserv.client.slash_lines import member_line
+from chatserv.client.slash_members import MEMBERS
+from chatserv.client.slash_people import PEOPLE
+from chatserv.client.slash_rooms import COMING, RULES
+from chatserv.client.slash_talk import PROGRAM, SAYING
+from chatserv.errors import ChatError, NotMember, Reject
+from chatserv.i18n import _
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from chatserv.client.api import Client
+
+COMMANDS: Final = {command.name: command for command in (*PROGRAM, *COMING, *SAYING, *MEMBERS, *RULES, *PEOPLE, *ADMIN)}
+HOME: Final = "lobby"
+_RANKS: Final = {"": 0, "banned": 0, "member": 1, "moderator": 2, "owner": 3}
+
+
+class Slash:
+    """Carries out what a person types, in the room that is current.
+
+    Args:
+        client: The client.
+        room: The room to begin in; it may come later.
+        sent: Gets what fires when a message is stored, or fails; by default nothing waits for that, as the client's
+            events tell it.
+        quit: What ``/quit`` does.
+        colour: Whether QR codes are coloured with escape sequences, for terminals.
+    """
+
+    commands = COMMANDS
+
+    def __init__(
+        self,
+        client: "Client",
+        room: str = HOME,
+        *,
+        sent: "Callable[[Deferred[int]], object] | None" = None,
+        quit: Callable[[], None] = lambda: None,  # noqa: A002 - the command's name
+        colour: bool = False,
+    ) -> None:
+        self.client, self.quit, self.colour = client, quit, colour
+        self.sent = sent or _let_be
+        self.compared: dict[str, str] = {}  # the safety numbers that were shown, by user
+        self._wanted = room.strip().removeprefix("#")
+        self._current: RoomHandle | None = None
+        self._switching = 0
+
+    # -- the current room -------------------------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> str:
+        """The name of the current room, ``lobby`` or ``@bob``; we may not be in it yet, or not any more."""
+        if self._current is None:
+            with contextlib.suppress(ChatError):  # it may come
+                self._current = self.client.room(self._wanted)
+        return self._wanted if self._current is None else self._current.name
+
+    @property
+    def switching(self) -> bool:
+        """Whether a command is under way that may go to another room: lines for a room wait until it is done."""
+        return self._switching > 0
+
+    def here(self) -> RoomHandle:
+        """The current room. Raises `SlashError` where we are not in it, or have not agreed to it."""
+        if self._current is None or self._current.name not in self.client.rooms:
+            self._current = self.room_named(self.room)
+        self.consented(self._current)
+        return self._current
+
+    def handles(self) -> list[RoomHandle]:
+        """All our rooms, in order of name."""
+        found = []
+        for name in self.client.rooms:
+            with contextlib.suppress(NotMember):  # a name that somebody else made up, and that cannot be looked up
+                found.append(self.client.room(name))
+        return found
+
+    def room_named(self, name: str, *, consented: bool = False) -> RoomHandle:
+        """A room of ours. Raises `SlashError` where there is none, and where ``consented`` and we have not agreed to it."""
+        try:
+            handle = self.client.room(name)
+        except NotMember:
+            said = _("There is no room {room} here that you are a member of.")
+            raise SlashError(said.format(room=place(name.strip().removeprefix("#")))) from None
+        if consented:
+            self.consented(handle)
+        return handle
+
+    def consented(self, handle: RoomHandle) -> None:
+        """Raises `SlashError` for a room that waits for the person's consent."""
+        if handle.offered:
+            said = _("{room} waits for your consent: /accept {room}")
+            raise SlashError(said.format(room=place(handle.name)))
+
+    def go(self, handle: RoomHandle) -> list[str]:
+        """Makes a room the current one."""
+        self._current = handle
+        return [_("You talk in {room} now.").format(room=place(handle.name))]
+
+    def go_home(self) -> list[str]:
+        """Goes to the lobby, if there is one: the current room is gone."""
+        self._current, self._wanted = None, HOME
+        return self.go(self.client.room(HOME)) if HOME in self.client.rooms else []
+
+    def member_lines(self) -> list[str]:
+        """Who is in the current room, and behind them who is banned."""
+        here = self.here()
+        return [member_line(member) for member in (*here.members(), *here.members(banned=True))]
+
+    # -- lines ------------------------------------------------------------------------------------------------------------
+
+    async def run(self, line: str) -> list[str]:
+        """Carries a line out: a command, or a text for the current room (``//text`` is the text ``/text``).
+
+        Returns:
+            Lines to show, each in one piece and translated.
+
+        Raises:
+            ChatError: It is refused; `explained` has the words for it.
+        """
+        if not line.strip():
+            return []
+        if not line.startswith("/") or line.startswith("//"):
+            self.sent(self.here().send(line[1:] if line.startswith("/") else line))
+            return []
+        name, *rest = line[1:].split(None, 1) or [""]
+        command = self.find(name.lower())
+        self._switching += command.switches
+        try:
+            return await command.handler(self, command.words(rest[0] if rest else ""))
+        except Reject:
+            raise SlashError(_("This text cannot be used here: it is too long, or holds what no text may.")) from None
+        finally:
+            self._switching -= command.switches
+
+    def find(self, name: str) -> SlashCommand:
+        """The command of this name. Raises `SlashError` with the nearest one."""
+        command = COMMANDS.get(name)
+        if command is not None:
+            return command
+        said = [_("There is no /{name} here; /help tells what there is.").format(name=shown(name))]
+        said += [_("Do you mean /{name}?").format(name=near) for near in difflib.get_close_matches(name, COMMANDS, 1)]
+        raise SlashError(" ".join(said))
+
+    # -- completion -------------------------------------------------------------------------------------------------------
+
+    def permitted(self, command: SlashCommand) -> bool:
+        """Whether we may carry out a command here, as far as roles tell; whoever enforces it decides."""
+        if command.role == "admin":
+            return self.client.is_admin
+        if not command.role:
+            return True
+        try:
+            here = self.here()
+        except ChatError:
+            return False
+        return not here.direct and _RANKS.get(here.role, 0) >= _RANKS[command.role]
+
+    def complete(self, prefix: str) -> list[str]:
+        """What a line that begins so may become: commands that we may use, then rooms and users, in order."""
+        if not prefix.startswith("/") or prefix.startswith("//"):
+            return []
+        name, space, rest = prefix[1:].partition(" ")
+        if not space:
+            found = (each for each in COMMANDS.values() if each.name.startswith(name) and self.permitted(each))
+            return sorted(f"/{each.name} " if each.usage else f"/{each.name}" for each in found)
+        command = COMMANDS.get(name)
+        if command is None:
+            return []
+        done, between, begun = rest.rpartition(" ")
+        wanted = command.usage.split()
+        place_of_word = len(done.split())
+        if place_of_word >= len(wanted):
+            return []
+        kind = wanted[place_of_word].strip("[]")
+        return [f"/{name} {done}{between}{each}" for each in self._candidates(kind) if each.startswith(begun)]
+
+    def _candidates(self, kind: str) -> Iterable[str]:
+        if kind == "ROOM":
+            return sorted(name if name.startswith("@") else f"#{name}" for name in self.client.rooms)
+        if kind == "USER":
+            return self._known_users()
+        if kind == "COMMAND":
+            return sorted(COMMANDS)
+        return [each for each in kind.split("|") if each.islower()] if "|" in kind or kind == "admin" else []
+
+    def _known_users(self) -> list[str]:
+        users = {name[1:] for name in self.client.rooms if name.startswith("@")}
+        with contextlib.suppress(ChatError):  # no room, no members
+            users |= {member.user for member in self.here().members()}
+        return sorted(users - {self.client.keyring.user})
+
+
+def _let_be(stored: "Deferred[int]") -> None:
+    """The client's events tell what becomes of a message."""
+    stored.addErrback(lambda _failure: None)

@@ -1,0 +1,136 @@
+"""Slash commands for administrators of the server."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from chatserv.client.admin import Administration
+from chatserv.client.slash_base import Handler, SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash_lines import date, word
+from chatserv.errors import NotFound
+from chatserv.i18n import N_, _
+from chatserv.wire.link import format_link
+
+if TYPE_CHECKING:
+    from chatserv.client.slash import Slash
+
+MAX_ANNOUNCEMENT_CHARACTERS: Final = 1000
+_KINDS: Final = ("address", "account")
+
+
+async def _invite_link(slash: "Slash", words: list[str]) -> list[str]:
+    name, admin = words
+    if name == "admin" and not admin:
+        name, admin = "", name
+    if admin not in {"", "admin"}:
+        raise slash.commands["invite-link"].misused()
+    made = await slash.client.admin.make_invite(person(name) if name else "", admin=bool(admin))
+    return [format_link(made)]
+
+
+async def _accounts(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    found = []
+    for account in await slash.client.admin.accounts():
+        facts = [word(account.role)]
+        facts += [_("suspended")] if account.suspended else []
+        facts += [_("muted")] if account.muted else []
+        facts.append(_("since {date}").format(date=date(account.created_ms)))
+        found.append(f"{shown(account.user)}  {', '.join(facts)}")
+    return found
+
+
+def _about_account(act: Callable[[Administration, str], Awaitable[None]], said: str) -> Handler:
+    """A command about an account. ``said``: what is told when it is done, to be translated."""
+
+    async def handler(slash: "Slash", words: list[str]) -> list[str]:
+        user = person(words[0])
+        with refused(NotFound, nobody(user)):
+            await act(slash.client.admin, user)
+        return [_(said).format(user=shown(user))]
+
+    return handler
+
+
+def _ban(name: str, said: str, *, on: bool) -> Handler:
+    async def handler(slash: "Slash", words: list[str]) -> list[str]:
+        kind, subject = words
+        if kind not in _KINDS:
+            raise slash.commands[name].misused()
+        subject = person(subject) if kind == "account" else _network(subject)
+        with refused(NotFound, _("There is no such ban, or no such account.")):
+            await slash.client.admin.ban(kind, subject, on=on)
+        return [_(said).format(subject=shown(subject))]
+
+    return handler
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False)) if "/" in text else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise SlashError(_("That is no address, and no network such as 192.0.2.0/24.")) from None
+
+
+async def _bans(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    found = [
+        f"{word(ban.kind)} {shown(ban.subject)}  {_('by {user}').format(user=shown(ban.by))}, {date(ban.at_ms)}"
+        for ban in await slash.client.admin.bans()
+    ]
+    return found or [_("Nobody is banned from the server.")]
+
+
+async def _announce(slash: "Slash", words: list[str]) -> list[str]:
+    (text,) = words
+    if len(text) > MAX_ANNOUNCEMENT_CHARACTERS:
+        said = _("An announcement has at most {most} characters.")
+        raise SlashError(said.format(most=MAX_ANNOUNCEMENT_CHARACTERS))
+    await slash.client.admin.announce(text)
+    return [_("Announced; it was not encrypted end to end.")]
+
+
+def _account(name: str, help: str, act: Callable[[Administration, str], Awaitable[None]], said: str) -> SlashCommand:  # noqa: A002 - as the field
+    return SlashCommand(name, "USER", help, _about_account(act, said), role="admin")
+
+
+ADMIN: Final = (
+    SlashCommand(
+        "invite-link", "[NAME] [admin]", N_("makes a link that lets one person register"), _invite_link, role="admin"
+    ),
+    SlashCommand("accounts", "", N_("shows all accounts"), _accounts, role="admin"),
+    _account(
+        "suspend", N_("lets an account in no more"),
+        lambda admin, user: admin.suspend(user), N_("{user} is suspended."),
+    ),
+    _account(
+        "unsuspend", N_("lets it in again"),
+        lambda admin, user: admin.suspend(user, on=False), N_("{user} is not suspended any more."),
+    ),
+    _account(
+        "server-mute", N_("takes no messages from an account"),
+        lambda admin, user: admin.mute(user), N_("{user} is muted on the server."),
+    ),
+    _account(
+        "server-unmute", N_("takes its messages again"),
+        lambda admin, user: admin.mute(user, on=False), N_("{user} is not muted on the server any more."),
+    ),
+    SlashCommand(
+        "server-ban", "address|account SUBJECT", N_("keeps an address, a network or a name off the server"),
+        _ban("server-ban", N_("{subject} is banned from the server."), on=True), role="admin",
+    ),
+    SlashCommand(
+        "server-unban", "address|account SUBJECT", N_("lifts such a ban"),
+        _ban("server-unban", N_("{subject} is not banned from the server any more."), on=False), role="admin",
+    ),
+    SlashCommand("bans", "", N_("shows who is banned from the server"), _bans, role="admin"),
+    _account(
+        "grant", N_("makes somebody an administrator of the server"),
+        lambda admin, user: admin.set_role(user, admin=True), N_("{user} is an administrator now."),
+    ),
+    _account(
+        "revoke-admin", N_("makes an administrator a user again"),
+        lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no administrator any more."),
+    ),
+    SlashCommand(
+        "announce", "TEXT", N_("tells everybody who is online"), _announce, role="admin", warns_clear=True
+    ),
+)  # fmt: skip

@@ -1,0 +1,126 @@
+"""What every slash command has in common: its place in the table, how it refuses, and how foreign text is shown."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chatserv.domain.names import user_name
+from chatserv.errors import ChatError
+from chatserv.i18n import N_, _
+from chatserv.terminal import clean_line, isolate
+
+if TYPE_CHECKING:
+    from chatserv.client.slash import Slash
+
+Handler = Callable[["Slash", list[str]], Awaitable[list[str]]]
+_TAKES_THE_REST: Final = ("TEXT", "TOPIC", "NUMBER|yes")
+
+
+class SlashError(ChatError):
+    """A command that is refused, in words for the person who typed it.
+
+    Args:
+        said: The words, translated.
+    """
+
+    code = "slash"
+    text = N_("This command cannot be carried out.")
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__()
+        self._said = said
+
+    def explain(self) -> str:
+        """The words."""
+        return self._said or super().explain()
+
+
+@dataclass(frozen=True)
+class SlashCommand:
+    """A row of the table.
+
+    Attributes:
+        name: Without the ``/``.
+        usage: Its arguments as ``/help`` shows them; what stands in brackets may be left out.
+        help: What it does, to be translated.
+        handler: Carries it out; gets as many words as ``usage`` names, empty ones for those that were left out.
+        room: Whether it is about the current room.
+        role: Who may do it: anybody (empty), ``moderator`` or ``owner`` of the room, or ``admin`` of the server.
+        warns_clear: Whether the server gets to know what is typed, in public rooms or always.
+        switches: Whether another room may be the current one afterwards. A program waits for it before it sends a line.
+    """
+
+    name: str
+    usage: str
+    help: str
+    handler: Handler
+    room: bool = False
+    role: str = ""
+    warns_clear: bool = False
+    switches: bool = False
+
+    @property
+    def line(self) -> str:
+        """How it is typed."""
+        return f"/{self.name} {self.usage}".rstrip()
+
+    def words(self, given: str) -> list[str]:
+        """The arguments of a line, the last one with everything that is left. Raises `SlashError` with the usage."""
+        wanted = self.usage.split()
+        found = given.split(None, max(len(wanted) - 1, 0))
+        if found:
+            found[-1] = found[-1].rstrip()
+        least = sum(not word.startswith("[") for word in wanted)
+        rest = bool(wanted) and wanted[-1].strip("[]") in _TAKES_THE_REST
+        spaced = len(found) == len(wanted) and not rest and len(" ".join(found).split()) > len(wanted)
+        if not least <= len(found) <= len(wanted) or spaced:
+            raise self.misused()
+        return found + [""] * (len(wanted) - len(found))
+
+    def misused(self) -> SlashError:
+        """What whoever types it wrongly is told."""
+        return SlashError(_("It is typed like this: {usage}").format(usage=self.line))
+
+
+@contextmanager
+def refused(kind: type[ChatError], said: str) -> Iterator[None]:
+    """Puts an error into words that fit what was asked for."""
+    try:
+        yield
+    except kind:
+        raise SlashError(said) from None
+
+
+def explained(error: ChatError) -> str:
+    """What a person is told of an error: what happened, who refuses where that may be in doubt, and when to try again."""
+    if error.code == "interrupted":
+        return _("The connection was lost before the answer came; look whether it was done.")
+    said = [error.explain()]
+    if error.by == "room":
+        said.append(_("That is the room's own rule."))
+    elif error.by == "server":
+        said.append(_("That is the word of the server's administrators."))
+    if error.after_seconds is not None and 0 < error.after_seconds < 86_400:
+        said.append(_("Again in {seconds} s.").format(seconds=round(error.after_seconds + 0.5)))
+    return " ".join(said)
+
+
+def shown(text: str) -> str:
+    """Foreign text as part of a line: it can neither break nor reorder it."""
+    return isolate(clean_line(text))
+
+
+def place(room: str) -> str:
+    """A room as people write it, ``#lobby`` or ``@bob``, as part of a line."""
+    return f"@{shown(room[1:])}" if room.startswith("@") else f"#{shown(room)}"
+
+
+def person(word: str) -> str:
+    """The user that a word names, with or without ``@``. Raises `NameInvalid`."""
+    return user_name(word.removeprefix("@"))
+
+
+def nobody(user: str) -> str:
+    """What is said of a name that no account has."""
+    return _("There is nobody named {user} on this server.").format(user=shown(user))

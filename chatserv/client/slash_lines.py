@@ -1,0 +1,147 @@
+"""How messages, members and rooms look on a line. Nothing in them can move the cursor or forge a second line."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from chatserv.client.events import MessageReceived
+from chatserv.client.handle import MemberView, RoomHandle
+from chatserv.client.slash_base import place, shown
+from chatserv.i18n import N_, _
+from chatserv.terminal import clean_line
+
+QUOTED_CHARACTERS: Final = 40
+_WORDS: Final = {
+    "owner": N_("owner"),
+    "moderator": N_("moderator"),
+    "member": N_("member"),
+    "banned": N_("banned"),
+    "admin": N_("administrator"),
+    "user": N_("user"),
+    "online": N_("online"),
+    "away": N_("away"),
+    "offline": N_("offline"),
+    "unverified": N_("not verified"),
+    "verified": N_("verified"),
+    "changed": N_("IDENTITY CHANGED"),
+    "unknown": N_("never seen"),
+    "address": N_("address"),
+    "account": N_("account"),
+}
+
+
+def word(name: str) -> str:
+    """A word of the protocol in the language of the person; one that this version does not know as it is."""
+    return _(_WORDS[name]) if name in _WORDS else shown(name)
+
+
+def _local(at_ms: int, style: str, unknown: str) -> str:
+    try:
+        return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime(style)
+    except (OverflowError, OSError, ValueError):
+        return unknown  # the server's word, and no time at all
+
+
+def clock(at_ms: int) -> str:
+    """``HH:MM`` in local time."""
+    return _local(at_ms, "%H:%M", "--:--")
+
+
+def date(at_ms: int) -> str:
+    """``YYYY-MM-DD`` in local time."""
+    return _local(at_ms, "%Y-%m-%d", "----------")
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+
+
+def message_text(message: MessageReceived) -> str:
+    """What it says, or why that is not shown."""
+    if message.text is not None:
+        return shown(message.text)
+    if message.deleted:
+        return _("(taken back)")
+    if message.unreadable:
+        return _("(a message that cannot be read on this device)")
+    return _("(a kind of message that this version does not know)")
+
+
+def quotation(quoted: MessageReceived) -> str:
+    """The start of a message that another one is about: ``bob: hello th…``."""
+    text = clean_line(quoted.text) if quoted.text is not None else message_text(quoted)
+    start = text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS].rstrip()}…"
+    return f"{shown(quoted.sender)}: {shown(start)}"
+
+
+def message_line(message: MessageReceived, *, room: bool = False, quoted: MessageReceived | None = None) -> str:
+    """``[HH:MM] <name> text``, or ``[HH:MM] * name text`` for ``/me``.
+
+    Args:
+        message: Which.
+        room: Whether to say where it was said.
+        quoted: What it answers, where that is at hand.
+    """
+    sender = shown(message.sender)
+    who = f"* {sender}" if message.action else f"<{sender}>"
+    where = f"{place(message.room)} " if room else ""
+    answers = ""
+    if message.reply_to is not None:
+        answers = f"({quotation(quoted)}) " if quoted is not None else _("(an answer) ")
+    return f"[{clock(message.at_ms)}] {where}{who} {answers}{message_text(message)}"
+
+
+def log_lines(here: RoomHandle, kept: Iterable[MessageReceived]) -> list[str]:
+    """Messages with their numbers, and what became of them: edits, reactions, who has them."""
+    kept = list(kept)
+    by_id = {message.message_id: message for message in kept}
+    found = []
+    for message in kept:
+        quoted = None if message.reply_to is None else by_id.get(message.reply_to)
+        line = f"{message.seq:>5} {message_line(message, quoted=quoted)}"
+        marks = "".join(f"  {mark}" for mark in _marks(here, message))
+        found.append(line + marks)
+    return found
+
+
+def _marks(here: RoomHandle, message: MessageReceived) -> list[str]:
+    marks = [_("(edited)")] if message.edited else []
+    for emoji, users in here.reactions(message.message_id).items():
+        marks.append(f"{shown(emoji)} {names(users)}")
+    if here.direct and message.own:
+        arrived = here.delivered_to(message.message_id)
+        marks += [_("(arrived at {users})").format(users=names(sorted(arrived)))] if arrived else []
+    return marks
+
+
+def names(users: Iterable[str]) -> str:
+    """Users in a row."""
+    return ", ".join(shown(user) for user in users)
+
+
+# -- rooms and members --------------------------------------------------------------------------------------------------
+
+
+def room_line(handle: RoomHandle, *, current: bool) -> str:
+    """A room of ours: the current one is marked with a star."""
+    star = "*" if current else " "
+    if handle.offered:
+        where = place(handle.name)
+        said = _("waits for /accept {room}") if handle.direct else _("waits for /accept {room} or /refuse {room}")
+        return f"{star} {where}  {said.format(room=where)}"
+    facts = [_("unread: {count}").format(count=handle.unread)] if handle.unread else []
+    if not handle.direct:
+        facts.append(word(handle.role))
+        facts += [_("public")] if handle.public else []
+    topic = f"  {shown(handle.topic)}" if handle.topic else ""
+    return f"{star} {place(handle.name)}  {', '.join(facts)}".rstrip() + topic
+
+
+def member_line(member: MemberView) -> str:
+    """Somebody in a room, or banned from it."""
+    if member.role == "banned":
+        return f"{shown(member.user)}  {word(member.role)}"
+    facts = [word(member.role)]
+    facts += [_("muted")] if member.muted else []
+    facts += [word(member.presence), word(member.trust)]
+    facts.append(_("devices: {count}").format(count=member.devices) if member.devices else _("no device ready yet"))
+    return f"{shown(member.user)}  {', '.join(facts)}"

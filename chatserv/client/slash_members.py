@@ -1,0 +1,85 @@
+"""Slash commands about the members of a room. What they do is a change of the room that everybody in it is told."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from chatserv.client.handle import ROLES, RoomHandle
+from chatserv.client.slash_base import Handler, SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash_rooms import changing
+from chatserv.errors import NotFound
+from chatserv.i18n import N_, _
+
+if TYPE_CHECKING:
+    from chatserv.client.slash import Slash
+
+
+async def _invite(slash: "Slash", words: list[str]) -> list[str]:
+    here, user = changing(slash), person(words[0])
+    if any(member.user == user and member.devices for member in here.members()):
+        raise SlashError(_("{user} is in the room already.").format(user=shown(user)))
+    try:
+        await here.invite(user)
+    except NotFound:
+        if all(member.user != user for member in here.members()):
+            raise SlashError(nobody(user)) from None
+        said = _("{user} is a member now, and comes in as soon as a device of theirs is ready.")
+        return [said.format(user=shown(user))]
+    return []
+
+
+def _about_member(act: Callable[[RoomHandle, str], Awaitable[None]]) -> Handler:
+    """A command about somebody who is in the room."""
+
+    async def handler(slash: "Slash", words: list[str]) -> list[str]:
+        here, user = changing(slash), person(words[0])
+        with refused(NotFound, _("{user} is not in this room.").format(user=shown(user))):
+            await act(here, user)
+        return []
+
+    return handler
+
+
+async def _ban(slash: "Slash", words: list[str]) -> list[str]:
+    here, user = changing(slash), person(words[0])
+    with refused(NotFound, nobody(user)):
+        await here.ban(user)
+    return []
+
+
+async def _unban(slash: "Slash", words: list[str]) -> list[str]:
+    here, user = changing(slash), person(words[0])
+    with refused(NotFound, _("{user} is not banned from this room.").format(user=shown(user))):
+        await here.unban(user)
+    return []
+
+
+async def _role(slash: "Slash", words: list[str]) -> list[str]:
+    here, user, role = changing(slash), person(words[0]), words[1]
+    if role not in ROLES:
+        raise slash.commands["role"].misused()
+    with refused(NotFound, _("{user} is not in this room.").format(user=shown(user))):
+        await here.set_role(user, role)
+    return []
+
+
+MEMBERS: Final = (
+    SlashCommand(
+        "invite", "USER", N_("takes somebody in; where /open is on, every member may"), _invite,
+        room=True, role="moderator",
+    ),
+    SlashCommand(
+        "kick", "USER", N_("puts somebody out"), _about_member(lambda here, user: here.kick(user)),
+        room=True, role="moderator",
+    ),
+    SlashCommand("ban", "USER", N_("puts somebody out for good"), _ban, room=True, role="moderator"),
+    SlashCommand("unban", "USER", N_("lifts a ban"), _unban, room=True, role="moderator"),
+    SlashCommand(
+        "mute", "USER", N_("lets somebody read and not write"), _about_member(lambda here, user: here.mute(user)),
+        room=True, role="moderator",
+    ),
+    SlashCommand(
+        "unmute", "USER", N_("lets them write again"), _about_member(lambda here, user: here.mute(user, on=False)),
+        room=True, role="moderator",
+    ),
+    SlashCommand("role", "USER owner|moderator|member", N_("says what somebody may do"), _role, room=True, role="owner"),
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""Slash commands about identities and devices (CRYPTO section 11)."""
+
+from typing import TYPE_CHECKING, Final
+
+from chatserv.client.people import DeviceView, Verification
+from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash_lines import date
+from chatserv.crypto.safety import grouped
+from chatserv.errors import BadKey, NotFound
+from chatserv.i18n import N_, _
+from chatserv.qr import terminal_qr
+
+if TYPE_CHECKING:
+    from chatserv.client.slash import Slash
+
+_GROUPS_IN_ROW: Final = 4
+_SHORT_ID_DIGITS: Final = 8
+_YES: Final = "yes"
+
+
+async def _verify(slash: "Slash", words: list[str]) -> list[str]:
+    user, given = person(words[0]), words[1]
+    if user == slash.client.keyring.user:
+        raise SlashError(_("That is you."))
+    with refused(NotFound, nobody(user)), refused(BadKey, _no_key(user)):
+        if not given:
+            found = await slash.client.people.verification(user)
+            slash.compared[user] = found.number
+            return _verification_lines(found, colour=slash.colour)
+        if given.lower() == _YES:
+            return await _person_compared(slash, user)
+        if not await slash.client.people.compare(user, given):
+            raise SlashError(_not_the_same(user))
+    return [_("It is the same: {user} is verified.").format(user=shown(user))]
+
+
+def _no_key(user: str) -> str:
+    return _("The key of {user} is not to be had now: no device of theirs is valid.").format(user=shown(user))
+
+
+def _not_the_same(user: str) -> str:
+    said = _(
+        "It is NOT the same. If nothing was mistyped, somebody may be in the middle: tell {user} by another way, and "
+        "say nothing secret here."
+    )
+    return said.format(user=shown(user))
+
+
+async def _person_compared(slash: "Slash", user: str) -> list[str]:
+    """Marks the identity whose number was shown, and no other that came meanwhile."""
+    number = slash.compared.pop(user, None)
+    if number is None:
+        said = _("First look at the number with /verify {user}, and compare it.")
+        raise SlashError(said.format(user=shown(user)))
+    if not await slash.client.people.compare(user, number):
+        said = _("The number of {user} is another one by now: look at it again with /verify {user}.")
+        raise SlashError(said.format(user=shown(user)))
+    return [_("{user} is verified.").format(user=shown(user))]
+
+
+def _verification_lines(found: Verification, *, colour: bool) -> list[str]:
+    groups = grouped(found.number).split()
+    rows = [" ".join(groups[at : at + _GROUPS_IN_ROW]) for at in range(0, len(groups), _GROUPS_IN_ROW)]
+    user = shown(found.user)
+    state = {
+        "verified": _("{user} is verified: this number was compared before."),
+        "changed": _(
+            "The identity of {user} has CHANGED, and nothing is sent to them. This is the number of the new one."
+        ),
+    }.get(found.trust, _("{user} is not verified yet."))
+    todo = _(
+        "Compare the number by a way that the server has no part in, such as a call. If it is the same at both ends: "
+        "/verify {user} yes. Or paste what the other one shows: /verify {user} NUMBER."
+    )
+    return [
+        _("Safety number with {user}:").format(user=user),
+        *(f"  {row}" for row in rows),
+        found.qr,
+        *terminal_qr(found.qr, colour=colour).splitlines(),
+        state.format(user=user),
+        todo.format(user=user),
+    ]
+
+
+async def _trust(slash: "Slash", words: list[str]) -> list[str]:
+    user = person(words[0])
+    with refused(NotFound, _("The identity of {user} has not changed.").format(user=shown(user))):
+        slash.client.people.accept_identity(user)
+    said = _("The new identity of {user} is accepted and not verified; /verify {user} would make sure.")
+    return [said.format(user=shown(user))]
+
+
+async def _devices(slash: "Slash", words: list[str]) -> list[str]:
+    user = person(words[0]) if words[0] else ""
+    with refused(NotFound, nobody(user or slash.client.keyring.user)):
+        found = await slash.client.people.devices(user)
+    return [_device_line(device) for device in found] or [_("There is no valid device.")]
+
+
+def _device_line(device: DeviceView) -> str:
+    since = _("since {date}").format(date=date(device.created_ms))
+    this = f"  {_('(this one)')}" if device.current else ""
+    return f"{device.device_id.hex()[:_SHORT_ID_DIGITS]}  {shown(device.user)}  {since}{this}"
+
+
+async def _revoke(slash: "Slash", words: list[str]) -> list[str]:
+    prefix, sure = words[0].lower(), words[1]
+    if sure not in {"", _YES}:
+        raise slash.commands["revoke"].misused()
+    found = [each for each in await slash.client.people.devices() if each.device_id.hex().startswith(prefix)]
+    if len(found) != 1:
+        raise SlashError(
+            _("More than one device of yours begins like that; give more of its id.")
+            if found
+            else _("No device of yours begins like that; /devices shows them.")
+        )
+    (device,) = found
+    if not sure:
+        said = _("This device will never be let in again, and gets no more keys. To do it: /revoke {id} yes")
+        return [_device_line(device), said.format(id=device.device_id.hex()[: max(len(prefix), _SHORT_ID_DIGITS)])]
+    await slash.client.people.revoke(device.device_id)
+    return [_("Revoked: {id}").format(id=device.device_id.hex()[:_SHORT_ID_DIGITS])]
+
+
+PEOPLE: Final = (
+    SlashCommand("verify", "USER [NUMBER|yes]", N_("shows and compares the safety number with somebody"), _verify),
+    SlashCommand("trust", "USER", N_("accepts that the identity of somebody has changed"), _trust),
+    SlashCommand("devices", "[USER]", N_("shows devices, by default yours"), _devices),
+    SlashCommand("revoke", "DEVICE-ID-PREFIX [yes]", N_("ends a device of yours for good"), _revoke),
+)

@@ -1,0 +1,219 @@
+"""Slash commands about rooms: which there are, coming and going, and their names, topics and rules."""
+
+from typing import TYPE_CHECKING, Final
+
+from chatserv.client.handle import RoomHandle
+from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, place, refused, shown
+from chatserv.client.slash_lines import message_line, room_line
+from chatserv.errors import BadKey, Forbidden, NotFound
+from chatserv.i18n import N_, _
+
+if TYPE_CHECKING:
+    from chatserv.client.slash import Slash
+
+MAX_TOPIC_BYTES: Final = 1024
+MAX_SLOW_SECONDS: Final = 65_535
+
+
+def changing(slash: "Slash") -> RoomHandle:
+    """The current room, which can be changed. Raises `SlashError` for direct messages, which cannot."""
+    here = slash.here()
+    if here.direct:
+        raise SlashError(_("Direct messages are between two: they have no name, topic, roles or rules."))
+    return here
+
+
+# -- which there are ----------------------------------------------------------------------------------------------------
+
+
+async def _switch(slash: "Slash", words: list[str]) -> list[str]:
+    return slash.go(slash.room_named(words[0], consented=True))
+
+
+async def _public(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    found = await slash.client.public_rooms()
+    return [
+        f"{place(room.name)}  {_('members: {count}').format(count=room.members)}  {shown(room.topic)}".rstrip()
+        for room in found
+    ] or [_("There are no public rooms.")]
+
+
+async def _list(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    return [room_line(handle, current=handle.name == slash.room) for handle in slash.handles()] or [
+        _("You are in no room.")
+    ]
+
+
+# -- coming and going ---------------------------------------------------------------------------------------------------
+
+
+def _topic_of(text: str) -> str:
+    if len(text.encode(errors="replace")) > MAX_TOPIC_BYTES:
+        raise SlashError(_("A topic has at most {size} bytes.").format(size=MAX_TOPIC_BYTES))
+    return text
+
+
+async def _create(slash: "Slash", words: list[str]) -> list[str]:
+    name, topic = words
+    handle = await slash.client.create_room(name, topic=_topic_of(topic))
+    said = _("{room} is private: who is in it and nobody else, the server included, knows its name and topic.")
+    return [said.format(room=place(handle.name)), *slash.go(handle)]
+
+
+async def _create_public(slash: "Slash", words: list[str]) -> list[str]:
+    name, topic = words
+    handle = await slash.client.create_room(name, public=True, topic=_topic_of(topic))
+    said = _("{room} is public: anybody may join, and the server knows its name and topic.")
+    return [said.format(room=place(handle.name)), *slash.go(handle)]
+
+
+async def _join(slash: "Slash", words: list[str]) -> list[str]:
+    (name,) = words
+    if name.startswith("@"):
+        raise SlashError(_("Direct messages begin with /msg {user}.").format(user=shown(name[1:])))
+    with refused(NotFound, _("There is no public room {room}; somebody in it can /invite you to others.").format(
+        room=place(name.removeprefix("#"))
+    )):  # fmt: skip
+        return slash.go(await slash.client.join(name))
+
+
+async def _part(slash: "Slash", words: list[str]) -> list[str]:
+    (name,) = words
+    handle = slash.room_named(name) if name else slash.here()
+    return await _leave(slash, handle, _("Direct messages cannot be left."))
+
+
+async def _leave(slash: "Slash", handle: RoomHandle, direct: str) -> list[str]:
+    room, current = handle.name, handle.name == slash.room
+    if handle.direct:
+        raise SlashError(direct)
+    await handle.leave()
+    said = [_("You are not in {room} any more.").format(room=place(room))]
+    return said + (slash.go_home() if current else [])
+
+
+async def _msg(slash: "Slash", words: list[str]) -> list[str]:
+    user, text = person(words[0]), words[1]
+    if user == slash.client.keyring.user:
+        raise SlashError(_("That is you."))
+    try:
+        handle = await slash.client.direct(user)
+    except NotFound:
+        raise SlashError(nobody(user)) from None
+    except BadKey:
+        raise SlashError(_("No device of {user} is ready yet; try again later.").format(user=shown(user))) from None
+    slash.consented(handle)
+    said = slash.go(handle)
+    if text:
+        slash.sent(handle.send(text))
+    return said
+
+
+def _offered(slash: "Slash", name: str) -> RoomHandle:
+    """The room that is meant, or the only one that waits."""
+    if name:
+        handle = slash.room_named(name)
+        if not handle.offered:
+            raise SlashError(_("You are in {room} already.").format(room=place(handle.name)))
+        return handle
+    waiting = [handle for handle in slash.handles() if handle.offered]
+    if len(waiting) == 1:
+        return waiting[0]
+    if not waiting:
+        raise SlashError(_("No room waits for you."))
+    rooms = ", ".join(place(handle.name) for handle in waiting)
+    raise SlashError(_("Which one? These wait: {rooms}.").format(rooms=rooms))
+
+
+async def _accept(slash: "Slash", words: list[str]) -> list[str]:
+    handle = _offered(slash, words[0])
+    meanwhile = handle.accept()
+    return slash.go(handle) + [message_line(message) for message in meanwhile]
+
+
+async def _refuse(slash: "Slash", words: list[str]) -> list[str]:
+    handle = _offered(slash, words[0])
+    said = _("Direct messages cannot be refused; nothing of them is shown as long as you do not accept.")
+    return await _leave(slash, handle, said)
+
+
+# -- names, topics, rules ---------------------------------------------------------------------------------------------
+
+
+def _known(here: RoomHandle) -> list[str]:
+    return [_("The server knows name and topic of a public room.")] if here.public else []
+
+
+def _may_not_title(here: RoomHandle) -> str:
+    if here.public:
+        return _("Owners of a public room alone set its name and topic.")
+    return _("Moderators and owners of the room alone set its name and topic.")
+
+
+async def _topic(slash: "Slash", words: list[str]) -> list[str]:
+    here, (text,) = slash.here(), words
+    if not text:
+        return [shown(here.topic)] if here.topic else [_("{room} has no topic.").format(room=place(here.name))]
+    with refused(Forbidden, _may_not_title(here)):
+        await changing(slash).set_topic(_topic_of(text))
+    return _known(here)
+
+
+async def _name(slash: "Slash", words: list[str]) -> list[str]:
+    here = changing(slash)
+    with refused(Forbidden, _may_not_title(here)):
+        await here.rename(words[0])
+    return _known(here)
+
+
+async def _slow(slash: "Slash", words: list[str]) -> list[str]:
+    here, (given,) = changing(slash), words
+    seconds = int(given) if given.isascii() and given.isdecimal() and len(given) <= len(str(MAX_SLOW_SECONDS)) else -1
+    if not 0 <= seconds <= MAX_SLOW_SECONDS:
+        raise SlashError(_("/slow takes 0 (off) to {most} seconds.").format(most=MAX_SLOW_SECONDS))
+    with refused(Forbidden, _("Owners of the room alone set that.")):
+        await here.set_slow(seconds)
+    if not seconds:
+        return [_("Slow mode is off.")]
+    return [_("Members wait {seconds} s between two messages.").format(seconds=seconds)]
+
+
+async def _open(slash: "Slash", words: list[str]) -> list[str]:
+    here, (given,) = changing(slash), words
+    if given not in {"on", "off"}:
+        raise slash.commands["open"].misused()
+    with refused(Forbidden, _("Owners of the room alone set that.")):
+        await here.set_open(members_add=given == "on")
+    if given == "on":
+        return [_("Every member may invite others now.")]
+    return [_("Moderators and owners alone may invite others now.")]
+
+
+COMING: Final = (
+    SlashCommand("room", "ROOM", N_("goes to a room of yours: #lobby, or @bob for direct messages"), _switch, switches=True),
+    SlashCommand("rooms", "", N_("shows the public rooms of the server"), _public),
+    SlashCommand("list", "", N_("shows your rooms, what is unread there, and what waits for you"), _list),
+    SlashCommand("create", "NAME [TOPIC]", N_("makes a private room"), _create, switches=True),
+    SlashCommand(
+        "create-public", "NAME [TOPIC]", N_("makes a room that anybody may join"), _create_public,
+        warns_clear=True, switches=True,
+    ),
+    SlashCommand("join", "ROOM", N_("joins a public room"), _join, switches=True),
+    SlashCommand("part", "[ROOM]", N_("leaves a room, by default this one"), _part, switches=True),
+    SlashCommand("msg", "USER [TEXT]", N_("goes to the direct messages with somebody"), _msg, switches=True),
+    SlashCommand("accept", "[ROOM]", N_("agrees to a room that you were invited to"), _accept, switches=True),
+    SlashCommand("refuse", "[ROOM]", N_("refuses it"), _refuse, switches=True),
+)  # fmt: skip
+RULES: Final = (
+    SlashCommand(
+        "topic", "[TEXT]", N_("shows what the room is about, or says it anew"), _topic,
+        room=True, role="moderator", warns_clear=True,
+    ),
+    SlashCommand(
+        "name", "NAME", N_("gives the room another name"), _name, room=True, role="moderator", warns_clear=True
+    ),
+    SlashCommand(
+        "slow", "SECONDS", N_("how long members wait between two messages; 0: not"), _slow, room=True, role="owner"
+    ),
+    SlashCommand("open", "on|off", N_("whether every member may invite others"), _open, room=True, role="owner"),
+)  # fmt: skip

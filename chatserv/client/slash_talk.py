@@ -1,0 +1,172 @@
+"""Slash commands about what is said, and about the program."""
+
+from typing import TYPE_CHECKING, Final
+
+from chatserv.client.events import MessageReceived
+from chatserv.client.handle import RoomHandle
+from chatserv.client.slash_base import SlashCommand, SlashError, refused
+from chatserv.client.slash_lines import log_lines, word
+from chatserv.errors import Forbidden, NotFound
+from chatserv.i18n import N_, _
+
+if TYPE_CHECKING:
+    from chatserv.client.slash import Slash
+
+LOG_MESSAGES: Final = 20
+MAX_LOG_MESSAGES: Final = 1000
+MAX_EMOJI_BYTES: Final = 32
+_NUMBER_DIGITS: Final = 15  # more is no place in any room
+_LAST: Final = "-1"
+
+
+async def _help(slash: "Slash", words: list[str]) -> list[str]:
+    (name,) = words
+    if name:
+        command = slash.find(name.removeprefix("/").lower())
+        return [f"{command.line}", f"  {_(command.help)}", *(f"  {each}" for each in _hints(command))]
+    found = [_("A line goes to the room when you press Return; //text sends /text.")]
+    for each in slash.commands.values():
+        hints = "".join(f" [{hint}]" for hint in _hints(each))
+        found.append(f"{each.line} - {_(each.help)}{hints}")
+    return found
+
+
+def _hints(command: SlashCommand) -> list[str]:
+    who = {
+        "": [],
+        "moderator": [_("for moderators and owners of the room")],
+        "owner": [_("for owners of the room")],
+        "admin": [_("for administrators of the server")],
+    }[command.role]
+    if not command.warns_clear:
+        return who
+    if command.name in {"topic", "name"}:
+        return [*who, _("not encrypted end to end in public rooms: the server knows it")]
+    return [*who, _("not encrypted end to end: the server knows it")]
+
+
+async def _quit(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    slash.quit()
+    return []
+
+
+async def _me(slash: "Slash", words: list[str]) -> list[str]:
+    slash.sent(slash.here().send(words[0], action=True))
+    return []
+
+
+def _meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
+    number = reference.isascii() and reference.isdecimal() and len(reference) <= _NUMBER_DIGITS
+    if reference != _LAST and not number:
+        raise SlashError(_("Which message? Give its number from /log, or -1 for the last one."))
+    try:
+        found = here.message(reference, own=own)
+    except NotFound:
+        if reference == _LAST:
+            raise SlashError(_("There is no such message here yet.")) from None
+        raise SlashError(_("There is no message {number} here.").format(number=reference)) from None
+    return found
+
+
+def _meant_text(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
+    found = _meant(here, reference, own=own)
+    if found.text is None:
+        raise SlashError(_("Message {number} has no text here, or was taken back.").format(number=found.seq))
+    return found
+
+
+async def _reply(slash: "Slash", words: list[str]) -> list[str]:
+    here = slash.here()
+    reference, text = words
+    slash.sent(here.send(text, reply_to=_meant_text(here, reference, own=False).message_id))
+    return []
+
+
+def _not_yours() -> str:
+    return _("That is the message of somebody else.")
+
+
+async def _edit(slash: "Slash", words: list[str]) -> list[str]:
+    here = slash.here()
+    reference, text = words
+    message = _meant_text(here, reference, own=True)
+    with refused(Forbidden, _not_yours()):
+        slash.sent(here.edit(message.message_id, text))
+    return []
+
+
+async def _delete(slash: "Slash", words: list[str]) -> list[str]:
+    here = slash.here()
+    message = _meant(here, words[0], own=True)
+    said = _("Message {number} was taken back already.").format(number=message.seq)
+    with refused(Forbidden, _not_yours()), refused(NotFound, said):
+        slash.sent(here.delete(message.message_id))
+    return []
+
+
+def _emoji(text: str) -> str:
+    if len(text.encode(errors="replace")) > MAX_EMOJI_BYTES:
+        raise SlashError(_("A reaction is one sign, at most {size} bytes.").format(size=MAX_EMOJI_BYTES))
+    return text
+
+
+async def _react(slash: "Slash", words: list[str]) -> list[str]:
+    here = slash.here()
+    reference, emoji = words
+    slash.sent(here.react(_meant_text(here, reference, own=False).message_id, _emoji(emoji)))
+    return []
+
+
+async def _unreact(slash: "Slash", words: list[str]) -> list[str]:
+    here = slash.here()
+    reference, emoji = words
+    slash.sent(here.react(_meant_text(here, reference, own=False).message_id, _emoji(emoji), on=False))
+    return []
+
+
+async def _log(slash: "Slash", words: list[str]) -> list[str]:
+    here, (given,) = slash.here(), words
+    count = LOG_MESSAGES
+    if given:
+        count = int(given) if given.isascii() and given.isdecimal() and len(given) <= _NUMBER_DIGITS else 0
+        if not 1 <= count <= MAX_LOG_MESSAGES:
+            raise SlashError(_("/log shows 1 to {most} messages.").format(most=MAX_LOG_MESSAGES))
+    return log_lines(here, here.history(count)) or [_("Nothing has been said here yet.")]
+
+
+async def _who(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    return slash.member_lines()
+
+
+async def _read(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    await slash.here().mark_read()
+    return []
+
+
+async def _away(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    await slash.client.set_away(away=True)
+    return [_("You are {presence} now.").format(presence=word("away"))]
+
+
+async def _back(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    await slash.client.set_away(away=False)
+    return [_("You are {presence} now.").format(presence=word("online"))]
+
+
+PROGRAM: Final = (
+    SlashCommand("help", "[COMMAND]", N_("tells what there is, or more of one command"), _help),
+    SlashCommand("quit", "", N_("leaves the program"), _quit),
+)
+SAYING: Final = (
+    SlashCommand("who", "", N_("shows who is here, and who is banned"), _who, room=True),
+    SlashCommand("me", "TEXT", N_("says what you do"), _me, room=True),
+    SlashCommand("reply", "REF TEXT", N_("answers a message: its number from /log, or -1"), _reply, room=True),
+    SlashCommand("edit", "REF TEXT", N_("puts another text in place of a message of yours"), _edit, room=True),
+    SlashCommand("delete", "REF", N_("takes a message back; moderators: of anybody"), _delete, room=True),
+    SlashCommand("react", "REF EMOJI", N_("puts a sign to a message"), _react, room=True),
+    SlashCommand("unreact", "REF EMOJI", N_("takes the sign away again"), _unreact, room=True),
+    SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
+    SlashCommand("read", "", N_("marks the room as read; its members see it"), _read, room=True, warns_clear=True),
+    SlashCommand("away", "", N_("tells others that you are not there"), _away, warns_clear=True),
+    SlashCommand("back", "", N_("tells others that you are there again"), _back, warns_clear=True),
+)

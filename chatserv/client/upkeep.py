@@ -1,0 +1,158 @@
+"""What a room needs and nobody asked for: healing, rotation, commits that are due, keys before sending, the lobby."""
+
+from typing import Final
+
+from chatserv.client.epoch_keys import EpochKeys
+from chatserv.client.making import Making, public_policy
+from chatserv.client.outgoing import Outgoing
+from chatserv.client.parts import Interrupted, Parts, retry_delay
+from chatserv.client.planning import Planning
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.errors import Busy, ChatError
+
+LOBBY: Final = "lobby"
+HEAL_SECONDS: Final = 30.0  # CRYPTO 8.4: after bad wraps somebody commits within this
+DUE_SECONDS: Final = 5.0  # a commit that everybody could make waits up to this, and a tenth of a second for each user
+LOBBY_ENTERED: Final = "lobby entered"
+
+
+class Upkeep:
+    """Looks after all rooms.
+
+    Args:
+        parts: The surroundings.
+        requests: Tells whether there is a connection.
+        rooms: All rooms.
+        making: Commits.
+        planning: Knows what the log asks for.
+        keys: Opens epochs.
+        outgoing: Goes on when a room can be sent to.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        requests: Requests,
+        rooms: Rooms,
+        making: Making,
+        planning: Planning,
+        keys: EpochKeys,
+        outgoing: Outgoing,
+    ) -> None:
+        self.parts, self.requests, self.rooms = parts, requests, rooms
+        self.making, self.planning, self.keys, self.outgoing = making, planning, keys, outgoing
+        self._preparing: set[bytes] = set()
+        self._due: set[bytes] = set()
+        self._healing: set[bytes] = set()
+        self._entering = False
+
+    def heal(self, room: Room) -> None:
+        """The keys of the epoch do not open here: a rotation heals that, unless somebody else is faster."""
+        if room.room_id not in self._healing:
+            self._healing.add(room.room_id)
+            self.parts.spawn(self._heal(room), "healing")
+
+    async def _heal(self, room: Room) -> None:
+        """Until it is healed; a lost connection ends it, and the next one begins it again."""
+        try:
+            await self.parts.pause(self.parts.chance(HEAL_SECONDS))
+            while room.in_it and room.row is not None and room.row.keys is Keys.BROKEN and self.requests.connected:
+                try:
+                    await self.making.commit(room, self.planning.change())
+                except Interrupted:
+                    return
+                except ChatError:
+                    await self.parts.pause(HEAL_SECONDS)
+        finally:
+            self._healing.discard(room.room_id)
+
+    def rotate(self, room: Room) -> None:
+        """Gives a room a new epoch."""
+        if not room.committing.locked:
+            self.parts.spawn(self.making.commit(room, self.planning.change()), "rotation")
+
+    def look(self, role: str) -> None:
+        """Rooms with a device that the log has ended get a commit by somebody, and a lobby that was not there is entered."""
+        for room in self.rooms.all():
+            self.come_back(room)
+        for room in self.rooms.ours():
+            if room.state is not None and self.planning.due(room.state):
+                self.commit_when_due(room, HEAL_SECONDS)
+            if room.row is not None and room.row.keys is Keys.BROKEN:
+                self.heal(room)
+        if self.outgoing.ready:
+            self.parts.spawn(self.enter_lobby(role), "lobby")
+
+    def commit_when_due(self, room: Room | None, seconds: float) -> None:
+        """Makes the commit that everybody in the room could make, after a while, if it is still due then."""
+        if room is None or not room.in_it or room.room_id in self._due:
+            return
+        self._due.add(room.room_id)
+        wait = self.parts.chance(seconds + len(room.users()) / 10)
+
+        def commit() -> None:
+            self._due.discard(room.room_id)
+            if room.in_it and self.requests.connected:
+                self.parts.spawn(
+                    self.making.commit(room, self.planning.change(only_if_due=True), urgent=True), "upkeep"
+                )
+
+        self.parts.later(wait, commit)
+
+    def come_back(self, room: Room) -> None:
+        """A device that was taken off the roster while its user stays a member comes back by itself (CRYPTO 6.4)."""
+        if room.row is None or room.row.standing is not Standing.OUT or room.state is None:
+            return
+        member = bool(room.state.role(self.parts.user)) and room.own(self.parts.device_id) is None
+        if member and self.outgoing.ready and not room.committing.locked:
+            self.parts.spawn(self.making.commit(room, self.planning.enter()), "return")
+
+    def make_sendable(self, room: Room) -> None:
+        """Messages wait for the room's keys, or for a commit that the log asks for."""
+        if room.room_id not in self._preparing:
+            self._preparing.add(room.room_id)
+            self.parts.spawn(self._prepare(room), "prepare")
+
+    async def _prepare(self, room: Room) -> None:
+        """Opens the room's keys, and commits where the log asks for it before anything is sent."""
+        again: float | None = None
+        try:
+            if not await self.keys.hold(room):
+                self.heal(room)
+                return
+            if room.state is not None and self.planning.due(room.state):
+                await self.making.commit(room, self.planning.change(only_if_due=True), urgent=True)
+                if self.planning.due(room.state):
+                    raise Busy("room: a device that is not valid is still there")
+            self.outgoing.flush_soon(room)
+        except Interrupted:
+            pass
+        except ChatError as error:
+            again = retry_delay(error.after_seconds)
+        finally:
+            self._preparing.discard(room.room_id)
+        if again is not None:
+            self.parts.later(again, lambda: self.outgoing.flush(room))
+
+    async def enter_lobby(self, role: str) -> None:
+        """``#lobby`` is made by the first administrator's client; every other client joins it once."""
+        parts = self.parts
+        if parts.vault.facts.get(LOBBY_ENTERED) is not None or self._entering:
+            return
+        self._entering = True
+        try:
+            facts = parts.log.facts
+            head = facts.room_head(LOBBY, facts.size)
+            if head is not None and not head.closed:
+                await self.making.join(LOBBY)
+            elif role == "admin":
+                await self.making.create(public_policy(LOBBY), LOBBY, "")
+            else:
+                return
+            parts.vault.facts.put(LOBBY_ENTERED, b"1")
+        except ChatError as error:
+            if error.code in {"room_full", "banned"}:
+                parts.vault.facts.put(LOBBY_ENTERED, b"0")
+        finally:
+            self._entering = False

@@ -1,0 +1,350 @@
+"""A client and its rooms that do nothing but note what they are asked for."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from chatserv.client.admin import AccountView, BanView
+from chatserv.client.events import MessageReceived
+from chatserv.client.handle import MemberView
+from chatserv.client.people import DeviceView, Verification
+from chatserv.errors import BadKey, Forbidden, NameTaken, NotFound, NotMember
+from chatserv.wire.link import ServerLink
+from chatserv.wire.messages import PublicRoom
+
+AT_MS = 1_760_000_000_000
+NUMBER = "".join(f"{group:05}" for group in range(12))
+QR = "CHATSERV-VERIFY:" + "A" * 104
+DEVICE_IDS = (bytes.fromhex("aa11" + "00" * 14), bytes.fromhex("aa22" + "00" * 14))
+
+
+def message(seq: int, text: str | None = "hello", sender: str = "bob", **fields: Any) -> MessageReceived:
+    """A message of the lobby."""
+    given: dict[str, Any] = {"room": "lobby", "at_ms": AT_MS, "message_id": bytes([seq]) * 16, "own": sender == "alice"}
+    return MessageReceived(seq=seq, text=text, sender=sender, **given | fields)
+
+
+def member(user: str, role: str = "member", **fields: Any) -> MemberView:
+    """Somebody in a room."""
+    given: dict[str, Any] = {"muted": False, "devices": 1, "presence": "online", "trust": "unverified"}
+    return MemberView(user, role, **given | fields)
+
+
+@dataclass(eq=False)
+class FakeRoom:
+    """A room of alice's."""
+
+    client: "FakeClient"
+    name: str
+    topic: str = ""
+    public: bool = False
+    role: str = "owner"
+    unread: int = 0
+    offered: bool = False
+    people: list[MemberView] = field(default_factory=lambda: [member("alice", "owner"), member("bob")])
+    kept: list[MessageReceived] = field(default_factory=list)
+    signs: dict[bytes, dict[str, list[str]]] = field(default_factory=dict)
+    arrived: dict[bytes, set[str]] = field(default_factory=dict)
+    refusal: Exception | None = None
+
+    @property
+    def direct(self) -> bool:
+        """Whether it is direct messages."""
+        return self.name.startswith("@")
+
+    def _note(self, *call: Any) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.client.calls.append((self.name, *call))
+
+    def _stored(self, *call: Any) -> "Deferred[int]":
+        self._note(*call)
+        return self.client.storing()
+
+    def members(self, *, banned: bool = False) -> list[MemberView]:
+        """Who is there, or is banned."""
+        return [each for each in self.people if (each.role == "banned") is banned]
+
+    def history(self, limit: int = 50, before: int | None = None) -> list[MessageReceived]:
+        """The last messages."""
+        assert before is None
+        return self.kept[-limit:]
+
+    def message(self, reference: str, *, own: bool) -> MessageReceived:
+        """The message that is meant."""
+        for each in reversed(self.kept):
+            if (reference == "-1" and each.own is own) or reference == str(each.seq):
+                return each
+        raise NotFound("message")
+
+    def reactions(self, message_id: bytes) -> dict[str, list[str]]:
+        """Who put which sign."""
+        return self.signs.get(message_id, {})
+
+    def delivered_to(self, message_id: bytes) -> set[str]:
+        """Who has it."""
+        return self.arrived.get(message_id, set())
+
+    def send(self, text: str, *, action: bool = False, reply_to: bytes | None = None) -> "Deferred[int]":
+        """Says something."""
+        return self._stored("send", text, action, reply_to)
+
+    def _own(self, message_id: bytes) -> None:
+        if any(each.message_id == message_id and not each.own for each in self.kept):
+            raise Forbidden("the message of somebody else")
+
+    def edit(self, message_id: bytes, text: str) -> "Deferred[int]":
+        """Replaces a text."""
+        self._own(message_id)
+        return self._stored("edit", message_id, text)
+
+    def delete(self, message_id: bytes) -> "Deferred[int]":
+        """Takes a message back."""
+        self._own(message_id)
+        return self._stored("delete", message_id)
+
+    def react(self, message_id: bytes, emoji: str, *, on: bool = True) -> "Deferred[int]":
+        """Puts a sign."""
+        return self._stored("react", message_id, emoji, on)
+
+    async def mark_read(self) -> None:
+        """Moves the marker."""
+        self._note("read")
+
+    def accept(self) -> list[MessageReceived]:
+        """Agrees."""
+        self._note("accept")
+        self.offered = False
+        return self.kept
+
+    async def leave(self) -> None:
+        """Leaves."""
+        self._note("leave")
+        del self.client.there[self.name]
+
+    def _present(self, user: str) -> None:
+        if all(each.user != user for each in self.people):
+            raise NotFound(user)
+
+    async def invite(self, user: str) -> None:
+        """Takes somebody in."""
+        if user not in self.client.accounts:
+            raise NotFound(user)
+        self._note("invite", user)
+        if user == "dora":
+            self.people.append(member("dora", devices=0))
+            raise NotFound("no device is ready yet")
+
+    async def kick(self, user: str) -> None:
+        """Puts somebody out."""
+        self._present(user)
+        self._note("kick", user)
+
+    async def ban(self, user: str) -> None:
+        """For good."""
+        if user not in self.client.accounts:
+            raise NotFound(user)
+        self._note("ban", user)
+
+    async def unban(self, user: str) -> None:
+        """Lifts it."""
+        self._present(user)
+        self._note("unban", user)
+
+    async def mute(self, user: str, *, on: bool = True) -> None:
+        """Mutes somebody."""
+        self._present(user)
+        self._note("mute", user, on)
+
+    async def set_role(self, user: str, role: str) -> None:
+        """Gives a role."""
+        self._present(user)
+        self._note("role", user, role)
+
+    async def rename(self, name: str) -> None:
+        """Another name."""
+        self._note("rename", name)
+
+    async def set_topic(self, topic: str) -> None:
+        """Another topic."""
+        self._note("topic", topic)
+
+    async def set_slow(self, seconds: int) -> None:
+        """Slow mode."""
+        self._note("slow", seconds)
+
+    async def set_open(self, *, members_add: bool) -> None:
+        """Who may invite."""
+        self._note("open", members_add)
+
+
+class FakePeople:
+    """Identities."""
+
+    def __init__(self, client: "FakeClient") -> None:
+        self.client, self.number, self.trust = client, NUMBER, "unverified"
+        self.user = ""
+
+    def _known(self, user: str) -> None:
+        if user not in self.client.accounts:
+            raise NotFound(user)
+        if user == "dora":
+            raise BadKey(user)
+
+    async def verification(self, user: str) -> Verification:
+        """The number."""
+        self._known(user)
+        return Verification(user, self.number, QR, self.trust)
+
+    async def compare(self, user: str, given: str) -> bool:
+        """Whether it is the same."""
+        self._known(user)
+        self.client.calls.append(("compare", user, given))
+        return given.replace(" ", "") in {self.number, QR}
+
+    def accept_identity(self, user: str) -> None:
+        """Takes the new one."""
+        if self.trust != "changed":
+            raise NotFound(user)
+        self.client.calls.append(("trust", user))
+
+    async def devices(self, user: str = "") -> list[DeviceView]:
+        """All that are valid."""
+        self._known(user or "alice")
+        return [DeviceView(user or "alice", each, AT_MS, each == DEVICE_IDS[0]) for each in DEVICE_IDS]
+
+    async def revoke(self, device_id: bytes) -> None:
+        """Ends one."""
+        self.client.calls.append(("revoke", device_id))
+
+
+class FakeAdministration:
+    """What administrators do."""
+
+    def __init__(self, client: "FakeClient") -> None:
+        self._client = client
+
+    def _note(self, *call: Any) -> None:
+        if not self._client.is_admin:
+            raise Forbidden("administrators")
+        self._client.calls.append(call)
+
+    def _about(self, user: str, *call: Any) -> None:
+        if user not in self._client.accounts:
+            raise NotFound(user)
+        self._note(*call)
+
+    async def make_invite(self, name: str = "", *, admin: bool = False) -> ServerLink:
+        """A link."""
+        self._note("invite", name, admin)
+        return ServerLink("chat.example", 5000, b"s" * 32, b"t" * 32)
+
+    async def accounts(self) -> list[AccountView]:
+        """All."""
+        return [AccountView("alice", "admin", False, False, AT_MS), AccountView("bob", "user", True, True, AT_MS)]
+
+    async def suspend(self, user: str, *, on: bool = True) -> None:
+        """Lets nobody in."""
+        self._about(user, "suspend", user, on)
+
+    async def mute(self, user: str, *, on: bool = True) -> None:
+        """Takes nothing."""
+        self._about(user, "mute", user, on)
+
+    async def set_role(self, user: str, *, admin: bool) -> None:
+        """Makes an administrator."""
+        self._about(user, "set_role", user, admin)
+
+    async def ban(self, kind: str, subject: str, *, on: bool = True) -> None:
+        """Keeps off."""
+        self._note("ban", kind, subject, on)
+
+    async def bans(self) -> list[BanView]:
+        """All."""
+        return self._client.bans
+
+    async def announce(self, text: str) -> None:
+        """Tells all."""
+        self._note("announce", text)
+
+
+class FakeClient:
+    """Alice's client: in the lobby, in #plans, in direct messages with bob; #offer and @eve wait for her."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.accounts = {"alice", "bob", "carol", "dora", "eve"}
+        self.is_admin = True
+        self.bans: list[BanView] = []
+        self.stored: Deferred[int] | None = None  # what a send gives, where it is not stored at once
+        self.public: list[PublicRoom] = [PublicRoom(b"r" * 16, "news", "what is new", 7)]
+        self.there: dict[str, FakeRoom] = {}
+        for name in ("lobby", "plans", "@bob"):
+            self.add(name)
+        self.there["lobby"].public = True
+        self.add("offer").offered = True
+        self.people, self.admin = FakePeople(self), FakeAdministration(self)
+        self.keyring = type("Keyring", (), {"user": "alice"})()
+        self.unacknowledged = 0
+
+    def add(self, name: str, **fields: Any) -> FakeRoom:
+        """One more room."""
+        room = self.there[name] = FakeRoom(self, name, **fields)
+        return room
+
+    def storing(self) -> "Deferred[int]":
+        """What a message that is sent gives."""
+        return succeed(1) if self.stored is None else self.stored
+
+    @property
+    def rooms(self) -> list[str]:
+        """Names."""
+        return sorted(self.there)
+
+    def room(self, name: str) -> FakeRoom:
+        """One of them."""
+        found = self.there.get(name) or self.there.get(name.removeprefix("#").lower())
+        if found is None:
+            raise NotMember(name)
+        return found
+
+    async def create_room(self, name: str, *, public: bool = False, topic: str = "") -> FakeRoom:
+        """One more."""
+        if name in self.there:
+            raise NameTaken(name)
+        self.calls.append(("create", name, public, topic))
+        return self.add(name, public=public, topic=topic)
+
+    async def join(self, name: str) -> FakeRoom:
+        """A public one."""
+        bare = name.removeprefix("#")
+        if all(room.name != bare for room in self.public):
+            raise NotFound(name)
+        self.calls.append(("join", bare))
+        return self.add(bare, public=True, role="member")
+
+    async def direct(self, user: str) -> FakeRoom:
+        """Direct messages."""
+        if user not in self.accounts:
+            raise NotFound(user)
+        if user == "dora":
+            raise BadKey(user)
+        self.calls.append(("direct", user))
+        return self.there.get(f"@{user}") or self.add(f"@{user}")
+
+    async def public_rooms(self) -> list[PublicRoom]:
+        """All of them."""
+        return self.public
+
+    async def set_away(self, *, away: bool) -> None:
+        """Presence."""
+        self.calls.append(("away", away))
+
+    def unfollow(self) -> None:
+        """Wants no more messages."""
+
+    def forget_unsent(self) -> int:
+        """Gives up."""
+        self.calls.append(("forget",))
+        return 0

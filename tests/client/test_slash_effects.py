@@ -1,0 +1,367 @@
+"""What each slash command does, one by one."""
+
+from typing import Any
+
+from chatserv.client.admin import BanView
+from chatserv.client.slash import COMMANDS
+from chatserv.errors import Forbidden
+from chatserv.wire.messages import PublicRoom
+from tests.client.slash_fakes import AT_MS, DEVICE_IDS, NUMBER, QR, member, message
+from tests.client.test_slash import SlashTestCase
+
+ID_1, ID_2 = b"\1" * 16, b"\2" * 16
+
+# What is typed in the lobby, where message 1 is alice's and 2 is bob's: what the library is asked for, and what is shown.
+EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
+    "help": [("/help", [], r"/who - shows who"), ("/help who", [], r"^/who\n  shows who")],
+    "quit": [("/quit", [], r"^$"), ("/QUIT", [], r"^$")],
+    "room": [("/room #plans", [], "in #plans now"), ("/room @bob", [], "in @bob now")],
+    "rooms": [("/rooms", [], r"^#news  members: 7  what is new$")],
+    "list": [
+        (
+            "/list",
+            [],
+            r"^  @bob\n\* #lobby  owner, public\n  #offer  waits for /accept #offer or /refuse #offer\n  #plans  owner$",
+        )
+    ],
+    "create": [
+        ("/create new", [("create", "new", False, "")], "nobody else, the server included"),
+        ("/create new a topic", [("create", "new", False, "a topic")], "in #new now"),
+    ],
+    "create-public": [("/create-public new t", [("create", "new", True, "t")], "the server knows its name and topic")],
+    "join": [("/join news", [("join", "news")], "in #news now"), ("/join #news", [("join", "news")], "in #news now")],
+    "part": [
+        ("/part", [("lobby", "leave")], "not in #lobby any more"),
+        ("/part plans", [("plans", "leave")], "not in #plans any more"),
+    ],
+    "msg": [
+        ("/msg bob", [("direct", "bob")], "in @bob now"),
+        ("/msg @bob hi  you", [("direct", "bob"), ("@bob", "send", "hi  you", False, None)], "in @bob now"),
+        ("/msg carol", [("direct", "carol")], "in @carol now"),
+    ],
+    "accept": [
+        ("/accept", [("offer", "accept")], "in #offer now"),
+        ("/accept #offer", [("offer", "accept")], "in #offer now"),
+    ],
+    "refuse": [("/refuse", [("offer", "leave")], "not in #offer any more")],
+    "who": [("/who", [], r"^alice  owner, online, not verified, devices: 1\nbob  member, online")],
+    "me": [("/me waves", [("lobby", "send", "waves", True, None)], r"^$")],
+    "reply": [
+        ("/reply 1 yes, so", [("lobby", "send", "yes, so", False, ID_1)], r"^$"),
+        ("/reply -1 no", [("lobby", "send", "no", False, ID_2)], r"^$"),
+    ],
+    "edit": [
+        ("/edit 1 so", [("lobby", "edit", ID_1, "so")], r"^$"),
+        ("/edit -1 so", [("lobby", "edit", ID_1, "so")], r"^$"),
+    ],
+    "delete": [("/delete 1", [("lobby", "delete", ID_1)], r"^$"), ("/delete -1", [("lobby", "delete", ID_1)], r"^$")],
+    "react": [("/react 2 +1", [("lobby", "react", ID_2, "+1", True)], r"^$")],
+    "unreact": [("/unreact -1 +1", [("lobby", "react", ID_2, "+1", False)], r"^$")],
+    "log": [("/log", [], r"^ +1 \[..:..\] <alice> hello\n +2 \[..:..\] <bob> hello$"), ("/log 1", [], "^ +2 .* <bob>")],
+    "read": [("/read", [("lobby", "read")], r"^$")],
+    "away": [("/away", [("away", True)], "away")],
+    "back": [("/back", [("away", False)], "online")],
+    "invite": [("/invite @Carol", [("lobby", "invite", "carol")], r"^$")],
+    "kick": [("/kick bob", [("lobby", "kick", "bob")], r"^$")],
+    "ban": [("/ban carol", [("lobby", "ban", "carol")], r"^$")],
+    "unban": [("/unban bob", [("lobby", "unban", "bob")], r"^$")],
+    "mute": [("/mute bob", [("lobby", "mute", "bob", True)], r"^$")],
+    "unmute": [("/unmute bob", [("lobby", "mute", "bob", False)], r"^$")],
+    "role": [
+        (f"/role bob {role}", [("lobby", "role", "bob", role)], r"^$") for role in ("owner", "moderator", "member")
+    ],
+    "topic": [
+        ("/topic", [], "#lobby has no topic"),
+        ("/topic of today", [("lobby", "topic", "of today")], "The server knows name and topic"),
+    ],
+    "name": [("/name ideas", [("lobby", "rename", "ideas")], "The server knows name and topic")],
+    "slow": [("/slow 5", [("lobby", "slow", 5)], "wait 5 s"), ("/slow 0", [("lobby", "slow", 0)], "off")],
+    "open": [("/open on", [("lobby", "open", True)], "Every"), ("/open off", [("lobby", "open", False)], "Moderators")],
+    "verify": [
+        (
+            "/verify bob",
+            [],
+            r"(?s)with bob:\n  00000 00001 00002 00003\n  .*" + QR + ".*not verified yet.*/verify bob yes",
+        ),
+        (f"/verify bob {NUMBER}", [("compare", "bob", NUMBER)], "bob is verified"),
+        (f"/verify bob {QR}", [("compare", "bob", QR)], "bob is verified"),
+    ],
+    "trust": [("/trust eve", [("trust", "eve")], "accepted and not verified")],
+    "devices": [
+        ("/devices", [], r"^aa110000  alice  since 2025-10-\d\d  \(this one\)\naa220000  alice"),
+        ("/devices bob", [], r"^aa110000  bob"),
+    ],
+    "revoke": [
+        ("/revoke AA22", [], "/revoke aa220000 yes"),
+        ("/revoke aa22 yes", [("revoke", DEVICE_IDS[1])], "Revoked"),
+    ],
+    "invite-link": [
+        ("/invite-link", [("invite", "", False)], r"^chatserv://\S+$"),
+        ("/invite-link Carol", [("invite", "carol", False)], r"^chatserv://\S+$"),
+        ("/invite-link admin", [("invite", "", True)], r"^chatserv://\S+$"),
+        ("/invite-link carol admin", [("invite", "carol", True)], r"^chatserv://\S+$"),
+    ],
+    "accounts": [("/accounts", [], r"^alice  administrator, since .*\nbob  user, suspended, muted, since ")],
+    "suspend": [("/suspend bob", [("suspend", "bob", True)], "bob is suspended")],
+    "unsuspend": [("/unsuspend bob", [("suspend", "bob", False)], "not suspended")],
+    "server-mute": [("/server-mute bob", [("mute", "bob", True)], "bob is muted")],
+    "server-unmute": [("/server-unmute bob", [("mute", "bob", False)], "not muted")],
+    "server-ban": [
+        ("/server-ban address 192.0.2.7", [("ban", "address", "192.0.2.7", True)], "192.0.2.7 is banned"),
+        ("/server-ban address 2001:DB8::/32", [("ban", "address", "2001:db8::/32", True)], "is banned"),
+        ("/server-ban account Bob", [("ban", "account", "bob", True)], "bob is banned"),
+    ],
+    "server-unban": [("/server-unban account bob", [("ban", "account", "bob", False)], "not banned")],
+    "bans": [("/bans", [], r"^address 192\.0\.2\.0/24  by alice, 2025-10-\d\d$")],
+    "grant": [("/grant bob", [("set_role", "bob", True)], "an administrator now")],
+    "revoke-admin": [("/revoke-admin bob", [("set_role", "bob", False)], "no administrator")],
+    "announce": [("/announce we move", [("announce", "we move")], "not encrypted end to end")],
+}
+
+
+class EffectsTests(SlashTestCase):
+    """The table above, and what it leaves out."""
+
+    def setUp(self) -> None:
+        """Something was said in the lobby."""
+        super().setUp()
+        self.client.there["lobby"].kept = [message(1, sender="alice"), message(2)]
+        self.client.bans = [BanView("address", "192.0.2.0/24", "alice", AT_MS)]
+
+    def test_every_command(self) -> None:
+        """Every command has its effect, and every one is in the table."""
+        self.assertEqual(set(EFFECTS), set(COMMANDS))
+        for name, cases in EFFECTS.items():
+            for line, calls, shown in cases:
+                with self.subTest(line):
+                    self.setUp()
+                    self.client.people.trust = "changed" if name == "trust" else "unverified"
+                    self.assertRegex("\n".join(self.run_line(line)), shown)
+                    self.assertEqual(self.client.calls, calls)
+
+    def test_quit(self) -> None:
+        """``/quit`` is the program's own."""
+        self.run_line("/quit")
+        self.assertEqual(self.quits, ["quit"])
+
+    def assert_refused(self, line: str, words: str) -> None:
+        """A line that does nothing but say why."""
+        before = list(self.client.calls)
+        self.assertIn(words, self.refusal(line))
+        self.assertEqual(self.client.calls, before)
+
+    # -- rooms ------------------------------------------------------------------------------------------------------------
+
+    def test_where_one_is(self) -> None:
+        """Commands that go to another room make it the current one; leaving the current one goes to the lobby."""
+        for line, room in (
+            ("/room plans", "plans"), ("/create new", "new"), ("/create-public newer", "newer"), ("/join news", "news"),
+            ("/msg bob", "@bob"), ("/accept", "offer"), ("/part", "lobby"), ("/part plans", "lobby"),
+        ):  # fmt: skip
+            self.run_line(line)
+            self.assertEqual(self.slash.room, room)
+        self.run_line("/part")
+        self.assert_refused("x", "There is no room #lobby here")
+
+    def test_no_such_room(self) -> None:
+        """Rooms that are not there, and ways that are not theirs."""
+        self.assert_refused("/room nowhere", "There is no room #nowhere here")
+        self.assert_refused("/join nowhere", "no public room #nowhere")
+        self.assert_refused("/join @bob", "/msg bob")
+        self.assert_refused("/part nowhere", "There is no room #nowhere here")
+        self.assert_refused("/part @bob", "cannot be left")
+        self.client.public = []
+        self.assertEqual(self.run_line("/rooms"), ["There are no public rooms."])
+        self.client.there.clear()
+        self.assertEqual(self.run_line("/list"), ["You are in no room."])
+
+    def test_bare_room(self) -> None:
+        """A public room without a topic has nothing behind it."""
+        self.client.public = [PublicRoom(b"r" * 16, "bare", "", 1)]
+        self.assertEqual(self.run_line("/rooms"), ["#bare  members: 1"])
+
+    def test_list(self) -> None:
+        """The list shows the current room, roles, topics, what is unread and what waits."""
+        plans = self.client.there["plans"]
+        plans.unread, plans.role, plans.topic = 3, "moderator", "about things"
+        self.client.add("@eve").offered = True
+        self.run_line("/room plans")
+        shown = self.run_line("/list")
+        self.assertIn("* #plans  unread: 3, moderator  about things", shown)
+        self.assertIn("  @eve  waits for /accept @eve", shown)
+        self.assertIn("  @bob", shown)
+
+    def test_msg(self) -> None:
+        """Direct messages need another one, who exists and has a device, and our consent where they began."""
+        self.assert_refused("/msg alice", "That is you")
+        self.assert_refused("/msg zoe hi", "nobody named zoe")
+        self.assert_refused("/msg dora hi", "No device of dora is ready")
+        self.client.add("@eve").offered = True
+        self.assertIn("/accept @eve", self.refusal("/msg eve hi"))
+        self.assertEqual((self.client.calls, self.slash.room), ([("direct", "eve")], "lobby"))
+
+    def test_accept(self) -> None:
+        """Accepting shows what was said meanwhile; which room is meant has to be clear."""
+        self.client.there["offer"].kept = [message(1, "early", room="offer")]
+        self.client.add("@eve").offered = True
+        self.assert_refused("/accept", "These wait: @eve, #offer")
+        self.assert_refused("/accept plans", "in #plans already")
+        self.assertRegex("\n".join(self.run_line("/accept offer")), r"in #offer now.\n\[..:..\] <bob> early$")
+        self.run_line("/accept")
+        self.assert_refused("/accept", "No room waits")
+        self.assert_refused("/refuse", "No room waits")
+
+    def test_refuse_direct(self) -> None:
+        """Direct messages are not refused but left alone."""
+        self.client.add("@eve").offered = True
+        self.assert_refused("/refuse @eve", "nothing of them is shown")
+
+    def test_direct_messages(self) -> None:
+        """Direct messages cannot be changed."""
+        self.run_line("/room @bob")
+        for line in (
+            "/invite carol", "/kick bob", "/ban bob", "/unban bob", "/mute bob", "/unmute bob", "/role bob owner",
+            "/topic x", "/name x", "/slow 1", "/open on",
+        ):  # fmt: skip
+            self.assert_refused(line, "between two")
+        self.assert_refused("/part", "cannot be left")
+
+    def test_in_the_clear(self) -> None:
+        """Name and topic of a private room are nobody's business, so that nothing is said of the server."""
+        self.run_line("/room plans")
+        self.assertEqual(self.run_line("/topic secret") + self.run_line("/name secret"), [])
+
+    def test_not_for_members(self) -> None:
+        """What a role does not allow is told with who may."""
+        for room, word in (("lobby", "Owners of a public room"), ("plans", "Moderators and owners")):
+            self.run_line(f"/room {room}")
+            self.client.there[room].refusal = Forbidden("x")
+            for line in ("/topic x", "/name x"):
+                self.assert_refused(line, word)
+            for line in ("/slow 1", "/open on"):
+                self.assert_refused(line, "Owners of the room alone")
+
+    # -- members ----------------------------------------------------------------------------------------------------------
+
+    def test_members(self) -> None:
+        """Somebody who is not there cannot be put out; somebody who is need not be taken in."""
+        for line in ("/kick carol", "/mute carol", "/unmute carol", "/role carol owner"):
+            self.assert_refused(line, "carol is not in this room")
+        self.assert_refused("/unban carol", "carol is not banned")
+        self.assert_refused("/invite bob", "in the room already")
+        for line in ("/invite zoe", "/ban zoe"):
+            self.assert_refused(line, "nobody named zoe")
+
+    def test_invited_before_ready(self) -> None:
+        """Somebody whose devices are not ready is a member already, and that is told."""
+        self.assertRegex(self.run_line("/invite dora")[0], "dora is a member now, and comes in as soon as")
+
+    def test_who(self) -> None:
+        """Members with role, mute, presence, trust and devices; banned ones behind them."""
+        self.client.there["lobby"].people = [
+            member("alice", "owner", trust="verified"),
+            member("bob", muted=True, presence="away", trust="changed", devices=0),
+            member("eve", "banned"),
+        ]
+        expected = [
+            "alice  owner, online, verified, devices: 1",
+            "bob  member, muted, away, IDENTITY CHANGED, no device ready yet",
+            "eve  banned",
+        ]
+        self.assertEqual(self.run_line("/who"), expected)
+
+    # -- messages -----------------------------------------------------------------------------------------------------------
+
+    def test_log(self) -> None:
+        """The log shows numbers, answers, actions, reactions, and in direct messages who has them."""
+        bob = self.client.there["@bob"]
+        bob.kept = [
+            message(1, "a question that is quite long, longer than can be quoted"),
+            message(2, "hm", "alice", reply_to=ID_1),
+            message(3, "waves", action=True, reply_to=b"\x63" * 16),
+            message(4, None, unreadable=True),
+            message(5, None),
+        ]
+        bob.signs = {ID_1: {"+1": ["alice", "bob"]}}
+        bob.arrived = {ID_2: {"bob"}}
+        self.run_line("/room @bob")
+        lines = [line.partition("] ")[2] for line in self.run_line("/log")]
+        expected = [
+            "<bob> a question that is quite long, longer than can be quoted  +1 alice, bob",
+            "<alice> (bob: a question that is quite long, longer th…) hm  (arrived at bob)",
+            "* bob (an answer) waves",
+            "<bob> (a message that cannot be read on this device)",
+            "<bob> (a kind of message that this version does not know)",
+        ]
+        self.assertEqual(lines, expected)
+
+    def test_empty_log(self) -> None:
+        """A room in which nothing was said says so."""
+        self.run_line("/room plans")
+        self.assertEqual(self.run_line("/log"), ["Nothing has been said here yet."])
+
+    def test_of_others(self) -> None:
+        """The messages of others are not edited, nor taken back where one does not moderate."""
+        for line in ("/edit 2 x", "/delete 2"):
+            self.assert_refused(line, "somebody else")
+
+    def test_without_text(self) -> None:
+        """What has no text is neither answered nor edited nor reacted to."""
+        self.client.there["lobby"].kept = [message(1, None, "alice")]
+        for line in ("/reply 1 x", "/edit 1 x", "/react 1 x"):
+            self.assert_refused(line, "no text")
+
+    # -- people -------------------------------------------------------------------------------------------------------------
+
+    def test_verify_states(self) -> None:
+        """The state of an identity is told with its number."""
+        for trust, words in (("verified", "compared before"), ("changed", "CHANGED"), ("unknown", "not verified yet")):
+            self.client.people.trust = trust
+            self.assertTrue(any(words in line for line in self.run_line("/verify bob")), trust)
+
+    def test_person_has_compared(self) -> None:
+        """``yes`` counts once for the number that was shown, and for no other."""
+        self.assert_refused("/verify bob yes", "First look at the number")
+        self.run_line("/verify bob")
+        self.assertEqual(self.run_line("/verify bob YES"), ["bob is verified."])
+        self.assert_refused("/verify bob yes", "First look at the number")
+        self.run_line("/verify bob")
+        self.client.people.number = NUMBER[::-1]
+        self.assertIn("another one by now", self.refusal("/verify bob yes"))
+
+    def test_not_the_same(self) -> None:
+        """Another number is a refusal, and a warning."""
+        self.assertIn("NOT the same", self.refusal("/verify bob 12345"))
+        self.assertIn("NOT the same", self.refusal("/verify bob CHATSERV-VERIFY:XYZ"))
+
+    def test_nobody_to_verify(self) -> None:
+        """There has to be somebody else with a key."""
+        self.assert_refused("/verify alice", "That is you")
+        self.assert_refused("/verify zoe", "nobody named zoe")
+        self.assert_refused("/verify dora", "not to be had")
+        self.assert_refused("/trust bob", "has not changed")
+        self.assert_refused("/devices zoe", "nobody named zoe")
+
+    def test_revoke(self) -> None:
+        """The device has to be clear, and it is asked about first."""
+        self.assert_refused("/revoke aa", "More than one")
+        self.assert_refused("/revoke ff yes", "No device of yours")
+
+    # -- the server ---------------------------------------------------------------------------------------------------------
+
+    def test_nobody_to_administer(self) -> None:
+        """Accounts have to exist, addresses to be some."""
+        for command in ("suspend", "unsuspend", "server-mute", "server-unmute", "grant", "revoke-admin"):
+            self.assert_refused(f"/{command} zoe", "nobody named zoe")
+        for wrong in ("x", "300.1.1.1", "192.0.2.0/33", "::g"):
+            self.assert_refused(f"/server-ban address {wrong}", "no address")
+
+    def test_no_bans(self) -> None:
+        """Without bans, that is told."""
+        self.client.bans = []
+        self.assertEqual(self.run_line("/bans"), ["Nobody is banned from the server."])
+
+    def test_not_for_users(self) -> None:
+        """The server refuses who is no administrator."""
+        self.client.is_admin = False
+        self.refusal("/suspend bob", Forbidden)
