@@ -28,11 +28,13 @@ class Arguments:
     invite_admin: bool
     timeout_seconds: float
     plain: bool
+    commands: tuple[str, ...] = ()
+    accept_invites: bool = False
 
     @property
     def interactive(self) -> bool:
         """Whether to talk to a person line by line."""
-        plain = self.send or self.follow or self.invite
+        plain = self.send or self.follow or self.invite or bool(self.commands)
         return not plain and sys.stdin.isatty() and sys.stdout.isatty()
 
 
@@ -51,13 +53,30 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add("link", nargs="?", metavar="LINK", help=translate("chatserv:// link, for the first time only"))
     add("--version", action="version", version=f"chatserv-client {VERSION}")
     add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
-    add("--room", default="lobby", metavar="ROOM", help=translate("which room (lobby)"))
+    add(
+        "--room",
+        default="lobby",
+        metavar="ROOM",
+        help=translate("which room: lobby, or @bob for direct messages (lobby)"),
+    )
     add("--user", metavar="NAME", help=translate("user name to register, where nobody can be asked"))
     add("--password-file", type=Path, metavar="FILE", help=translate("file whose first line is the password"))
     add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
     add("--follow", action="store_true", help=translate("print what comes"))
     add("--count", type=int, metavar="N", help=translate("with --follow: end after so many messages"))
     add("--json", action="store_true", help=translate("with --follow: one JSON object a line"))
+    add(
+        "--accept-invites",
+        action="store_true",
+        help=translate("with --follow: accept every room and all direct messages that somebody offers"),
+    )
+    add(
+        "--command",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help=translate("carry out a slash command, such as '/who', and end; may be given again: in order"),
+    )
     add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
     add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
@@ -73,6 +92,10 @@ def parse_arguments(argv: list[str]) -> Arguments:
         parser.error("--count N: N is at least 1, and it goes with --follow")
     if found.json and not found.follow:
         parser.error("--json goes with --follow")
+    if found.accept_invites and not found.follow:
+        parser.error("--accept-invites goes with --follow")
+    if found.command and (found.send or found.follow or found.invite):
+        parser.error("--command goes with neither --send nor --follow nor --invite")
     if not 0 < found.timeout <= 86_400:
         parser.error("--timeout SECONDS: more than 0, at most a day")
     return Arguments(
@@ -90,4 +113,6 @@ def parse_arguments(argv: list[str]) -> Arguments:
         invite_admin=found.invite_admin,
         timeout_seconds=found.timeout,
         plain=found.plain,
+        commands=tuple(found.command),
+        accept_invites=found.accept_invites,
     )

@@ -10,12 +10,17 @@ from chatserv.client import (
     MethodRefused,
     NameInvalid,
     NameTaken,
+    NotMember,
     PasswordInvalid,
     PinMismatch,
     PrivateFileError,
     ProfileError,
     Replaced,
     ServerFull,
+    SlashError,
+    StorageError,
+    clean_line,
+    explained,
     translate,
 )
 
@@ -41,17 +46,27 @@ _CODES: Final[tuple[tuple[type[ChatError], int], ...]] = (
     (Replaced, PROFILE),
     (ProfileError, PROFILE),
     (PrivateFileError, PROFILE),
+    (StorageError, PROFILE),
     (AuthFailed, REFUSED),
+    (NotMember, REFUSED),
+    (SlashError, REFUSED),
     (ServerFull, SERVER_AWAY),
 )
 
 
 class Exit(Exception):
-    """Ends the program with a message on standard error and an exit code."""
+    """Ends the program with a message on standard error and an exit code.
 
-    def __init__(self, code: int, message: str = "") -> None:
+    Args:
+        code: For scripts.
+        message: For people; empty for none.
+        clean: Whether it may be printed as it is.
+    """
+
+    def __init__(self, code: int, message: str = "", *, clean: bool = False) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code = code
+        self.message = message if clean else clean_line(message)
 
 
 def exit_for(error: Exception | None) -> Exit:
@@ -69,14 +84,14 @@ def exit_for(error: Exception | None) -> Exit:
             text = error.explain()
             return Exit(code, f"{text} ({error.detail})" if code in {PROFILE, USAGE} and error.detail else text)
     if isinstance(error, ChatError) and error.retryable and error.code not in {"timed_out", "internal"}:
-        return Exit(SERVER_AWAY, error.explain())
+        return Exit(SERVER_AWAY, explained(error), clean=True)
     if isinstance(error, ChatError) and error.code not in {"timed_out", "internal"}:
-        return Exit(REFUSED, error.explain())
+        return Exit(REFUSED, explained(error), clean=True)
     return Exit(SERVER_AWAY, translate("The server cannot be reached. Is it running, and is the address right?"))
 
 
 def why_offline(error: Exception | None, *, was_online: bool) -> str:
     """What a person in a talk is told while the client goes on trying."""
     if isinstance(error, ChatError):
-        return error.explain()
+        return explained(error)
     return translate("Connection lost.") if was_online else translate("The server cannot be reached.")

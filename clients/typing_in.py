@@ -1,7 +1,10 @@
 """Standard input as lines, on Twisted's stdio."""
 
+import os
+import sys
 from typing import Any, Final, Protocol
 
+from twisted.internet import stdio
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
@@ -10,6 +13,8 @@ from chatserv.client import translate
 from clients.exits import DONE, NOT_SENT, Exit
 
 MAX_LINE_BYTES: Final = 8192
+PAUSE_ABOVE: Final = 1000  # unacknowledged lines; standard input waits meanwhile
+RESUME_BELOW: Final = 500
 
 
 class Taker(Protocol):
@@ -41,6 +46,32 @@ class Lines(LineReceiver):
 
     def __init__(self, program: Taker) -> None:
         self._program = program
+        self._standard: stdio.StandardIO | None = None
+        self._held_up = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether standard input is read."""
+        return self._standard is not None
+
+    def begin(self) -> None:
+        """Reads standard input from now on."""
+        if self._standard is not None:
+            return
+        self._standard = stdio.StandardIO(self)
+        # Twisted makes both non-blocking, and a `print` into a full pipe would fail; it only reads when there is
+        # something, and writes nothing itself.
+        for stream in (sys.stdin, sys.stdout):
+            os.set_blocking(stream.fileno(), True)
+
+    def regulate(self, unacknowledged: int) -> None:
+        """Reads no faster than the server takes."""
+        if unacknowledged > PAUSE_ABOVE and not self._held_up:
+            self._held_up = True
+            self.pauseProducing()
+        elif self._held_up and unacknowledged < RESUME_BELOW:
+            self._held_up = False
+            self.resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:
         """A line was typed or piped in."""

@@ -39,7 +39,7 @@ class ArgumentsTests(SynchronousTestCase):
         expected = Arguments(
             link=None, profile="default", room="lobby", user=None, password_file=None, send=False, follow=False,
             count=None, json=False, invite=False, invite_name="", invite_admin=False, timeout_seconds=30.0,
-            plain=False,
+            plain=False, commands=(), accept_invites=False,
         )  # fmt: skip
         self.assertEqual(parse_arguments([]), expected)
 
@@ -47,12 +47,12 @@ class ArgumentsTests(SynchronousTestCase):
         """Every option lands where it belongs."""
         argv = (
             "chatserv://h/ --profile p --room r --user u --password-file f --send --follow --count 3 --json --invite "
-            "--invite-name n --invite-admin --timeout 1.5 --plain"
+            "--invite-name n --invite-admin --timeout 1.5 --plain --accept-invites"
         )
         expected = Arguments(
             link="chatserv://h/", profile="p", room="r", user="u", password_file=Path("f"), send=True, follow=True,
             count=3, json=True, invite=True, invite_name="n", invite_admin=True, timeout_seconds=1.5,
-            plain=True,
+            plain=True, accept_invites=True,
         )  # fmt: skip
         self.assertEqual(parse_arguments(argv.split()), expected)
 
@@ -64,6 +64,17 @@ class ArgumentsTests(SynchronousTestCase):
     def test_json(self) -> None:
         """JSON is a form of what is followed."""
         self.assertIn("--json", self.assert_refused("--json"))
+
+    def test_commands(self) -> None:
+        """Commands are carried out in the order in which they are given, and are nothing beside other ways to run."""
+        found = parse_arguments(["--command", "/room plans", "--command=/who", "--room", "@bob"])
+        self.assertEqual((found.commands, found.room), (("/room plans", "/who"), "@bob"))
+        for other in ("--send", "--follow", "--invite"):
+            self.assertIn("--command", self.assert_refused("--command", "/who", other))
+
+    def test_accept_invites(self) -> None:
+        """Only who follows can take in what is offered."""
+        self.assertIn("--accept-invites", self.assert_refused("--accept-invites", "--send"))
 
     def test_timeout(self) -> None:
         """Patience is a number of seconds above 0, and ends."""
@@ -84,6 +95,7 @@ class ArgumentsTests(SynchronousTestCase):
             (["--send"], True, True, False),
             (["--follow"], True, True, False),
             (["--invite"], True, True, False),
+            (["--command", "/who"], True, True, False),
         ]
         for argv, reads, writes, expected in cases:
             self.patch(sys, "stdin", Terminal(reads))

@@ -15,6 +15,7 @@ from chatserv.client import (
     MethodRefused,
     NameInvalid,
     NameTaken,
+    NotMember,
     PasswordInvalid,
     PinMismatch,
     PrivateFileError,
@@ -22,6 +23,8 @@ from chatserv.client import (
     Quota,
     Replaced,
     ServerFull,
+    SlashError,
+    StorageError,
     WireError,
 )
 from clients import exits
@@ -42,6 +45,9 @@ CODES: dict[type[ChatError], int] = {
     ProfileError: 8,
     PrivateFileError: 8,
     ServerFull: 3,
+    StorageError: 8,
+    NotMember: 5,
+    SlashError: 5,
 }
 
 
@@ -93,6 +99,11 @@ class ExitsTests(SynchronousTestCase):
         self.assertIn("(here/keyring.json: damaged)", exit_for(PrivateFileError("here/keyring.json: damaged")).message)
         self.assertIn("(port out of range)", exit_for(LinkInvalid("port out of range")).message)
         self.assertNotIn("detail", exit_for(AuthFailed("detail")).message)
+
+    def test_clean(self) -> None:
+        """What is printed at the end moves no cursor; what is clean already keeps its isolates."""
+        self.assertEqual(exits.Exit(1, "a\x1b[2Jb").message, "a\ufffd[2Jb")
+        self.assertEqual(exits.Exit(1, "\u2068\u05d0\u2069", clean=True).message, "\u2068\u05d0\u2069")
 
     def test_why_offline(self) -> None:
         """Somebody in a talk is told what is known: the server's reason, else whether there was a connection before."""

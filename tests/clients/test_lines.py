@@ -176,8 +176,18 @@ class LinesTests(SynchronousTestCase):
         """JSON has every field, with the id in hexadecimal."""
         expected = {
             "room": "lobby", "seq": 1, "at": AT_MS, "sender": "bob", "id": "69" * 16, "own": False, "text": "hello",
+            "action": False, "reply_to": None, "mentioned": False,
         }  # fmt: skip
         self.assertEqual(json.loads(as_json(message())), expected)
+
+    def test_json_of_an_answer(self) -> None:
+        """JSON says what is answered, and whether it is an action that calls us."""
+        shown = message()
+        said = MessageReceived(
+            shown.room, 2, AT_MS, "bob", b"j" * 16, "x", own=False, action=True, reply_to=b"i" * 16, mentioned=True
+        )
+        record = json.loads(as_json(said))
+        self.assertEqual((record["action"], record["reply_to"], record["mentioned"]), (True, "69" * 16, True))
 
     @settings(deadline=None)
     @given(st.one_of(st.none(), st.text()), st.text())

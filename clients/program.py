@@ -1,0 +1,301 @@
+"""One run of ``chatserv-client``: a person who talks, ``--send``, ``--follow``, ``--command`` or ``--invite``."""
+
+import os
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatserv.client import (
+    Alarm,
+    ChatError,
+    Client,
+    ClientEvent,
+    MessageReceived,
+    Profile,
+    RoomJoined,
+    RoomOffered,
+    RoomTitled,
+    SendAcknowledged,
+    SendFailed,
+    SendHeld,
+    Status,
+    StatusChanged,
+    explained,
+    format_link,
+    place,
+    translate,
+)
+from clients.arguments import Arguments
+from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
+from clients.lines import alarm_text, held_text
+from clients.orders import Orders
+from clients.showing import Showing
+from clients.talk import Talk
+from clients.typing_in import Lines
+from clients.wanted import WantedRoom
+
+
+class Program:
+    """One run of the program.
+
+    Args:
+        reactor: The reactor.
+        arguments: What was asked for.
+        profile: Whose account it is.
+        make_client: Makes the client.
+    """
+
+    def __init__(
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+    ) -> None:
+        self._reactor, self._arguments = reactor, arguments
+        talking = self._talking = arguments.interactive
+        no_input = arguments.follow or arguments.invite or arguments.commands
+        self._following = arguments.follow or talking
+        self._reading = talking or arguments.send or not no_input
+        self._client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.plain)
+        terminal = sys.stdout.isatty()
+        self._showing = Showing(
+            self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=talking and terminal
+        )
+        self._talk = Talk(
+            self._client, arguments.room, write=self._print, say=self._showing.say, sent=self._sent, quit=self._quit,
+            colour=terminal,
+        )  # fmt: skip
+        self._orders = Orders(
+            self._client, arguments.room, reactor, arguments.timeout_seconds, write=self._print, finish=self.finish
+        )
+        self._wanted = WantedRoom(self._client, arguments.room)
+        self._lines = Lines(self)
+        self._input_over = not self._reading
+        self._connected = self._begun = False
+        self._shown = 0
+        self._patience: Any = None
+        self._trouble: Exception | None = None
+        self.done: Deferred[Exit] = Deferred()
+
+    def start(self, token: bytes | None) -> None:
+        """Connects; input is read once the first connection is up."""
+        self._wait()
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupted)
+        self._client.start(token)
+
+    def _interrupted(self) -> "Deferred[None]":
+        """Ctrl-C or SIGTERM, or the end: says goodbye to the server first."""
+        stopping = self._client.stop()
+        self.finish(Exit(INTERRUPTED))
+        return stopping
+
+    async def run(self, token: bytes | None) -> int:
+        """Until everything is done. Returns the exit code."""
+        self.start(token)
+        end = await self.done
+        self._wait_no_more()
+        self._orders.stop()
+        await self._client.stop()
+        if end.message:
+            print(end.message, file=sys.stderr, flush=True)
+        return end.code
+
+    def finish(self, end: Exit) -> None:
+        """Ends the run; the first call counts. What a script could not send does not go out behind its back later."""
+        if self.done.called:
+            return
+        sending = (self._reading and not self._talking) or self._orders.sending
+        if sending and end.code not in {DONE, INTERRUPTED}:
+            self._client.forget_unsent()
+        self._client.unfollow()
+        self.done.callback(end)
+
+    # -- patience -------------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        if self._patience is None or not self._patience.active():
+            self._patience = self._reactor.callLater(self._arguments.timeout_seconds, self._give_up)
+
+    def _wait_no_more(self) -> None:
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+
+    def _give_up(self) -> None:
+        if not self._talking:
+            self.finish(self._no_room() if self._connected else exit_for(self._trouble))
+
+    # -- the room -------------------------------------------------------------------------------------------------------
+
+    def _room_name(self) -> str:
+        return self._talk.slash.room if self._talking else self._wanted.name
+
+    def _no_room(self) -> Exit:
+        return Exit(NOT_SENT if self._reading else REFUSED, self._wanted.missing(), clean=True)
+
+    # -- input ----------------------------------------------------------------------------------------------------------
+
+    def line_typed(self, line: str) -> None:
+        """A line to send; empty ones are not sent. In a talk, a line that begins with ``/`` is a command."""
+        if not line.strip() or self.done.called:
+            return
+        if self._talking:
+            self._talk.line_typed(line)
+        else:
+            self._send(line)
+        self._lines.regulate(self._client.unacknowledged)
+
+    def _send(self, line: str) -> None:
+        handle = self._wanted.find()
+        if handle is None:
+            self.finish(self._no_room())
+            return
+        try:
+            self._sent(handle.send(line))
+        except ChatError as error:
+            self.finish(Exit(NOT_SENT, explained(error), clean=True))
+
+    def _sent(self, stored: "Deferred[int]") -> None:
+        stored.addBoth(self._answered)
+
+    def _answered(self, result: Any) -> None:  # noqa: ARG002 - failures are shown by SendFailed
+        if not self.done.called:
+            self._lines.regulate(self._client.unacknowledged)
+            self._check_done()
+
+    def _quit(self) -> None:
+        """Waits for the lines that are under way; a second ``/quit`` does not."""
+        if self._input_over and self._client.unacknowledged:
+            text = translate("Lines that are not stored: {count}.").format(count=self._client.unacknowledged)
+            self.finish(Exit(NOT_SENT, text))
+            return
+        self.input_ended()
+        if not self.done.called:
+            text = translate("Lines that wait for the server: {count}. /quit once more leaves without them.")
+            self._showing.say(text.format(count=self._client.unacknowledged))
+
+    def input_ended(self) -> None:
+        """No more lines will come."""
+        self._input_over = True
+        self._check_done()
+
+    def _check_done(self) -> None:
+        count = self._arguments.count
+        counted = not self._arguments.follow or (count is not None and self._shown >= count)
+        other = self._arguments.invite or self._arguments.commands
+        over = self._input_over and counted and not other and not self.done.called
+        if over and self._client.unacknowledged == 0:
+            self.finish(Exit(DONE))
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: ClientEvent) -> None:
+        match event:
+            case MessageReceived():
+                self._show(event)
+            case StatusChanged(status, error):
+                self._on_status(status, error)
+            case SendAcknowledged() | SendFailed() if self._arguments.commands:
+                self._orders.settled()
+            case SendFailed(error=error) if self._reading and not self._talking:
+                self.finish(Exit(NOT_SENT, explained(error), clean=True))
+            case SendHeld(room, users) if not self._talking:
+                self._held(room, users)
+            case Alarm() if not self._talking:
+                print(alarm_text(event), file=sys.stderr, flush=True)
+            case RoomOffered(room=room) if self._arguments.accept_invites:
+                self._reactor.callLater(0, self._accept, room)
+            case RoomJoined() | RoomTitled() if not self._talking:
+                self._look_for_room()
+            case _:
+                self._showing.news(event)
+
+    def _show(self, message: MessageReceived) -> None:
+        if self._following and not self.done.called and self._showing.message(message):
+            self._shown += 1
+            self._check_done()
+
+    def _held(self, room: str, users: tuple[str, ...]) -> None:
+        if self._arguments.commands:
+            self._orders.held(room, users)
+        elif self._reading and room == self._room_name():
+            self.finish(Exit(NOT_SENT, held_text(users), clean=True))
+
+    def _accept(self, room: str) -> None:
+        try:
+            handle = self._client.room(room)
+            kept = handle.accept() if handle.offered else []
+        except ChatError:
+            return  # gone already
+        for message in kept:
+            self._show(message)
+        self._look_for_room()
+
+    def _on_status(self, status: Status, error: Exception | None) -> None:
+        match status:
+            case Status.ONLINE:
+                self._trouble = None
+                self._on_online()
+            case Status.FAILED:
+                self.finish(exit_for(error))
+            case Status.OFFLINE:
+                self._connected = False
+                self._trouble = error or self._trouble
+                again = translate("Trying again...")
+                self._showing.say(f"{why_offline(error, was_online=self._begun)} {again}")
+                self._wait()
+
+    def _on_online(self) -> None:
+        first, self._begun, self._connected = not self._begun, True, True
+        if self._arguments.accept_invites:
+            for room in self._client.rooms:
+                self._accept(room)
+        if self._arguments.invite or self._arguments.commands:
+            self._wait_no_more()
+            if first:
+                work = self._invite() if self._arguments.invite else self._orders.run(self._arguments.commands)
+                Deferred.fromCoroutine(work).addErrback(self._refused)
+        elif self._talking:
+            self._wait_no_more()
+            self._greet(first=first)
+        else:
+            self._look_for_room()
+
+    def _look_for_room(self) -> None:
+        """Whoever sends needs the room now; whoever follows waits for it a while."""
+        if not self._connected or self._arguments.invite or self._arguments.commands:
+            return
+        if self._wanted.find() is not None:
+            self._wait_no_more()
+            if self._reading:
+                self._lines.begin()
+        elif self._reading:
+            self.finish(self._no_room())
+
+    def _greet(self, *, first: bool) -> None:
+        handle = self._wanted.find()
+        if not first:
+            said = translate("Connected again.")
+        elif handle is None:
+            said = self._wanted.missing()
+        else:
+            said = translate("Connected to {room} as {name}.")
+            said = said.format(room=place(handle.name), name=self._client.keyring.user)
+        self._showing.say(said)
+        self._lines.begin()
+
+    async def _invite(self) -> None:
+        link = await self._client.admin.make_invite(self._arguments.invite_name, admin=self._arguments.invite_admin)
+        self._print(format_link(link))
+        self.finish(Exit(DONE))
+
+    def _refused(self, failure: Failure) -> None:
+        self.finish(exit_for(failure.value if isinstance(failure.value, Exception) else None))
+
+    # -- output ---------------------------------------------------------------------------------------------------------
+
+    def _print(self, line: str) -> None:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            # What is left in the buffer must not fail once more when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self.finish(Exit(DONE))

@@ -1,0 +1,38 @@
+"""The room that was asked for on the command line, which may not be there yet."""
+
+from chatserv.client import Client, NotMember, RoomHandle, place, translate
+
+
+class WantedRoom:
+    """Looks for the room until it is there; keeps it when it gets another name.
+
+    Args:
+        client: Knows the rooms.
+        wanted: As it was given: ``lobby``, ``#lobby`` or ``@bob``.
+    """
+
+    def __init__(self, client: Client, wanted: str) -> None:
+        self._client, self._wanted = client, wanted
+        self._handle: RoomHandle | None = None
+
+    def find(self) -> RoomHandle | None:
+        """The room, if we are in it and have agreed to it."""
+        if self._handle is None or self._handle.name not in self._client.rooms:
+            try:
+                self._handle = self._client.room(self._wanted)
+            except NotMember:
+                self._handle = None
+        return None if self._handle is None or self._handle.offered else self._handle
+
+    @property
+    def name(self) -> str:
+        """What it is called now; empty where it is not there."""
+        handle = self.find()
+        return "" if handle is None else handle.name
+
+    def missing(self) -> str:
+        """Why it cannot be used, in words; clean."""
+        room = place(self._wanted.removeprefix("#"))
+        if self._handle is not None and self._handle.offered:
+            return translate("{room} waits for your consent: /accept {room}").format(room=room)
+        return translate("There is no room {room} here that you are a member of.").format(room=room)

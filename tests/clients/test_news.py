@@ -1,0 +1,168 @@
+"""Everything that is no message, on a line."""
+
+from typing import Any, get_args
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client import (
+    Alarm,
+    Announced,
+    ClientEvent,
+    Delivered,
+    DeviceSeen,
+    GapSeen,
+    IdentityChanged,
+    KeysBroken,
+    MessageDeleted,
+    MessageEdited,
+    MessageReceived,
+    MessagesMissing,
+    PresenceSeen,
+    Reacted,
+    ReadMoved,
+    RoomChanged,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+    RoomRewound,
+    RoomTitled,
+    SendAcknowledged,
+    SendFailed,
+    SendHeld,
+    Status,
+    StatusChanged,
+    TypingSeen,
+)
+from chatserv.errors import Muted
+from clients.lines import news
+from tests.client.slash_fakes import message
+from tests.clients.test_lines import HOSTILE
+
+ID = b"\1" * 16
+KNOWN = message(7, "how are you")
+
+
+def change(*lines: tuple[str, tuple[str, ...]], by: str = "alice") -> RoomChanged:
+    """A commit."""
+    return RoomChanged("plans", by, lines)
+
+
+# What happens, and what is told of it: to carol, who has message 7 of the lobby.
+TOLD: list[tuple[ClientEvent, list[str]]] = [
+    (MessageEdited("lobby", ID, "bob", "well?"), ["#lobby: bob has changed message 7: well?"]),
+    (MessageEdited("lobby", b"?" * 16, "bob", "well?"), ["#lobby: bob has changed message ?: well?"]),
+    (MessageDeleted("@bob", ID, "bob"), ["@bob: bob has taken message 7 back."]),
+    (Reacted("lobby", ID, "eve", "+1", on=True), ["#lobby: eve puts +1 to bob: how are you"]),
+    (Reacted("lobby", ID, "eve", "+1", on=False), ["#lobby: eve takes +1 away from bob: how are you"]),
+    (Reacted("lobby", b"?" * 16, "eve", "+1", on=True), ["#lobby: eve puts +1 to message ?"]),
+    (RoomOffered("plans", "bob"), ["bob invites you to #plans: /accept #plans or /refuse #plans"]),
+    (RoomOffered("@bob", "bob"), ["bob wants to talk with you directly: /accept @bob"]),
+    (RoomJoined("plans"), ["You are in #plans now."]),
+    (RoomLeft("plans"), ["You are not in #plans any more."]),
+    (RoomLeft("plans", "carol"), ["You are not in #plans any more."]),
+    (RoomLeft("plans", "bob"), ["bob has put you out of #plans."]),
+    (RoomTitled("ideas", "plans", "t", "bob"), ["bob calls #plans #ideas now; topic: t"]),
+    (RoomTitled("plans", "plans", "t", "bob"), ["#plans: bob says that the topic is: t"]),
+    (change(("joined", ("bob", "eve"))), ["#plans: alice has taken in bob, eve."]),
+    (change(("joined", ("bob",)), by="bob"), ["#plans: bob joined."]),
+    (change(("left", ("bob",))), ["#plans: bob left."]),
+    (change(("kicked", ("bob",)), ("banned", ("eve",))),
+     ["#plans: alice has put out bob.", "#plans: alice has banned eve."]),
+    (change(("unbanned", ("eve",))), ["#plans: alice has lifted the ban of eve."]),
+    (change(("muted", ("bob",))), ["#plans: alice has muted bob."]),
+    (change(("unmuted", ("bob",))), ["#plans: alice lets bob write again."]),
+    (change(("owner", ("bob",))), ["#plans: owner now, by alice: bob"]),
+    (change(("moderator", ("bob",))), ["#plans: moderator now, by alice: bob"]),
+    (change(("member", ("bob",))), ["#plans: plain member now, by alice: bob"]),
+    (change(("devices", ())), ["#plans: alice has brought the list of devices up to date."]),
+    (change(("policy", ())), ["#plans: alice has changed the room's rules, name or topic."]),
+    (change(("rotated", ())), []),
+    (RoomRewound("lobby", 9, 4), ["#lobby: the server has lost messages that were here; what is left may be shown again"]),
+    (GapSeen("lobby", 3, 5), ["#lobby: 3 messages are missing here: the server lost or withheld them."]),
+    (MessagesMissing("lobby", "bob", 2), ["#lobby: 2 messages of bob are missing: the server lost or withheld them."]),
+    (KeysBroken("lobby", "bob"),
+     ["#lobby: The keys of a change by bob do not open. The room gets new ones by itself."]),
+    (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. That is the room's own rule."]),
+    (PresenceSeen("bob", "away"), ["bob: is away"]),
+    (PresenceSeen("bob", "online"), ["bob: is there"]),
+    (PresenceSeen("bob", "offline"), ["bob: is not there any more"]),
+    (DeviceSeen("bob", b"\xab" * 16), ["bob has another device: abababab"]),
+]  # fmt: skip
+BEGINNINGS: list[tuple[ClientEvent, str]] = [
+    (SendHeld("lobby", ("bob", "eve")), "#lobby: The identity of bob, eve has changed; nothing is sent"),
+    (Announced("we move", 0), "Announcement of the server's administrators, not encrypted end to end: we move"),
+    (IdentityChanged("bob", was_verified=False), "WARNING: bob has another identity key."),
+    (IdentityChanged("bob", was_verified=True), "WARNING: bob, whom you had verified, has another identity key."),
+    (Alarm("log_forked"), "ALARM: the server breaks the rules: it shows different logs"),
+    (Alarm("room_forked"), "ALARM: the server breaks the rules: it shows different members"),
+    (Alarm("bad_commit", "plans: x"), "ALARM: the server breaks the rules: a change to a room"),
+    (Alarm("unknown_device"), "ALARM: the server breaks the rules: a device"),
+    (Alarm("old_log"), "ALARM: the server breaks the rules: its log"),
+    (Alarm("false_statement"), "ALARM: the server breaks the rules: it says that a device was revoked"),
+    (Alarm("new_trouble", "why"), "ALARM: the server breaks the rules: new_trouble (why)"),
+]
+SILENT: list[ClientEvent] = [
+    Delivered("lobby", "bob", (ID,)),
+    SendAcknowledged(ID, 1),
+    ReadMoved("lobby", "bob", 3),
+    TypingSeen("lobby", "bob"),
+    StatusChanged(Status.ONLINE),
+    message(1),
+]
+
+
+def find(room: str, message_id: bytes) -> MessageReceived | None:
+    """Of all messages, this one is kept."""
+    del room
+    return KNOWN if message_id == ID else None
+
+
+class NewsTests(SynchronousTestCase):
+    """`clients.lines.news`."""
+
+    def test_told(self) -> None:
+        """Each event has its lines."""
+        for event, lines in TOLD:
+            self.assertEqual(news(event, find, "carol"), lines, event)
+        for event, start in BEGINNINGS:
+            (line,) = news(event, find, "carol")
+            self.assertTrue(line.startswith(start), line)
+
+    def test_silent(self) -> None:
+        """What a line interface does not show has none."""
+        for event in SILENT:
+            self.assertEqual(news(event, find), [], event)
+
+    def test_every_event(self) -> None:
+        """The tables here hold every kind of event that there is."""
+        here = {type(event) for event, _ in [*TOLD, *BEGINNINGS]} | {type(event) for event in SILENT}
+        self.assertEqual(here, set(get_args(ClientEvent)))
+
+    def test_hostile(self) -> None:
+        """Whatever others choose, each line stays one line, and no terminal obeys it."""
+        for text in HOSTILE.values():
+            events: list[Any] = [
+                MessageEdited(text, ID, text, text),
+                MessageDeleted(text, ID, text),
+                Reacted(text, ID, text, text, on=True),
+                RoomOffered(text, text),
+                RoomJoined(text),
+                RoomLeft(text, text),
+                RoomTitled(text, "x", text, text),
+                RoomTitled(text, text, text, text),
+                RoomChanged(text, text, (("joined", (text,)), ("kicked", (text, text)), (text, (text,)))),
+                MessagesMissing(text, text, 1),
+                KeysBroken(text, text),
+                SendHeld(text, (text,)),
+                PresenceSeen(text, text),
+                Announced(text, 0),
+                IdentityChanged(text, was_verified=True),
+                DeviceSeen(text, b"x" * 16),
+                Alarm(text, text),
+            ]
+            hostile = message(1, text, text)
+            for event in events:
+                for line in news(event, lambda _room, _id, found=hostile: found):  # type: ignore[misc]
+                    self.assertEqual(len(line.splitlines()), 1, repr(line))
+                    self.assertFalse(any(ord(each) < 32 or 0x7F <= ord(each) < 0xA0 for each in line), repr(line))
+                    self.assertNotIn("\u202e", line)

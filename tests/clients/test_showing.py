@@ -1,0 +1,64 @@
+"""Which events are shown."""
+
+from typing import Any, cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client import Client, PresenceSeen, RoomJoined
+from clients.showing import LOOKED_BACK, Showing
+from tests.client.slash_fakes import FakeClient, message
+
+
+class ShowingTests(SynchronousTestCase):
+    """`clients.showing.Showing`."""
+
+    def setUp(self) -> None:
+        """Nothing is shown yet."""
+        self.client = FakeClient()
+        self.room = "lobby"
+        self.written: list[str] = []
+
+    def showing(self, **options: Any) -> Showing:
+        """Shows to ``self.written``."""
+        client = cast(Client, self.client)
+        return Showing(client, lambda: self.room, self.written.append, **{"talking": True, **options})
+
+    def test_presence(self) -> None:
+        """Presence is shown of people who are in the current room."""
+        showing = self.showing()
+        showing.news(PresenceSeen("bob", "online"))
+        showing.news(PresenceSeen("carol", "online"))
+        self.room = "nowhere"
+        showing.news(PresenceSeen("bob", "away"))
+        self.assertEqual(self.written, ["-- bob: is there"])
+
+    def test_scripts(self) -> None:
+        """Scripts get no news."""
+        showing = self.showing(talking=False)
+        showing.news(RoomJoined("plans"))
+        showing.say("x")
+        self.assertEqual(self.written, [])
+
+    def test_says_whether_shown(self) -> None:
+        """It is told whether a message was shown."""
+        self.assertTrue(self.showing().message(message(1)))
+        self.assertFalse(self.showing().message(message(1, own=True)))
+        self.assertTrue(self.showing(talking=False).message(message(1, own=True)))
+        self.assertFalse(self.showing(talking=False).message(message(1, room="plans")))
+
+    def test_bell(self) -> None:
+        """Mentions ring where that is wanted, other messages never."""
+        for bell, mentioned, rings in ((True, True, True), (True, False, False), (False, True, False)):
+            self.written.clear()
+            self.showing(bell=bell).message(message(1, mentioned=mentioned))
+            self.assertEqual(self.written[0].startswith("\a"), rings)
+
+    def test_found(self) -> None:
+        """What a message is about is looked for among the last ones of the room."""
+        kept = [message(seq) for seq in range(1, LOOKED_BACK + 2)]
+        self.client.there["lobby"].kept = kept
+        showing = self.showing()
+        self.assertIsNone(showing.find("lobby", kept[0].message_id))
+        self.assertEqual(showing.find("lobby", kept[1].message_id), kept[1])
+        self.assertIsNone(showing.find("plans", kept[1].message_id))
+        self.assertIsNone(showing.find("nowhere", kept[1].message_id))

@@ -1,0 +1,79 @@
+"""Standard input, as lines."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clients.exits import Exit
+from clients.typing_in import MAX_LINE_BYTES, PAUSE_ABOVE, RESUME_BELOW, Lines
+
+
+class Transport:
+    """Where lines come from; notes when it is to wait."""
+
+    disconnecting = False
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    def pauseProducing(self) -> None:
+        """Wait."""
+        self.orders.append("pause")
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        self.orders.append("resume")
+
+
+class LinesTests(SynchronousTestCase):
+    """`clients.typing_in.Lines`; this test takes its lines."""
+
+    def setUp(self) -> None:
+        """Nothing was typed."""
+        self.typed: list[str] = []
+        self.ended = 0
+        self.ends: list[Exit] = []
+        self.lines = Lines(self)
+        self.transport = Transport()
+        self.lines.makeConnection(self.transport)
+
+    def line_typed(self, line: str) -> None:
+        """A line."""
+        self.typed.append(line)
+
+    def input_ended(self) -> None:
+        """The end."""
+        self.ended += 1
+
+    def finish(self, end: Exit) -> None:
+        """A bad end."""
+        self.ends.append(end)
+
+    def test_lines(self) -> None:
+        """Lines are text, however they end; the last one needs no end."""
+        self.lines.dataReceived("one\r\ntwo\n\nthr\u00e9e".encode())
+        self.lines.readConnectionLost()
+        self.assertEqual(self.typed, ["one", "two", "", "thr\u00e9e"])
+        self.assertEqual((self.ended, self.ends), (1, []))
+
+    def test_not_text(self) -> None:
+        """What is no text ends the run with 1."""
+        self.lines.dataReceived(b"\xff\n")
+        self.assertEqual([end.code for end in self.ends], [1])
+        self.assertEqual(self.typed, [])
+
+    def test_too_long(self) -> None:
+        """So does a line above the limit; one at the limit is taken."""
+        self.lines.dataReceived(b"x" * MAX_LINE_BYTES + b"\n")
+        self.assertEqual((len(self.typed), self.ends), (1, []))
+        self.lines.dataReceived(b"x" * (MAX_LINE_BYTES + 1) + b"\n")
+        self.assertEqual([end.code for end in self.ends], [1])
+
+    def test_regulated(self) -> None:
+        """Input waits while too much is not stored, once, and goes on when enough is."""
+        for count in (PAUSE_ABOVE, PAUSE_ABOVE + 1, PAUSE_ABOVE + 2, RESUME_BELOW, RESUME_BELOW - 1, 0):
+            self.lines.regulate(count)
+        self.assertEqual(self.transport.orders, ["pause", "resume"])
+
+    def test_output_gone(self) -> None:
+        """Where nobody reads what is printed, the run is over, and that is no failure."""
+        self.lines.writeConnectionLost()
+        self.assertEqual([end.code for end in self.ends], [0])
