@@ -6,6 +6,7 @@
 #   CONFIG     run: the settings file, JSON or TOML                              (none: the defaults)
 #   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
 #   BREAK      demo: 1 breaks the demonstration on purpose; it must then fail
+#   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
 #   KILLS      kills: how often the server is killed                            (200)
 #   ARGS       bench, test: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
@@ -15,6 +16,7 @@ VENV ?= .venv
 CONFIG ?=
 STATE_DIR ?=
 BREAK ?=
+LEAK ?=
 KILLS ?= 200
 ARGS ?=
 VERSION ?=
@@ -24,13 +26,13 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DECLARED = pyproject.toml setup.py
 TESTS = $(or $(ARGS),tests)
 
-.PHONY: help run install test dev lint types layers docs demo kills bench wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills bench wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-13s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 run: $(VENV)/.stamp-run  ## install what the server needs, and start it in front
 	$(BIN)/twistd --nodaemon --pidfile= chatserv \
@@ -63,6 +65,9 @@ docs: $(VENV)/.stamp-dev  ## build/docs: the documents by Sphinx, and in api/ th
 
 demo: $(VENV)/.stamp-run  ## a server and its clients, started and judged
 	$(BIN)/python -m chatserv.testing.demo $(if $(filter-out 0,$(BREAK)),--break)
+
+prove-blind: $(VENV)/.stamp-run  ## search everything that a server has for what people wrote
+	$(BIN)/python -m chatserv.testing.blind $(if $(filter-out 0,$(LEAK)),--leak)
 
 kills: $(VENV)/.stamp-run  ## people talk while the server is killed 200 times (KILLS=n)
 	$(BIN)/python -m chatserv.testing.kills --kills $(KILLS)

@@ -3,12 +3,13 @@
 from typing import Final
 
 from clients import stdio
+from clients.program import Program
 
 DROPPED: Final = 5
 DOUBLED: Final = 9
 
 
-class FaultyProgram(stdio.Program):
+class FaultyProgram(Program):
     """The real program with a fault in its output."""
 
     printed = 0
@@ -20,5 +21,5 @@ class FaultyProgram(stdio.Program):
 
 
 if __name__ == "__main__":
-    stdio.Program = FaultyProgram  # type: ignore[misc]
+    stdio.Program = FaultyProgram  # type: ignore[attr-defined]
     stdio.main()

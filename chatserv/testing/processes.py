@@ -40,10 +40,16 @@ class ServerProgram:
     Args:
         directory: Gets settings, state and output.
         settings: Overrides for the settings file, by table.
+        program: The command in place of ``twistd``; gets its arguments.
     """
 
-    def __init__(self, directory: Path, settings: dict[str, dict[str, Any]] | None = None) -> None:
-        self.directory, self.port = directory, free_port()
+    def __init__(
+        self,
+        directory: Path,
+        settings: dict[str, dict[str, Any]] | None = None,
+        program: tuple[str, ...] = TWISTD,
+    ) -> None:
+        self.directory, self.port, self._program = directory, free_port(), program
         tables: dict[str, dict[str, Any]] = {"monitoring": {"interval": 60}, **(settings or {})}
         tables["server"] = {"host": "127.0.0.1", "port": self.port, **tables.get("server", {})}
         self._settings = directory / "settings.json"
@@ -68,6 +74,16 @@ class ServerProgram:
         return self._process.pid
 
     @property
+    def state(self) -> Path:
+        """The state directory."""
+        return self.directory / "state"
+
+    @property
+    def output_file(self) -> Path:
+        """What it prints goes there."""
+        return self._output
+
+    @property
     def output(self) -> str:
         """All that it has printed."""
         return self._output.read_text(errors="replace") if self._output.exists() else ""
@@ -77,7 +93,7 @@ class ServerProgram:
         arguments = ("-n", "--pidfile=", "chatserv", "--config", str(self._settings))
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                [*TWISTD, *arguments, "--state-dir", str(self.directory / "state")],
+                [*self._program, *arguments, "--state-dir", str(self.state)],
                 cwd=self.directory,
                 env=child_environment(self.directory),
                 stdout=output,

@@ -1,4 +1,4 @@
-"""The demonstration of delivery, as ``make demo`` runs it."""
+"""The demonstration, as ``make demo`` runs it."""
 
 import subprocess
 import sys
@@ -43,8 +43,13 @@ class DemoTests(SynchronousTestCase):
         self.assertEqual((code, errors, broken_code, broken_errors), (0, "", 1, ""))
         self.assertEqual(shown.splitlines()[-1], "0 lost, 0 doubled, order equal")
         self.assertTrue(broken_shown.splitlines()[-1].startswith("1 lost, 1 doubled, "))
-        for words in ("killed with SIGKILL", "started again", "<alice> alice says line 20", "<bob> bob says line 20"):
+        for words in (
+            *("killed with SIGKILL", "started again", "<alice> alice says line 20", "<bob> bob says line 20"),
+            *("carol reads  <alice> Good morning, carol.", "the safety number is the same on both sides"),
+            *("carol has the first, and the second in none of her files", "10 of 10 checks hold"),
+        ):
             self.assertIn(words, shown)
+        self.assertNotIn("FAILS", shown)
 
 
 class KillsTests(SynchronousTestCase):

@@ -1,0 +1,162 @@
+"""The play of ``make prove-blind``: three people, and a canary in each thing that the server must not know."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from chatserv.testing.canaries import Flock
+from chatserv.testing.processes import (
+    ProgramError,
+    ServerProgram,
+    child_environment,
+    client_command,
+    run_client,
+)
+from chatserv.testing.searching import Searcher
+
+READING_SECONDS: Final = 20.0
+PACE_SECONDS: Final = 0.1
+
+PASSWORD: Final = "password"  # noqa: S105 - the name of a canary
+SECRETS: Final = (
+    "room name",
+    "room topic",
+    "new topic",
+    "message",
+    "edit",
+    "action",
+    "reply and mention",
+    "reaction",
+    "direct message",
+    PASSWORD,
+)
+BY_DESIGN: Final = ("name of a public room", "topic of a public room")
+_PORT: Final = re.compile(r":[0-9]+/")
+READER: Final = {"direct message": "bob"}  # carol reads everything else that is meant for anybody
+
+
+class Play:
+    """Alice, Bob and Carol, each with a stdio client, on a server that is reached through proxies.
+
+    Args:
+        server: The server; it runs.
+        port: Where Alice and Bob connect.
+        plain_port: Where Carol connects, without TLS.
+        flock: A canary for each of `SECRETS`.
+        control: A canary for each of `BY_DESIGN`: what is said in the clear, to show that the search finds what is there.
+
+    Attributes:
+        unread: Names of the canaries that have not come to whom they are meant for: those say nothing about the server.
+    """
+
+    def __init__(self, server: ServerProgram, port: int, plain_port: int, flock: Flock, control: Flock) -> None:
+        self._server, self._port, self._plain_port = server, port, plain_port
+        self._flock, self._control = flock, control
+        self._directory = server.directory
+        self.unread = set(SECRETS) - {PASSWORD}
+        # A letter and its accent are two characters as typed, and one in the form that keys are made from.
+        (self._directory / "password").write_text(f"{flock[PASSWORD].text} cafe\u0301\n")
+
+    @contextmanager
+    def performed(self) -> Iterator[None]:
+        """Everything from the first registration on; inside of the ``with`` Carol's program is still connected.
+
+        Raises:
+            ProgramError: A program does not do what it should.
+        """
+        self._register()
+        shown = self._directory / "carol.out"
+        with shown.open("wb") as output, self._follow(output) as carol:
+            try:
+                self._make_room()
+                self._wait_for_readers(carol, "room name", "room topic")
+                self._talk()
+                self._wait_for_readers(carol, *SECRETS)
+                yield
+            finally:
+                carol.kill()  # what it has kept is in its files
+
+    def _register(self) -> None:
+        run_client(self._directory, "alice", self._by_way_of(self._port, self._server.link()), "--send")
+        for name, port, how in (("bob", self._port, ()), ("carol", self._plain_port, ("--plain",))):
+            link = run_client(self._directory, "alice", "--invite").strip()
+            run_client(self._directory, name, self._by_way_of(port, link), "--send", *how)
+
+    @staticmethod
+    def _by_way_of(port: int, link: str) -> str:
+        """The link with another port."""
+        return _PORT.sub(f":{port}/", link, count=1)
+
+    def _follow(self, output: BinaryIO) -> "subprocess.Popen[bytes]":
+        """Carol's program, which reads all the time."""
+        room = self._flock["room name"].text
+        arguments = ("--plain", "--follow", "--accept-invites", "--timeout", f"{READING_SECONDS:g}", "--room", room)
+        command = client_command(self._directory, "carol", *arguments)
+        return subprocess.Popen(
+            command,
+            cwd=self._directory,
+            env=child_environment(self._directory),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+        )
+
+    def _make_room(self) -> None:
+        public, topic = (canary.text for canary in self._control.canaries)
+        self._do("alice", f"/create-public {public} About {topic}")
+        room, topic = self._flock["room name"].text, self._flock["room topic"].text
+        self._do("alice", f"/create {room} About {topic}", "/invite bob", "/invite carol")
+
+    def _talk(self) -> None:
+        text = {canary.name: canary.text for canary in self._flock.canaries}
+        room = text["room name"]
+        self._do(
+            "alice",
+            f"/room {room}",
+            f"We meet at {text['message']} at noon.",
+            "This was said too early.",
+            f"/edit -1 No, this is what was meant: {text['edit']}.",
+            f"/me goes to {text['action']} now",
+            f"/topic Now about {text['new topic']}",
+            f"/msg bob Between us: {text['direct message']}.",
+        )
+        self._do(
+            "bob",
+            f"/accept {room}",
+            f"/room {room}",
+            f"/react -1 {text['reaction']}",
+            f"/reply -1 @alice: see {text['reply and mention']}!",
+            "/accept @alice",
+            "/room @alice",
+            "/log",
+        )
+
+    def _do(self, name: str, *lines: str) -> None:
+        commands = [part for line in lines for part in ("--command", line)]
+        printed = run_client(self._directory, name, *commands)
+        with (self._directory / f"{name}.out").open("a") as output:
+            output.write(printed)
+
+    def _wait_for_readers(self, carol: "subprocess.Popen[bytes]", *names: str) -> None:
+        """Waits until these canaries came to whom they are meant for; not for ever, as `unread` tells of the others."""
+        deadline = time.monotonic() + READING_SECONDS
+        while time.monotonic() < deadline:
+            self._look()
+            if self.unread.isdisjoint(names):
+                return
+            if carol.poll() is not None:
+                raise ProgramError(f"carol's program ended with {carol.returncode}")
+            time.sleep(PACE_SECONDS)
+
+    def _look(self) -> None:
+        for reader in ("bob", "carol"):
+            found = {find.canary for find in Searcher(self._flock).files(self._belongings(reader))}
+            self.unread -= {name for name in found if READER.get(name, "carol") == reader}
+
+    def _belongings(self, name: str) -> Iterable[Path]:
+        """What a person's program has printed and kept."""
+        kept = (self._directory / "profiles" / name).glob("client.db*")
+        return [file for file in (*kept, self._directory / f"{name}.out") if file.exists()]

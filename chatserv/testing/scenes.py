@@ -1,0 +1,113 @@
+"""The scenes of ``make demo`` after the kill: a newcomer, a private room, direct messages, a kick, and a safety number.
+
+Alice and Bob are registered and have talked in ``#lobby``; their programs have ended.
+"""
+
+import re
+import time
+from typing import Final
+
+from chatserv.testing.canaries import Flock
+from chatserv.testing.processes import run_client
+from chatserv.testing.stage import WAIT_SECONDS, Stage, wait_until
+from chatserv.testing.talking import Reader, say
+
+ROOM: Final = "plans"
+TOPIC: Final = "Where we meet on Friday"
+_GROUP: Final = re.compile(r"\b[0-9]{5}\b")
+_GROUPS: Final = 12
+
+
+def newcomer(stage: Stage) -> None:
+    """Carol joins ``#lobby`` while everybody else is away, and reads what is said from then on."""
+    say(
+        "alice makes a link for carol; then neither alice's nor bob's program runs, and carol registers and joins #lobby"
+    )
+    invite = run_client(stage.directory, "alice", "--invite").strip()
+    run_client(stage.directory, "carol", invite, "--send")
+    carol = Reader(stage.directory, "carol", "--count", "2", file="carol-lobby.out")
+    try:
+        stage.send("alice", "Good morning, carol.")
+        stage.send("bob", "And from me.")
+        carol.finish(time.monotonic() + WAIT_SECONDS)
+    finally:
+        carol.end()
+    stage.show(carol)
+    wanted = [("alice", "Good morning, carol."), ("bob", "And from me.")]
+    stage.check(
+        "carol, who joined while nobody was there, reads what is said from then on, and only that",
+        carol.shown() == wanted,
+    )
+
+
+def private_room(stage: Stage) -> None:
+    """Alice makes a private room and invites both; they accept; carol is kicked, and does not get what is said next."""
+    say(f"alice makes the private room #{ROOM} and invites bob and carol, who accept")
+    stage.do("alice", f"/create {ROOM} {TOPIC}", "/invite bob", "/invite carol")
+    seen = [stage.do(name, f"/accept {ROOM}", "/topic", "/who") for name in ("bob", "carol")]
+    stage.check("both know what it is about", all(TOPIC in printed.splitlines() for printed in seen))
+    flock = Flock.hatch(("before", "after"))
+    before, after = (f"The door opens with {canary.text}." for canary in flock.canaries)
+    bob, carol = (Reader(stage.directory, name, "--room", ROOM, file=f"{name}-{ROOM}.out") for name in ("bob", "carol"))
+    try:
+        stage.do("alice", f"/room {ROOM}", before)
+        got = wait_until(lambda: all(("alice", before) in reader.shown() for reader in (bob, carol)))
+        stage.check(f"bob and carol read in #{ROOM} what alice says there", got)
+        say("alice kicks carol, whose program runs, and says something else")
+        stage.do("alice", f"/room {ROOM}", "/kick carol", after)
+        stage.check("bob reads it", wait_until(lambda: ("alice", after) in bob.shown()))
+    finally:
+        bob.end()
+        carol.end()
+    stage.show(bob)
+    stage.show(carol)
+    come_back(stage)
+    found = {name: stage.canaries(name, flock) for name in ("alice", "bob", "carol")}
+    stage.check("alice and bob have both messages", found["alice"] == found["bob"] == {"before", "after"})
+    stage.check(
+        "carol has the first, and the second in none of her files, in no encoding", found["carol"] == {"before"}
+    )
+
+
+def come_back(stage: Stage) -> None:
+    """Carol's program starts anew and gets all that there is for it: what it has not by then, it does not get."""
+    say("carol comes back online, and reads what is said in #lobby after that")
+    stage.send("alice", "Anybody here?")
+    carol = Reader(stage.directory, "carol", "--count", "1", file="carol-later.out")
+    try:
+        carol.finish(time.monotonic() + WAIT_SECONDS)
+    finally:
+        carol.end()
+    stage.show(carol)
+    stage.check("carol is up to date", carol.shown() == [("alice", "Anybody here?")])
+
+
+def direct_messages(stage: Stage) -> None:
+    """Alice writes to bob alone, and he answers."""
+    say("alice and bob write to each other")
+    flock = Flock.hatch(("direct",))
+    said, answer = f"Between us two: {flock['direct'].text}.", "Understood."
+    stage.do("alice", f"/msg bob {said}")
+    stage.do("bob", "/accept @alice", "/room @alice", "/log", f"/msg alice {answer}")
+    alice = Reader(stage.directory, "alice", "--room", "@bob", "--count", "2", file="alice-bob.out")
+    try:
+        alice.finish(time.monotonic() + WAIT_SECONDS)
+    finally:
+        alice.end()
+    stage.show(alice)
+    stage.check("both are there, in order", alice.shown() == [("alice", said), ("bob", answer)])
+    found = {name for name in ("alice", "bob", "carol") if stage.canaries(name, flock)}
+    stage.check("alice and bob have the message, and carol has not", found == {"alice", "bob"})
+
+
+def verification(stage: Stage) -> None:
+    """Alice and bob look at the safety number that they share."""
+    say("alice and bob compare their safety number")
+    numbers = [
+        _GROUP.findall(stage.do(name, f"/verify {other}")) for name, other in (("alice", "bob"), ("bob", "alice"))
+    ]
+    good = len(numbers[0]) == _GROUPS and numbers[0] == numbers[1]
+    stage.check("the safety number is the same on both sides", good)
+
+
+SCENES: Final = (newcomer, private_room, direct_messages, verification)

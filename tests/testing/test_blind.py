@@ -1,0 +1,114 @@
+"""What the proof of blindness says of what it finds."""
+
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.testing import blind, places
+from chatserv.testing.blind import CLEAN, FOUND, KNOWING, LEAKED, UNPROVEN, Evidence, judge
+from chatserv.testing.blind_play import BY_DESIGN, SECRETS
+from chatserv.testing.canaries import Flock
+from chatserv.testing.places import LEAKS, Place
+from chatserv.testing.processes import ProgramError
+from chatserv.testing.searching import NotSearched
+
+
+class JudgeTests(SynchronousTestCase):
+    """Exit codes and lines."""
+
+    def setUp(self) -> None:
+        """Places with what has to be there, and nothing else."""
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.secret, self.control = Flock.hatch(SECRETS), Flock.hatch(BY_DESIGN)
+        for place in LEAKS:
+            text = self.control[BY_DESIGN[0]].text if place in KNOWING else "nothing"
+            (self.directory / place).write_text(text)
+
+    def add(self, place: str, data: bytes) -> None:
+        """Puts more into a place."""
+        with (self.directory / place).open("ab") as file:
+            file.write(b"\n" + data)
+
+    def judged(self, *, leak: bool = False, unread: tuple[str, ...] = ()) -> tuple[int, list[str]]:
+        """Exit code, and what is printed."""
+        evidence = Evidence([Place(place, (self.directory / place,)) for place in LEAKS], unread, "a memory")
+        with redirect_stdout(StringIO()) as printed:
+            code = judge(evidence, self.secret, self.control, leak=leak)
+        return code, printed.getvalue().splitlines()
+
+    def test_clean(self) -> None:
+        """Nothing anywhere: a line for each place, and 0."""
+        code, lines = self.judged()
+        self.assertEqual(code, CLEAN)
+        self.assertEqual(lines[1:10], [f"{place:<20}0" for place in LEAKS])
+        self.assertEqual(lines[-1], "canaries found in 0 of 9 places")
+
+    def test_found(self) -> None:
+        """One canary in one place: it is named, and the code is 1."""
+        self.add(places.LOGS, self.secret["message"].text.encode("utf-16-le") * 2)
+        code, lines = self.judged()
+        self.assertEqual((code, lines[-1]), (FOUND, "canaries found in 1 of 9 places"))
+        at = lines.index(f"{places.LOGS:<20}2")
+        self.assertEqual(lines[at + 1], "    message, utf-16")
+
+    def test_unread(self) -> None:
+        """A canary that nobody has read proves nothing."""
+        code, lines = self.judged(unread=("edit",))
+        self.assertEqual(code, UNPROVEN)
+        self.assertIn("-- canaries that came to whom they were meant for: all but edit", lines)
+
+    def test_blind_search(self) -> None:
+        """A search that does not find what is said in the clear proves nothing."""
+        for place in KNOWING:
+            kept = (self.directory / place).read_bytes()
+            (self.directory / place).write_text("nothing")
+            self.assertEqual(self.judged()[0], UNPROVEN)
+            (self.directory / place).write_bytes(kept)
+        self.assertEqual(self.judged()[0], CLEAN)
+
+    def test_wire(self) -> None:
+        """What the server may know is on the wire for nobody."""
+        self.add(places.WIRE, self.control[BY_DESIGN[1]].text.encode())
+        self.assertEqual(self.judged()[0], UNPROVEN)
+
+    def test_leaks(self) -> None:
+        """All leaks found: 1; one that is not, or that is another canary or another encoding: 2."""
+        encoders = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+        wanted = {place: encoders.get(kind) for place, kind in LEAKS.items()}
+        self.assertIn(None, wanted.values())
+        with mock.patch.dict(LEAKS, {place: kind if wanted[place] else "utf-8" for place, kind in LEAKS.items()}):
+            for place in [*LEAKS][:-1]:
+                self.add(place, self.secret[LEAKED[place]].text.encode(wanted[place] or "utf-8"))
+            last = [*LEAKS][-1]
+            for text in (self.secret[LEAKED[last]].text, self.secret["password"].text):
+                self.add(last, text.encode("utf-8"))
+                code, lines = self.judged(leak=True)
+                self.assertEqual((code, lines[-1]), (UNPROVEN, "leaks found in 8 of 9 places"))
+            self.add(last, self.secret[LEAKED[last]].text.encode(wanted[last] or ""))
+            code, lines = self.judged(leak=True)
+            self.assertEqual((code, lines[-1]), (FOUND, "leaks found in 9 of 9 places"))
+
+
+class MainTests(SynchronousTestCase):
+    """The program around it."""
+
+    def test_failures(self) -> None:
+        """A play that fails and a place that cannot be searched are told, and prove nothing."""
+        for error in (ProgramError("no server"), NotSearched("no file")):
+            told = StringIO()
+            with (
+                mock.patch.object(sys, "argv", ["blind"]),
+                mock.patch.object(sys, "stderr", told),
+                mock.patch.object(blind, "perform", side_effect=error),
+            ):
+                self.assertEqual(blind.main(), UNPROVEN)
+            self.assertEqual(told.getvalue(), f"{error}\n")
+
+    def test_canaries(self) -> None:
+        """A server that leaks has another canary for each place."""
+        self.assertEqual(len(set(LEAKED.values())), len(LEAKS))
