@@ -1,14 +1,17 @@
-"""``python -m bench``: runs the scenarios and prints one JSON line a run."""
+"""``python -m bench``: runs the scenarios and prints one JSON line each."""
 
 import argparse
 import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.accounts import Accounts
-from bench.figures import Scenario, figures, read
+from bench.e2e import all_figures
+from bench.figures import Scenario, figures, read, surroundings
+from bench.founding import found_room
 from bench.load import Load
 from bench.member import Member, tls_context
 from bench.profiler import Profiler
@@ -18,14 +21,17 @@ SERVER_CORE, GENERATOR_CORE = 0, 1
 WARM_UP_SECONDS = 1.0
 SAMPLED_MEMBERS = 5
 S2_RATE = 50.0
+MOST_MEMBERS = 500
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Load on the real server; see bench/README.rst."
+        prog="python -m bench", description="Load on the real server, and what encryption costs; see bench/README.rst."
     )
-    parser.add_argument("--scenario", choices=["s1", "s2", "all"], default="all")
+    parts = ["delivery", "e2e", "all"]
+    parser.add_argument("part", choices=parts, nargs="?", help="load, or encryption (both; with --scenario the load)")
+    parser.add_argument("--scenario", choices=["s1", "s2", "all"], help="of the load (all)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the measured part, at most 60")
     parser.add_argument("--members", type=int, help="members of the room (S1: 50, S2: 100)")
     parser.add_argument("--senders", type=int, help="S1: connections that send (10; without it also a run with 1)")
@@ -36,20 +42,26 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--profile", type=Path, help="py-spy writes collapsed stacks of the server there")
     parser.add_argument("--json-lines", action="store_true", help="only JSON on stdout, no progress on stderr")
     options = parser.parse_args(words)
+    if (options.members or 1) + (options.senders or 1) > MOST_MEMBERS:
+        parser.error(f"members and senders: at most {MOST_MEMBERS}, whom one commit can bring in")
     if not 0.1 <= options.seconds <= 60:
         parser.error("--seconds: 0.1 to 60")
     if min(options.members or 1, options.senders or 1, options.outstanding, options.runs) < 1:
         parser.error("counts begin at 1")
+    if options.part is None:
+        options.part = "delivery" if options.scenario else "all"
     return options
 
 
 def scenarios(options: argparse.Namespace) -> list[Scenario]:
     """What the command line asks for."""
     wanted: list[Scenario] = []
-    if options.scenario in {"s1", "all"}:
+    if options.part == "e2e":
+        return wanted
+    if options.scenario in {None, "s1", "all"}:
         for senders in [options.senders] if options.senders else [10, 1]:
             wanted.append(Scenario("S1", options.members or 50, senders, options.outstanding))
-    if options.scenario in {"s2", "all"}:
+    if options.scenario in {None, "s2", "all"}:
         members = options.members or 100
         wanted.append(Scenario("S2", members, members, rate=options.rate))
     return wanted
@@ -62,6 +74,7 @@ def run(scenario: Scenario, options: argparse.Namespace, core: int | None) -> di
         # In S1 those who send do not listen, as in the bench of the peers; in S2 everybody does both.
         count = scenario.members + (0 if scenario.rate else scenario.senders)
         members = [Member(server.link, context, accounts, number) for number in range(count)]
+        found_room(members, server.link.fingerprint)
         receivers, senders = members[: scenario.members], members[-scenario.senders :]
         load = Load(receivers, senders, scenario.members if scenario.rate else min(SAMPLED_MEMBERS, scenario.members))
         try:
@@ -98,6 +111,21 @@ def main(words: list[str]) -> int:
         os.sched_setaffinity(0, {GENERATOR_CORE})
     else:
         print("bench: fewer than two cores: server and generator share one, wall figures say little", file=sys.stderr)
+    failed = _run_all(options, pinned=pinned)
+    if options.part in {"e2e", "all"}:
+        if not options.json_lines:
+            print("bench: end-to-end encryption, about 30 s", file=sys.stderr)
+        for line in all_figures(options.directory):
+            _print({**line, **surroundings()}, pinned=pinned)
+    return int(failed)
+
+
+def _print(line: Mapping[str, object], *, pinned: bool) -> None:
+    print(json.dumps({**line, "pinned": pinned}), flush=True)
+
+
+def _run_all(options: argparse.Namespace, *, pinned: bool) -> bool:
+    """Puts load on servers; True where a run failed."""
     failed = False
     for scenario in scenarios(options):
         for number in range(options.runs):
@@ -109,8 +137,8 @@ def main(words: list[str]) -> int:
                 print(f"bench: {scenario}: {error}", file=sys.stderr)
                 failed = True
             else:
-                print(json.dumps({**result, "pinned": pinned}), flush=True)
-    return int(failed)
+                _print(result, pinned=pinned)
+    return failed
 
 
 if __name__ == "__main__":

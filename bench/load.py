@@ -9,7 +9,9 @@ from typing import Final
 
 from bench.member import Member
 from bench.server import BenchError
-from bench.tally import BODY_BYTES, TIME_BYTES, Tally, make_body, make_filler
+from bench.tally import FILLER_BYTES, Tally, make_body, make_filler
+from chatserv.crypto.content import ID_BYTES
+from chatserv.crypto.envelope import GUARD_BYTES
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 
@@ -21,7 +23,7 @@ class Load:
     """Everything that is connected, and the counts.
 
     Args:
-        receivers: Members that follow the lobby; the first ``sampled`` decode every event and time it.
+        receivers: Members that follow the room; the first ``sampled`` decode every event and time it.
         senders: Members that send. One that follows as well stands in both lists.
         sampled: How many receivers are sampled.
     """
@@ -31,7 +33,7 @@ class Load:
         self.latencies: array[int] = array("q")
         self.tallies: list[Tally] = []
         self.sent = self.deliveries = 0
-        self._filler = make_filler(secrets.token_bytes(BODY_BYTES - TIME_BYTES))
+        self._filler = make_filler(secrets.token_bytes(FILLER_BYTES))
         self._sources: dict[int, tuple[Member, Tally]] = {}
         self._epoll = select.epoll()
         for index, member in enumerate(receivers):
@@ -58,16 +60,15 @@ class Load:
                 self.deliveries += tally.take(plaintext)
 
     def _send(self, sender: int, due_ns: int, count: int) -> None:
-        member, body = self._senders[sender], make_body(due_ns, self._filler)
-        room, epoch = member.room.room, member.room.epoch
-        first = self.sent
-        member.send(
-            [
-                encode_message(messages.Send(label & 0xFFFFFFFF, room, secrets.token_bytes(16), epoch, body))
-                for label in range(first, first + count)
-            ]
-        )
+        member, first = self._senders[sender], self.sent
+        member.send([self._envelope(member, label, due_ns) for label in range(first, first + count)])
         self.sent += count
+
+    def _envelope(self, member: Member, label: int, due_ns: int) -> bytes:
+        seat, body = member.seat, make_body(member.next_header(secrets.token_bytes(GUARD_BYTES)), due_ns, self._filler)
+        return encode_message(
+            messages.Send(label & 0xFFFFFFFF, seat.room, secrets.token_bytes(ID_BYTES), seat.epoch, body)
+        )
 
     def saturate(self, seconds: float, outstanding: int) -> None:
         """Keeps ``outstanding`` messages a sender under way.

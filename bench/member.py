@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -12,6 +13,7 @@ from OpenSSL import SSL
 
 from bench.accounts import Accounts, now_ms
 from bench.server import BenchError
+from chatserv.crypto.envelope import Header
 from chatserv.crypto.session import channel_binding
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
@@ -24,8 +26,17 @@ from chatserv.wire.session import Authenticated, Event, LineReady, PlaintextRece
 EXPORTER: Final = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
 LOGIN_SECONDS: Final = 20.0
 TLS_RECORD_BYTES: Final = 16_384
-LOBBY: Final = "lobby"
 M = TypeVar("M", bound=messages.Message)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A member's place in a room at an epoch, and the last seq before what is measured."""
+
+    room: bytes
+    epoch: int
+    leaf: int
+    head: int
 
 
 def tls_context() -> SSL.Context:
@@ -59,23 +70,47 @@ class Member:
         self._plaintexts: list[bytes] = []
         self._retry(self._tls.do_handshake)
         binding = channel_binding(self._tls.export_keying_material(EXPORTER, 32, b""))
-        credentials, new_account = accounts.make(number)
+        self.account = accounts.make(number)
         surroundings = Surroundings(secrets.token_bytes, now_ms, time.monotonic)
-        self._session = ClientSession(link.fingerprint, credentials, surroundings, binding, new_account)
+        self._session = ClientSession(
+            link.fingerprint, self.account.credentials(), surroundings, binding, self.account.new_account()
+        )
         self._handle(self._session.start())
-        self.welcome = self._wait_for(messages.Welcome)
-        self.room = next(room for room in self.welcome.rooms if room.name == LOBBY)
+        self.store = self._wait_for(messages.Welcome).store
+        self._seat: Seat | None = None
+        self._generation = 0
 
     def fileno(self) -> int:
         """The socket's descriptor."""
         return self._socket.fileno()
 
+    @property
+    def seat(self) -> Seat:
+        """The place in the room, once there is one."""
+        if self._seat is None:
+            raise BenchError("a member has no place in a room")
+        return self._seat
+
+    def sit(self, seat: Seat) -> None:
+        """Takes a place in a room that a commit has given."""
+        self._seat, self._generation = seat, 0
+
     def follow(self) -> int:
-        """Syncs from the head of the lobby, so that its events come live from now on. Returns that head."""
-        cursor = ((self.room.room, self.room.head),)
-        self.send([encode_message(messages.Sync(0, self.welcome.store, cursor))])
-        self._wait_for(messages.Ok)
-        return self.room.head
+        """Syncs from the head of the room, so that its events come live from now on. Returns that head."""
+        seat = self.seat
+        self.ask(messages.Ok, messages.Sync(0, self.store, ((seat.room, seat.head),)))
+        return seat.head
+
+    def ask(self, kind: type[M], command: messages.Command) -> M:
+        """Sends a command and waits for its reply, which has to be of this kind; drops whatever else comes meanwhile."""
+        self.send([encode_message(command)])
+        return self._wait_for(kind)
+
+    def next_header(self, guard: bytes) -> bytes:
+        """The clear header of the next envelope; ``guard`` has 4 bytes."""
+        seat, generation = self.seat, self._generation
+        self._generation += 1
+        return Header(seat.room, seat.epoch, seat.leaf, generation, guard).encode()
 
     def send(self, parts: Sequence[bytes]) -> None:
         """Seals encoded messages into as few lines as hold them, and writes."""
@@ -130,6 +165,8 @@ class Member:
                 for message in server_decoder.decode(plaintext):
                     if isinstance(message, kind):
                         return message
+                    if isinstance(message, messages.Error):
+                        raise BenchError(f"the server refuses: {message.code}: {message.text}")
 
     def _retry(self, step: Callable[[], int | None]) -> int:
         while True:

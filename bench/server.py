@@ -57,7 +57,7 @@ class BenchServer:
 
     def __init__(self, parent: Path | None, core: int | None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="chatserv-bench-", dir=parent)
-        self._path = Path(self._directory.name)
+        self._path = Path(self._directory.name).absolute()  # the server has another working directory
         self._process = self._start()
         try:
             if core is not None:

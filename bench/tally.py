@@ -13,22 +13,26 @@ from typing import Final
 import msgspec
 
 from bench.server import BenchError
+from chatserv.crypto.envelope import ENVELOPE_BYTES_MIN, HEADER_BYTES
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message, server_decoder
 
-BODY_BYTES: Final = 300
-TIME_BYTES: Final = 8  # the body begins with the time that the message was due, in nanoseconds (monotonic)
+BODY_BYTES: Final = ENVELOPE_BYTES_MIN  # the envelope of a text of up to 160 bytes or so
+TIME_BYTES: Final = 8  # after the header: the time that the message was due, in nanoseconds (monotonic)
+_TIME: Final = slice(HEADER_BYTES, HEADER_BYTES + TIME_BYTES)
+FILLER_BYTES: Final = BODY_BYTES - HEADER_BYTES - TIME_BYTES
 
 _example = encode_message(messages.Event(bytes(16), 0, 0, "", 0, b""))
 _MARK: Final = _example[1 : _example.index(b"event") + len(b"event")]  # the tag, as every encoded event begins with it
 _SEQ_NAME: Final = b"\xa3seq"
 _SEQ_AT: Final = _example.index(_SEQ_NAME) + len(_SEQ_NAME) - 1  # from the mark to the seq
+_HARMLESS: Final = (messages.Keepalive, messages.Presence, messages.LogHead, messages.RoomEntered)
 _INTEGER_BYTES: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}  # MessagePack's unsigned integers by their first byte
 
 
-def make_body(due_ns: int, filler: bytes) -> bytes:
-    """A message's body: when it was due, then bytes that are never looked at."""
-    return due_ns.to_bytes(TIME_BYTES, "big") + filler
+def make_body(header: bytes, due_ns: int, filler: bytes) -> bytes:
+    """An envelope: its clear header, when it was due, and bytes that are never looked at, as no server can open it."""
+    return header + due_ns.to_bytes(TIME_BYTES, "big") + filler
 
 
 def make_filler(random: bytes) -> bytes:
@@ -93,7 +97,7 @@ class Tally:
                 count += 1
             elif type(message) is messages.Sent:
                 self.acknowledged += 1
-            elif type(message) is not messages.Keepalive:
+            elif not isinstance(message, _HARMLESS):
                 raise BenchError(f"the server says {msgspec.json.encode(message).decode()[:300]}")
         self.lines += count > 0
         return count
@@ -105,4 +109,4 @@ class Tally:
         if len(event.body) != BODY_BYTES:
             raise BenchError(f"event {event.seq} has {len(event.body)} bytes, {BODY_BYTES} were sent")
         if self._latencies is not None:
-            self._latencies.append(now - int.from_bytes(event.body[:TIME_BYTES], "big"))
+            self._latencies.append(now - int.from_bytes(event.body[_TIME], "big"))

@@ -5,16 +5,21 @@ from array import array
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.server import BenchError
-from bench.tally import BODY_BYTES, TIME_BYTES, Tally, array_length, make_body, make_filler
+from bench.tally import FILLER_BYTES, Tally, array_length, make_body, make_filler
+from chatserv.crypto.envelope import Envelope, Header
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message, join
 
 ROOM = b"r" * 16
+ENTERED = messages.RoomEntered(messages.RoomInfo(ROOM, "", 0, 0, 0))
+HEADER = Header(ROOM, 1, 2, 3, b"g" * 4)
 
 
 def event(seq: int, body: bytes = b"") -> bytes:
     """An encoded event."""
-    return encode_message(messages.Event(ROOM, seq, 0, "anna", 0, body or make_body(0, bytes(BODY_BYTES - TIME_BYTES))))
+    return encode_message(
+        messages.Event(ROOM, seq, 0, "anna", 0, body or make_body(HEADER.encode(), 0, bytes(FILLER_BYTES)))
+    )
 
 
 class TallyTests(SynchronousTestCase):
@@ -62,6 +67,18 @@ class TallyTests(SynchronousTestCase):
         Tally(0, latencies).take(join([event(1), event(2)]))
         self.assertEqual(len(latencies), 2)
         self.assertGreater(min(latencies), 0)
+
+    def test_bodies(self) -> None:
+        """A body is an envelope as far as the server can tell."""
+        self.assertEqual(Envelope.decode(make_body(HEADER.encode(), 5, bytes(FILLER_BYTES))).header, HEADER)
+
+    def test_notices(self) -> None:
+        """What the server says unasked is passed over where it means nothing here, and nowhere else."""
+        tally = Tally(0)
+        for notice in (messages.Keepalive(), messages.Presence("anna", 1), messages.LogHead(0, b"", b""), ENTERED):
+            self.assertEqual(tally.take(join([encode_message(notice), event(tally.last_seq + 1)])), 1)
+        with self.assertRaises(BenchError):
+            tally.take(join([encode_message(messages.Farewell("suspended"))]))
 
     def test_marks_in_bodies(self) -> None:
         """Fillers never look like an event."""
