@@ -26,6 +26,7 @@ from chatserv.client import (
     RoomTitled,
     SendFailed,
     SendHeld,
+    TypingSeen,
     explained,
     message_line,
     names,
@@ -87,6 +88,8 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
             return [_about_trust(event)]
         case PresenceSeen(user, presence):
             return [f"{shown(user)}: {_presence(presence)}"]
+        case TypingSeen(room=room, user=user):
+            return [translate("{user} is writing in {room}").format(user=shown(user), room=place(room))]
         case Announced(text=text):
             said = translate("Announcement of the server's administrators, not encrypted end to end: {text}")
             return [said.format(text=shown(text))]
@@ -223,6 +226,9 @@ def alarm_text(event: Alarm) -> str:
         "room_forked": translate("it shows different members different rooms. Nothing is sent there any more."),
         "bad_commit": translate("a change to a room breaks the room's rules. The room stands still."),
         "unknown_device": translate("a device has no place in the log of all devices."),
+        "log_withheld": translate("it withholds a part of its log that others have seen."),
+        "device_revoked": translate("this device was revoked: nobody sends to it any more. Was that you?"),
+        "identity_reset": translate("the log says that your identity is another one. Was that you?"),
         "old_log": translate("its log is older than it may be."),
         "false_statement": translate("it says that a device was revoked, which nobody signed. Nothing is sent."),
     }

@@ -10,6 +10,7 @@ from chatserv.client import (
     NotMember,
     PresenceSeen,
     RoomHandle,
+    TypingSeen,
 )
 from clients.lines import as_json, news, readable
 
@@ -58,6 +59,8 @@ class Showing:
     def news(self, event: ClientEvent) -> None:
         """Tells a person what else happens."""
         if not self._talking or (isinstance(event, PresenceSeen) and not self._is_here(event.user)):
+            return
+        if isinstance(event, TypingSeen) and event.room != self._room():
             return
         for line in news(event, self.find, self._client.keyring.user):
             self.say(line)

@@ -88,6 +88,7 @@ class Engine:
         self.people = People(self)
         self.admin = Administration(self)
         self.presence: dict[str, str] = {}
+        self.read: dict[tuple[bytes, str], int] = {}  # by room and user, as others tell
         self.role = ""
         self.server_muted = False
         self._welcomed = False
@@ -120,6 +121,7 @@ class Engine:
         self.intake.disconnected()
         self.outgoing.disconnected()
         self.presence.clear()
+        self.read.clear()
 
     def close(self) -> None:
         """The end of the program: nothing is done any more."""
@@ -182,6 +184,7 @@ class Engine:
                 if user == self.parts.user and room.row is not None:
                     self.parts.vault.rooms.set_read(room_id, seq)
                     room.row = replace(room.row, read=max(room.row.read, seq))
+                self.read[room.room_id, user] = seq
                 self.parts.emit(ReadMoved(self.rooms.name(room), user, seq))
 
     # -- the beginning of a session ---------------------------------------------------------------------------------------
@@ -260,6 +263,7 @@ class Engine:
             return
         with self.parts.vault.transaction():
             room.row = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED)
+            self.follower.watch.forget(room)
             self.parts.vault.rooms.put(room.row)
             self.parts.vault.chains.clear(room.room_id)
         self.outgoing.flush_soon(room)

@@ -268,9 +268,9 @@ class Alarm:
     """The server breaks the rules.
 
     ``what``: ``log_forked``, ``log_withheld``, ``old_log``, ``room_forked``, ``bad_commit``, ``unknown_device``,
-    ``device_revoked``, ``identity_reset`` or ``false_statement`` (the log says that a device was revoked, and the server has no
-    statement for it that the device's user signed). After ``log_forked`` and ``false_statement`` nothing is sent any more;
-    where the former is the word of one person (the detail begins with their name), until they are in no room of ours.
+    ``device_revoked``, ``identity_reset`` or ``false_statement`` (the log says that a device was revoked, and the server has
+    no statement for it that the device's user signed). After ``log_forked`` and ``false_statement`` nothing is sent any
+    more; where the former is the word of one person (the detail begins with their name), until they are in no room of ours.
     """
 
     what: str

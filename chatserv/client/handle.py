@@ -28,7 +28,8 @@ ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER
 class MemberView:
     """Somebody in a room. ``role``: owner, moderator, member or banned. ``presence``: online, away or offline.
 
-    ``trust``: unverified, verified, changed or unknown (CRYPTO section 11).
+    ``trust``: unverified, verified, changed or unknown (CRYPTO section 11). ``read``: how far they have read, as far as we
+    were told since we are here; 0: not known.
     """
 
     user: str
@@ -37,6 +38,7 @@ class MemberView:
     devices: int
     presence: str
     trust: str
+    read: int = 0
 
 
 class RoomHandle:
@@ -118,6 +120,7 @@ class RoomHandle:
                 counts.get(member.user, 0),
                 "online" if member.user == us else presence.get(member.user, "offline"),
                 "verified" if member.user == us else trust(member.user),
+                self._engine.read.get((self._room.room_id, member.user), 0),
             )
             for member in found
         ]

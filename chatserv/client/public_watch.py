@@ -27,24 +27,31 @@ class PublicWatch:
     def __init__(self, parts: Parts, rooms: Rooms, alarm: Callable[[Room], None]) -> None:
         self._parts, self._rooms, self._alarm = parts, rooms, alarm
         self._first_leaf = parts.log.size  # what an earlier run has compared
-        self._from: dict[bytes, int] = {}
+        self._since: dict[bytes, tuple[str, int]] = {}  # by room: under which name, and the first leaf that counts
         self._leaves: dict[tuple[bytes, int], int] = {}  # when each leaf was first seen without its commit
         self._due: set[bytes] = set()
         for room in rooms.ours():
             self._begin(room, self._first_leaf)
 
     def _begin(self, room: Room, first_leaf: int) -> None:
-        self._from[room.room_id] = first_leaf
-        room.commits = {room.head.commit_hash: None}
+        if room.state is not None and room.state.policy.public:
+            self._since[room.room_id] = (room.state.policy.name, first_leaf)
+            room.commits = {room.head.commit_hash: None}
+
+    def forget(self, room: Room) -> None:
+        """We are in the room no more, or it is not public any more."""
+        self._since.pop(room.room_id, None)
+        room.commits = {}
 
     def moved(self, room: Room) -> None:
-        """A commit was processed in a room that we are in."""
+        """A commit was processed in a room."""
         state, commit = room.state, room.commit
-        if state is None or commit is None or not state.policy.public:
-            self._from.pop(room.room_id, None)
+        if state is None or commit is None or not room.in_it or not state.policy.public:
+            self.forget(room)
             return
-        if room.room_id not in self._from:  # we have just come in, by this commit or with it
-            self._from[room.room_id] = commit.tbs.kt_size
+        name, _ = self._since.get(room.room_id, ("", 0))
+        if name != state.policy.name:  # we have just come in, or the room has another name: by this commit
+            self._since[room.room_id] = (state.policy.name, commit.tbs.kt_size)
             room.commits = {}
         room.commits[room.head.commit_hash] = self._parts.now_ms()
         while len(room.commits) > MAX_WATCHED:
@@ -54,7 +61,7 @@ class PublicWatch:
     def grown(self) -> None:
         """The log has grown."""
         for room in self._rooms.ours():
-            if room.room_id in self._from and self._strange(room):
+            if self._strange(room):
                 self._check_later(room)
 
     def _check_later(self, room: Room) -> None:
@@ -64,11 +71,10 @@ class PublicWatch:
 
     def _heads(self, room: Room) -> list[RoomHead]:
         """The leaves for the room's name since we watch."""
-        if room.state is None:
+        if room.room_id not in self._since:
             return []
-        facts = self._parts.log.facts
-        heads = facts.room_heads(room.state.policy.name, facts.size)
-        return [head for head in heads if head.index >= self._from[room.room_id] and not head.closed]
+        (name, first), facts = self._since[room.room_id], self._parts.log.facts
+        return [head for head in facts.room_heads(name, facts.size) if head.index >= first and not head.closed]
 
     def _strange(self, room: Room) -> list[RoomHead]:
         """Leaves that name another room, or no commit of ours; notes when each was first seen."""
@@ -80,7 +86,7 @@ class PublicWatch:
 
     def _check(self, room: Room) -> None:
         self._due.discard(room.room_id)
-        if not room.in_it or room.state is None or room.room_id not in self._from:
+        if not room.in_it or room.room_id not in self._since:
             return
         now_ms = self._parts.now_ms()
         strange = self._strange(room)

@@ -101,6 +101,7 @@ class Reader:
                 room.row = replace(room.row, standing=Standing.OUT)
             self._parts.vault.rooms.put(room.row)
             self._settle_keys(room, own, commit)
+        self._watch.moved(room)
         return [RoomLeft(name, outcome.committer.user)] if was_in and own is None else []
 
     def _take_commit(self, room: Room, event: messages.Event) -> list[ClientEvent]:
@@ -120,8 +121,7 @@ class Reader:
         room.row = self._next_row(room, outcome, commit, event, own)
         room.state, room.head, room.commit = outcome.state, outcome.head, commit
         self._parts.vault.rooms.put(room.row)
-        if own is not None:
-            self._watch.moved(room)
+        self._watch.moved(room)
         found += self._tell(room, before, outcome, commit, event)
         self._settle_keys(room, own, commit)
         return found

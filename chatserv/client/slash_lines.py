@@ -143,5 +143,7 @@ def member_line(member: MemberView) -> str:
     facts = [word(member.role)]
     facts += [_("muted")] if member.muted else []
     facts += [word(member.presence), word(member.trust)]
+    if member.read:
+        facts.append(_("has read up to {number}").format(number=member.read))
     facts.append(_("devices: {count}").format(count=member.devices) if member.devices else _("no device ready yet"))
     return f"{shown(member.user)}  {', '.join(facts)}"

@@ -143,6 +143,11 @@ async def _read(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 
     return []
 
 
+async def _typing(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    await slash.here().typing()
+    return []
+
+
 async def _away(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.client.set_away(away=True)
     return [_("You are {presence} now.").format(presence=word("away"))]
@@ -167,6 +172,7 @@ SAYING: Final = (
     SlashCommand("unreact", "REF EMOJI", N_("takes the sign away again"), _unreact, room=True),
     SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
     SlashCommand("read", "", N_("marks the room as read; its members see it"), _read, room=True, warns_clear=True),
+    SlashCommand("typing", "", N_("tells the room that you are writing"), _typing, room=True, warns_clear=True),
     SlashCommand("away", "", N_("tells others that you are not there"), _away, warns_clear=True),
     SlashCommand("back", "", N_("tells others that you are there again"), _back, warns_clear=True),
 )

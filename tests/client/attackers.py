@@ -17,19 +17,19 @@ from chatserv.client import committer
 from chatserv.client.engine import Engine
 from chatserv.client.events import Alarm, ClientEvent
 from chatserv.client.rooms import Room
-from chatserv.commands import committing
 from chatserv.crypto.commits import Commit, CommitTBS, Op, make_commit
 from chatserv.crypto.content import Content, LogHead
 from chatserv.crypto.e2e.message import MessageScope, seal_message
 from chatserv.crypto.envelope import Envelope
-from chatserv.crypto.log_leaves import Leaf, TreeHead, make_tree_head
+from chatserv.crypto.log_leaves import Leaf, TreeHead, make_tree_head, room_leaf
 from chatserv.crypto.merkle import Frontier, leaf_hash
-from chatserv.crypto.room_rules import Head, Outcome
 from chatserv.crypto.room_state import RosterEntry, State
+from chatserv.crypto.statements import Revocation, make_revocation
+from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.stored import EventKind, LeafDraft
 from chatserv.wire import messages
-from tests.client.memory_server import rsa_key
+from tests.client.memory_server import NOW_MS, keyring, rsa_key, server_id
 from tests.client.people import Person, World
 
 M = TypeVar("M", bound=messages.ServerMessage)
@@ -264,25 +264,6 @@ class BadCommitter:
         return self._make_commit(self._edit(tbs), device)
 
 
-def blind_server(case: SynchronousTestCase, new: State) -> None:
-    """The server judges no commit any more: whatever comes makes of the room what ``new`` says."""
-
-    def take(state: State | None, head: Head, commit: Commit, *_: Any) -> Outcome:
-        entries = () if state is None else state.roster
-        there, here = {each.leaf for each in new.roster}, {each.leaf for each in entries}
-        committer_entry = next(each for each in new.roster if each.leaf == commit.tbs.committer_leaf)
-        return Outcome(
-            state=new,
-            committer=committer_entry,
-            external=commit.tbs.committer_leaf not in here,
-            added=tuple(each for each in new.roster if each.leaf not in here),
-            removed=tuple(each for each in entries if each.leaf not in there),
-            head=replace(Head.of(commit), room_id=head.room_id),
-        )
-
-    case.patch(committing, "apply_commit", take)
-
-
 # -- what servers of bad will make ------------------------------------------------------------------------------------------
 
 
@@ -311,10 +292,22 @@ def signed_head(leaves: Sequence[bytes], now_ms: int) -> bytes:
     return make_tree_head(TreeHead(len(leaves), root, now_ms), rsa_key("server"))
 
 
-def log_leaf(world: World, leaf: Leaf) -> None:
-    """The server appends a leaf to its log that nothing stands behind."""
-    world.server.store._append_log([LeafDraft(leaf.encode())])
+def log_leaf(world: World, leaf: Leaf, statement: bytes = b"") -> None:
+    """The server appends a leaf to its log that nothing stands behind, or what the server says."""
+    world.server.store._append_log([LeafDraft(leaf.encode(), statement)])
     world.run()
+
+
+def idle_leaf(word: str) -> Leaf:
+    """A leaf that says nothing about anybody: of a public room that there is not. Another one for each word."""
+    return room_leaf(server_id(), f"nowhere {word}", bytes(16), bytes(32), NOW_MS)
+
+
+def revocation_of(person: Person) -> bytes:
+    """What a person signs to end their device."""
+    ring = keyring(person.name)
+    said = Revocation(ring.device_id, sha256(ring.certificate), NOW_MS, 0)
+    return make_revocation(said, ring.load_identity())
 
 
 class AttackCase(SynchronousTestCase):

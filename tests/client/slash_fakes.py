@@ -112,6 +112,10 @@ class FakeRoom:
         """Moves the marker."""
         self._note("read")
 
+    async def typing(self) -> None:
+        """Somebody types."""
+        self._note("typing")
+
     def accept(self) -> list[MessageReceived]:
         """Agrees."""
         self._note("accept")

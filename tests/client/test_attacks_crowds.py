@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing, SendFailed
 from chatserv.domain.roles import Role
-from chatserv.errors import ChatError
+from chatserv.errors import ChatError, Muted
 from chatserv.stored import EventKind
 from chatserv.wire import messages
 from tests.client.attackers import AttackCase, Tap, alarms, engine_of, room_of
@@ -146,6 +146,16 @@ class RaceTests(AttackCase):
         self.world.settle(2)
         self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
         self.world.settle(60)
+        self.assertEqual(1, shown(self.alice, "plans", "two"))
+        self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
+
+    def test_refused_message_is_not_missing(self) -> None:
+        """A message that the server refused for good is not called missing by its sender's next one."""
+        self.bob.say("plans", "one")
+        self.alice.do(self.alice.client.admin.mute("bob1", on=True))
+        self.assertRaises(Muted, self.bob.say, "plans", "refused")
+        self.alice.do(self.alice.client.admin.mute("bob1", on=False))
+        self.bob.say("plans", "two")
         self.assertEqual(1, shown(self.alice, "plans", "two"))
         self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
 

@@ -14,7 +14,9 @@ from tests.client.attackers import (
     Tap,
     alarms,
     engine_of,
+    idle_leaf,
     log_leaf,
+    revocation_of,
     room_of,
     say_anything,
     signed_head,
@@ -83,11 +85,11 @@ class LogTests(LogCase):
     def test_two_logs_found_by_gossip(self) -> None:
         """Bob is shown another log than the others; the first message from him that carries its head tells it."""
         own = self.leaves()
-        fork = (*own, user_leaf(LeafType.REVOKE, server_id(), "carol1", bytes(32), b"", NOW_MS).encode())
+        fork = (*own, idle_leaf("carol1").encode())
         head = signed_head(fork, self.world.server.now_ms())
         Tap(self.bob).send(messages.LogHead(len(own), fork[-1], head))
         self.assertEqual(len(fork), engine_of(self.bob).parts.log.size)
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(2)
         self.bob.do(self.bob.client._running.keys.hold(room_of(self.bob, "plans")))
         root = engine_of(self.bob).parts.log.root_at(len(fork))
@@ -101,10 +103,10 @@ class LogTests(LogCase):
     def test_two_logs_found_by_a_commit(self) -> None:
         """A commit that was checked against another log tells it too: alarm, and nothing is sent any more in any room."""
         own = self.leaves()
-        fork = (*own, user_leaf(LeafType.REVOKE, server_id(), "carol1", bytes(32), b"", NOW_MS).encode())
+        fork = (*own, idle_leaf("carol1").encode())
         tap = Tap(self.bob, lambda message: () if isinstance(message, messages.LogHead) else (message,))
         tap.send(messages.LogHead(len(own), fork[-1], signed_head(fork, self.world.server.now_ms())))
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(2)
         self.alice.do(self.alice.room("plans").rotate())
         self.world.settle(2)
@@ -115,10 +117,10 @@ class LogTests(LogCase):
         """The first message of an epoch carries the log as its sender sees it."""
         self.alice.do(self.alice.room("plans").rotate())
         own = self.leaves()
-        fork = (*own, user_leaf(LeafType.REVOKE, server_id(), "carol1", bytes(32), b"", NOW_MS).encode())
+        fork = (*own, idle_leaf("carol1").encode())
         tap = Tap(self.bob, lambda message: () if isinstance(message, messages.LogHead) else (message,))
         tap.send(messages.LogHead(len(own), fork[-1], signed_head(fork, self.world.server.now_ms())))
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(2)
         self.alice.say("plans", "hello")
         self.world.settle(2)
@@ -127,7 +129,7 @@ class LogTests(LogCase):
 
     def test_longer_log_is_withheld(self) -> None:
         """A sender has seen more of the log than the server gives us: that is told."""
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(1)
         leaves = self.leaves()
         short = signed_head(leaves[:-1], self.world.server.now_ms())
@@ -139,9 +141,9 @@ class LogTests(LogCase):
                 return [msgspec.structs.replace(message, leaves=b"", head=short)]
             return [message]
 
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "carol1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("carol1"))
         Tap(self.carol, edit)
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "alice1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("alice1"))
         self.world.settle(2)
         self.alice.do(self.alice.room("plans").rotate())
         self.alice.say("plans", "I know more")
@@ -151,7 +153,7 @@ class LogTests(LogCase):
     def test_leaf_withheld_at_login(self) -> None:
         """A server that signs a head and does not give its leaves is not talked to, and the person is told why."""
         self.carol.leave_the_machine()
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("bob1"))
         self.carol.told.clear()
         self.carol.client = self.carol._make(follow=True)
 
@@ -203,7 +205,7 @@ class LogTests(LogCase):
 
     def test_shorter_log_at_login(self) -> None:
         """A log that has become shorter, as after a restore from a backup, is told of (CRYPTO 12.3)."""
-        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", bytes(32), b"", NOW_MS))
+        log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(1)
         short = signed_head(self.leaves()[:-1], self.world.server.now_ms() + 1)
 
@@ -484,11 +486,10 @@ class RevokedTests(LogCase):
 
     def revoke(self) -> None:
         """Bob ends his own device."""
-        device = engine_of(self.bob).parts
-        leaf = user_leaf(LeafType.REVOKE, server_id(), "bob1", device.cert_hash, b"revoked", NOW_MS)
-        self.world.server.await_(
-            self.world.server.store.revoke(device.cert_hash, LeafDraft(leaf.encode()), self.world.server.now_ms())
-        )
+        cert_hash, statement = engine_of(self.bob).parts.cert_hash, revocation_of(self.bob)
+        leaf = user_leaf(LeafType.REVOKE, server_id(), "bob1", cert_hash, statement, NOW_MS)
+        draft = LeafDraft(leaf.encode(), statement)
+        self.world.server.await_(self.world.server.store.revoke(cert_hash, draft, NOW_MS))
 
     def commits(self, room: str = "plans") -> int:
         """How many commits a room has."""

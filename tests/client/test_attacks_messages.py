@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chatserv.client import intake
 from chatserv.client.events import GapSeen, MessageReceived, MessagesMissing
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.content import ContentType, LogHead
@@ -231,6 +232,16 @@ class ServerTests(AttackCase):
             self.tap.edit = self.shifted(number)
             self.tap.post("plans", body, "alice1", kind=EventKind.MESSAGE)
             self.assertEqual(number, unreadable(self.carol, "plans"))
+        self.still_talks()
+
+    def test_flood(self) -> None:
+        """More events than a client holds end the connection, and the next one brings the room up to date."""
+        self.patch(intake, "MAX_QUEUED", 3)
+        number = room_of(self.carol, "plans").room_id
+        events = [messages.Event(number, 100 + at, 0, "bob1", EventKind.MESSAGE, b"x") for at in range(10)]
+        self.tap.send(*events)
+        self.world.settle(10)
+        self.assertTrue(self.carol.online)
         self.still_talks()
 
 

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import msgspec
+from twisted.internet.defer import Deferred
 
-from chatserv.client.events import KeysBroken, MessageReceived, RoomLeft, RoomOffered
+from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing, RoomLeft, RoomOffered
 from chatserv.client.rooms import Keys, Standing
-from chatserv.crypto.commits import Add, Commit, Op, SetMember
+from chatserv.crypto.commits import Add, Commit, Op, SenderHead, SetMember
 from chatserv.crypto.content import ContentType
 from chatserv.crypto.room_state import Member, Role, RosterEntry, State
 from chatserv.crypto.suite import sha256
@@ -340,6 +341,15 @@ class BadWrapTests(RoomAttackCase):
         self.bob.do(self.bob.room("plans").rotate())
         bad.on = False
         self.healed(self.alice, self.carol)
+
+    def test_heads_that_there_are_not(self) -> None:
+        """A committer who claims to have seen more of a sender than was ever sent frightens nobody."""
+        leaf = entry_of(room_of(self.carol, "plans"), "alice1").leaf
+        heads = (SenderHead(leaf, 4_000_000_000),)
+        BadCommitter(self, self.bob, edit=lambda tbs: replace(tbs, heads=heads))
+        Deferred.fromCoroutine(self.bob.room("plans").rotate()).addErrback(lambda _: None)
+        self.world.settle(3)
+        self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
 
     def test_healed_by_one(self) -> None:
         """Where everybody sets out to heal it in the same moment, one commit does; the others have nothing to do then."""

@@ -37,6 +37,7 @@ EXPECTED = {
     "unreact",
     "log",
     "read",
+    "typing",
     "away",
     "back",
     "invite",
@@ -129,7 +130,7 @@ class TableTests(SlashTestCase):
     def test_in_the_clear(self) -> None:
         """What the server gets to know is marked."""
         marked = {name for name, command in COMMANDS.items() if command.warns_clear}
-        self.assertEqual(marked, {"create-public", "topic", "name", "announce", "away", "back", "read"})
+        self.assertEqual(marked, {"create-public", "topic", "name", "announce", "away", "back", "read", "typing"})
 
     def test_wrong_usage(self) -> None:
         """Too few words, or too many, show the usage; nothing is done."""

@@ -59,6 +59,7 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "unreact": [("/unreact -1 +1", [("lobby", "react", ID_2, "+1", False)], r"^$")],
     "log": [("/log", [], r"^ +1 \[..:..\] <alice> hello\n +2 \[..:..\] <bob> hello$"), ("/log 1", [], "^ +2 .* <bob>")],
     "read": [("/read", [("lobby", "read")], r"^$")],
+    "typing": [("/typing", [("lobby", "typing")], r"^$")],
     "away": [("/away", [("away", True)], "away")],
     "back": [("/back", [("away", False)], "online")],
     "invite": [("/invite @Carol", [("lobby", "invite", "carol")], r"^$")],

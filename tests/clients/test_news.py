@@ -83,6 +83,7 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (KeysBroken("lobby", "bob"),
      ["#lobby: The keys of a change by bob do not open. The room gets new ones by itself."]),
     (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. That is the room's own rule."]),
+    (TypingSeen("lobby", "bob"), ["bob is writing in #lobby"]),
     (PresenceSeen("bob", "away"), ["bob: is away"]),
     (PresenceSeen("bob", "online"), ["bob: is there"]),
     (PresenceSeen("bob", "offline"), ["bob: is not there any more"]),
@@ -105,7 +106,6 @@ SILENT: list[ClientEvent] = [
     Delivered("lobby", "bob", (ID,)),
     SendAcknowledged(ID, 1),
     ReadMoved("lobby", "bob", 3),
-    TypingSeen("lobby", "bob"),
     StatusChanged(Status.ONLINE),
     message(1),
 ]

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Client, PresenceSeen, RoomJoined
+from chatserv.client import Client, PresenceSeen, RoomJoined, TypingSeen
 from clients.showing import LOOKED_BACK, Showing
 from tests.client.slash_fakes import FakeClient, message
 
@@ -31,6 +31,13 @@ class ShowingTests(SynchronousTestCase):
         self.room = "nowhere"
         showing.news(PresenceSeen("bob", "away"))
         self.assertEqual(self.written, ["-- bob: is there"])
+
+    def test_typing(self) -> None:
+        """That somebody writes is shown in the current room only."""
+        showing = self.showing()
+        showing.news(TypingSeen("lobby", "bob"))
+        showing.news(TypingSeen("plans", "bob"))
+        self.assertEqual(self.written, ["-- bob is writing in #lobby"])
 
     def test_scripts(self) -> None:
         """Scripts get no news."""

@@ -174,6 +174,36 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual([each for each in asked if each != b"?" * 32], [*hashes, hashes[1]])
 
 
+class StatementTests(SynchronousTestCase):
+    """What `statement` promises."""
+
+    def test_found(self) -> None:
+        """Anybody gets what was signed behind a leaf: the identity key, the certificate, the revocation."""
+        server = MemoryServer()
+        alice, size = server.join("alice", lobby=False), server.context.log.size
+        bob = server.join("bob", lobby=False)
+        account = alice.account
+        revocation = make_revocation(Revocation(account.device_id, account.cert_hash, START_MS, 0), rsa_key(IDENTITY))
+        revoked = server.context.log.size
+        alice.ask(messages.Revoke, statement=revocation)
+        for index, expected in (
+            (size - 2, account.identity_spki),
+            (size - 1, account.certificate),
+            (revoked, revocation),
+        ):
+            self.assertEqual(bob.ask(messages.GetStatement, index=index).statement, expected)
+
+    def test_none(self) -> None:
+        """There is none behind the leaf of a room, and none where no leaf is."""
+        server = MemoryServer()
+        alice = server.join("alice", lobby=False)
+        leaf = server.context.log.size
+        server.make_room(alice.account, policy=replace(PUBLIC, name="club"))
+        self.assertEqual(server.context.log.size, leaf + 1)
+        for index in (leaf, leaf + 1, 2**63 - 1):
+            self.assertEqual(code(alice.ask(messages.GetStatement, index=index)), "not_found")
+
+
 class RevokeTests(SynchronousTestCase):
     """The end of a device."""
 

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.errors import NotFound
-from chatserv.ports import Certified, Event, PrekeyItem, Store, TakenPrekey
+from chatserv.ports import Certified, Event, LeafDraft, PrekeyItem, Store, TakenPrekey
 from tests.store.contract_base import ContractBase
 from tests.store.drafts import NOW_MS, cert_hash, following, founding, log_leaf, prekeys, registration, start, together
 
@@ -32,6 +32,15 @@ class LogContract(ContractBase):
         ]
         await together(calls)
         self.assertEqual([log_leaf(number).leaf for number in range(5)], list(await store.log()))
+
+    async def test_statements(self) -> None:
+        """What was signed is found by its leaf's index; there is none behind a leaf that has none, nor where no leaf is."""
+        store = await self.open_store()
+        await store.register(registration("alice", leaves=(log_leaf(0), log_leaf(1))), NOW_MS)
+        await store.commit(founding(1, name="Garden", leaves=(LeafDraft(b"leaf of a room"),)))
+        await store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS)
+        found = [await store.statement(index) for index in (0, 1, 2, 3, 4, 2**63 - 1)]
+        self.assertEqual([b"statement 0", b"statement 1", None, b"statement 3", None, None], found)
 
     async def test_log_listeners(self) -> None:
         """Listeners of the log hear all leaves, each with its index, before the events and the answers of the commit."""

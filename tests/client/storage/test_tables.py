@@ -74,6 +74,13 @@ class LogTableTests(VaultCase):
         self.vault.log.append(pairs[1:])
         self.assertEqual((self.vault.log.load(), self.vault.log.count()), (pairs, 20))
 
+    def test_page(self) -> None:
+        """Some of the leaves are read from any place on, none beyond the end."""
+        leaves = [named(f"leaf {number}", 105) for number in range(20)]
+        self.vault.log.append([(leaf, named("root")) for leaf in leaves])
+        for position, limit in ((0, 3), (7, 1), (18, 5), (20, 5), (99, 5)):
+            self.assertEqual(self.vault.log.leaves_from(position, limit), leaves[position : position + limit])
+
 
 class CertificateTests(VaultCase):
     """`CertificateTable`."""
