@@ -12,8 +12,10 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from chatserv.crypto.e2e.prekey_secrets import generate_prekey
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_leaf
 from chatserv.crypto.password import PasswordParameters, PasswordVerifier
+from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.crypto.room_state import RosterEntry
 from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, rsa_spki, sha256
@@ -104,6 +106,7 @@ class Accounts:
         self.keys = keys or SharedKeys.generate()
         self._identity_spki = rsa_spki(self.keys.identity.public_key())
         self._device_spki = rsa_spki(self.keys.device.public_key())
+        self._prekey = generate_prekey(LAST_RESORT_BIT, secrets.token_bytes)
 
     def make(self, number: int) -> Account:
         """The account of this number."""
@@ -119,6 +122,10 @@ class Accounts:
         )
         certificate = make_certificate(facts, self.keys.identity, signing)
         return Account(facts, certificate, signing, self._identity_spki)
+
+    def prekey(self, account: Account) -> bytes:
+        """The last-resort prekey, without which no room takes a device in: one for all, signed by this one."""
+        return self._prekey.sign(account.signing, account.device_id).encode()
 
     def unwrap(self, ciphertext: bytes, label: bytes) -> bytes:
         """Opens the server's secret with the device key."""

@@ -77,6 +77,7 @@ class Member:
         )
         self._handle(self._session.start())
         self.store = self._wait_for(messages.Welcome).store
+        self.ask(messages.Stock, messages.PublishPrekeys(0, (accounts.prekey(self.account),)))
         self._seat: Seat | None = None
         self._generation = 0
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -93,9 +94,16 @@ class Device:
         self._server, self._account = server, account
         self._written: list[bytes] = []
         self._told: list[ClientEvent] = []
+        self._turn: deque[Callable[[], object]] = deque()
         self.vault = Vault.open(path)
         self.engine = Engine(self._parts(keys), self._written.append, lambda _: None)
-        self._reader = Reader(self.engine.parts, self.engine.rooms, self.engine.certificates, self.engine.contents)
+        self._reader = Reader(
+            self.engine.parts,
+            self.engine.rooms,
+            self.engine.certificates,
+            self.engine.contents,
+            self.engine.follower.watch,
+        )
         self._enter()
         self.engine.requests.up()
         self.engine.outgoing.ready = True
@@ -128,7 +136,7 @@ class Device:
             pins=Pins(self.vault.pins, log),
             random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
             now_ms=now_ms,
-            later=_never,
+            later=self._later,
             in_thread=maybeDeferred,
             emit=self._told.append,
         )
@@ -156,7 +164,7 @@ class Device:
 
     def seal(self) -> list[messages.Send]:
         """Seals what waits, in one transaction, and gives what leaves."""
-        self.engine.outgoing.flush(self._room)
+        self.finish_turn()
         sends = [send for send in client_decoder.decode(join(self._written)) if isinstance(send, messages.Send)]
         del self._written[:]
         return sends
@@ -170,16 +178,23 @@ class Device:
         with self.vault.transaction():
             return sum(len(self._reader.take(self._room, event)) for event in events)
 
+    def _later(self, seconds: float, what: Callable[[], object]) -> Never:
+        if not seconds:
+            self._turn.append(what)
+        return Never()
+
+    def finish_turn(self) -> None:
+        """Does what waits for the end of a turn of the reactor."""
+        while self._turn:
+            self._turn.popleft()()
+
     def hear(self, events: Sequence[messages.Event]) -> int:
         """Takes events in as they come in one line of a connection. Returns how many messages were told."""
         before = len(self._told)
         for event in events:
             self.engine.receive(event)
+        self.finish_turn()
         return len(self._told) - before
-
-
-def _never(seconds: float, what: Callable[[], object]) -> Never:  # noqa: ARG001 - the signature of a timer
-    return Never()
 
 
 class Exchange:
@@ -212,6 +227,7 @@ class Exchange:
         with self.laps.lap("acknowledge"):
             for seq, send in numbered:
                 self._sender.acknowledged(send, seq)
+            self._sender.finish_turn()
         with self.laps.lap("receive"):
             told = self._receiver.take(events)
         with self.laps.lap("live"):

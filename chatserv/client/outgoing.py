@@ -190,10 +190,17 @@ class Outgoing:
         if self._planning.due(state):
             self._commit_first(room)
             return False
+        if self.must_rotate(room):
+            self._commit_first(room)
+            return False
         if row.kt_size > self._parts.log.size:
             return False
         self._checked[room.room_id] = seen
         return True
+
+    def must_rotate(self, room: Room) -> bool:
+        """Whether a message of this epoch will never come: others would call it missing, so the next goes in a new epoch."""
+        return room.row is not None and room.refused is not None and room.refused[0] == room.row.epoch
 
     def _seal(self, room: Room, row: OutboxRow) -> OutboxRow:
         """Gives a message its place in our chain, and stores both; inside a transaction."""
@@ -252,6 +259,10 @@ class Outgoing:
         if error.retryable:
             self._rest(room, retry_delay(error.after_seconds))
         else:
+            this = (row.epoch or 0, row.generation or 0)
+            if room.refused is None or room.refused[0] != this[0]:
+                room.refused = this  # the first of its epoch
+            self._checked.pop(room.room_id, None)
             self._fail_all([row], error)
 
     def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:

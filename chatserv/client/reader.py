@@ -29,7 +29,7 @@ from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import Add, BadCommit, Commit
 from chatserv.crypto.e2e.epoch import base_secrets
-from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
+from chatserv.crypto.e2e.ratchet import MAX_AHEAD, ReceiverChain, SenderChain
 from chatserv.crypto.room_rules import Head, Outcome, apply_commit
 from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.errors import Reject
@@ -170,7 +170,7 @@ class Reader:
         return Standing.IN if member or outcome.committer.user == self._parts.user else Standing.OFFERED
 
     def _compare_heads(self, room: Room, commit: Commit) -> list[ClientEvent]:
-        """Step 9: what the committer has seen of the closing epoch and we have not."""
+        """Step 9: what the committer has seen of the closing epoch and we have not, as far as there can be so much."""
         if not room.in_it or room.row is None or room.row.keys is Keys.BROKEN or room.state is None:
             return []
         ours = self._parts.vault.chains.generations(room.room_id)  # none, where no message of the epoch has come
@@ -178,7 +178,7 @@ class Reader:
         for head in commit.tbs.heads:
             lacking = head.next_generation - ours.get(head.leaf, 0)
             entry = room.state.entry(head.leaf)
-            if lacking > 0 and entry is not None and entry.device_id != self._parts.device_id:
+            if 0 < lacking <= MAX_AHEAD and entry is not None and entry.device_id != self._parts.device_id:
                 found.append(MessagesMissing(self._rooms.name(room), entry.user, lacking))
         return found
 

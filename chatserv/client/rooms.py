@@ -39,6 +39,7 @@ class Room:
     committing: DeferredLock = field(default_factory=DeferredLock)
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
+    refused: tuple[int, int] | None = None  # epoch and generation of a message of ours that will never come
     commits: dict[bytes, int | None] = field(default_factory=dict)  # of a public room: when each came, for the log
 
     @property

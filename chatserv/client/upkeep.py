@@ -1,7 +1,9 @@
 """What a room needs and nobody asked for: healing, rotation, commits that are due, keys before sending, the lobby."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from chatserv.client.committer import Plan, Planner
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.making import Making, public_policy
 from chatserv.client.outgoing import Outgoing
@@ -9,6 +11,7 @@ from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.crypto.commits import Op
 from chatserv.errors import Busy, ChatError
 
 LOBBY: Final = "lobby"
@@ -59,13 +62,23 @@ class Upkeep:
             await self.parts.pause(self.parts.chance(HEAL_SECONDS))
             while room.in_it and room.row is not None and room.row.keys is Keys.BROKEN and self.requests.connected:
                 try:
-                    await self.making.commit(room, self.planning.change())
+                    await self.making.commit(room, self._heals(room))
                 except Interrupted:
                     return
                 except ChatError:
                     await self.parts.pause(HEAL_SECONDS)
         finally:
             self._healing.discard(room.room_id)
+
+    def _heals(self, room: Room) -> Planner:
+        """A rotation, if nobody has healed the room by the time it is our turn."""
+        rotation = self.planning.change()
+
+        async def plan(given: Plan) -> Sequence[Op] | None:
+            broken = room.row is not None and room.row.keys is Keys.BROKEN
+            return await rotation(given) if broken else None
+
+        return plan
 
     def rotate(self, room: Room) -> None:
         """Gives a room a new epoch."""
@@ -125,6 +138,8 @@ class Upkeep:
                 await self.making.commit(room, self.planning.change(only_if_due=True), urgent=True)
                 if self.planning.due(room.state):
                     raise Busy("room: a device that is not valid is still there")
+            elif self.outgoing.must_rotate(room):
+                await self.making.commit(room, self.planning.change(), urgent=True)
             self.outgoing.flush_soon(room)
         except Interrupted:
             pass
