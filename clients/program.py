@@ -75,6 +75,8 @@ class Program:
         self._patience: Any = None
         self._trouble: Exception | None = None
         self.done: Deferred[Exit] = Deferred()
+        self._over = False
+        self._waiting: list[Deferred[None]] = []
 
     def start(self, token: bytes | None) -> None:
         """Connects; input is read once the first connection is up."""
@@ -83,21 +85,35 @@ class Program:
         self._client.start(token)
 
     def _interrupted(self) -> "Deferred[None]":
-        """Ctrl-C or SIGTERM, or the end: says goodbye to the server first."""
-        stopping = self._client.stop()
+        """Ctrl-C or SIGTERM, or the end: the reactor waits until the server was told and the exit code is known."""
+        over: Deferred[None] = Deferred()
+        if self._over:
+            over.callback(None)
+        else:
+            self._waiting.append(over)
         self.finish(Exit(INTERRUPTED))
-        return stopping
+        return over
 
     async def run(self, token: bytes | None) -> int:
         """Until everything is done. Returns the exit code."""
-        self.start(token)
-        end = await self.done
-        self._wait_no_more()
-        self._orders.stop()
-        await self._client.stop()
+        try:
+            self.start(token)
+            end = await self.done
+            self._wait_no_more()
+            self._orders.stop()
+            await self._client.stop()
+        finally:
+            self._over = True
+            if self._waiting:
+                self._reactor.callLater(0, self._let_go)  # once the code was given on
         if end.message:
             print(end.message, file=sys.stderr, flush=True)
         return end.code
+
+    def _let_go(self) -> None:
+        for over in self._waiting:
+            over.callback(None)
+        self._waiting.clear()
 
     def finish(self, end: Exit) -> None:
         """Ends the run; the first call counts. What a script could not send does not go out behind its back later."""

@@ -118,7 +118,11 @@ class SendTests(ProgramTestCase):
     def test_interrupted(self) -> None:
         """An interrupted run ends with 130; what it has taken goes out later."""
         program = self.program("--send")
-        program._interrupted()
+        gone = program._interrupted()
+        self.assertNoResult(gone)  # the reactor stops no sooner than the code is known
+        self.reactor.advance(0)
+        self.successResultOf(gone)
+        self.successResultOf(program._interrupted())  # as the reactor stops after any other end
         self.assert_ended(130)
         self.assertEqual(self.client.calls, [])
 
