@@ -7,6 +7,7 @@
 #   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
 #   BREAK      demo: 1 breaks the demonstration on purpose; it must then fail
 #   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
+#   MUTATIONS  mutations: how many broken copies of each structure              (100000)
 #   KILLS      kills: how often the server is killed                            (200)
 #   ARGS       bench, test: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
@@ -18,6 +19,7 @@ STATE_DIR ?=
 BREAK ?=
 LEAK ?=
 KILLS ?= 200
+MUTATIONS ?= 100000
 ARGS ?=
 VERSION ?=
 
@@ -26,7 +28,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DECLARED = pyproject.toml setup.py
 TESTS = $(or $(ARGS),tests)
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills bench wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations bench wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -71,6 +73,11 @@ prove-blind: $(VENV)/.stamp-run  ## search everything that a server has for what
 
 kills: $(VENV)/.stamp-run  ## people talk while the server is killed 200 times (KILLS=n)
 	$(BIN)/python -m chatserv.testing.kills --kills $(KILLS)
+
+mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every structure
+	CHATSERV_MUTATIONS=$(MUTATIONS) $(BIN)/python -m twisted.trial tests.crypto.test_mutations \
+	    tests.crypto.test_statement_mutations tests.crypto.test_commits tests.crypto.test_room_state \
+	    tests.crypto.test_log_leaves tests.crypto.test_bodies
 
 bench: $(VENV)/.stamp-run  ## benchmarks
 	$(BIN)/python -m bench $(ARGS)
