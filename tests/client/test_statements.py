@@ -92,9 +92,10 @@ class TrueTests(StatementCase):
     def test_own(self) -> None:
         """The own device's end is told as that, and as nothing else, while the connection lasts."""
         self.strike(revocation_of(self.bob))
+        size = self.size()  # others log a commit without him when they get to it
         self.world.settle(2)
         self.assertEqual(["device_revoked"], alarms(self.bob))
-        self.assertEqual(self.checked(self.bob), self.size())
+        self.assertGreaterEqual(self.checked(self.bob), size)
 
     def test_asked_once(self) -> None:
         """What was checked is not asked for again after a restart, and what came since is."""
