@@ -1,7 +1,6 @@
 """Makes rooms and changes them: what people ask for, as commits (CRYPTO section 8)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from chatserv.client.committer import Committer, Plan, Planner
 from chatserv.client.log_follower import LogFollower
@@ -57,14 +56,14 @@ class Making:
         """Makes a room with these users in it. Raises as `commit`; `ExistingRoom` for direct messages that exist."""
         parts, nonce = self.parts, self.parts.random(32)
         room = self.rooms.look_at(room_id(parts.cert_hash, nonce))
+        if policy.kind is Kind.ROOM and not policy.public:
+            room.made_as = (title, topic)  # what we call it; the others are told below
         try:
             await self.commit(room, self.planning.create(nonce, policy, others), new=True)
         except ChatError:
             self.rooms.forget(room.room_id)
             raise
         if policy.kind is Kind.ROOM and not policy.public and room.row is not None:
-            room.row = replace(room.row, title=title, topic=topic)
-            parts.vault.rooms.put(room.row)
             self.outgoing.put(room, RoomTitle(title, topic))
         return room
 

@@ -133,8 +133,8 @@ class Reader:
         row = room.row or RoomRow(
             room_id=room.room_id,
             kind=int(outcome.state.policy.kind),
-            title="",
-            topic="",
+            title=room.made_as[0],
+            topic=room.made_as[1],
             epoch=0,
             commit_hash=b"",
             kt_size=0,

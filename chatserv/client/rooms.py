@@ -39,6 +39,7 @@ class Room:
     committing: DeferredLock = field(default_factory=DeferredLock)
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
+    made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making
     refused: tuple[int, int] | None = None  # epoch and generation of a message of ours that will never come
     commits: dict[bytes, int | None] = field(default_factory=dict)  # of a public room: when each came, for the log
 

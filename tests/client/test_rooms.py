@@ -105,6 +105,15 @@ class LobbyTests(RoomCase):
 class PrivateRoomTests(RoomCase):
     """Rooms that one is invited to."""
 
+    def test_made(self) -> None:
+        """Whoever makes a private room is told its name from the first, and keeps it."""
+        self.private_room()
+        self.assertEqual("plans", self.alice.events(RoomJoined)[-1].room)
+        self.assertEqual("soon", self.alice.room("plans").topic)
+        self.alice.leave_the_machine()
+        self.alice.come_back()
+        self.assertEqual("soon", self.alice.room("plans").topic)
+
     def test_invitation(self) -> None:
         """An invited person is asked first, is told the sealed name and topic, and reads from their joining on."""
         bob = self.world.person("bob")
