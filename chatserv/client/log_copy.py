@@ -17,6 +17,7 @@ from chatserv.crypto.suite import load_rsa_spki, same, sha256
 from chatserv.errors import Reject
 from chatserv.i18n import N_
 
+MAX_PENDING: Final = 1_000_000  # leaves that wait for the head that confirms them, some 250 MB
 HEAD_AGE_MS_MAX: Final = 24 * 3_600_000
 SERVER_KEY: Final = "server key"
 NEWEST_HEAD: Final = "log head"
@@ -175,7 +176,7 @@ class LogCopy:
             How many leaves are confirmed now that were not before.
 
         Raises:
-            Reject: The head is not signed by the server, or the leaves are no leaves.
+            Reject: The head is not signed by the server, the leaves are no leaves, or too many wait for their head.
             LogForked: See there.
             StorageError: They could not be stored; all is as before.
         """
@@ -210,6 +211,9 @@ class LogCopy:
             return
         end = max(0, head.size - first)
         for index in range(known, min(end, len(leaves) // LEAF_BYTES)):
+            if len(self._pending) >= MAX_PENDING:
+                self._forget_pending()
+                raise Reject(f"log: more than {MAX_PENDING} leaves that no head confirms")
             leaf = leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]
             self._pending_frontier = self._pending_frontier.append(leaf_hash(leaf))
             self._pending.append((leaf, self._pending_frontier.root))

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client import log_copy
 from chatserv.client.log_copy import HEAD_AGE_MS_MAX, LogCopy, LogForked
 from chatserv.client.storage.database import Database, StorageError
 from chatserv.client.storage.vault import Vault
@@ -132,6 +133,14 @@ class ExtendTests(LogCopyCase):
         """Leaves beyond the head are left out."""
         self.assertEqual(self.copy.extend(self.server.page(0, 7), self.server.head(5)), 5)
         self.assertEqual(self.copy.next_index, 5)
+
+    def test_most(self) -> None:
+        """As many leaves as there may be wait for their head; one more is refused, and nothing is kept of them."""
+        self.patch(log_copy, "MAX_PENDING", 4)
+        head = self.server.head(9)
+        self.assertEqual(self.copy.extend(self.server.page(0, 4), head), 0)
+        self.assertRaises(Reject, self.copy.extend, self.server.page(4, 5), head)
+        self.assertEqual((self.copy.size, self.copy.next_index), (0, 0))
 
     def test_overlap(self) -> None:
         """Leaves that are there already are left out, and none is taken where some are missing between."""
