@@ -109,6 +109,15 @@ class ExtendTests(LogCopyCase):
             self.assertEqual(self.copy.root_at(size), self.server.root(size))
         self.assertEqual((self.copy.root_at(8), self.copy.root_at(-1)), (None, None))
 
+    def test_leaves_from(self) -> None:
+        """Leaves are read from any index on, confirmed ones only."""
+        self.take(4)
+        self.copy.extend(self.server.page(4, 6), self.server.head(7))
+        self.assertEqual((self.copy.size, self.copy.next_index), (4, 6))
+        self.assertEqual(self.copy.leaves_from(1, 2), [leaf(1), leaf(2)])
+        self.assertEqual(self.copy.leaves_from(2, 9), [leaf(2), leaf(3)])
+        self.assertEqual(self.copy.leaves_from(4, 9), [])
+
     def test_pages(self) -> None:
         """Pages below the head are neither believed nor stored until the head's root confirms them."""
         head = self.server.head(9)

@@ -282,6 +282,17 @@ class InterruptedTests(StatementCase):
         self.assertEqual(["log_withheld"], alarms(self.carol))
         self.carol.say("plans", "still here")
 
+    def test_patience_with_each(self) -> None:
+        """Every statement has its ten minutes, however long ago others were asked for."""
+        self.strike(revocation_of(self.bob))
+        self.world.settle(550)
+        self.without_answer()
+        self.strike(revocation_of(self.bob))
+        self.world.settle(100)
+        self.assertEqual([], alarms(self.carol))
+        self.world.settle(550)
+        self.assertEqual(["log_withheld"], alarms(self.carol))
+
     def test_put_off_for_ever(self) -> None:
         """So is one that never has the time."""
 
