@@ -38,7 +38,7 @@ from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpo
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.crypto.room_state import Kind, Policy
 from chatserv.domain.names import room_name, user_name
-from chatserv.errors import Busy, ChatError, Draining, Forbidden, LocalProtocolError, NotMember, WireError
+from chatserv.errors import ChatError, Draining, Forbidden, LocalProtocolError, NotMember, WireError
 from chatserv.wire import messages
 
 
@@ -349,8 +349,6 @@ class Client:
                 engine.receive(message)
         except WireError as error:
             self._refuse(error)
-        except Interrupted as error:
-            self._refuse(Busy(error.detail))  # the next connection brings the rooms up to date
         finally:
             self._receiving = False
         self._flush()

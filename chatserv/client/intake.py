@@ -18,7 +18,7 @@ from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import BadCommit, Commit
 from chatserv.crypto.room_rules import OtherLog
-from chatserv.errors import ChatError, Reject
+from chatserv.errors import Busy, ChatError, Reject
 from chatserv.wire import messages
 
 BATCH_EVENTS: Final = 100  # in one transaction
@@ -62,12 +62,12 @@ class Intake:
         self.follow = True
 
     def put(self, event: messages.Event) -> None:
-        """An event came. Raises `Interrupted` where too many wait: only a new connection helps."""
+        """An event came. Raises `Busy` where too many wait: only a new connection helps."""
         room = self._rooms.look_at(event.room)
         if room.stopped:
             return
         if len(room.queue) >= MAX_QUEUED:
-            raise Interrupted(f"room {event.room.hex()}: too many events wait")
+            raise Busy(f"room {event.room.hex()}: too many events wait")
         room.queue.append(event)
         self.go_on(room)
 

@@ -56,14 +56,15 @@ class Making:
         """Makes a room with these users in it. Raises as `commit`; `ExistingRoom` for direct messages that exist."""
         parts, nonce = self.parts, self.parts.random(32)
         room = self.rooms.look_at(room_id(parts.cert_hash, nonce))
-        if policy.kind is Kind.ROOM and not policy.public:
+        sealed_name = policy.kind is Kind.ROOM and not policy.public
+        if sealed_name:
             room.made_as = (title, topic)  # what we call it; the others are told below
         try:
             await self.commit(room, self.planning.create(nonce, policy, others), new=True)
         except ChatError:
             self.rooms.forget(room.room_id)
             raise
-        if policy.kind is Kind.ROOM and not policy.public and room.row is not None:
+        if sealed_name and room.row is not None:
             self.outgoing.put(room, RoomTitle(title, topic))
         return room
 

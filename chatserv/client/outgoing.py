@@ -14,7 +14,7 @@ from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
-from chatserv.client.storage.outbox import OutboxRow
+from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.crypto.bodies import Body, encode_body
 from chatserv.crypto.content import ID_BYTES, Content, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
@@ -151,8 +151,8 @@ class Outgoing:
         self.store()  # or what was answered just now would go out once more
         if not self.ready or self._follower.forked or room.room_id in self._resting or room.queue:
             return
-        outbox = self._parts.vault.outbox
-        rows = [row for row in outbox.for_room(room.room_id) if row.done_seq is None]
+        # What is under way stands first: no more than the first rows can be of use, and thousands may wait behind them.
+        rows = self._parts.vault.outbox.for_room(room.room_id, UNDER_WAY if room.in_it else NO_LIMIT)
         waiting = [row for row in rows if row.message_id not in self._under_way]
         if not waiting:
             return
@@ -187,20 +187,13 @@ class Outgoing:
                 self._parts.emit(SendHeld(self._rooms.name(room), changed))
             return False
         self._held.pop(room.room_id, None)
-        if self._planning.due(state):
-            self._commit_first(room)
-            return False
-        if self.must_rotate(room):
+        if self._planning.due(state) or room.lost_generation is not None:
             self._commit_first(room)
             return False
         if row.kt_size > self._parts.log.size:
             return False
         self._checked[room.room_id] = seen
         return True
-
-    def must_rotate(self, room: Room) -> bool:
-        """Whether a message of this epoch will never come: others would call it missing, so the next goes in a new epoch."""
-        return room.row is not None and room.refused is not None and room.refused[0] == room.row.epoch
 
     def _seal(self, room: Room, row: OutboxRow) -> OutboxRow:
         """Gives a message its place in our chain, and stores both; inside a transaction."""

@@ -44,6 +44,14 @@ class Room:
     commits: dict[bytes, int | None] = field(default_factory=dict)  # of a public room: when each came, for the log
 
     @property
+    def lost_generation(self) -> int | None:
+        """The first generation of this epoch whose message will never come.
+
+        Others would call it missing, so our next message goes in a new epoch.
+        """
+        return self.refused[1] if self.row is not None and self.refused and self.refused[0] == self.row.epoch else None
+
+    @property
     def in_it(self) -> bool:
         """Whether we have a place in the room now."""
         return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED)

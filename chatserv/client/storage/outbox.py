@@ -8,6 +8,7 @@ from chatserv.client.storage.database import Database
 _SELECT: Final = (
     "SELECT message_id, room_id, ctype, body, content, envelope, epoch, generation, position, done_seq FROM outbox"
 )
+NO_LIMIT: Final = -1  # as SQLite says it
 _ADD: Final = "INSERT INTO outbox (message_id, room_id, ctype, body, content) VALUES (?, ?, ?, ?, ?)"
 _SEAL: Final = "UPDATE outbox SET content = ?, envelope = ?, epoch = ?, generation = ? WHERE message_id = ?"
 
@@ -63,9 +64,10 @@ class Outbox:
         """All of them, in order."""
         return [_row(row) for row in self._database.all(f"{_SELECT} ORDER BY position")]
 
-    def for_room(self, room_id: bytes) -> list[OutboxRow]:
-        """Those of a room, in order."""
-        return [_row(row) for row in self._database.all(f"{_SELECT} WHERE room_id = ? ORDER BY position", (room_id,))]
+    def for_room(self, room_id: bytes, most: int = NO_LIMIT) -> list[OutboxRow]:
+        """Those of a room that are not known to be stored, in order: all, or the first so many."""
+        sql = f"{_SELECT} WHERE room_id = ? AND done_seq IS NULL ORDER BY position LIMIT ?"
+        return [_row(row) for row in self._database.all(sql, (room_id, most))]
 
     def get(self, message_id: bytes) -> OutboxRow | None:
         """The one with this id, or None."""

@@ -196,6 +196,7 @@ class OutboxTests(VaultCase):
             self.assertEqual(row, outbox.get(message_id))
         self.assertEqual([row.message_id for row in outbox.all()], ids)
         self.assertEqual([row.message_id for row in outbox.for_room(ROOM)], [ids[0], ids[2]])
+        self.assertEqual([row.message_id for row in outbox.for_room(ROOM, 1)], [ids[0]])
         self.assertEqual(outbox.count(), 4)
         outbox.delete(ids[3])
         again = outbox.add(ids[3], ROOM, 1, b"body")
@@ -212,7 +213,9 @@ class OutboxTests(VaultCase):
         self.assertEqual((outbox.get(b"m" * 16), outbox.by_generation(ROOM, 3, 9)), (sealed, sealed))
         outbox.seal(b"m" * 16, b"content", b"other", 4, 0)
         self.assertEqual((outbox.by_generation(ROOM, 3, 9), outbox.by_generation(OTHER, 4, 0)), (None, None))
+        self.assertEqual([row.message_id for row in outbox.for_room(ROOM)], [b"m" * 16])
         outbox.mark_done(b"m" * 16, 77)
+        self.assertEqual(outbox.for_room(ROOM), [])
         self.assertEqual(outbox.all(), [replace(sealed, envelope=b"other", epoch=4, generation=0, done_seq=77)])
 
 
