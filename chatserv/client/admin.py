@@ -53,16 +53,10 @@ class Administration:
 
     async def accounts(self) -> list[AccountView]:
         """All accounts, in order of name."""
-        found: list[AccountView] = []
-        more = True
-        while more:
-            after = found[-1].user if found else ""
-            page = await self._engine.requests.expect(messages.AccountList, messages.ListAccounts, after=after)
-            found += [
-                AccountView(each.name, each.role, each.suspended, each.muted, each.created) for each in page.accounts
-            ]
-            more = page.more and bool(page.accounts)
-        return found
+        rows = await self._engine.requests.rows(
+            messages.AccountList, messages.ListAccounts, lambda page: page.accounts, lambda row: row.name
+        )
+        return [AccountView(each.name, each.role, each.suspended, each.muted, each.created) for each in rows]
 
     async def suspend(self, user: str, *, on: bool = True) -> None:
         """Lets an account in no more, or again; what it is in rooms stays."""
@@ -82,14 +76,10 @@ class Administration:
 
     async def bans(self) -> list[BanView]:
         """All bans, in order of subject."""
-        found: list[BanView] = []
-        more = True
-        while more:
-            after = found[-1].subject if found else ""
-            page = await self._engine.requests.expect(messages.BanList, messages.ListBans, after=after)
-            found += [BanView(each.kind, each.subject, each.by, each.at) for each in page.bans]
-            more = page.more and bool(page.bans)
-        return found
+        rows = await self._engine.requests.rows(
+            messages.BanList, messages.ListBans, lambda page: page.bans, lambda row: row.subject
+        )
+        return [BanView(each.kind, each.subject, each.by, each.at) for each in rows]
 
     async def announce(self, text: str) -> None:
         """Tells everybody who is online something; it is not encrypted end to end."""

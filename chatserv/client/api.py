@@ -312,14 +312,9 @@ class Client:
 
     async def public_rooms(self) -> list[messages.PublicRoom]:
         """All public rooms of the server, in order of name."""
-        found: list[messages.PublicRoom] = []
-        more = True
-        while more:
-            after = found[-1].name if found else ""
-            page = await self._running.requests.expect(messages.RoomList, messages.ListRooms, after=after)
-            found += page.rooms
-            more = page.more and bool(page.rooms)
-        return found
+        return await self._running.requests.rows(
+            messages.RoomList, messages.ListRooms, lambda page: page.rooms, lambda room: room.name
+        )
 
     async def set_away(self, *, away: bool) -> None:
         """Says whether the person is there; others in common rooms, and the server, see it."""

@@ -1,8 +1,8 @@
 """Commands under way: one answer each, or the end of the connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -11,6 +11,7 @@ from chatserv.errors import BadMessage, wire_error
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 
+Row = TypeVar("Row")
 LABELS: Final = 2**32
 MAX_UNDER_WAY: Final = 10_000  # more wait for nothing: the server answers 64 at once
 
@@ -61,6 +62,32 @@ class Requests:
         if not isinstance(reply, kind):
             raise BadMessage(f"{make.__name__}: answered by {type(reply).__name__}")
         return reply
+
+    async def rows(
+        self,
+        kind: type[Any],
+        make: type[messages.Command],
+        rows: Callable[[Any], Sequence[Row]],
+        name: Callable[[Row], str],
+    ) -> list[Row]:
+        """A whole list that comes page by page.
+
+        Args:
+            kind: What a page is.
+            make: The command that asks for the page after a name.
+            rows: Gives the rows of a page.
+            name: What the list is in order of.
+
+        Raises:
+            BadMessage: The server answers with something else.
+        """
+        found: list[Row] = []
+        more = True
+        while more:
+            page = await self.expect(kind, make, after=name(found[-1]) if found else "")
+            found += rows(page)
+            more = page.more and bool(rows(page))
+        return found
 
     def answered(self, reply: messages.ServerMessage) -> bool:
         """Takes a reply in; says whether anybody waited for it."""
