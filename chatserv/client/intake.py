@@ -158,9 +158,7 @@ class Intake:
         last = 0
         for event in found:
             if isinstance(event, MessageReceived):
-                if (
-                    not self.follow or silent
-                ):  # also where the program has stopped us meanwhile: it finds the rest unread
+                if not self.follow or silent:  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
                 last = max(last, event.seq)
             self._parts.emit(event)
