@@ -27,15 +27,15 @@ class Arguments:
     invite_name: str
     invite_admin: bool
     timeout_seconds: float
-    plain: bool
+    no_tls: bool
     commands: tuple[str, ...] = ()
     accept_invites: bool = False
 
     @property
     def interactive(self) -> bool:
         """Whether to talk to a person line by line."""
-        plain = self.send or self.follow or self.invite or bool(self.commands)
-        return not plain and sys.stdin.isatty() and sys.stdout.isatty()
+        scripted = self.send or self.follow or self.invite or bool(self.commands)
+        return not scripted and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -81,7 +81,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
     add(
-        "--plain",
+        "--no-tls",
         action="store_true",
         help=translate("without TLS, where the server allows it; the session protects"),
     )
@@ -112,7 +112,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         invite_name=found.invite_name,
         invite_admin=found.invite_admin,
         timeout_seconds=found.timeout,
-        plain=found.plain,
+        no_tls=found.no_tls,
         commands=tuple(found.command),
         accept_invites=found.accept_invites,
     )

@@ -55,7 +55,7 @@ class Program:
         no_input = arguments.follow or arguments.invite or arguments.commands
         self._following = arguments.follow or talking
         self._reading = talking or arguments.send or not no_input
-        self._client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.plain)
+        self._client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
         terminal = sys.stdout.isatty()
         self._showing = Showing(
             self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=talking and terminal

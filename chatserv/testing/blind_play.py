@@ -82,7 +82,7 @@ class Play:
 
     def _register(self) -> None:
         run_client(self._directory, "alice", self._by_way_of(self._port, self._server.link()), "--send")
-        for name, port, how in (("bob", self._port, ()), ("carol", self._plain_port, ("--plain",))):
+        for name, port, how in (("bob", self._port, ()), ("carol", self._plain_port, ("--no-tls",))):
             link = run_client(self._directory, "alice", "--invite").strip()
             run_client(self._directory, name, self._by_way_of(port, link), "--send", *how)
 
@@ -94,7 +94,7 @@ class Play:
     def _follow(self, output: BinaryIO) -> "subprocess.Popen[bytes]":
         """Carol's program, which reads all the time."""
         room = self._flock["room name"].text
-        arguments = ("--plain", "--follow", "--accept-invites", "--timeout", f"{READING_SECONDS:g}", "--room", room)
+        arguments = ("--no-tls", "--follow", "--accept-invites", "--timeout", f"{READING_SECONDS:g}", "--room", room)
         command = client_command(self._directory, "carol", *arguments)
         return subprocess.Popen(
             command,

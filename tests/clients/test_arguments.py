@@ -39,7 +39,7 @@ class ArgumentsTests(SynchronousTestCase):
         expected = Arguments(
             link=None, profile="default", room="lobby", user=None, password_file=None, send=False, follow=False,
             count=None, json=False, invite=False, invite_name="", invite_admin=False, timeout_seconds=30.0,
-            plain=False, commands=(), accept_invites=False,
+            no_tls=False, commands=(), accept_invites=False,
         )  # fmt: skip
         self.assertEqual(parse_arguments([]), expected)
 
@@ -47,12 +47,12 @@ class ArgumentsTests(SynchronousTestCase):
         """Every option lands where it belongs."""
         argv = (
             "chatserv://h/ --profile p --room r --user u --password-file f --send --follow --count 3 --json --invite "
-            "--invite-name n --invite-admin --timeout 1.5 --plain --accept-invites"
+            "--invite-name n --invite-admin --timeout 1.5 --no-tls --accept-invites"
         )
         expected = Arguments(
             link="chatserv://h/", profile="p", room="r", user="u", password_file=Path("f"), send=True, follow=True,
             count=3, json=True, invite=True, invite_name="n", invite_admin=True, timeout_seconds=1.5,
-            plain=True, accept_invites=True,
+            no_tls=True, accept_invites=True,
         )  # fmt: skip
         self.assertEqual(parse_arguments(argv.split()), expected)
 

@@ -414,14 +414,14 @@ class PlainTests(SynchronousTestCase):
     """Plain TCP on loopback."""
 
     def test_plain(self) -> None:
-        """With ``listen_plain`` and ``--plain`` one registers and talks without TLS; without the flag nothing is said."""
+        """With ``listen_plain`` and ``--no-tls`` one registers and talks without TLS; without the flag nothing is said."""
         port = free_port()
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             with ServerProgram(directory, {"server": {"listen_plain": f"127.0.0.1:{port}"}}) as server:
                 link = server.link().replace(f":{server.port}/", f":{port}/")
-                run_client(directory, "ann", link, "--send", "--plain", typed="in the clear\n")
-                self.assertIn("in the clear", run_client(directory, "ann", "--follow", "--count", "1", "--plain"))
+                run_client(directory, "ann", link, "--send", "--no-tls", typed="in the clear\n")
+                self.assertIn("in the clear", run_client(directory, "ann", "--follow", "--count", "1", "--no-tls"))
                 with self.assertRaises(ProgramError) as caught:
                     run_client(directory, "ann", "--send", "--timeout", "2", typed="secret\n")
                 self.assertIn("exit 3", str(caught.exception))
