@@ -142,6 +142,7 @@ class Running:
             pins=Pins(vault.pins, log),
             random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
             now_ms=self._clock,
+            seconds=self._reactor.seconds,
             later=self._later,
             in_thread=self._off_reactor,
             emit=self._emit,

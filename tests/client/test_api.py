@@ -37,12 +37,12 @@ from chatserv.errors import (
     TooLarge,
 )
 from chatserv.private_files import make_directory
+from chatserv.testing.memory_server import CHEAP, PASSWORD, MemoryServer, keyring, server_id
+from chatserv.testing.world import Person, World
 from chatserv.wire import messages
 from chatserv.wire.client_session import MethodRefused, PinMismatch
 from chatserv.wire.handshake import METHOD_DEVICE
 from chatserv.wire.link import ServerLink
-from tests.client.memory_server import CHEAP, PASSWORD, MemoryServer, keyring, server_id
-from tests.client.people import Person, World
 
 
 def statuses(person: Person) -> list[Status]:

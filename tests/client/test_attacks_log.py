@@ -8,6 +8,8 @@ from chatserv.crypto.log_leaves import Leaf, LeafType, room_leaf, user_leaf
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.errors import ChatError
 from chatserv.stored import EventKind, LeafDraft
+from chatserv.testing.memory_server import NOW_MS, rsa_key, server_id
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -21,8 +23,6 @@ from tests.client.attackers import (
     say_anything,
     signed_head,
 )
-from tests.client.memory_server import NOW_MS, rsa_key, server_id
-from tests.client.people import Person
 
 
 class LogCase(AttackCase):
