@@ -1,0 +1,1 @@
+"""``chatserv-tk``: the window, on Tk and Twisted's reactor together."""

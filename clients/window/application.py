@@ -1,0 +1,272 @@
+"""The window at work: one account, what happens to it, and what a person does."""
+
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client import (
+    Client,
+    ClientEvent,
+    DeviceSeen,
+    IdentityChanged,
+    MessageReceived,
+    PresenceSeen,
+    Profile,
+    ReadMoved,
+    RoomChanged,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+    RoomTitled,
+    SendAcknowledged,
+    SendFailed,
+    SendQueued,
+    StatusChanged,
+    TypingSeen,
+    place,
+    shown,
+    translate,
+)
+from clients.exits import why_offline
+from clients.lines import news
+from clients.talk import Talk
+from clients.window.actions import PersonActions
+from clients.window.arguments import Arguments
+from clients.window.chat_view import Actions
+from clients.window.connecting import Connecting
+from clients.window.conversations import Conversations
+from clients.window.entries import RESULT
+from clients.window.layout import Layout, Wiring
+from clients.window.menus import Menus
+from clients.window.screen import Screen
+from clients.window.session import Session, State
+from clients.window.settings import load_settings
+
+PASSING_SECONDS: Final = 5.0
+
+
+class Application:
+    """Everything together.
+
+    Args:
+        reactor: The reactor.
+        root: Tk's window.
+        profile: Whose account it is.
+        arguments: What was asked for.
+        now_ms: The clock, milliseconds since 1970.
+        attention: Calls a person who looks elsewhere.
+        quit: Ends the program.
+        make_client: Makes the client.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        root: tk.Tk,
+        profile: Profile,
+        arguments: Arguments,
+        *,
+        now_ms: Callable[[], int],
+        attention: Callable[[MessageReceived], None],
+        quit: Callable[[], None],  # noqa: A002 - what it does
+        make_client: type[Client] = Client,
+    ) -> None:
+        self._reactor, self._arguments, self._attention, self._quit = reactor, arguments, attention, quit
+        self.session = Session(
+            reactor, profile, self._on_event, self._on_failed, self._on_state,
+            no_tls=arguments.no_tls, make_client=make_client,
+        )  # fmt: skip
+        self.talk: Talk | None = None
+        self._passing: Any = None
+        self._greeted = False
+        self.conversations = Conversations(now_ms, lambda: self.screen.us)
+        self.screen = Screen(reactor, self.session, self.conversations, lambda: self.layout, lambda: self.talk)
+        self.connecting = Connecting(self.session, lambda: self.layout, self.screen.follow)
+        self.actions = PersonActions(
+            self.session, self.screen, self.conversations, lambda: self.layout, lambda: self.talk
+        )
+        self.menus = Menus(self.actions, self.screen, self.connecting, lambda: self.layout, self._quit)
+        settings = load_settings(profile.directory)
+        settings.theme = arguments.theme or settings.theme
+        settings.scale = arguments.scale or settings.scale
+        self.layout = Layout(root, self._wiring(), settings, profile.directory)
+        self.menus.build()
+        root.bind("<FocusIn>", lambda _: self.screen.seen.ask())
+        self._on_state()
+
+    def _wiring(self) -> Wiring:
+        return Wiring(
+            connect=self.connecting.connect,
+            disconnect=self.connecting.disconnect,
+            link=self.connecting.use_link,
+            go=self.actions.go,
+            room_menu=self.menus.room,
+            choose_member=lambda _: None,
+            member_menu=self.menus.member,
+            chat=Actions(
+                draw=self.screen.line,
+                menu=self.menus.message,
+                act=self.actions.act,
+                older=lambda: self._reactor.callLater(0, self.screen.older),
+                more=self.screen.chat.ask,
+            ),
+            send=self._send,
+            complete=self._complete,
+            gave_up=self.actions.give_up,
+            close=self._quit,
+        )
+
+    def begin(self) -> None:
+        """The window is there: shows where the account is, or what a link on the command line says."""
+        self.connecting.fill_in()
+        if self._arguments.link is not None:
+            self.connecting.use_link(self._arguments.link)
+        self.layout.bar.connect_button.focus_force()
+
+    def stop(self) -> "Deferred[None]":
+        """Ends the connection; fires when the server was told."""
+        self.layout.remember()
+        self.screen.stop()
+        if self._passing is not None and self._passing.active():
+            self._passing.cancel()
+        return self.session.disconnect()
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def _on_state(self) -> None:
+        state = self.session.state
+        if state is State.CONNECTING and self.session.client is not None:
+            self._greeted = False
+            self.talk = Talk(
+                self.session.client, self._arguments.room, write=self._write, say=self._say, sent=_let_be,
+                quit=self._quit,
+            )  # fmt: skip
+        if state is State.OFF:
+            self.talk = None
+            self.actions.give_up()
+        if not hasattr(self, "layout"):
+            return
+        self.layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
+        self.layout.status.work(on=state in {State.CONNECTING, State.SYNCING})
+        self.layout.status.say(self._state_text(state))
+        self.screen.rooms.ask()
+        self.screen.members.ask()
+
+    def _state_text(self, state: State) -> str:
+        return {
+            State.OFF: translate("Not connected."),
+            State.CONNECTING: translate("Connecting..."),
+            State.SYNCING: translate("Fetching what was said..."),
+            State.ONLINE: translate("Connected as {name}.").format(name=shown(self.screen.us)),
+            State.WAITING: translate("Connection lost. Trying again..."),
+            State.STOPPING: translate("Disconnecting..."),
+        }[state]
+
+    def _on_failed(self, error: Exception | None) -> None:
+        self.connecting.failed(error)
+
+    def _on_event(self, event: ClientEvent) -> None:
+        screen = self.screen
+        match event:
+            case StatusChanged(error=error):
+                self._on_status(error)
+                return
+            case TypingSeen() | PresenceSeen():
+                self._pass_by(event)
+        self.conversations.take(event, waits=self._waits)
+        screen.chat.ask()
+        match event:
+            case MessageReceived():
+                self._received(event)
+            case SendQueued() | SendAcknowledged() | SendFailed():
+                screen.waiting_changed = True
+            case RoomJoined() | RoomOffered():
+                screen.rooms.ask()
+                self._reactor.callLater(0, screen.follow)
+            case RoomLeft() | RoomTitled():
+                screen.rooms.ask()
+                screen.members.ask()
+                self._reactor.callLater(0, self._go_home_if_gone)
+            case RoomChanged() | PresenceSeen() | ReadMoved() | IdentityChanged() | DeviceSeen():
+                screen.members.ask()
+
+    def _received(self, message: MessageReceived) -> None:
+        here = message.room == self.conversations.current
+        self.screen.rooms.ask()
+        if here:
+            self.screen.seen.ask()
+            self.screen.waiting_changed |= message.own
+        wanted = message.mentioned or message.room.startswith("@")
+        looked_at = here and self.layout.focused
+        if wanted and not message.own and not looked_at and self.session.state is State.ONLINE:
+            self._attention(message)
+
+    def _waits(self, message_id: bytes) -> bool:
+        client = self.session.client
+        handles = [] if client is None else [self.screen.handle(room) for room in client.rooms]
+        return any(each.message_id == message_id for one in handles if one is not None for each in one.waiting())
+
+    def _on_status(self, error: Exception | None) -> None:
+        state = self.session.state
+        if state is State.WAITING:
+            again = translate("Trying again...")
+            self.layout.status.say(f"{why_offline(error, was_online=True)} {again}")
+        elif state is State.ONLINE:
+            self.connecting.reached()
+            self.screen.follow()
+            if self._greeted:
+                self._say(translate("Connected again."))
+            else:
+                self._greeted = True
+                said = translate("Connected to {room} as {name}.")
+                room = place(self.conversations.current)
+                self._say(said.format(room=room, name=shown(self.screen.us)))
+                self.layout.entry.focus_in()
+        elif state is State.SYNCING:
+            self.screen.follow()
+
+    def _pass_by(self, event: ClientEvent) -> None:
+        """Something that matters for a moment."""
+        if isinstance(event, TypingSeen) and event.room == self.conversations.current:
+            for line in news(event, lambda *_: None):
+                self.layout.status.say(line)
+            if self._passing is not None and self._passing.active():
+                self._passing.cancel()
+            self._passing = self._reactor.callLater(
+                PASSING_SECONDS, lambda: self.layout.status.say(self._state_text(self.session.state))
+            )
+
+    def _go_home_if_gone(self) -> None:
+        if self.session.running and self.talk is not None and self.screen.handle() is None:
+            self.talk.slash.go_home()
+        self.screen.follow()
+
+    # -- what a person types ------------------------------------------------------------------------------------------
+
+    def _send(self, line: str) -> bool:
+        if self.talk is None or not self.session.running:
+            self._say(translate("Not connected: nothing was sent."))
+            return False
+        self.screen.newest()
+        if not self.actions.send_as_wanted(line):
+            self.talk.line_typed(line)
+        return True
+
+    def _complete(self, prefix: str) -> Sequence[str]:
+        return [] if self.talk is None or not self.session.running else self.talk.slash.complete(prefix)
+
+    def _write(self, line: str) -> None:
+        self.screen.follow()
+        self.conversations.say(line, RESULT)
+        self.screen.chat.ask()
+
+    def _say(self, line: str) -> None:
+        self.conversations.say(line)
+        self.screen.chat.ask()
+
+
+def _let_be(stored: "Deferred[int]") -> None:
+    """Events tell what becomes of a message."""
+    stored.addErrback(lambda _: None)

@@ -1,0 +1,305 @@
+"""The area where a conversation stands. One entry is one line of the text widget."""
+
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from tkinter import ttk
+from typing import Final
+
+from chatserv.client import WaitingMessage
+from clients.window.entries import Entry, Line
+from clients.window.transcript import Transcript
+
+BATCH_LINES: Final = 50  # that are drawn at once
+SKIP_ABOVE: Final = 300  # lines that wait to be drawn: then the last ones alone are
+SHOWN_AT_FIRST: Final = 100
+MAX_WAITING_LINES: Final = 100
+NEAR_THE_TOP: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the view tells.
+
+    Attributes:
+        draw: How an entry looks.
+        menu: A menu is wanted for an entry, at this place of the screen.
+        act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
+        older: The beginning was reached.
+        more: Something is left to be drawn.
+    """
+
+    draw: Callable[[Entry], Line]
+    menu: Callable[[int, int], None]
+    act: Callable[[str], None]
+    older: Callable[[], None]
+    more: Callable[[], None]
+
+
+class ChatView(ttk.Frame):
+    """A text widget that follows a transcript.
+
+    Args:
+        parent: What it stands in.
+        actions: What it tells.
+    """
+
+    def __init__(self, parent: tk.Misc, actions: Actions) -> None:
+        super().__init__(parent)
+        self._actions = actions
+        self.text = tk.Text(
+            self, wrap="word", state="disabled", width=50, height=10, padx=8, pady=6, borderwidth=0, relief="flat",
+            cursor="arrow", takefocus=True, undo=False,
+        )  # fmt: skip
+        self._bar = ttk.Scrollbar(self, command=self.text.yview)
+        self.text.configure(yscrollcommand=self._scrolled)
+        self._bar.pack(side="right", fill="y")
+        self.text.pack(side="left", fill="both", expand=True)
+        self.transcript = Transcript()
+        self._first = self._last = 0  # the entries that are drawn
+        self._waiting: list[tuple[WaitingMessage, Line]] = []
+        self.chosen: Entry | WaitingMessage | None = None
+        self._looking_back = False
+        self._bind()
+
+    def _bind(self) -> None:
+        bind = self.text.bind
+        bind("<Button-1>", self._clicked, add=True)
+        bind("<Button-3>", self._right_clicked)
+        bind("<Up>", lambda _: self._step(-1))
+        bind("<Down>", lambda _: self._step(1))
+        bind("<Home>", lambda _: self._end_of(0))
+        bind("<End>", lambda _: self._end_of(1))
+        bind("<Control-a>", lambda _: self._select_all())
+        bind("<Control-c>", lambda _: self._copy())
+        for key in ("<Shift-F10>", "<Menu>"):
+            bind(key, lambda _: self._menu_by_key())
+        for key, what in (("r", "reply"), ("e", "edit"), ("<Delete>", "delete"), ("<plus>", "react")):
+            bind(key, lambda _, what=what: self._act(what))  # type: ignore[misc]
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    @property
+    def lines(self) -> int:
+        """How many entries are drawn."""
+        return self._last - self._first
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the newest line is to be seen."""
+        return bool(self.text.yview()[1] >= 0.999)
+
+    def show(self, transcript: Transcript, number: int | None = None) -> None:
+        """Begins anew with a transcript: at its end, or at the entry of this number."""
+        self.transcript = transcript
+        self.chosen = None
+        with _Writing(self.text):
+            self._erase()
+        if number is None:
+            self._first = self._last = max(transcript.end - SHOWN_AT_FIRST, transcript.first)
+        else:
+            self._first = self._last = transcript.first
+        with _Writing(self.text):
+            while self._last < transcript.end and (number is None or self._last <= number + BATCH_LINES):
+                self._draw_batch()
+        if number is not None:
+            self._choose_line(number - self._first + 1)
+        self._actions.more()
+
+    def refresh(self) -> None:
+        """Draws a batch of what is new or other than before; says whether something is left to ``more``."""
+        transcript, following = self.transcript, self.at_end
+        with _Writing(self.text):
+            self._forget_gone()
+            if transcript.end - self._last > SKIP_ABOVE and following:
+                self._erase()
+                self._first = self._last = transcript.end - SHOWN_AT_FIRST
+            self._draw_batch()
+            self._draw_changed()
+        if following:
+            self.text.see("end-1c")
+        if self._last < transcript.end or transcript.changed:
+            self._actions.more()
+
+    def _forget_gone(self) -> None:
+        """Entries that the transcript has dropped, at either end."""
+        first, end = self.transcript.first, self.transcript.end
+        if first > self._last or end < self._first:
+            self._erase()
+            self._first = self._last = max(first, end - SHOWN_AT_FIRST)
+        if self._first < first:
+            self.text.delete("1.0", f"{first - self._first + 1}.0")
+            self._first = first
+        if self._last > end:
+            self.text.delete(f"{end - self._first + 1}.0", f"{self._last - self._first + 1}.0")
+            self._last = end
+
+    def _erase(self) -> None:
+        self.text.delete("1.0", f"{self.lines + 1}.0")
+        self._last = self._first
+
+    def _draw_batch(self) -> None:
+        until = min(self._last + BATCH_LINES, self.transcript.end)
+        self._insert(self.lines + 1, [self._line(number) for number in range(self._last, until)])
+        self._last = until
+
+    def _draw_changed(self) -> None:
+        changed = self.transcript.changed
+        for number in list(changed)[:BATCH_LINES]:
+            del changed[number]
+            if self._first <= number < self._last:
+                at = number - self._first + 1
+                self.text.delete(f"{at}.0", f"{at + 1}.0")
+                self._insert(at, [self._line(number)])
+
+    def _line(self, number: int) -> Line:
+        entry = self.transcript.entry(number)
+        return () if entry is None else self._actions.draw(entry)
+
+    def _insert(self, at: int, lines: Sequence[Line]) -> None:
+        pieces: list[str | tuple[str, ...]] = []
+        for line in lines:
+            for span in line:
+                pieces += [span.text, ("line", span.tag)]
+            pieces += ["\n", ("line",)]
+        if pieces:
+            self.text.insert(f"{at}.0", *pieces)  # type: ignore[arg-type]
+
+    def show_waiting(self, waiting: Sequence[tuple[WaitingMessage, Line]]) -> None:
+        """Draws the texts that are not in the room yet, below everything else."""
+        wanted, following = list(waiting[-MAX_WAITING_LINES:]), self.at_end
+        same = 0
+        for new, old in zip(wanted, self._waiting, strict=False):
+            if new != old:
+                break
+            same += 1
+        begin = self.lines + same + 1
+        with _Writing(self.text):
+            self.text.delete(f"{begin}.0", f"{self.lines + len(self._waiting) + 1}.0")
+            self._insert(begin, [line for _, line in wanted[same:]])
+        self._waiting = wanted
+        if following:
+            self.text.see("end-1c")
+
+    # -- older ones ---------------------------------------------------------------------------------------------------
+
+    def _scrolled(self, first: float, last: float) -> None:
+        self._bar.set(first, last)  # Tk gives strings
+        if float(first) <= NEAR_THE_TOP and float(last) < 1.0 and self.lines and not self._looking_back:
+            self._looking_back = True
+            self._actions.older()
+
+    def draw_older(self, number: int | None = None) -> None:
+        """Draws entries before the first that is drawn; what is on the screen stays where it is."""
+        self._looking_back = False
+        until = max(self.transcript.first, self._first - SHOWN_AT_FIRST)
+        if number is not None:
+            until = min(until, number)
+        if until >= self._first:
+            return
+        top = int(self.text.index("@0,0").split(".")[0])
+        lines = [self._line(each) for each in range(until, self._first)]
+        with _Writing(self.text):
+            self._insert(1, lines)
+            self._first = until
+            self._forget_gone()
+        self.text.yview(f"{top + len(lines)}.0")
+
+    @property
+    def all_drawn_above(self) -> bool:
+        """Whether the transcript has nothing before the first line."""
+        return self._first <= self.transcript.first
+
+    # -- the entry that is meant --------------------------------------------------------------------------------------
+
+    def _at_line(self, line: int) -> Entry | WaitingMessage | None:
+        if 1 <= line <= self.lines:
+            return self.transcript.entry(self._first + line - 1)
+        at = line - self.lines - 1
+        return self._waiting[at][0] if 0 <= at < len(self._waiting) else None
+
+    def _choose_line(self, line: int) -> None:
+        self.chosen = self._at_line(line)
+        self.text.tag_remove("chosen", "1.0", "end")
+        if self.chosen is not None:
+            self.text.tag_add("chosen", f"{line}.0", f"{line + 1}.0")
+            self.text.mark_set("insert", f"{line}.0")
+            self.text.see(f"{line}.0")
+
+    @property
+    def _chosen_line(self) -> int:
+        """The marked line; 0 for none."""
+        ranges = self.text.tag_ranges("chosen")
+        return int(str(ranges[0]).split(".", maxsplit=1)[0]) if ranges else 0
+
+    def _step(self, by: int) -> str:
+        total = self.lines + len(self._waiting)
+        now = self._chosen_line or (total + 1 if by < 0 else total)
+        if total:
+            self._choose_line(min(max(now + by, 1), total))
+        return "break"
+
+    def _end_of(self, which: int) -> str:
+        if which and self.transcript.detached:
+            self._actions.act("newest")
+            return "break"
+        total = self.lines + len(self._waiting)
+        if total:
+            self._choose_line(total if which else 1)
+        return "break"
+
+    def focus_in(self) -> None:
+        """Takes the keyboard; a line is chosen for the keys."""
+        self.text.focus_set()
+        if not self._chosen_line:
+            self._step(-1)
+
+    # -- what a person does -------------------------------------------------------------------------------------------
+
+    def _line_under(self, event: "tk.Event[tk.Misc]") -> int:
+        return int(self.text.index(f"@{event.x},{event.y}").split(".")[0])
+
+    def _clicked(self, event: "tk.Event[tk.Misc]") -> None:
+        self.text.focus_set()
+        self._choose_line(self._line_under(event))
+
+    def _right_clicked(self, event: "tk.Event[tk.Misc]") -> str:
+        self._choose_line(self._line_under(event))
+        self._actions.menu(event.x_root, event.y_root)
+        return "break"
+
+    def _menu_by_key(self) -> str:
+        line = self._chosen_line
+        if line:
+            box = self.text.bbox(f"{line}.0")
+            x, y = (box[0], box[1] + box[3]) if box else (20, 20)
+            self._actions.menu(self.text.winfo_rootx() + x, self.text.winfo_rooty() + y)
+        return "break"
+
+    def _act(self, what: str) -> str:
+        self._actions.act(what)
+        return "break"
+
+    def _select_all(self) -> str:
+        self.text.tag_add("sel", "1.0", "end-1c")
+        return "break"
+
+    def _copy(self) -> str:
+        ranges = self.text.tag_ranges("sel") or self.text.tag_ranges("chosen")
+        if ranges:
+            self.clipboard_clear()
+            self.clipboard_append(self.text.get(ranges[0], ranges[-1]).rstrip("\n"))
+        return "break"
+
+
+class _Writing:
+    """Nobody writes into the area but the program, and only inside this block."""
+
+    def __init__(self, text: tk.Text) -> None:
+        self._text = text
+
+    def __enter__(self) -> None:
+        self._text.configure(state="normal")
+
+    def __exit__(self, *error: object) -> None:
+        self._text.configure(state="disabled")

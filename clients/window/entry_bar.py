@@ -1,0 +1,125 @@
+"""Where a person writes: Return sends, Tab completes, the arrows bring back what was sent."""
+
+import itertools
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from tkinter import ttk
+from typing import Final
+
+from chatserv.client import translate
+
+MAX_HISTORY: Final = 200
+MAX_OFFERED: Final = 12
+
+
+class History:
+    """What was sent before, bounded."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._at = 0
+        self._begun = ""
+
+    def add(self, line: str) -> None:
+        """It was sent."""
+        if line.strip() and (not self._lines or self._lines[-1] != line):
+            self._lines.append(line)
+            del self._lines[:-MAX_HISTORY]
+        self._at, self._begun = len(self._lines), ""
+
+    def step(self, by: int, now: str) -> str:
+        """The line before or behind, where ``now`` is what stands in the field."""
+        if self._at == len(self._lines):
+            self._begun = now
+        self._at = min(max(self._at + by, 0), len(self._lines))
+        return self._begun if self._at == len(self._lines) else self._lines[self._at]
+
+
+class EntryBar(ttk.Frame):
+    """The field, its button, and above them what is being answered or changed.
+
+    Args:
+        parent: What it stands in.
+        send: Gets a line; says whether it was taken.
+        complete: What a line that begins so may become.
+        gave_up: Escape was pressed.
+    """
+
+    def __init__(
+        self,
+        parent: tk.Misc,
+        *,
+        send: Callable[[str], bool],
+        complete: Callable[[str], Sequence[str]],
+        gave_up: Callable[[], None],
+    ) -> None:
+        super().__init__(parent)
+        self._send, self._complete, self._gave_up = send, complete, gave_up
+        self.about = ttk.Label(self, style="Faint.TLabel")
+        row = self._row = ttk.Frame(self)
+        row.pack(fill="x", side="bottom")
+        self.field = ttk.Entry(row, font="TkTextFont")
+        self.button = ttk.Button(row, text=translate("Send"), command=self.take)
+        self.button.pack(side="right", padx=(6, 0))
+        self.field.pack(side="left", fill="x", expand=True)
+        self.history = History()
+        bind = self.field.bind
+        bind("<Return>", lambda _: self._key(self.take))
+        bind("<KP_Enter>", lambda _: self._key(self.take))
+        bind("<Tab>", lambda _: self._tab())
+        bind("<Up>", lambda _: self._key(lambda: self.put(self.history.step(-1, self.field.get()))))
+        bind("<Down>", lambda _: self._key(lambda: self.put(self.history.step(1, self.field.get()))))
+        bind("<Escape>", lambda _: self._key(self._gave_up))
+
+    @staticmethod
+    def _key(act: Callable[[], object]) -> str:
+        act()
+        return "break"
+
+    def put(self, text: str) -> None:
+        """Puts a text in place of what is there."""
+        self.field.delete(0, "end")
+        self.field.insert(0, text)
+        self.field.icursor("end")
+
+    def explain(self, text: str) -> None:
+        """What the field is for now; empty: for a message."""
+        if text:
+            self.about.configure(text=text)
+            self.about.pack(fill="x", side="top", pady=(2, 2))
+        else:
+            self.about.pack_forget()
+
+    def focus_in(self) -> None:
+        """Takes the keyboard."""
+        self.field.focus_set()
+
+    def take(self) -> None:
+        """Return, or the button."""
+        line = self.field.get()
+        if line.strip() and self._send(line):
+            self.history.add(line)
+            self.field.delete(0, "end")
+        self.focus_in()
+
+    def _tab(self) -> str | None:
+        begun = self.field.get()[: self.field.index("insert")]
+        found = self._complete(begun)
+        if not begun:
+            return None  # goes to the next part of the window
+        if found:
+            rest = self.field.get()[len(begun) :]
+            self.field.delete(0, "end")
+            longest = _common(found)
+            self.field.insert(0, longest + rest)
+            self.field.icursor(len(longest))
+        several = "  ".join(found[:MAX_OFFERED]) + (" …" if len(found) > MAX_OFFERED else "")
+        self.explain(several if len(found) > 1 else "")
+        return "break"
+
+
+def _common(lines: Sequence[str]) -> str:
+    """What all of them begin with."""
+    first, last = min(lines), max(lines)
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(one for one, _ in same)

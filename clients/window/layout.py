@@ -1,0 +1,138 @@
+"""The main window: what stands where, and how it looks."""
+
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tkinter import ttk
+from typing import Final
+
+from chatserv.client import translate
+from clients.window.chat_view import Actions, ChatView
+from clients.window.connection_bar import ConnectionBar
+from clients.window.entry_bar import EntryBar
+from clients.window.row_list import RowList
+from clients.window.settings import WindowSettings, save_settings
+from clients.window.status_bar import StatusBar
+from clients.window.theme import Theme
+
+WIDTH: Final = 1000
+HEIGHT: Final = 640
+SIDE_WIDTH: Final = 110
+SCALE_STEP: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the parts of the window tell."""
+
+    connect: Callable[[], None]
+    disconnect: Callable[[], None]
+    link: Callable[[str], None]
+    go: Callable[[str], None]
+    room_menu: Callable[[str, int, int], None]
+    choose_member: Callable[[str], None]
+    member_menu: Callable[[str, int, int], None]
+    chat: Actions
+    send: Callable[[str], bool]
+    complete: Callable[[str], Sequence[str]]
+    gave_up: Callable[[], None]
+    close: Callable[[], None]
+
+
+class Layout:
+    """The main window without anything that it does.
+
+    Args:
+        root: Tk's own window.
+        wiring: What to call.
+        settings: How it looks; changed here.
+        directory: Where that is remembered.
+    """
+
+    def __init__(self, root: tk.Tk, wiring: Wiring, settings: WindowSettings, directory: Path) -> None:
+        self.root, self.settings, self._directory = root, settings, directory
+        self.theme = Theme(root, settings.theme, settings.scale)
+        self.theme_name = tk.StringVar(root, settings.theme)
+        self._menus: list[tk.Menu] = []
+        for key in ("<Return>", "<KP_Enter>"):  # ttk's own key is the space bar alone
+            root.bind_class("TButton", key, "%W invoke")
+        root.protocol("WM_DELETE_WINDOW", wiring.close)
+        root.minsize(560, 360)
+        root.geometry(f"{settings.width or WIDTH}x{settings.height or HEIGHT}")
+        self.bar = ConnectionBar(root, connect=wiring.connect, disconnect=wiring.disconnect, link=wiring.link)
+        self.status = StatusBar(root)
+        panes = ttk.Panedwindow(root, orient="horizontal")
+        middle = ttk.Frame(panes)
+        self.rooms = RowList(panes, translate("Rooms"), SIDE_WIDTH, chosen=wiring.go, menu=wiring.room_menu)
+        self.members = RowList(
+            panes, translate("Members"), SIDE_WIDTH, chosen=wiring.choose_member, menu=wiring.member_menu
+        )
+        self.heading = ttk.Label(middle, text="", style="Big.TLabel", anchor="w")
+        self.chat = ChatView(middle, wiring.chat)
+        self.entry = EntryBar(middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up)
+        self.bar.pack(side="top", fill="x")
+        self.status.pack(side="bottom", fill="x")
+        panes.pack(fill="both", expand=True, padx=8)
+        self.heading.pack(side="top", fill="x", pady=(0, 4), padx=4)
+        self.entry.pack(side="bottom", fill="x", pady=(6, 0), padx=4)
+        self.chat.pack(fill="both", expand=True, padx=4)
+        panes.add(self.rooms, weight=0)
+        panes.add(middle, weight=1)
+        panes.add(self.members, weight=0)
+        self._around = (self.entry, self.rooms, self.chat, self.members)
+        self._dress()
+
+    # -- how it looks -------------------------------------------------------------------------------------------------
+
+    def _dress(self) -> None:
+        self.theme.dress_text(self.chat.text)
+        self.rooms.dress(self.theme)
+        self.members.dress(self.theme)
+        for menu in self._menus:
+            self.theme.dress_menu(menu)
+
+    def adopt(self, menu: tk.Menu) -> tk.Menu:
+        """A menu that stays: it changes its colours with everything else."""
+        self._menus.append(menu)
+        self.theme.dress_menu(menu)
+        return menu
+
+    def take_theme(self) -> None:
+        """The theme that the menu has chosen."""
+        self.settings.theme = self.theme_name.get()
+        self._apply()
+
+    def rescale(self, steps: int) -> None:
+        """Larger or smaller; 0: as it was made."""
+        self.settings.scale = 1.0 if steps == 0 else self.theme.scale + steps * SCALE_STEP
+        self._apply()
+
+    def _apply(self) -> None:
+        self.theme.apply(self.settings.theme, self.settings.scale)
+        self.settings.scale = self.theme.scale
+        self._dress()
+        self.remember()
+
+    def remember(self) -> None:
+        """Writes down how it looks."""
+        if self.root.winfo_width() > 1:
+            self.settings.width, self.settings.height = self.root.winfo_width(), self.root.winfo_height()
+        save_settings(self._directory, self.settings)
+
+    # -- the keyboard -------------------------------------------------------------------------------------------------
+
+    @property
+    def focused(self) -> bool:
+        """Whether a person looks at this program."""
+        try:
+            return self.root.focus_displayof() is not None
+        except KeyError:  # a widget that Tk made by itself, such as a menu's copy
+            return True
+
+    def next_pane(self, by: int) -> str:
+        """Takes the keyboard to the next part."""
+        focus = str(self.root.tk.call("focus"))
+        here = next((at for at, pane in enumerate(self._around) if focus.startswith(str(pane))), -by)
+        self._around[(here + by) % len(self._around)].focus_in()
+        return "break"

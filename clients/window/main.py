@@ -1,0 +1,88 @@
+"""``chatserv-tk``: the window client."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from chatserv.client import ChatError, MessageReceived, Profile, translate
+from clients.exits import DONE, USAGE, exit_for
+from clients.window.arguments import Arguments, parse_arguments
+
+if TYPE_CHECKING:
+    import tkinter as tk
+
+TK_SECONDS: Final = 0.01  # between two looks at what Tk has
+
+
+def open_window() -> "tk.Tk":
+    """Tk's window. Raises `SystemExit` with 2 where there is no Tk, or no screen."""
+    try:
+        import tkinter as tk  # noqa: PLC0415 - it may be missing
+    except ImportError:
+        sys.exit(_no_window(translate("This Python has no Tk. On Debian and Ubuntu: apt install python3-tk")))
+    try:
+        return tk.Tk(className="chatserv")
+    except tk.TclError as error:
+        sys.exit(_no_window(translate("There is no screen to open a window on: {reason}").format(reason=error)))
+
+
+def _no_window(text: str) -> int:
+    print(text, file=sys.stderr, flush=True)
+    return USAGE
+
+
+def run(reactor: Any, root: "tk.Tk", profile: Profile, arguments: Arguments) -> None:
+    """Runs until the window is closed."""
+    from twisted.internet import tksupport  # noqa: PLC0415 - these need Tk
+
+    from clients.window.application import Application  # noqa: PLC0415
+
+    def attention(message: MessageReceived) -> None:
+        del message
+        root.bell()
+
+    def leave() -> None:
+        """The window goes at once; the program when the server was told."""
+        root.withdraw()
+        if reactor.running:
+            reactor.stop()
+
+    application = Application(
+        reactor,
+        root,
+        profile,
+        arguments,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        attention=attention,
+        quit=leave,
+    )
+
+    def gone() -> None:
+        tksupport.uninstall()
+        root.destroy()
+
+    tksupport.install(root, ms=int(TK_SECONDS * 1000), reactor=reactor)
+    reactor.addSystemEventTrigger("before", "shutdown", application.stop)
+    reactor.addSystemEventTrigger("during", "shutdown", gone)
+    reactor.callWhenRunning(application.begin)
+    reactor.run()
+
+
+def main() -> None:
+    """The console script."""
+    arguments = parse_arguments(sys.argv[1:])
+    root = open_window()
+    try:
+        profile = Profile.named(arguments.profile)
+    except ChatError as error:
+        end = exit_for(error)
+        print(end.message, file=sys.stderr, flush=True)
+        sys.exit(end.code)
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 - the one place that chooses it
+
+    run(reactor, root, profile, arguments)
+    sys.exit(DONE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""A list of rows: rooms, or members."""
+
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from tkinter import ttk
+from typing import Final
+
+from clients.window.rows import Row
+from clients.window.theme import BOLD, ITALIC, Theme
+
+FACTS_WIDTH: Final = 90
+
+
+class RowList(ttk.Frame):
+    """Rows with a scroll bar; only what differs is drawn anew.
+
+    Args:
+        parent: What it stands in.
+        heading: What the rows are.
+        width: In pixels.
+        chosen: Told which row a person wants to go to, by a click or Return.
+        menu: Told which row a menu is wanted for, and where on the screen.
+    """
+
+    def __init__(
+        self,
+        parent: tk.Misc,
+        heading: str,
+        width: int,
+        *,
+        chosen: Callable[[str], None],
+        menu: Callable[[str, int, int], None],
+    ) -> None:
+        super().__init__(parent)
+        self._chosen, self._menu = chosen, menu
+        self.tree = ttk.Treeview(self, columns=("facts",), selectmode="browse", show="tree headings")
+        bar = ttk.Scrollbar(self, command=self.tree.yview)
+        self.tree.configure(yscrollcommand=bar.set)
+        self.tree.heading("#0", text=heading, anchor="w")
+        self.tree.column("#0", width=width, minwidth=60)
+        self.tree.column("facts", width=FACTS_WIDTH, minwidth=30, anchor="e", stretch=False)
+        bar.pack(side="right", fill="y")
+        self.tree.pack(side="left", fill="both", expand=True)
+        self.rows: list[Row] = []
+        bind = self.tree.bind
+        bind("<ButtonRelease-1>", self._clicked)
+        bind("<Return>", lambda _: self._choose(self.selected))
+        bind("<Button-3>", self._right_clicked)
+        for key in ("<Shift-F10>", "<Menu>"):
+            bind(key, lambda _: self._menu_by_key())
+
+    @property
+    def selected(self) -> str:
+        """The row that is marked; empty for none."""
+        return next(iter(self.tree.selection()), "")
+
+    def dress(self, theme: Theme) -> None:
+        """Takes the theme's colours."""
+        palette = theme.palette
+        tag = self.tree.tag_configure
+        tag("unread", font=BOLD)
+        tag("mentioned", font=BOLD, foreground=palette.loud)
+        tag("offered", font=ITALIC)
+        tag("changed", font=BOLD, foreground=palette.loud)
+        tag("faint", foreground=palette.faint)
+
+    def show(self, rows: Sequence[Row], marked: str | None = None) -> None:
+        """Draws what differs from before.
+
+        Args:
+            rows: All of them, in order.
+            marked: The row to mark; by default the one that is.
+        """
+        if list(rows) != self.rows:
+            before = {row.key: row for row in self.rows}
+            self._draw(rows, before)
+        wanted = self.selected if marked is None else marked
+        if wanted and self.tree.exists(wanted) and self.selected != wanted:
+            self.tree.selection_set(wanted)
+            self.tree.focus(wanted)
+
+    def _draw(self, rows: Sequence[Row], before: dict[str, Row]) -> None:
+        gone = before.keys() - {row.key for row in rows}
+        if gone:
+            self.tree.delete(*gone)
+        for at, row in enumerate(rows):
+            old = before.get(row.key)
+            if old is None:
+                self.tree.insert("", at, iid=row.key, text=row.text, values=(row.facts,), tags=row.tags)
+                continue
+            if old != row:
+                self.tree.item(row.key, text=row.text, values=(row.facts,), tags=row.tags)
+            if self.tree.index(row.key) != at:
+                self.tree.move(row.key, "", at)
+        self.rows = list(rows)
+
+    def focus_in(self) -> None:
+        """Takes the keyboard."""
+        self.tree.focus_set()
+        if not self.selected and self.rows:
+            self.tree.selection_set(self.rows[0].key)
+        if self.selected:
+            self.tree.focus(self.selected)
+
+    # -- what a person does -------------------------------------------------------------------------------------------
+
+    def _choose(self, key: str) -> None:
+        if key:
+            self._chosen(key)
+
+    def _clicked(self, event: "tk.Event[tk.Misc]") -> None:
+        self._choose(self.tree.identify_row(event.y))
+
+    def _right_clicked(self, event: "tk.Event[tk.Misc]") -> None:
+        key = self.tree.identify_row(event.y)
+        if key:
+            self.tree.selection_set(key)
+            self._menu(key, event.x_root, event.y_root)
+
+    def _menu_by_key(self) -> str:
+        key = self.selected
+        box = self.tree.bbox(key) if key else ""
+        if key and box:
+            x, y, _, height = box
+            self._menu(key, self.tree.winfo_rootx() + x + 20, self.tree.winfo_rooty() + y + height)
+        return "break"

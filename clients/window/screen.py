@@ -1,0 +1,215 @@
+"""What of an account is on the screen: one room's conversation, all rooms, that room's members."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from chatserv.client import (
+    MessageReceived,
+    NotMember,
+    RoomHandle,
+    WaitingMessage,
+    place,
+    shown,
+    translate,
+)
+from clients.talk import Talk
+from clients.window.conversations import Conversations
+from clients.window.entries import Entry, Line, entry_line, waiting_line
+from clients.window.layout import Layout
+from clients.window.rows import member_rows, room_row
+from clients.window.session import Session, State
+from clients.window.throttle import Throttle
+
+DRAW_SECONDS: Final = 0.03
+ROOMS_SECONDS: Final = 0.25
+MEMBERS_SECONDS: Final = 0.3
+SEEN_SECONDS: Final = 1.0
+
+
+class Screen:
+    """Draws; nothing more often than a person can see.
+
+    Args:
+        reactor: Tells the time.
+        session: Has the client.
+        conversations: What was said.
+        layout: Gives the parts of the window, once they are there.
+        talk: Gives the talk that the connection has, if there is one.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        session: Session,
+        conversations: Conversations,
+        layout: Callable[[], Layout],
+        talk: Callable[[], Talk | None],
+    ) -> None:
+        self._session, self._conversations, self._layout, self._talk = session, conversations, layout, talk
+        self.chat = Throttle(reactor, DRAW_SECONDS, self._draw)
+        self.rooms = Throttle(reactor, ROOMS_SECONDS, self._draw_rooms)
+        self.members = Throttle(reactor, MEMBERS_SECONDS, self._draw_members)
+        self.seen = Throttle(reactor, SEEN_SECONDS, self._mark_seen)
+        self.waiting_changed = False
+
+    def stop(self) -> None:
+        """Nothing is drawn any more."""
+        for each in (self.chat, self.rooms, self.members, self.seen):
+            each.stop()
+
+    # -- the room -----------------------------------------------------------------------------------------------------
+
+    def handle(self, room: str = "") -> RoomHandle | None:
+        """A room that we are in, by default the one on the screen."""
+        name = room or self._conversations.current
+        if not self._session.running or self._session.client is None or not name:
+            return None
+        try:
+            return self._session.client.room(name)
+        except NotMember:
+            return None
+
+    @property
+    def us(self) -> str:
+        """Our name."""
+        return "" if self._session.client is None else self._session.client.user
+
+    def follow(self) -> None:
+        """Shows the room that the talk is in."""
+        talk = self._talk()
+        if talk is not None and self._session.running:
+            room = talk.slash.room
+            if room != self._conversations.current or not self._conversations.here.loaded:
+                self.show(room)
+
+    def show(self, room: str) -> None:
+        """Shows a room, at its end."""
+        transcript, handle = self._conversations.go(room), self.handle(room)
+        if handle is not None and not handle.offered:
+            transcript.load_newest(handle.history, handle.read)
+        self._show()
+
+    def show_message(self, message: MessageReceived) -> None:
+        """Shows a room at one of its messages."""
+        transcript, handle = self._conversations.go(message.room), self.handle(message.room)
+        if handle is None:
+            return
+        transcript.load_around(handle.history, message.seq)
+        self._show(transcript.number(message.message_id))
+
+    def _show(self, number: int | None = None) -> None:
+        layout = self._layout()
+        layout.chat.show(self._conversations.here, number)
+        self.waiting_changed = True
+        self._draw()
+        self._head()
+        for each in (self.rooms, self.members, self.seen):
+            each.ask()
+
+    def newest(self) -> None:
+        """Back from what is old."""
+        if self._conversations.here.detached:
+            self.show(self._conversations.current)
+
+    def older(self) -> None:
+        """The beginning of what is drawn was reached."""
+        handle, layout = self.handle(), self._layout()
+        transcript = self._conversations.here
+        if layout.chat.all_drawn_above and handle is not None:
+            transcript.load_older(handle.history)
+        layout.chat.draw_older()
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def line(self, entry: Entry) -> Line:
+        """How an entry looks."""
+        if not isinstance(entry, MessageReceived):
+            return entry_line(entry)
+        handle, quoted = self.handle(entry.room), None
+        if entry.reply_to is not None:
+            quoted = self._conversations.of(entry.room).find(entry.reply_to)
+        if handle is None:
+            return entry_line(entry, quoted=quoted)
+        arrived = handle.delivered_to(entry.message_id) if entry.own and handle.direct else ()
+        return entry_line(entry, quoted=quoted, signs=handle.reactions(entry.message_id), arrived=arrived)
+
+    def _draw(self) -> None:
+        chat = self._layout().chat
+        chat.refresh()
+        if self.waiting_changed:
+            self.waiting_changed = False
+            chat.show_waiting(self._waiting_lines())
+
+    def _waiting_lines(self) -> list[tuple[WaitingMessage, Line]]:
+        handle = self.handle()
+        if handle is None or handle.offered:
+            return []
+        find = self._conversations.here.find
+        return [
+            (each, waiting_line(each, self.us, None if each.reply_to is None else find(each.reply_to)))
+            for each in handle.waiting()
+        ]
+
+    def _head(self) -> None:
+        handle, layout = self.handle(), self._layout()
+        room = self._conversations.current
+        topic = "" if handle is None or not handle.topic else f"  {shown(handle.topic)}"
+        layout.heading.configure(text=f"{place(room)}{topic}" if room else "")
+
+    def _draw_rooms(self) -> None:
+        layout, client = self._layout(), self._session.client
+        if client is None or not self._session.running:
+            layout.rooms.show([])
+            layout.root.title("chatserv")
+            return
+        if self._session.state is State.SYNCING:
+            self.rooms.ask()  # until it is over, now and then
+        current, rows, unread = self._conversations.current, [], 0
+        for name in client.rooms:
+            handle = self.handle(name)
+            if handle is not None:
+                looked_at = name == current and layout.focused
+                row = room_row(handle, current=looked_at, mentioned=name in self._conversations.mentioned)
+                unread += bool(row.facts)
+                rows.append(row)
+        layout.rooms.show(rows, current)
+        self._head()
+        count = f"({unread}) " if unread else ""
+        layout.root.title(f"{count}{place(current)} - {shown(self.us)} - chatserv")
+
+    def _draw_members(self) -> None:
+        handle, layout = self.handle(), self._layout()
+        if handle is None or handle.offered:
+            layout.members.show([])
+            return
+        layout.members.show(member_rows([*handle.members(), *handle.members(banned=True)]))
+
+    def _mark_seen(self) -> None:
+        handle, here = self.handle(), self._conversations.here
+        if handle is not None and not handle.offered and self._layout().focused and not here.detached:
+            handle.mark_seen()
+            self._conversations.mentioned.discard(self._conversations.current)
+            self.rooms.ask()
+
+    # -- going from room to room --------------------------------------------------------------------------------------
+
+    def room_at(self, number: int) -> str:
+        """The room of this number in the list, from 1; empty where there is none."""
+        rows = self._layout().rooms.rows
+        return rows[number - 1].key if 1 <= number <= len(rows) else ""
+
+    def next_unread(self) -> str:
+        """The next room with something new, those first where somebody calls us; empty for none."""
+        rows = self._layout().rooms.rows
+        keys = [row.key for row in rows]
+        at = keys.index(self._conversations.current) if self._conversations.current in keys else 0
+        after = [row for row in rows[at + 1 :] + rows[:at] if row.facts]
+        return next((row.key for row in sorted(after, key=lambda row: "mentioned" not in row.tags)), "")
+
+    def explain_offer(self, room: str) -> str:
+        """What a room that waits for our consent is."""
+        if room.startswith("@"):
+            said = translate("{user} wants to talk with you directly. Nothing of it is shown until you accept.")
+            return said.format(user=shown(room[1:]))
+        said = translate("You are invited to {room}. Nothing of it is shown until you accept.")
+        return said.format(room=place(room))

@@ -1,0 +1,148 @@
+"""The connection that a window has: made, lost and ended, with one client at a time."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, TimeoutError  # noqa: A004 - Twisted's own
+
+from chatserv.client import ChatError, Client, ClientEvent, Profile, Status, StatusChanged
+
+STOP_SECONDS: Final = 6.0  # a server that does not answer keeps nobody
+
+
+class State(Enum):
+    """How it stands. ``WAITING``: it was there, was lost, and is tried again."""
+
+    OFF = "off"
+    CONNECTING = "connecting"
+    SYNCING = "syncing"
+    ONLINE = "online"
+    WAITING = "waiting"
+    STOPPING = "stopping"
+
+
+class Session:
+    """At most one client.
+
+    Args:
+        reactor: The reactor.
+        profile: Whose account it is.
+        on_event: Told what the client tells, but for a first attempt that fails.
+        failed: Told why there is no connection and will be none: the first attempt failed, or the server will not have us.
+        moved: Told that the state is another one.
+        no_tls: Without TLS.
+        make_client: Makes the client.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        profile: Profile,
+        on_event: Callable[[ClientEvent], None],
+        failed: Callable[[Exception | None], None],
+        moved: Callable[[], None],
+        *,
+        no_tls: bool = False,
+        make_client: type[Client] = Client,
+    ) -> None:
+        self._reactor, self.profile, self._no_tls, self._make_client = reactor, profile, no_tls, make_client
+        self._on_event, self._failed, self._moved = on_event, failed, moved
+        self.client: Client | None = None
+        self.state = State.OFF
+        self.reached = False  # whether the server has answered since `connect`
+        self._address: tuple[str, int] | None = None
+        self._stopping: Deferred[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a client that can be asked."""
+        return self.client is not None and self.state not in {State.OFF, State.STOPPING}
+
+    def connect(self, host: str, port: int, token: bytes | None = None) -> None:
+        """Makes a client for the profile's account and starts it.
+
+        Args:
+            host: Where the server is; remembered once it has answered.
+            port: Likewise.
+            token: The invite's, for an account that is not registered yet.
+
+        Raises:
+            ChatError: The profile cannot be used.
+        """
+        if self.client is not None:
+            return
+        keyring = self.profile.keyring()
+        self._address = None if keyring is None else (keyring.host, keyring.port)
+        self.profile.move(host, port)
+        try:
+            self.client = self._make_client(self.profile, self._reactor, self._told, plain=self._no_tls)
+            self._enter(State.CONNECTING)
+            self.reached = False
+            self.client.start(token)
+        except ChatError:
+            self.client = None
+            self._move_back()
+            self._enter(State.OFF)
+            raise
+
+    def _move_back(self) -> None:
+        """An address where no server answered is not kept."""
+        if self._address is not None and not self.reached:
+            self.profile.move(*self._address)
+
+    def _enter(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self._moved()
+
+    # -- what the client tells ----------------------------------------------------------------------------------------
+
+    def _told(self, event: ClientEvent) -> None:
+        if self.state is State.STOPPING:
+            return
+        if not isinstance(event, StatusChanged):
+            self._on_event(event)
+            return
+        match event.status:
+            case Status.FAILED:
+                self._end(event.error)
+            case Status.OFFLINE if not self.reached:
+                self._end(event.error)
+            case Status.OFFLINE:
+                self._enter(State.WAITING)
+                self._on_event(event)
+            case Status.SYNCING | Status.ONLINE:
+                self.reached = True
+                self._enter(State.ONLINE if event.status is Status.ONLINE else State.SYNCING)
+                self._on_event(event)
+
+    def _end(self, error: Exception | None) -> None:
+        """Tried once and not for ever: a person shall say whether once more."""
+        self._enter(State.STOPPING)
+        self._reactor.callLater(0, self._end_now, error)
+
+    def _end_now(self, error: Exception | None) -> None:
+        self.disconnect().addCallback(lambda _: self._failed(error))
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def disconnect(self) -> "Deferred[None]":
+        """Ends the connection; fires when it is over."""
+        done: Deferred[None] = Deferred()
+        if self.client is None:
+            done.callback(None)
+            return done
+        if self._stopping is None:
+            self._enter(State.STOPPING)
+            self._stopping = self.client.stop()
+            self._stopping.addTimeout(STOP_SECONDS, self._reactor)
+            self._stopping.addErrback(lambda failure: failure.trap(TimeoutError))
+            self._stopping.addCallback(lambda _: self._stopped())
+        self._stopping.addCallback(lambda _: done.callback(None))
+        return done
+
+    def _stopped(self) -> None:
+        self.client = self._stopping = None
+        self._move_back()
+        self._enter(State.OFF)

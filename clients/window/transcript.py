@@ -1,0 +1,187 @@
+"""The conversation of one room as a bounded list of entries; knows nothing of any window.
+
+Entries have numbers that never change: new ones are added behind the last, older ones before the first.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from chatserv.client import MessageReceived
+from clients.window.entries import Day, Entry, Note, Unread
+from clients.window.stamps import day
+
+MAX_ENTRIES: Final = 2000
+MAX_NOTES: Final = 200  # that are kept of a room that is not on the screen
+LOADED: Final = 200  # messages at once
+AROUND: Final = 30  # messages behind one that is looked for
+
+History = Callable[[int, int | None], list[MessageReceived]]
+"""The last so many messages before a place, oldest first."""
+
+
+class Transcript:
+    """What one room's conversation consists of.
+
+    Attributes:
+        entries: In order.
+        first: The number of the first entry.
+        changed: Numbers of entries that look other than before.
+        loaded: Whether messages are held, or notes alone.
+        detached: Whether the newest messages are not held, since older ones are looked at.
+        complete: Whether nothing older is kept on this device.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.first = 0
+        self.changed: dict[int, None] = {}
+        self.loaded = self.detached = self.complete = False
+        self._notes: list[Note] = []
+        self._numbers: dict[bytes, int] = {}
+        self._newest = 0
+
+    @property
+    def end(self) -> int:
+        """The number behind the last entry."""
+        return self.first + len(self.entries)
+
+    def entry(self, number: int) -> Entry | None:
+        """The entry of this number, if it is still there."""
+        return self.entries[number - self.first] if self.first <= number < self.end else None
+
+    def find(self, message_id: bytes) -> MessageReceived | None:
+        """The message with this id, if it is held."""
+        number = self._numbers.get(message_id)
+        found = None if number is None else self.entry(number)
+        return found if isinstance(found, MessageReceived) else None
+
+    def number(self, message_id: bytes) -> int | None:
+        """The number of the entry with this message."""
+        return self._numbers.get(message_id)
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def receive(self, message: MessageReceived) -> None:
+        """A message came."""
+        self._newest = max(self._newest, message.seq)
+        if self.loaded and not self.detached and message.message_id not in self._numbers:
+            self._append(message)
+
+    def note(self, note: Note) -> None:
+        """The program says something."""
+        note = replace(note, after=self._newest)
+        self._notes.append(note)
+        del self._notes[:-MAX_NOTES]
+        if not self.detached:
+            self._append(note)
+
+    def change(self, message_id: bytes, **fields: Any) -> None:
+        """A message is another one now, or looks otherwise."""
+        number = self._numbers.get(message_id)
+        if number is None:
+            return
+        message = self.entries[number - self.first]
+        if isinstance(message, MessageReceived) and fields:
+            self.entries[number - self.first] = replace(message, **fields)
+        self.changed[number] = None
+
+    def _append(self, entry: Entry) -> None:
+        if isinstance(entry, MessageReceived):
+            last = next((each for each in reversed(self.entries) if isinstance(each, MessageReceived | Day)), None)
+            if last is None or day(last.at_ms) != day(entry.at_ms):
+                self.entries.append(Day(entry.at_ms))
+            self._numbers[entry.message_id] = self.end
+        self.entries.append(entry)
+        if len(self.entries) > MAX_ENTRIES:
+            self._drop(len(self.entries) - MAX_ENTRIES)
+
+    def _drop(self, count: int) -> None:
+        for entry in self.entries[:count]:
+            if isinstance(entry, MessageReceived):
+                del self._numbers[entry.message_id]
+        del self.entries[:count]
+        self.first += count
+        self.complete = False
+
+    # -- what this device keeps ---------------------------------------------------------------------------------------
+
+    def unload(self) -> None:
+        """The room is not on the screen any more: notes alone are kept."""
+        self._restart([])
+        for note in self._notes:
+            self._append(note)
+        self.loaded = self.detached = False
+
+    def load_newest(self, history: History, read: int = 0) -> None:
+        """Begins anew at the newest messages.
+
+        Args:
+            history: Has them.
+            read: The read marker; what others said behind it is new.
+        """
+        kept = history(LOADED, None)
+        self._newest = max([self._newest, *(message.seq for message in kept)])
+        self.complete = len(kept) < LOADED
+        self._restart(_with_notes(kept, self._notes, read))
+        self.loaded, self.detached = True, False
+
+    def load_around(self, history: History, seq: int) -> None:
+        """Shows the messages around a place."""
+        kept = history(LOADED, seq + AROUND)
+        self.complete = len(kept) < LOADED
+        self._restart(_with_notes(kept, [], 0))
+        self.loaded = True
+        self.detached = bool(kept) and kept[-1].seq < self._newest
+
+    def load_older(self, history: History) -> int:
+        """Puts older messages before the first one. Returns how many entries came."""
+        oldest = next((entry for entry in self.entries if isinstance(entry, MessageReceived)), None)
+        if oldest is None or self.complete or not self.loaded:
+            return 0
+        kept = history(LOADED, oldest.seq)
+        self.complete = len(kept) < LOADED
+        older = _with_notes(kept, [], 0)
+        self.first -= len(older)
+        self.entries[:0] = older
+        for at, entry in enumerate(older):
+            if isinstance(entry, MessageReceived):
+                self._numbers[entry.message_id] = self.first + at
+        self._cut_end()
+        return len(older)
+
+    def _cut_end(self) -> None:
+        """Whoever reads what is old does not look at the newest."""
+        for entry in self.entries[MAX_ENTRIES:]:
+            if isinstance(entry, MessageReceived):
+                del self._numbers[entry.message_id]
+                self.detached = True
+        del self.entries[MAX_ENTRIES:]
+
+    def _restart(self, entries: list[Entry]) -> None:
+        self.first = self.end + 1  # so that nothing of before is taken for one of these
+        self.entries = entries[-MAX_ENTRIES:]
+        self.changed.clear()
+        self._numbers = {
+            entry.message_id: self.first + at
+            for at, entry in enumerate(self.entries)
+            if isinstance(entry, MessageReceived)
+        }
+
+
+def _with_notes(kept: Iterable[MessageReceived], notes: list[Note], read: int) -> list[Entry]:
+    """Messages with the days between them, each note behind the message that was the newest then."""
+    found: list[Entry] = []
+    waiting, today, marked = list(notes), "", read == 0
+    for message in kept:
+        while waiting and waiting[0].after < message.seq:
+            found.append(waiting.pop(0))
+        if day(message.at_ms) != today:
+            today = day(message.at_ms)
+            found.append(Day(message.at_ms))
+        if not marked and message.seq > read and not message.own:
+            marked = True
+            if any(isinstance(entry, MessageReceived) for entry in found):
+                found.append(Unread())
+        found.append(message)
+    return found + list(waiting)
