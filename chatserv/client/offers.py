@@ -1,4 +1,4 @@
-"""Rooms that somebody has put us into: told when their sealed name is here, so that a person is asked about a room with a name."""
+"""Rooms that somebody has put us into: told when their sealed name is here, so that a person is asked about a name."""
 
 from typing import Final
 
