@@ -22,6 +22,7 @@ from chatserv.errors import Busy, ChatError, Reject
 from chatserv.wire import messages
 
 BATCH_EVENTS: Final = 100  # in one transaction
+BATCH_SECONDS: Final = 0.01  # likewise: a window around us has to move while thousands come
 MAX_QUEUED: Final = 20_000  # events of a room that wait while something is fetched
 HEAL_SECONDS: Final = 30.0  # CRYPTO 8.4: somebody commits within this after bad wraps
 
@@ -60,6 +61,7 @@ class Intake:
         self._moved, self._broken, self._start_anew = moved, broken, start_anew
         self._settling: list[Deferred[None]] = []
         self.follow = True
+        self.marks_shown = True  # else whoever is told says how far it was shown
 
     def put(self, event: messages.Event) -> None:
         """An event came. Raises `Busy` where too many wait: only a new connection helps."""
@@ -101,6 +103,8 @@ class Intake:
                 self._moved(room)
                 if needs is not None:
                     await self._try_to_provide(room, needs)
+                elif room.queue:
+                    await self._parts.pause(0)  # others have their turn
         except Interrupted:
             pass
         finally:
@@ -133,8 +137,9 @@ class Intake:
 
     def _take_some(self, room: Room) -> tuple[list[ClientEvent], Needs | None, Reject | None]:
         found: list[ClientEvent] = []
+        until = self._parts.seconds() + BATCH_SECONDS
         for _ in range(BATCH_EVENTS):
-            if not room.queue:
+            if not room.queue or self._parts.seconds() > until:
                 break
             try:
                 found += self._reader.take(room, room.queue[0])
@@ -162,7 +167,7 @@ class Intake:
                     continue
                 last = max(last, event.seq)
             self._parts.emit(event)
-        if last:
+        if last and self.marks_shown:
             self.mark_shown(room, last)
 
     def mark_shown(self, room: Room, seq: int) -> RoomRow | None:

@@ -8,6 +8,8 @@ from chatserv.crypto.log_leaves import Leaf, LeafType, room_leaf, user_leaf
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.errors import ChatError
 from chatserv.stored import EventKind, LeafDraft
+from chatserv.testing.memory_server import NOW_MS, rsa_key, server_id
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -21,8 +23,6 @@ from tests.client.attackers import (
     say_anything,
     signed_head,
 )
-from tests.client.memory_server import NOW_MS, rsa_key, server_id
-from tests.client.people import Person
 
 
 class LogCase(AttackCase):
@@ -91,7 +91,7 @@ class LogTests(LogCase):
         self.assertEqual(len(fork), engine_of(self.bob).parts.log.size)
         log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(2)
-        self.bob.do(self.bob.client._running.keys.hold(room_of(self.bob, "plans")))
+        self.bob.do(self.bob.client.engine.keys.hold(room_of(self.bob, "plans")))
         root = engine_of(self.bob).parts.log.root_at(len(fork))
         assert root is not None
         say_anything(self.bob, "plans", 1, b"", LogHead(len(fork), root))

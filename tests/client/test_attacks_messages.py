@@ -9,6 +9,7 @@ from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
 from chatserv.errors import Muted
 from chatserv.stored import EventKind
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -23,7 +24,6 @@ from tests.client.attackers import (
     sealed,
     with_header,
 )
-from tests.client.people import Person
 
 
 def unreadable(person: Person, room: str) -> int:
@@ -202,7 +202,7 @@ class ServerTests(AttackCase):
         self.alice.do(self.alice.room("plans").mute("bob1"))
         self.assertRaises(Muted, self.bob.say, "plans", "but")
         self.carol.say("plans", "quiet")
-        self.bob.do(self.bob.client._running.keys.hold(room_of(self.bob, "plans")))
+        self.bob.do(self.bob.client.engine.keys.hold(room_of(self.bob, "plans")))
         self.tap.edit = self.shifted(1)
         envelope = sealed(self.bob, "plans", ContentType.TEXT, Text("but").encode())
         self.tap.post("plans", envelope, "bob1")

@@ -17,7 +17,7 @@ from chatserv.client.events import (
 )
 from chatserv.domain.roles import Role
 from chatserv.errors import Banned, Forbidden, Muted, NameTaken, NotFound, NotMember
-from tests.client.people import Person, World
+from chatserv.testing.world import Person, World
 
 
 class RoomCase(SynchronousTestCase):

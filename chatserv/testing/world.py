@@ -1,14 +1,21 @@
-"""People who talk: clients of the library against the server in memory.
+"""People who talk: clients of the library against a whole server in memory, with time of its own.
 
-::
+For tests of programs that use `chatserv.client`, without network, threads, disk or waiting::
 
-    world = World(self.mktemp())
-    alice = world.person("alice", Role.ADMIN)      # makes the lobby
+    world = World()
+    alice = world.person("alice", admin=True)      # makes the lobby
     bob = world.person("bob")
     bob.say("lobby", "hello")
     alice.texts("lobby")                           # [("bob", "hello")]
+
+    bot = world.person("bot", listens=False)       # bot.client has no callback: `async for event in bot.client`
+    running = Deferred.fromCoroutine(my_program(bot.client))
+    alice.say("lobby", "@bot hello")
+    world.settle()                                 # some seconds pass, in no time
+    world.close()
 """
 
+import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +28,7 @@ from chatserv.client.events import ClientEvent, MessageReceived, Status, StatusC
 from chatserv.client.handle import RoomHandle
 from chatserv.client.profile import Profile
 from chatserv.domain.roles import Role
-from tests.client.memory_server import MemoryServer
+from chatserv.testing.memory_server import MemoryServer
 
 T = TypeVar("T")
 E = TypeVar("E", bound=ClientEvent)
@@ -32,9 +39,16 @@ class Person:
     """One account with its client."""
 
     def __init__(
-        self, world: "World", name: str, profile: Profile, token: bytes | None, *, follow: bool = True
+        self,
+        world: "World",
+        name: str,
+        profile: Profile,
+        token: bytes | None,
+        *,
+        follow: bool = True,
+        listens: bool = True,
     ) -> None:
-        self.world, self.name, self.profile = world, name, profile
+        self.world, self.name, self.profile, self._listens = world, name, profile, listens
         self.told: list[ClientEvent] = []
         self.client = self._make(follow=follow)
         self.client.start(token)
@@ -44,7 +58,7 @@ class Person:
         return Client(
             self.profile,
             server.reactor,
-            self.told.append,
+            self.told.append if self._listens else None,
             follow=follow,
             endpoint=server.endpoint(),
             in_thread=maybeDeferred,
@@ -113,21 +127,40 @@ class World:
     """A server and its people.
 
     Args:
-        directory: For profiles.
+        directory: For profiles; by default one that goes with the process.
         **limits: Limits of the server.
     """
 
-    def __init__(self, directory: str, **limits: Any) -> None:
-        self.directory = directory
+    def __init__(self, directory: str = "", **limits: Any) -> None:
+        self._temporary = None if directory else tempfile.TemporaryDirectory()
+        self.directory = directory or f"{self._temporary.name}/profiles"  # type: ignore[union-attr]
         self.server = MemoryServer(**limits)
         self.people: list[Person] = []
 
-    def person(self, name: str, role: Role = Role.USER, *, wait: bool = True, follow: bool = True) -> Person:
-        """Registers somebody, who is in the lobby then."""
-        token = self.server.invite(name, role)
+    def person(
+        self,
+        name: str,
+        role: Role = Role.USER,
+        *,
+        admin: bool = False,
+        wait: bool = True,
+        follow: bool = True,
+        listens: bool = True,
+    ) -> Person:
+        """Registers somebody, who is in the lobby then, if an administrator was there before, or is one.
+
+        Args:
+            name: User name.
+            role: On the server.
+            admin: The same as ``Role.ADMIN``.
+            wait: Whether to let time pass until everything is done.
+            follow: See `Client`.
+            listens: Whether `Person.told` gets the events; without, the client is one to iterate over.
+        """
+        token = self.server.invite(name, Role.ADMIN if admin else role)
         Path(self.directory).mkdir(mode=0o700, exist_ok=True)
         profile = self.server.profile(f"{self.directory}/{name}", name)
-        person = Person(self, name, profile, token, follow=follow)
+        person = Person(self, name, profile, token, follow=follow, listens=listens)
         self.people.append(person)
         if wait:
             self.settle()
