@@ -33,7 +33,7 @@ def failed(failure: Failure) -> None:
     complain(failure.value)
 
 
-def complain(error: BaseException) -> None:
+def complain(error: BaseException | None) -> None:
     """Tells the operator that something did not get across."""
     print(explained(error) if isinstance(error, ChatError) else repr(error), file=sys.stderr, flush=True)
 

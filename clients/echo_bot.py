@@ -51,7 +51,7 @@ def failed(failure: Failure) -> None:
     complain(failure.value)
 
 
-def complain(error: BaseException) -> None:
+def complain(error: BaseException | None) -> None:
     """Tells the operator why somebody got no answer."""
     print(explained(error) if isinstance(error, ChatError) else clean_line(str(error)), file=sys.stderr, flush=True)
 
