@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from chatserv.client import ChatError, Client, MessageReceived, Profile, explained, shown
+from chatserv.client import ChatError, Client, MessageReceived, Profile, explained, shown, translate
 
-USAGE = "usage: python -m clients.bridge PROFILE ROOM PROFILE ROOM"
+USAGE = "python -m clients.bridge PROFILE ROOM PROFILE ROOM"
 
 
 async def carry(source: Client, room: str, target: Client, into: str) -> None:
@@ -56,7 +56,7 @@ async def run(reactor: Any, left_profile: str, left_room: str, right_profile: st
 def main() -> None:
     """The command line: two profiles, each with a room."""
     if len(sys.argv) != 5:
-        raise SystemExit(USAGE)
+        raise SystemExit(translate("usage: ") + USAGE)
     react(lambda reactor: Deferred.fromCoroutine(run(reactor, *sys.argv[1:])))
 
 

@@ -11,6 +11,7 @@ from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import Alarm, ClientEvent, MessageReceived
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.needs import Needs
+from chatserv.client.offers import Offers
 from chatserv.client.parts import Interrupted, Parts, log, retry_delay
 from chatserv.client.reader import Reader
 from chatserv.client.requests import Requests
@@ -59,6 +60,7 @@ class Intake:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._reader, self._keys, self._certificates, self._follower = reader, keys, certificates, follower
         self._moved, self._broken, self._start_anew = moved, broken, start_anew
+        self._offers = Offers(parts, rooms)
         self._settling: list[Deferred[None]] = []
         self.follow = True
         self.marks_shown = True  # else whoever is told says how far it was shown
@@ -166,7 +168,7 @@ class Intake:
                 if not self.follow or silent:  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
                 last = max(last, event.seq)
-            self._parts.emit(event)
+            self._offers.tell(room, event)
         if last and self.marks_shown:
             self.mark_shown(room, last)
 

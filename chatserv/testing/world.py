@@ -28,7 +28,8 @@ from chatserv.client.events import ClientEvent, MessageReceived, Status, StatusC
 from chatserv.client.handle import RoomHandle
 from chatserv.client.profile import Profile
 from chatserv.domain.roles import Role
-from chatserv.testing.memory_server import MemoryServer
+from chatserv.testing.memory_server import MemoryServer, server_id
+from chatserv.wire.link import ServerLink
 
 T = TypeVar("T")
 E = TypeVar("E", bound=ClientEvent)
@@ -54,16 +55,8 @@ class Person:
         self.client.start(token)
 
     def _make(self, *, follow: bool) -> Client:
-        server = self.world.server
-        return Client(
-            self.profile,
-            server.reactor,
-            self.told.append if self._listens else None,
-            follow=follow,
-            endpoint=server.endpoint(),
-            in_thread=maybeDeferred,
-            clock=server.now_ms,
-        )
+        on_event = self.told.append if self._listens else None
+        return Client(self.profile, self.world.reactor, on_event, follow=follow, **self.world.surroundings)
 
     # -- life -------------------------------------------------------------------------------------------------------------
 
@@ -88,21 +81,8 @@ class Person:
     # -- doing ------------------------------------------------------------------------------------------------------------
 
     def do(self, work: "Coroutine[Any, Any, T] | Deferred[T]") -> T:
-        """Waits for something, while time passes."""
-        waiting = Deferred.fromCoroutine(work) if isinstance(work, Coroutine) else work
-        results: list[Any] = []
-        waiting.addBoth(results.append)
-        for _ in range(PATIENCE_SECONDS):
-            self.world.run()
-            if results:
-                break
-            self.world.server.pass_time(1)
-        if not results:
-            raise AssertionError("nothing comes of it")
-        self.world.run()
-        if isinstance(results[0], Failure):
-            results[0].raiseException()
-        return results[0]  # type: ignore[no-any-return]
+        """Waits for something, while time passes; gives its result or raises its error."""
+        return self.world.do(work)
 
     def room(self, name: str) -> RoomHandle:
         """One of our rooms."""
@@ -165,6 +145,39 @@ class World:
         if wait:
             self.settle()
         return person
+
+    # -- for clients that somebody else makes -------------------------------------------------------------------------------
+
+    @property
+    def reactor(self) -> Any:
+        """The reactor of this world, whose time passes in `settle` and `do`."""
+        return self.server.reactor
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """Further arguments of a `Client` that belongs to this world."""
+        return {"endpoint": self.server.endpoint(), "in_thread": maybeDeferred, "clock": self.server.now_ms}
+
+    def link(self, name: str, role: Role = Role.USER) -> ServerLink:
+        """The link that lets somebody register."""
+        return ServerLink("chat.example", 5000, server_id(), self.server.invite(name, role))
+
+    def do(self, work: "Coroutine[Any, Any, T] | Deferred[T]") -> T:
+        """Waits for something, while time passes; gives its result or raises its error."""
+        waiting = Deferred.fromCoroutine(work) if isinstance(work, Coroutine) else work
+        results: list[Any] = []
+        waiting.addBoth(results.append)
+        for _ in range(PATIENCE_SECONDS):
+            self.run()
+            if results:
+                break
+            self.server.pass_time(1)
+        if not results:
+            raise AssertionError("nothing comes of it")
+        self.run()
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Everybody goes."""

@@ -197,6 +197,7 @@ class LogTests(LogCase):
         profile = self.world.server.profile(f"{self.world.directory}/dora1", "dora1")
         self.dora = Person.__new__(Person)
         self.dora.world, self.dora.name, self.dora.profile, self.dora.told = self.world, "dora1", profile, []
+        self.dora._listens = True
         self.dora.client = self.dora._make(follow=True)
         self.world.people.append(self.dora)
         Tap(self.dora, edit)
