@@ -16,6 +16,9 @@ from bench.load import Load
 from bench.member import Member, tls_context
 from bench.profiler import Profiler
 from bench.server import BenchError, BenchServer
+from bench.window import window_figures
+from chatserv.testing.display import DisplayError
+from chatserv.testing.processes import ProgramError
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 WARM_UP_SECONDS = 1.0
@@ -29,8 +32,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Load on the real server, and what encryption costs; see bench/README.rst."
     )
-    parts = ["delivery", "e2e", "all"]
-    parser.add_argument("part", choices=parts, nargs="?", help="load, or encryption (both; with --scenario the load)")
+    parts = ["delivery", "e2e", "window", "all"]
+    parser.add_argument("part", choices=parts, nargs="?", help="load, encryption, or how the window holds up (all; with --scenario the load)")
     parser.add_argument("--scenario", choices=["s1", "s2", "all"], help="of the load (all)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the measured part, at most 60")
     parser.add_argument("--members", type=int, help="members of the room (S1: 50, S2: 100)")
@@ -56,7 +59,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
 def scenarios(options: argparse.Namespace) -> list[Scenario]:
     """What the command line asks for."""
     wanted: list[Scenario] = []
-    if options.part == "e2e":
+    if options.part in {"e2e", "window"}:
         return wanted
     if options.scenario in {None, "s1", "all"}:
         for senders in [options.senders] if options.senders else [10, 1]:
@@ -117,7 +120,23 @@ def main(words: list[str]) -> int:
             print("bench: end-to-end encryption, about 30 s", file=sys.stderr)
         for line in all_figures(options.directory):
             _print({**line, **surroundings()}, pinned=pinned)
+    if options.part in {"window", "all"}:
+        os.sched_setaffinity(0, cores)
+        failed |= _run_window(options)
     return int(failed)
+
+
+def _run_window(options: argparse.Namespace) -> bool:
+    """Measures the window; True where that failed."""
+    if not options.json_lines:
+        print("bench: the window while keys are made and 10,000 messages come, about 60 s", file=sys.stderr)
+    try:
+        line = window_figures(options.directory)
+    except (BenchError, DisplayError, ProgramError) as error:
+        print(f"bench: window: {error}", file=sys.stderr)
+        return True
+    _print({**line, **surroundings()}, pinned=False)
+    return False
 
 
 def _print(line: Mapping[str, object], *, pinned: bool) -> None:

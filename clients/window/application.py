@@ -116,6 +116,7 @@ class Application:
             complete=self._complete,
             gave_up=self.actions.give_up,
             close=self._quit,
+            seconds=self._reactor.seconds,
         )
 
     def begin(self) -> None:

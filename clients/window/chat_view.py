@@ -11,7 +11,9 @@ from clients.window.entries import Entry, Line
 from clients.window.transcript import Transcript
 
 BATCH_LINES: Final = 50  # that are drawn at once
-SKIP_ABOVE: Final = 300  # lines that wait to be drawn: then the last ones alone are
+CHUNK_LINES: Final = 10  # between two looks at the clock
+BATCH_SECONDS: Final = 0.008
+SKIP_ABOVE: Final = 150  # lines that wait to be drawn: then the last ones alone are
 SHOWN_AT_FIRST: Final = 100
 MAX_WAITING_LINES: Final = 100
 NEAR_THE_TOP: Final = 0.02
@@ -42,11 +44,12 @@ class ChatView(ttk.Frame):
     Args:
         parent: What it stands in.
         actions: What it tells.
+        seconds: A clock.
     """
 
-    def __init__(self, parent: tk.Misc, actions: Actions) -> None:
+    def __init__(self, parent: tk.Misc, actions: Actions, seconds: Callable[[], float]) -> None:
         super().__init__(parent)
-        self._actions = actions
+        self._actions, self._seconds = actions, seconds
         self.text = tk.Text(
             self, wrap="word", state="disabled", width=50, height=10, padx=8, pady=6, borderwidth=0, relief="flat",
             cursor="arrow", takefocus=True, undo=False,
@@ -85,6 +88,11 @@ class ChatView(ttk.Frame):
         return self._last - self._first
 
     @property
+    def pending(self) -> bool:
+        """Whether something waits to be drawn."""
+        return self._last < self.transcript.end or bool(self.transcript.changed)
+
+    @property
     def at_end(self) -> bool:
         """Whether the newest line is to be seen."""
         return bool(self.text.yview()[1] >= 0.999)
@@ -118,7 +126,7 @@ class ChatView(ttk.Frame):
             self._draw_changed()
         if following:
             self.text.see("end-1c")
-        if self._last < transcript.end or transcript.changed:
+        if self.pending:
             self._actions.more()
 
     def _forget_gone(self) -> None:
@@ -139,9 +147,13 @@ class ChatView(ttk.Frame):
         self._last = self._first
 
     def _draw_batch(self) -> None:
-        until = min(self._last + BATCH_LINES, self.transcript.end)
-        self._insert(self.lines + 1, [self._line(number) for number in range(self._last, until)])
-        self._last = until
+        limit, stop = min(self._last + BATCH_LINES, self.transcript.end), self._seconds() + BATCH_SECONDS
+        while self._last < limit:
+            until = min(self._last + CHUNK_LINES, limit)
+            self._insert(self.lines + 1, [self._line(number) for number in range(self._last, until)])
+            self._last = until
+            if self._seconds() > stop:
+                break
 
     def _draw_changed(self) -> None:
         changed = self.transcript.changed

@@ -46,7 +46,7 @@ class Connecting:
     def __init__(self, session: Session, layout: Callable[[], Layout], connected: Callable[[], None]) -> None:
         self._session, self._layout, self._connected = session, layout, connected
         self._link: ServerLink | None = None
-        self._registration: Registration | None = None
+        self.registration: Registration | None = None
 
     # -- where --------------------------------------------------------------------------------------------------------
 
@@ -128,11 +128,11 @@ class Connecting:
                 self.failed(error)
 
         root = self._layout().root
-        self._registration = Registration(root, self._session.profile, link, ready, self._registration_given_up)
-        self._registration.ask()
+        self.registration = Registration(root, self._session.profile, link, ready, self._given_up)
+        self.registration.ask()
 
-    def _registration_given_up(self) -> None:
-        self._registration = None
+    def _given_up(self) -> None:
+        self.registration = None
         if self._session.state is not State.OFF:
             self._session.disconnect()
 
@@ -144,14 +144,14 @@ class Connecting:
 
     def reached(self) -> None:
         """The server has let us in."""
-        registration, self._registration = self._registration, None
+        registration, self.registration = self.registration, None
         if registration is not None:
             registration.succeed()
         self._link = None
 
     def failed(self, error: Exception | None) -> None:
         """There is no connection, and nobody tries."""
-        registration = self._registration
+        registration = self.registration
         if registration is not None and registration.is_open:
             registration.refuse(reason(error))
         else:

@@ -38,6 +38,7 @@ class Wiring:
     complete: Callable[[str], Sequence[str]]
     gave_up: Callable[[], None]
     close: Callable[[], None]
+    seconds: Callable[[], float]
 
 
 class Layout:
@@ -69,7 +70,7 @@ class Layout:
             panes, translate("Members"), SIDE_WIDTH, chosen=wiring.choose_member, menu=wiring.member_menu
         )
         self.heading = ttk.Label(middle, text="", style="Big.TLabel", anchor="w")
-        self.chat = ChatView(middle, wiring.chat)
+        self.chat = ChatView(middle, wiring.chat, wiring.seconds)
         self.entry = EntryBar(middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up)
         self.bar.pack(side="top", fill="x")
         self.status.pack(side="bottom", fill="x")

@@ -10,6 +10,9 @@ from clients.window.arguments import Arguments, parse_arguments
 
 if TYPE_CHECKING:
     import tkinter as tk
+    from collections.abc import Callable
+
+    from clients.window.application import Application
 
 TK_SECONDS: Final = 0.01  # between two looks at what Tk has
 
@@ -31,11 +34,25 @@ def _no_window(text: str) -> int:
     return USAGE
 
 
-def run(reactor: Any, root: "tk.Tk", profile: Profile, arguments: Arguments) -> None:
-    """Runs until the window is closed."""
+def run(
+    reactor: Any,
+    root: "tk.Tk",
+    profile: Profile,
+    arguments: Arguments,
+    ready: "Callable[[Application], object]" = lambda _: None,
+) -> None:
+    """Runs until the window is closed.
+
+    Args:
+        reactor: The reactor.
+        root: Tk's window.
+        profile: Whose account it is.
+        arguments: What was asked for.
+        ready: Gets the application once the window is there.
+    """
     from twisted.internet import tksupport  # noqa: PLC0415 - these need Tk
 
-    from clients.window.application import Application  # noqa: PLC0415
+    from clients.window.application import Application  # noqa: PLC0415, F811
 
     def attention(message: MessageReceived) -> None:
         del message
@@ -65,6 +82,7 @@ def run(reactor: Any, root: "tk.Tk", profile: Profile, arguments: Arguments) -> 
     reactor.addSystemEventTrigger("before", "shutdown", application.stop)
     reactor.addSystemEventTrigger("during", "shutdown", gone)
     reactor.callWhenRunning(application.begin)
+    reactor.callWhenRunning(ready, application)
     reactor.run()
 
 

@@ -21,6 +21,7 @@ from clients.window.session import Session, State
 from clients.window.throttle import Throttle
 
 DRAW_SECONDS: Final = 0.03
+SYNCING_SECONDS: Final = 0.2  # between two looks at what comes by the thousand
 ROOMS_SECONDS: Final = 0.25
 MEMBERS_SECONDS: Final = 0.3
 SEEN_SECONDS: Final = 1.0
@@ -135,6 +136,7 @@ class Screen:
 
     def _draw(self) -> None:
         chat = self._layout().chat
+        self.chat.seconds = SYNCING_SECONDS if self._session.state is State.SYNCING else DRAW_SECONDS
         chat.refresh()
         if self.waiting_changed:
             self.waiting_changed = False

@@ -14,14 +14,14 @@ class Throttle:
     """
 
     def __init__(self, reactor: Any, seconds: float, work: Callable[[], object]) -> None:
-        self._reactor, self._seconds, self._work = reactor, seconds, work
+        self._reactor, self.seconds, self._work = reactor, seconds, work
         self._call: Any = None
         self._over = False
 
     def ask(self) -> None:
         """It is wanted."""
         if self._call is None and not self._over:
-            self._call = self._reactor.callLater(self._seconds, self._run)
+            self._call = self._reactor.callLater(self.seconds, self._run)
 
     def _run(self) -> None:
         self._call = None

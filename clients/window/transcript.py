@@ -13,6 +13,7 @@ from clients.window.stamps import day
 
 MAX_ENTRIES: Final = 2000
 MAX_NOTES: Final = 200  # that are kept of a room that is not on the screen
+DROPPED: Final = 200  # entries at once, when there are too many
 LOADED: Final = 200  # messages at once
 AROUND: Final = 30  # messages behind one that is looked for
 
@@ -94,7 +95,7 @@ class Transcript:
             self._numbers[entry.message_id] = self.end
         self.entries.append(entry)
         if len(self.entries) > MAX_ENTRIES:
-            self._drop(len(self.entries) - MAX_ENTRIES)
+            self._drop(DROPPED)
 
     def _drop(self, count: int) -> None:
         for entry in self.entries[:count]:

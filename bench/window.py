@@ -1,0 +1,186 @@
+"""How long a window stands still: while keys are made, and while 10,000 messages come.
+
+The window is the real one on a screen without a monitor, against the real server; what it is told to do is what its buttons do.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.server import BenchError
+from chatserv.testing.display import Display
+from chatserv.testing.processes import ServerProgram, child_environment, run_client
+
+if TYPE_CHECKING:
+    from clients.window.application import Application
+
+MESSAGES: Final = 10_000
+TICK_SECONDS: Final = 0.005
+LIMIT_MS: Final = 50.0
+PATIENCE_SECONDS: Final = 120.0
+SETTLED_SECONDS: Final = 1.0  # nothing is drawn for so long: it is over
+NOBODY: Final = ("the-writer", "the-window")
+
+
+def window_figures(parent: Path | None, messages: int = MESSAGES) -> dict[str, object]:
+    """Runs everything. Raises `BenchError` where nothing could be measured.
+
+    Args:
+        parent: Where the temporary directory is made.
+        messages: How many are fetched.
+    """
+    with tempfile.TemporaryDirectory(prefix="chatserv-bench-", dir=parent) as name, Display() as display:
+        directory = Path(name).absolute()
+        with ServerProgram(directory, {"security": {"registration": "open"}, "logging": {"level": "WARN"}}) as server:
+            writer, _ = NOBODY
+            run_client(directory, writer, server.link(), "--send")
+            link = server.link().split("?")[0] + "#" + server.link().split("#")[1]
+            first = _run_window(directory, display, "keys", link)
+            typed = "".join(f"message {number} of many, with some words in it\n" for number in range(messages))
+            run_client(directory, writer, "--send", typed=typed, seconds=PATIENCE_SECONDS)
+            second = _run_window(directory, display, "sync", "")
+    found = {"scenario": "window", "messages": messages, **first, **second, "limit_ms": LIMIT_MS}
+    longest = max(float(first["keys_gap_ms"]), float(second["sync_gap_ms"]))
+    return {**found, "within_limit": longest <= LIMIT_MS}
+
+
+def _run_window(directory: Path, display: Display, part: str, link: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.window", part, link]
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        env={**child_environment(directory), **display.environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchError(f"window, {part}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+# -- inside the window's process ------------------------------------------------------------------------------------------
+
+
+class Gaps:
+    """Measures how long the reactor does not come round, and what it did meanwhile.
+
+    Args:
+        reactor: Which.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor, self._last, self._main = reactor, time.monotonic(), threading.get_ident()
+        self.longest_seconds, self.over, self.culprit = 0.0, 0, ""
+        self._looking = True
+        threading.Thread(target=self._look, daemon=True).start()
+        self._tick()
+
+    def begin(self) -> None:
+        """Counts from now on."""
+        self.longest_seconds, self.over, self.culprit = 0.0, 0, ""
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        gap = now - self._last - TICK_SECONDS
+        self._last = now
+        self.over += gap * 1000 > LIMIT_MS
+        self.longest_seconds = max(self.longest_seconds, gap)
+        self._reactor.callLater(TICK_SECONDS, self._tick)
+
+    def _look(self) -> None:
+        """In a thread of its own: what the longest one is busy with."""
+        worst = 0.0
+        while self._looking:
+            time.sleep(TICK_SECONDS)
+            gap = time.monotonic() - self._last
+            if gap * 1000 > LIMIT_MS and (gap > worst or not self.culprit):
+                worst = gap
+                frame = sys._current_frames().get(self._main)
+                self.culprit = "".join(traceback.format_stack(frame)[-8:])
+
+
+class Run:
+    """One window, driven to where something is measured."""
+
+    def __init__(self, reactor: Any, part: str, link: str) -> None:
+        self.reactor, self.part, self.link = reactor, part, link
+        self.gaps = Gaps(reactor)
+        self.begun = time.monotonic()
+        self.application: Application | None = None
+
+    def on_ready(self, application: "Application") -> None:
+        """The window is there."""
+        self.application = application
+        self.reactor.callLater(0.5, self._go)
+
+    def _go(self) -> None:
+        application = self.application
+        if application is None:
+            return
+        self.gaps.begin()
+        self.begun = time.monotonic()
+        application.connecting.connect()
+        if self.part == "keys":
+            registration = application.connecting.registration
+            if registration is None:
+                raise BenchError("no dialog")
+            for value, text in zip(registration.values, (NOBODY[1], "correct horse", "correct horse"), strict=True):
+                value.set(text)
+            registration.go()
+        self._wait(application, time.monotonic())
+
+    def _wait(self, application: "Application", quiet_since: float) -> None:
+        """Until it is online and everything is drawn."""
+        chat = application.layout.chat
+        busy = application.session.state.value != "online" or chat.pending
+        now = time.monotonic()
+        if busy:
+            quiet_since = now
+        if now - quiet_since < SETTLED_SECONDS:
+            self.reactor.callLater(0.02, self._wait, application, quiet_since)
+            return
+        self._report(application, now - SETTLED_SECONDS - self.begun)
+
+    def _report(self, application: "Application", seconds: float) -> None:
+        part = self.part
+        print(
+            json.dumps(
+                {
+                    f"{part}_gap_ms": round(self.gaps.longest_seconds * 1000, 1),
+                    f"{part}_gaps_over_limit": self.gaps.over,
+                    f"{part}_seconds": round(seconds, 2),
+                    f"{part}_culprit": self.gaps.culprit,
+                    f"{part}_lines": application.layout.chat.lines,
+                }
+            )
+        )
+        self.reactor.stop()
+
+
+def run_window(part: str, link: str) -> None:
+    """The child process: a window that is measured."""
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 - a program of its own
+
+    from chatserv.client import Profile  # noqa: PLC0415
+    from clients.window import main  # noqa: PLC0415
+    from clients.window.arguments import Arguments  # noqa: PLC0415
+
+    run = Run(reactor, part, link)
+    ready: Callable[[Application], None] = run.on_ready
+    main.run(reactor, main.open_window(), Profile.named(NOBODY[1]), Arguments(link=link or None), ready=ready)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("LC_ALL", "C.UTF-8")
+    run_window(sys.argv[1], sys.argv[2])
