@@ -33,7 +33,12 @@ def arguments(words: list[str]) -> argparse.Namespace:
         prog="python -m bench", description="Load on the real server, and what encryption costs; see bench/README.rst."
     )
     parts = ["delivery", "e2e", "window", "all"]
-    parser.add_argument("part", choices=parts, nargs="?", help="load, encryption, or how the window holds up (all; with --scenario the load)")
+    parser.add_argument(
+        "part",
+        choices=parts,
+        nargs="?",
+        help="load, encryption, or the window (all; with --scenario the load)",
+    )
     parser.add_argument("--scenario", choices=["s1", "s2", "all"], help="of the load (all)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the measured part, at most 60")
     parser.add_argument("--members", type=int, help="members of the room (S1: 50, S2: 100)")

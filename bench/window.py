@@ -1,6 +1,6 @@
 """How long a window stands still: while keys are made, and while 10,000 messages come.
 
-The window is the real one on a screen without a monitor, against the real server; what it is told to do is what its buttons do.
+The window is the real one on a screen without a monitor, against the real server; it is told to do what its buttons do.
 """
 
 import json

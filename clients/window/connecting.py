@@ -62,6 +62,8 @@ class Connecting:
 
     def use_link(self, text: str) -> None:
         """A link was given: on the command line, or pasted into a field; empty: it is to be asked for."""
+        if self._session.state is not State.OFF or self._is_registering():
+            return
         if not text:
             ask_for_link(self._layout().root, self._take).ask()
             return
@@ -90,7 +92,7 @@ class Connecting:
 
     def connect(self) -> None:
         """Connect was pressed."""
-        if self._session.state is not State.OFF:
+        if self._session.state is not State.OFF or self._is_registering():
             return
         bar = self._layout().bar
         try:
@@ -135,6 +137,14 @@ class Connecting:
         self.registration = None
         if self._session.state is not State.OFF:
             self._session.disconnect()
+
+    def _is_registering(self) -> bool:
+        """Whether the dialog is open already; then it is where the keyboard goes."""
+        if self.registration is None or not self.registration.is_open:
+            return False
+        self.registration.top.lift()
+        self.registration.top.focus_force()
+        return True
 
     def _start(self, link: ServerLink) -> None:
         self._session.connect(link.host, link.port, link.invite)

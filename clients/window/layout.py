@@ -58,6 +58,8 @@ class Layout:
         self._menus: list[tk.Menu] = []
         for key in ("<Return>", "<KP_Enter>"):  # ttk's own key is the space bar alone
             root.bind_class("TButton", key, "%W invoke")
+        for each in ("TEntry", "TCombobox"):  # Tk's own key on X11 goes to the beginning of the line
+            root.bind_class(each, "<Control-a>", "%W selection range 0 end; %W icursor end; break")
         root.protocol("WM_DELETE_WINDOW", wiring.close)
         root.minsize(560, 360)
         root.geometry(f"{settings.width or WIDTH}x{settings.height or HEIGHT}")

@@ -52,7 +52,7 @@ def run(
     """
     from twisted.internet import tksupport  # noqa: PLC0415 - these need Tk
 
-    from clients.window.application import Application  # noqa: PLC0415, F811
+    from clients.window.application import Application  # noqa: PLC0415
 
     def attention(message: MessageReceived) -> None:
         del message

@@ -52,7 +52,7 @@ class Session:
         self.state = State.OFF
         self.reached = False  # whether the server has answered since `connect`
         self._address: tuple[str, int] | None = None
-        self._stopping: Deferred[None] | None = None
+        self._waiting: list[Deferred[None]] = []
 
     @property
     def running(self) -> bool:
@@ -133,16 +133,19 @@ class Session:
         if self.client is None:
             done.callback(None)
             return done
-        if self._stopping is None:
+        self._waiting.append(done)
+        if len(self._waiting) == 1:
             self._enter(State.STOPPING)
-            self._stopping = self.client.stop()
-            self._stopping.addTimeout(STOP_SECONDS, self._reactor)
-            self._stopping.addErrback(lambda failure: failure.trap(TimeoutError))
-            self._stopping.addCallback(lambda _: self._stopped())
-        self._stopping.addCallback(lambda _: done.callback(None))
+            stopping = self.client.stop()
+            stopping.addTimeout(STOP_SECONDS, self._reactor)
+            stopping.addErrback(lambda failure: failure.trap(TimeoutError))
+            stopping.addCallback(lambda _: self._stopped())
         return done
 
     def _stopped(self) -> None:
-        self.client = self._stopping = None
+        self.client = None
         self._move_back()
         self._enter(State.OFF)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)

@@ -1,0 +1,66 @@
+"""A screen for widgets: one for the whole run of the tests, where Xvfb and Tk are installed."""
+
+import atexit
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from chatserv.testing.display import Display, missing
+
+if TYPE_CHECKING:
+    import tkinter as tk
+
+
+class ScreenTestCase(SynchronousTestCase):
+    """Tests that show widgets; ``self.root`` is an empty main window."""
+
+    display: ClassVar[Display | None] = None
+
+    def setUp(self) -> None:
+        """A window of Tk on the screen."""
+        try:
+            import tkinter as tk
+        except ImportError:
+            raise SkipTest("not installed: tkinter (python3-tk)") from None
+        if missing("Xvfb"):
+            raise SkipTest("not installed: Xvfb")
+        os.environ.update(self.screen())
+        self.root: tk.Tk = tk.Tk()
+        self.errors: list[BaseException] = []
+        self.root.report_callback_exception = lambda kind, error, trace: self.errors.append(error)  # noqa: ARG005
+        self.addCleanup(self.close)
+
+    @classmethod
+    def screen(cls) -> dict[str, str]:
+        """Where it is."""
+        if ScreenTestCase.display is None:
+            ScreenTestCase.display = Display()
+            ScreenTestCase.display.start()
+            atexit.register(ScreenTestCase.display.stop)
+        return ScreenTestCase.display.environment
+
+    def close(self) -> None:
+        """The window goes; nothing has gone wrong in what widgets called."""
+        self.root.update_idletasks()
+        for waiting in self.root.tk.splitlist(self.root.tk.call("after", "info")):
+            self.root.tk.call("after", "cancel", waiting)  # Tk would complain that their window has gone
+        self.root.destroy()
+        self.assertEqual(self.errors, [])
+
+    def update(self) -> None:
+        """Lets Tk do what it has to."""
+        self.root.update()
+
+    def dialog(self) -> "tk.Toplevel | None":
+        """The newest dialog."""
+        import tkinter as tk
+
+        found = [each for each in self.root.winfo_children() if isinstance(each, tk.Toplevel)]
+        return found[-1] if found else None
+
+    @property
+    def dialog_title(self) -> str:
+        """Of the newest dialog; empty where there is none."""
+        dialog = self.dialog()
+        return "" if dialog is None else str(dialog.title())

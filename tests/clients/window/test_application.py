@@ -1,0 +1,452 @@
+"""Tests of the whole window with a client that is none, on a screen."""
+
+import tkinter as tk
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.testing import MemoryReactorClock
+
+from chatserv.client import (
+    Client,
+    ClientEvent,
+    MessageReceived,
+    Profile,
+    Quota,
+    RoomLeft,
+    SendQueued,
+    Status,
+    StatusChanged,
+    TypingSeen,
+    WaitingMessage,
+    format_link,
+)
+from chatserv.wire.link import ServerLink
+from clients.window.arguments import Arguments
+from clients.window.session import State
+from tests.client.slash_fakes import AT_MS, NUMBER, FakeRoom, member, message
+from tests.clients.program_fakes import StartedClient
+from tests.clients.window.screens import ScreenTestCase
+
+if TYPE_CHECKING:
+    from clients.window.application import Application
+
+FINGERPRINT = b"f" * 32
+LINK = ServerLink("chat.example", 5001, FINGERPRINT, b"i" * 32)
+
+
+class FakeProfile:
+    """An account, or none."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        self.directory = directory
+        self.registered: bool | None = True  # None: no keys yet
+        self.address = ("127.0.0.1", 5000)
+
+    def keyring(self) -> Any:
+        """Who we are."""
+        if self.registered is None:
+            return None
+        host, port = self.address
+        fields = {"user": "alice", "host": host, "port": port, "registered": self.registered, "server_id": FINGERPRINT}
+        return type("Keyring", (), fields)()
+
+    def move(self, host: str, port: int) -> None:
+        """Another address."""
+        self.address = (host, port)
+
+
+class ApplicationTestCase(ScreenTestCase):
+    """Alice's window; ``self.client`` is her client once it is connected."""
+
+    def setUp(self) -> None:
+        """A window that is not connected."""
+        super().setUp()
+        from clients.window.application import Application
+
+        self.reactor, self.profile = MemoryReactorClock(), FakeProfile(Path(self.mktemp()))
+        self.calls: list[Any] = []
+        self.clients: list[StartedClient] = []
+        self.application: Application = self.make(Arguments())
+
+    def make(self, arguments: Arguments) -> "Application":
+        """A window."""
+        from clients.window.application import Application
+
+        def client(*args: Any, **options: Any) -> StartedClient:
+            self.clients.append(StartedClient(*args, **options))
+            return self.clients[-1]
+
+        application = Application(
+            self.reactor,
+            self.root,
+            cast(Profile, self.profile),
+            arguments,
+            now_ms=lambda: AT_MS,
+            attention=lambda found: self.calls.append(("attention", found.text)),
+            quit=lambda: self.calls.append("quit"),
+            make_client=cast(type[Client], client),
+        )
+        application.begin()
+        self.update()
+        return application
+
+    @property
+    def client(self) -> StartedClient:
+        """The one that was made last."""
+        return self.clients[-1]
+
+    def room(self, name: str = "lobby") -> FakeRoom:
+        """A room of alice's."""
+        return self.client.there[name]
+
+    def online(self) -> None:
+        """Connects."""
+        self.application.connecting.connect()
+        self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
+
+    def tell(self, *events: ClientEvent) -> None:
+        """The client tells something, and time passes."""
+        for event in events:
+            self.client.tell(event)
+        self.pass_time()
+
+    def pass_time(self, seconds: float = 1.2) -> None:
+        """Everything is drawn."""
+        self.reactor.pump([0.05] * round(seconds / 0.05))
+        self.update()
+
+    def type(self, text: str) -> None:
+        """A line is sent."""
+        self.application.layout.entry.put(text)
+        self.application.layout.entry.take()
+        self.pass_time()
+
+    @property
+    def chat(self) -> str:
+        """What stands in the conversation."""
+        return self.application.layout.chat.text.get("1.0", "end-1c")
+
+    def menu(self, fill: Any) -> dict[str, str]:
+        """A menu's lines, and whether they can be chosen."""
+        menu = tk.Menu(self.root, tearoff=False)
+        fill(menu)
+        kinds = [(menu.type(at), at) for at in range((menu.index("end") or 0) + 1)]
+        return {menu.entrycget(at, "label"): menu.entrycget(at, "state") for kind, at in kinds if kind != "separator"}
+
+
+class ConnectingTests(ApplicationTestCase):
+    """Until there is a connection, and when it ends."""
+
+    def test_the_fields_show_where_the_account_is(self) -> None:
+        """Connect goes there; the state is told below."""
+        self.assertEqual(self.application.layout.bar.port.get(), "5000")
+        self.assertEqual(self.application.layout.status.text, "Not connected.")
+        self.online()
+        self.assertEqual(self.application.layout.status.text, "Connected as alice.")
+        self.assertIn("Connected to #lobby as alice.", self.chat)
+        self.assertEqual(self.root.title(), "(1) #lobby - alice - chatserv")
+
+    def test_while_it_connects_a_bar_moves_and_connect_cannot_be_pressed(self) -> None:
+        """Disconnect can."""
+        layout = self.application.layout
+        self.application.connecting.connect()
+        self.assertTrue(layout.status.working)
+        self.assertTrue(layout.bar.connect_button.instate(["disabled"]))
+        self.assertTrue(layout.bar.disconnect_button.instate(["!disabled"]))
+        self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
+        self.assertFalse(layout.status.working)
+
+    def test_without_an_account_a_link_is_asked_for(self) -> None:
+        """And then name and password."""
+        self.profile.registered = None
+        self.application.connecting.connect()
+        self.assertEqual(self.dialog_title, "Use a link")
+        self.application.connecting.use_link(format_link(LINK))
+        self.assertEqual(self.application.layout.bar.host.get(), "chat.example")
+        self.application.connecting.connect()
+        self.assertEqual(self.dialog_title, "Register")
+
+    def test_a_link_that_is_pasted_into_the_field_is_a_link(self) -> None:
+        """It fills both fields."""
+        self.application.layout.bar.host.set(format_link(LINK))
+        self.update()
+        self.assertEqual(self.application.layout.bar.host.get(), "chat.example")
+        self.assertEqual(self.application.layout.bar.port.get(), "5001")
+
+    def test_a_link_of_another_server_is_refused(self) -> None:
+        """The profile belongs to one."""
+        self.application.connecting.use_link(format_link(ServerLink("evil.example", 5000, b"e" * 32)))
+        self.assertEqual(self.dialog_title, "Bad link")
+        self.assertEqual(self.application.layout.bar.host.get(), "127.0.0.1")
+
+    def test_a_bad_link_is_told(self) -> None:
+        """Whoever gave it on the command line sees a dialog."""
+        self.application.connecting.use_link("chatserv://nothing")
+        self.assertEqual(self.dialog_title, "Bad link")
+
+    def test_a_server_that_is_no_name_is_told(self) -> None:
+        """Nothing is connected."""
+        self.application.layout.bar.host.set("not a host")
+        self.application.connecting.connect()
+        self.assertEqual((self.dialog_title, self.clients), ("Bad server", []))
+
+    def test_a_failed_attempt_opens_a_dialog(self) -> None:
+        """The client is stopped, and Connect can be pressed again."""
+        self.application.connecting.connect()
+        self.tell(StatusChanged(Status.OFFLINE, OSError("refused")))
+        self.assertEqual(self.dialog_title, "Connection failed")
+        self.assertEqual(self.application.session.state, State.OFF)
+        self.assertTrue(self.application.layout.bar.connect_button.instate(["!disabled"]))
+
+    def test_a_lost_connection_is_told_below(self) -> None:
+        """No dialog; and told when it is there again."""
+        self.online()
+        self.tell(StatusChanged(Status.OFFLINE))
+        self.assertEqual(self.application.layout.status.text, "Connection lost. Trying again...")
+        self.assertIsNone(self.dialog())
+        self.tell(StatusChanged(Status.ONLINE))
+        self.assertIn("Connected again.", self.chat)
+
+    def test_disconnect_keeps_the_account(self) -> None:
+        """Nothing is sent meanwhile; Connect goes on."""
+        self.online()
+        self.application.connecting.disconnect()
+        self.pass_time()
+        self.type("hello")
+        self.assertIn("Not connected: nothing was sent.", self.chat)
+        self.assertEqual(self.application.layout.entry.field.get(), "hello")
+        self.assertEqual(self.application.layout.rooms.rows, [])
+        self.online()
+        self.assertEqual(len(self.clients), 2)
+
+    def test_the_window_remembers_how_it_looks(self) -> None:
+        """When it ends."""
+        from clients.window.settings import load_settings
+
+        self.application.layout.theme_name.set("dark")
+        self.application.layout.take_theme()
+        self.application.layout.rescale(2)
+        self.successResultOf(self.application.stop())
+        settings = load_settings(self.profile.directory)
+        self.assertEqual((settings.theme, settings.scale), ("dark", 1.2))
+
+
+class TalkingTests(ApplicationTestCase):
+    """A connection."""
+
+    def setUp(self) -> None:
+        """It is there; one message of bob's is kept."""
+        super().setUp()
+        self.application.connecting.connect()
+        self.room().kept = [message(1, "kept"), message(2, "mine", sender="alice")]
+        self.tell(StatusChanged(Status.SYNCING), *self.room().kept, StatusChanged(Status.ONLINE))
+
+    def test_the_room_is_shown_with_what_was_said(self) -> None:
+        """And who is in it."""
+        self.assertIn("<bob> kept", self.chat)
+        self.assertEqual([row.key for row in self.application.layout.members.rows], ["alice", "bob"])
+        self.assertEqual([row.key for row in self.application.layout.rooms.rows], ["@bob", "lobby", "offer", "plans"])
+
+    def test_a_line_goes_to_the_room(self) -> None:
+        """The field is empty then; commands work as well."""
+        self.type("hello")
+        self.assertIn(("lobby", "send", "hello", False, None), self.client.calls)
+        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.type("/me waves")
+        self.assertIn(("lobby", "send", "waves", True, None), self.client.calls)
+        self.type("/nonsense")
+        self.assertIn("There is no /nonsense here", self.chat)
+
+    def test_a_text_of_ours_is_seen_on_its_way_and_then_in_the_room(self) -> None:
+        """Once at any time; a failed one with its reason."""
+        text = WaitingMessage(b"t" * 16, "underway", False, None, AT_MS)
+        self.room().texts = [text]
+        self.tell(SendQueued("lobby", text.message_id, text.text, AT_MS, False, None))
+        self.assertIn("<alice> underway …", self.chat)
+        self.room().texts = []
+        self.tell(message(3, "underway", sender="alice", message_id=text.message_id))
+        self.assertEqual(self.chat.count("underway"), 1)
+        self.assertIn("<alice> underway ✓", self.chat)
+        self.room().texts = [WaitingMessage(b"u" * 16, "lost", False, None, AT_MS, "failed", Quota("full"))]
+        self.tell(SendQueued("lobby", b"u" * 16, "lost", AT_MS, False, None))
+        self.assertIn("<alice> lost ✗ not sent", self.chat)
+
+    def test_a_failed_text_is_sent_again_or_given_up(self) -> None:
+        """From its menu."""
+        failed = WaitingMessage(b"u" * 16, "lost", False, None, AT_MS, "failed", Quota("full"))
+        self.room().texts = [failed]
+        self.tell(SendQueued("lobby", b"u" * 16, "lost", AT_MS, False, None))
+        self.application.layout.chat._end_of(1)
+        lines = self.menu(self.application.menus._of_message)
+        self.assertEqual((lines["Send again"], lines["Discard"]), ("normal", "normal"))
+        self.application.actions.resend(failed)
+        self.assertIn(("lobby", "resend", failed.message_id), self.client.calls)
+        self.application.actions.discard(failed)
+        self.assertIn(("lobby", "discard", failed.message_id), self.client.calls)
+
+    def choose(self, seq: int) -> None:
+        """Marks a message."""
+        layout = self.application.layout
+        number = self.application.conversations.here.number(message(seq).message_id)
+        assert number is not None
+        layout.chat._choose_line(number - layout.chat._first + 1)
+
+    def test_an_own_message_is_changed_in_the_field(self) -> None:
+        """Escape leaves it."""
+        self.choose(2)
+        self.application.actions.act("edit")
+        self.assertEqual(self.application.layout.entry.field.get(), "mine")
+        self.application.actions.give_up()
+        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.application.actions.act("edit")
+        self.type("better")
+        self.assertIn(("lobby", "edit", message(2).message_id, "better"), self.client.calls)
+        self.type("another")
+        self.assertIn(("lobby", "send", "another", False, None), self.client.calls)
+
+    def test_a_message_is_answered(self) -> None:
+        """The next line alone is the answer."""
+        self.choose(1)
+        self.application.actions.act("reply")
+        self.type("yes")
+        self.type("and")
+        sent = [call[2:] for call in self.client.calls if call[1] == "send"]
+        self.assertEqual(sent, [("yes", False, message(1).message_id), ("and", False, None)])
+
+    def test_a_message_of_somebody_else_is_not_ours_to_change(self) -> None:
+        """The menu does not offer it; an owner may take it back."""
+        self.choose(1)
+        lines = self.menu(self.application.menus._of_message)
+        self.assertEqual((lines["Edit"], lines["Take back…"]), ("disabled", "normal"))
+        self.room().role = "member"
+        self.assertEqual(self.menu(self.application.menus._of_message)["Take back…"], "disabled")
+        self.application.actions.act("edit")
+        self.assertEqual(self.application.layout.entry.field.get(), "")
+
+    def test_a_sign_is_put_and_taken_away(self) -> None:
+        """Ours goes when it is chosen again."""
+        self.application.actions.react(message(1), "👍")
+        self.room().signs = {message(1).message_id: {"👍": ["alice"]}}
+        self.application.actions.react(message(1), "👍")
+        reacted = [call[3:] for call in self.client.calls if call[1] == "react"]
+        self.assertEqual(reacted, [("👍", True), ("👍", False)])
+
+    def test_the_members_menu_offers_what_our_role_permits(self) -> None:
+        """Nothing over equals, and nothing in direct messages."""
+        lines = self.menu(lambda menu: self.application.menus._of_member(menu, "bob"))
+        self.assertEqual([lines[each] for each in ("Kick…", "Ban…", "Mute", "Role")], ["normal"] * 4)
+        self.room().people = [member("alice", "owner"), member("bob", "owner")]
+        lines = self.menu(lambda menu: self.application.menus._of_member(menu, "bob"))
+        self.assertEqual([lines[each] for each in ("Kick…", "Ban…", "Mute", "Role")], ["disabled"] * 4)
+        lines = self.menu(lambda menu: self.application.menus._of_member(menu, "alice"))
+        self.assertEqual(set(lines.values()), {"disabled"})
+
+    def test_every_menu_can_be_built(self) -> None:
+        """Connected or not, whatever is chosen."""
+        menus = self.application.menus
+        fills = (menus._server, menus._rooms, menus._of_message, menus._people, menus._view, menus._help)
+        for fill in fills:
+            self.assertTrue(self.menu(fill))
+        self.application.connecting.disconnect()
+        self.pass_time()
+        for fill in fills:
+            self.assertTrue(self.menu(fill))
+
+    def test_another_room_is_shown_when_it_is_chosen(self) -> None:
+        """By the list, by a command, by a key; a room that waits for consent asks for it."""
+        self.application.actions.go("plans")
+        self.assertEqual(self.application.conversations.current, "plans")
+        self.type("/room lobby")
+        self.assertEqual(self.application.conversations.current, "lobby")
+        self.application.actions.go(self.application.screen.room_at(1))
+        self.assertEqual(self.application.conversations.current, "@bob")
+        self.application.actions.go("offer")
+        self.assertEqual(self.dialog_title, "Invitation to #offer")
+        self.application.actions.accept("offer")
+        self.assertEqual(self.application.conversations.current, "offer")
+
+    def test_the_room_on_the_screen_is_seen(self) -> None:
+        """Others count what is unread."""
+        self.room("plans").unread = 3
+        self.tell(message(3), message(4, room="plans"))
+        rows = {row.key: row.facts for row in self.application.layout.rooms.rows}
+        self.assertEqual(rows["plans"], "3")
+        self.assertEqual(self.application.screen.next_unread(), "offer")
+        self.root.focus_force()
+        self.update()
+        self.pass_time()
+        self.assertEqual(self.room().read, 2)
+
+    def test_whoever_looks_elsewhere_is_called_when_they_are_mentioned(self) -> None:
+        """And for direct messages; not for anything else, nor while old messages are fetched."""
+        self.tell(
+            message(3, "a", room="plans"), message(4, "b", room="plans", mentioned=True), message(5, "c", room="@bob")
+        )
+        self.assertEqual([text for _, text in self.calls], ["b", "c"])
+        self.tell(StatusChanged(Status.OFFLINE), StatusChanged(Status.SYNCING), message(6, "d", room="@bob"))
+        self.assertEqual(len(self.calls), 2)
+
+    def test_a_room_that_is_gone_is_left(self) -> None:
+        """The lobby is shown."""
+        self.application.actions.go("plans")
+        del self.client.there["plans"]
+        self.tell(RoomLeft("plans", "bob"))
+        self.assertEqual(self.application.conversations.current, "lobby")
+
+    def test_who_types_is_told_for_a_moment(self) -> None:
+        """In the status line."""
+        self.tell(TypingSeen("lobby", "bob"))
+        self.assertEqual(self.application.layout.status.text, "bob is writing in #lobby")
+        self.pass_time(6)
+        self.assertEqual(self.application.layout.status.text, "Connected as alice.")
+
+    def test_tab_completes_commands_and_names(self) -> None:
+        """Several are shown."""
+        entry = self.application.layout.entry
+        entry.put("/kic")
+        entry._tab()
+        self.assertEqual(entry.field.get(), "/kick ")
+        entry.put("/un")
+        entry._tab()
+        self.assertIn("/unban ", str(entry.about.cget("text")))
+
+    def test_a_number_that_is_the_same_verifies(self) -> None:
+        """Another one is told as such, loudly."""
+        from clients.window.verifying import Verifying
+
+        made: list[Verifying] = []
+        original = Verifying.__init__
+
+        def init(dialog: Verifying, *args: Any) -> None:
+            original(dialog, *args)
+            made.append(dialog)
+
+        self.patch(Verifying, "__init__", init)
+        self.application.actions.verify("bob")
+        self.assertEqual(self.dialog_title, "Verify bob")
+        made[0].given.insert(0, "11111")
+        made[0]._go()
+        self.assertIn("NOT the same", str(made[0].said.cget("text")))
+        made[0].given.delete(0, "end")
+        made[0].given.insert(0, NUMBER)
+        made[0]._go()
+        self.pass_time()
+        self.assertFalse(made[0].is_open)
+        self.assertIn("bob is verified.", self.chat)
+
+    def test_what_is_found_is_shown_where_it_was_said(self) -> None:
+        """In its room."""
+        from clients.window.searching import Searching
+
+        self.room("plans").history = lambda limit=50, before=None: [message(7, "needle", room="plans")]  # type: ignore[method-assign]  # noqa: ARG005
+        self.room("plans").kept = [message(7, "needle", room="plans")]
+        search = Searching(self.root, self.client.search, self.application.actions._go_to_message)
+        search.words.insert(0, "needle")
+        search.search()
+        self.assertEqual([found.seq for found in search.found], [7])
+        search._chosen()
+        self.pass_time()
+        self.assertEqual(self.application.conversations.current, "plans")
+        chosen = self.application.layout.chat.chosen
+        self.assertEqual(isinstance(chosen, MessageReceived) and chosen.text, "needle")

@@ -1,0 +1,201 @@
+"""Tests of `clients.window.chat_view`, on a screen."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from chatserv.client import MessageReceived
+from clients.window.entries import Line, Note, Span, entry_line, plain, waiting_line
+from clients.window.transcript import MAX_ENTRIES, Transcript
+from tests.client.slash_fakes import AT_MS, message
+from tests.clients.window.screens import ScreenTestCase
+from tests.clients.window.test_entries import waiting
+
+if TYPE_CHECKING:
+    pass
+
+
+def said(seq: int) -> MessageReceived:
+    """A message."""
+    return replace(message(1, f"text {seq}"), seq=seq, message_id=seq.to_bytes(16, "big"))
+
+
+class ChatViewTests(ScreenTestCase):
+    """A view of one conversation."""
+
+    def setUp(self) -> None:
+        """An empty one."""
+        super().setUp()
+        from clients.window.chat_view import Actions, ChatView
+
+        self.calls: list[Any] = []
+        self.more = 0
+        actions = Actions(
+            draw=entry_line,
+            menu=lambda *_: self.calls.append("menu"),
+            act=self.calls.append,
+            older=lambda: self.calls.append("older"),
+            more=self.wants_more,
+        )
+        self.view: ChatView = ChatView(self.root, actions, lambda: 0.0)
+        self.view.pack(fill="both", expand=True)
+        self.root.geometry("400x300")
+        self.transcript = Transcript()
+        self.transcript.load_newest(lambda *_: [])
+        self.view.show(self.transcript)
+        self.update()
+
+    def wants_more(self) -> None:
+        """Something is left to be drawn."""
+        self.more += 1
+
+    def say(self, *seqs: int) -> None:
+        """Messages come, and are drawn."""
+        for seq in seqs:
+            self.transcript.receive(said(seq))
+        self.draw()
+
+    def draw(self) -> None:
+        """Draws until nothing is left."""
+        while self.view.pending:
+            self.view.refresh()
+        self.update()
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands there."""
+        return self.view.text.get("1.0", "end-1c").splitlines()
+
+    @property
+    def texts(self) -> list[str]:
+        """The messages' texts."""
+        return [line.split("> ", 1)[1] for line in self.lines if "> " in line]
+
+    def test_messages_are_lines(self) -> None:
+        """With their tags."""
+        self.say(1, 2)
+        self.assertEqual(self.texts, ["text 1", "text 2"])
+        self.assertIn("other", self.view.text.tag_names("3.end-2c"))
+
+    def test_a_few_at_a_time_are_drawn(self) -> None:
+        """The rest is asked for."""
+        for seq in range(1, 100):
+            self.transcript.receive(said(seq))
+        self.more = 0
+        self.view.refresh()
+        self.assertEqual((len(self.lines), self.more), (50, 1))
+        self.draw()
+        self.assertEqual(len(self.texts), 99)
+
+    def test_when_very_many_come_the_last_ones_are_drawn(self) -> None:
+        """The others are drawn when somebody scrolls up."""
+        for seq in range(1, 1001):
+            self.transcript.receive(said(seq))
+        self.draw()
+        self.assertEqual((self.texts[0], self.texts[-1]), ("text 901", "text 1000"))
+        self.view.draw_older()
+        self.assertEqual(self.texts[0], "text 801")
+        self.assertFalse(self.view.all_drawn_above)
+
+    def test_what_is_drawn_is_bounded(self) -> None:
+        """However long it goes on."""
+        for begin in range(1, MAX_ENTRIES + 400, 100):
+            self.say(*range(begin, begin + 100))
+        self.assertLessEqual(len(self.lines), MAX_ENTRIES)
+        self.assertEqual(self.texts[-1], f"text {MAX_ENTRIES + 400 - 400 % 100}")
+        self.assertEqual(len(self.lines), self.view.lines)
+
+    def test_a_change_is_drawn_in_its_place(self) -> None:
+        """Also after lines have gone."""
+        self.say(1, 2, 3)
+        self.transcript.change(said(2).message_id, text="other", edited=True)
+        self.draw()
+        self.assertEqual(self.texts, ["text 1", "other (edited)", "text 3"])
+
+    def test_texts_on_their_way_stand_below(self) -> None:
+        """Each once, and above them what comes."""
+        first, second = waiting(message_id=b"1" * 16, text="one"), waiting(message_id=b"2" * 16, text="two")
+
+        def show(*messages: Any) -> None:
+            self.view.show_waiting([(each, waiting_line(each, "alice")) for each in messages])
+
+        self.say(1)
+        show(first, second)
+        self.assertEqual(self.texts, ["text 1", "one …", "two …"])
+        self.say(2)
+        self.assertEqual(self.texts, ["text 1", "text 2", "one …", "two …"])
+        show(replace(first, state="stored"), second)
+        self.assertEqual(self.texts, ["text 1", "text 2", "one ✓", "two …"])
+        show(second)
+        self.assertEqual(self.texts, ["text 1", "text 2", "two …"])
+        show()
+        self.assertEqual(self.texts, ["text 1", "text 2"])
+
+    def test_another_conversation_takes_the_place(self) -> None:
+        """Nothing of the one before stays."""
+        self.say(1, 2)
+        other = Transcript()
+        other.note(Note("nothing yet", AT_MS))
+        self.view.show(other)
+        self.update()
+        self.assertEqual(len(self.lines), 1)
+        self.assertTrue(self.lines[0].endswith("nothing yet"))
+
+    def test_the_newest_line_is_seen_unless_somebody_reads_further_up(self) -> None:
+        """What comes does not take them away from there."""
+        self.say(*range(1, 80))
+        self.assertTrue(self.view.at_end)
+        self.view.text.yview_moveto(0.3)
+        self.update()
+        self.say(80)
+        self.assertFalse(self.view.at_end)
+
+    def test_scrolling_to_the_beginning_asks_for_older_ones_and_stays(self) -> None:
+        """The line that was at the top is still there."""
+        self.say(*range(1, 140))
+        self.view.show(self.transcript)
+        self.draw()
+        self.view.text.yview_moveto(0)
+        self.update()
+        self.assertIn("older", self.calls)
+        top = self.view.text.get("@0,0 linestart", "@0,0 lineend")
+        self.view.draw_older()
+        self.update()
+        self.assertEqual(self.view.text.get("@0,0 linestart", "@0,0 lineend"), top)
+        self.assertTrue(self.view.all_drawn_above)
+
+    def test_keys_choose_a_message_and_act_on_it(self) -> None:
+        """Up from the end; letters act; the menu key asks for the menu."""
+        self.say(1, 2)
+        self.view.focus_in()
+        self.view._step(-1)
+        chosen = self.view.chosen
+        self.assertEqual(isinstance(chosen, MessageReceived) and chosen.seq, 1)
+        self.view.text.focus_force()
+        self.update()
+        for key in ("<r>", "<Delete>", "<Menu>", "<Shift-F10>"):
+            self.view.text.event_generate(key)
+        self.update()
+        self.assertEqual(self.calls, ["reply", "delete", "menu", "menu"])
+
+    def test_a_message_is_shown_where_it_was_said(self) -> None:
+        """And is the chosen one."""
+        for seq in range(1, 400):
+            self.transcript.receive(said(seq))
+        number = self.transcript.number(said(20).message_id)
+        self.view.show(self.transcript, number)
+        self.update()
+        self.assertEqual(self.view.chosen, said(20))
+
+    def test_everything_can_be_copied(self) -> None:
+        """With Tk's clipboard."""
+        self.say(1, 2)
+        self.view._select_all()
+        self.view._copy()
+        self.assertEqual(len(self.root.clipboard_get().splitlines()), 3)
+
+    def test_characters_beyond_the_basic_plane_are_shown(self) -> None:
+        """As many as were written."""
+        line: Line = (Span("👍🏽 𝄞 ok", "other"),)
+        self.view._actions = replace(self.view._actions, draw=lambda _: line)
+        self.say(1)
+        self.assertEqual(self.lines[-1], plain(line))

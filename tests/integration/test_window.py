@@ -1,0 +1,301 @@
+"""The real window on a screen of its own, driven by keys, against a real server; its peer is the real stdio client."""
+
+import atexit
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from chatserv.testing.display import Display
+from chatserv.testing.processes import (
+    PASSWORD,
+    ServerProgram,
+    child_environment,
+    client_command,
+    free_port,
+    register_two,
+    run_client,
+)
+from tests.integration.window_driver import SECONDS, TO_MEMBERS, Clipboard, WindowDriver, why_not
+
+
+class Stage:
+    """A screen, and a server with alice, its administrator, and bob. Made once, for all tests."""
+
+    current: ClassVar["Stage | None"] = None
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp())
+        self.server = ServerProgram(self.directory)
+        self.display = Display(manager=True)
+
+    def start(self) -> None:
+        """Starts everything."""
+        self.display.start()
+        self.clipboard = Clipboard(self.display)
+        self.server.start()
+        register_two(self.server, "alice", "bob")
+
+    def stop(self) -> None:
+        """Ends everything and forgets it."""
+        self.server.stop()
+        self.display.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @classmethod
+    def get(cls) -> "Stage":
+        """The one that there is."""
+        if cls.current is None:
+            cls.current = cls()
+            atexit.register(cls.current.stop)
+            cls.current.start()
+        return cls.current
+
+
+class WindowTestCase(SynchronousTestCase):
+    """Drives windows."""
+
+    def setUp(self) -> None:
+        """The stage."""
+        reason = why_not()
+        if reason:
+            raise SkipTest(reason)
+        stage = Stage.get()
+        self.server, self.directory, self.display, self.clipboard = (
+            stage.server, stage.directory, stage.display, stage.clipboard,
+        )  # fmt: skip
+
+    def window(self, *arguments: str) -> WindowDriver:
+        """A window; it is ended with the test."""
+        window = WindowDriver(self.display, self.clipboard, self.directory, *arguments)
+        self.addCleanup(window.end)
+        window.wait_title("^chatserv$")
+        return window
+
+    def connected(self, *arguments: str) -> WindowDriver:
+        """Alice's window, connected, with the keyboard in the field."""
+        window = self.window("--profile", "alice", *arguments)
+        window.keys("Return")
+        window.wait_title("alice - chatserv$")
+        window.wait_chat("Connected to")
+        return window
+
+    def bob(self, *arguments: str, typed: str = "") -> str:
+        """Runs the peer to its end."""
+        return run_client(self.directory, "bob", *arguments, typed=typed)
+
+    def read_as_bob(self, last: str, room: str = "lobby") -> list[dict[str, Any]]:
+        """What bob has not read yet, up to the message with this text."""
+        command = client_command(self.directory, "bob", "--follow", "--json", "--room", room)
+        process = subprocess.Popen(
+            command, cwd=self.directory, env=child_environment(self.directory), stdout=subprocess.PIPE, text=True
+        )
+        patience = threading.Timer(SECONDS, process.kill)
+        patience.start()
+        records: list[dict[str, Any]] = []
+        try:
+            for line in process.stdout or ():
+                records.append(json.loads(line))
+                if records[-1]["text"] == last:
+                    return records
+        finally:
+            patience.cancel()
+            process.terminate()
+            process.wait(SECONDS)
+            if process.stdout is not None:
+                process.stdout.close()
+        raise AssertionError(f"bob does not get {last!r}: {records}")
+
+
+class RegisterTests(WindowTestCase):
+    """From a link to the first message."""
+
+    def test_somebody_without_an_account_pastes_a_link_registers_and_talks(self) -> None:
+        """Connect without an account asks for a link, the link for name and password; then messages go both ways."""
+        invite = run_client(self.directory, "alice", "--invite").strip()
+        window = self.window("--profile", "carol")
+        window.keys("Return")
+        window.wait_title("^Use a link$")
+        window.paste(invite)
+        window.keys("Return")
+        window.wait_title("^Register$")
+        window.type("carol")
+        window.keys("Tab")
+        window.type(PASSWORD)
+        window.keys("Tab")
+        window.type("something else")
+        window.keys("Return")
+        self.assertEqual(window.title, "Register")
+        window.keys("ctrl+a")
+        window.say(PASSWORD)
+        window.wait_title("^#lobby - carol - chatserv$")
+        window.say("hello from the window")
+        self.assertEqual(self.read_as_bob("hello from the window")[-1]["sender"], "carol")
+        self.bob("--send", typed="hello yourself 🙂 \x1b[31mred\n")
+        chat = window.wait_chat(r"\[\d\d:\d\d\] <bob> hello yourself 🙂 \ufffd\[31mred$")
+        self.assertRegex(chat, r"<carol> hello from the window ✓\n")
+
+    def test_a_link_on_the_command_line_fills_the_fields_and_a_name_that_is_taken_is_told_in_the_dialog(self) -> None:
+        """The server's refusal leaves the dialog open, for another name."""
+        invite = run_client(self.directory, "alice", "--invite").strip()
+        window = self.window("--profile", "dora", invite)
+        window.keys("Return")
+        window.wait_title("^Register$")
+        for text in ("bob", PASSWORD, PASSWORD):
+            window.type(text)
+            window.keys("Tab")
+        window.keys("Return")
+        window.wait(lambda: window.copied() == "bob", "a field with the name that was refused")
+        self.assertEqual(window.title, "Register")
+        for text in ("dora", PASSWORD, PASSWORD):
+            window.keys("ctrl+a")
+            window.type(text)
+            window.keys("Tab")
+        window.keys("Return")
+        window.wait_title("^#lobby - dora - chatserv$")
+
+
+class TalkTests(WindowTestCase):
+    """A connection, with all that can become of it."""
+
+    def test_a_connection_that_is_lost_is_resumed(self) -> None:
+        """What is written while the server is away is shown as being sent, and arrives once it is back."""
+        window = self.connected()
+        window.say("before the crash")
+        window.wait_chat("<alice> before the crash ✓$")
+        self.server.kill()
+        window.say("while it is away")
+        window.wait_chat("<alice> while it is away …$")
+        self.server.start()
+        texts = [record["text"] for record in self.read_as_bob("while it is away")]
+        self.assertEqual(texts[-2:], ["before the crash", "while it is away"])
+        chat = window.wait_chat("<alice> while it is away ✓$")
+        self.assertEqual(chat.count("while it is away"), 1)
+
+    def test_somebody_is_verified_by_their_number(self) -> None:
+        """The members' menu opens the dialog; the number that the other one sees makes them verified."""
+        shown = self.bob("--command", "/verify alice")
+        number = "".join(re.findall(r"\b\d{5}\b", shown))
+        self.assertEqual(len(number), 60)
+        window = self.connected()
+        window.keys(*["F6"] * TO_MEMBERS)
+        self.choose_member(window, "bob")
+        window.keys("v")
+        window.wait_title("^Verify bob$")
+        window.type("1" + number[1:] if number[0] != "1" else "2" + number[1:])
+        window.keys("Return")
+        self.assertEqual(window.wait_title("^Verify bob$"), "Verify bob")
+        window.keys("ctrl+a")
+        window.type(number)
+        window.keys("Return")
+        window.wait_title("alice - chatserv$")
+        window.keys("Escape")
+        window.wait_chat("bob is verified.$")
+
+    @staticmethod
+    def choose_member(window: WindowDriver, user: str) -> None:
+        """Marks a member, whatever the order, and opens their menu. Typing a letter does not help: rows move."""
+        order = ["alice", "bob", "carol", "dora"]
+        window.keys("Home", *["Down"] * order.index(user), "shift+F10")
+
+    def test_a_member_is_put_out_by_the_members_menu(self) -> None:
+        """Kick asks first, and then the other one is not in the room any more."""
+        window = self.connected()
+        window.say("/create plans")
+        window.wait_title("^#plans - alice")
+        window.say("/invite bob")
+        self.bob("--command", "/accept")
+        self.assertIn("#plans", self.bob("--command", "/list"))
+        window.wait_chat("bob")
+        window.keys(*["F6"] * TO_MEMBERS)
+        self.choose_member(window, "bob")
+        window.keys("k")
+        window.wait_title("^Kick$")
+        window.keys("Return")
+        window.wait_title("^#plans - alice")
+        window.keys("Escape")
+        window.wait_chat("alice has put out bob.$")
+        self.assertNotIn("#plans", self.bob("--command", "/list"))
+
+    def test_an_own_message_is_changed_and_taken_back_by_keys(self) -> None:
+        """E on a message puts it into the field; Return sends the change. Delete asks, and takes it back."""
+        window = self.connected()
+        window.say("a typing eror")
+        window.wait_chat("typing eror ✓$")
+        window.keys("F6", "F6", "End", "Up", "End", "e")
+        window.keys("ctrl+a")
+        window.say("a typing error")
+        window.wait_chat(r"a typing error \(edited\) ✓$")
+        window.keys("F6", "F6", "End", "Delete")
+        window.wait_title("^Take back$")
+        window.keys("Return")
+        window.wait_title("alice - chatserv$")
+        window.keys("Escape")
+        window.wait_chat(r"<alice> \(taken back\) ✓$")
+
+
+class EndTests(WindowTestCase):
+    """How a window ends, and what it says where it cannot begin."""
+
+    def test_a_bad_port_is_told(self) -> None:
+        """What is no port opens a dialog, and nothing is connected."""
+        window = self.window("--profile", "alice")
+        window.keys("shift+Tab", "ctrl+a")
+        window.say("99999")
+        window.wait_title("^Bad port$")
+        window.keys("Escape")
+        window.wait_title("^chatserv$")
+
+    def test_a_failed_connection_is_told_once_and_not_tried_for_ever(self) -> None:
+        """Where nobody listens a dialog says so; the right port then works, and is what the profile remembers."""
+        window = self.window("--profile", "alice")
+        window.keys("shift+Tab", "ctrl+a")
+        window.say(str(free_port()))
+        window.wait_title("^Connection failed$")
+        window.keys("Return")
+        window.wait_title("^chatserv$")
+        window.keys("alt+F4")
+        self.assertEqual(window.wait_end(), (0, ""))
+        again = self.connected()
+        again.keys("ctrl+q")
+        self.assertEqual(again.wait_end(), (0, ""))
+
+    def test_a_window_that_is_closed_while_connected_says_goodbye(self) -> None:
+        """The program ends with 0, and the server tells that alice left."""
+        window = self.connected()
+        window.keys("alt+F4")
+        self.assertEqual(window.wait_end(), (0, ""))
+        log = (self.server.state / "logs" / "connections.log").read_text()
+        last = [line for line in log.splitlines() if "alice disconnected" in line][-1]
+        self.assertIn("left (0)", last)
+
+    def test_a_window_that_is_closed_while_it_connects_ends(self) -> None:
+        """A server that never answers keeps nobody."""
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+            window = self.window("--profile", "alice")
+            window.keys("shift+Tab", "ctrl+a")
+            window.say(str(silent.getsockname()[1]))
+            silent.settimeout(SECONDS)
+            connection, _ = silent.accept()
+            window.keys("alt+F4")
+            self.assertEqual(window.wait_end(), (0, ""))
+            connection.close()
+
+    def test_a_window_without_a_screen_says_so(self) -> None:
+        """The exit code is 2, and the text names the screen."""
+        environment = {key: value for key, value in child_environment(self.directory).items() if key != "DISPLAY"}
+        done = subprocess.run(
+            [sys.executable, "-m", "clients.window.main"],
+            env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("There is no screen", done.stderr)
