@@ -34,15 +34,16 @@ from clients.lines import news
 from clients.talk import Talk
 from clients.window.actions import PersonActions
 from clients.window.arguments import Arguments
-from clients.window.chat_view import Actions
 from clients.window.connecting import Connecting
 from clients.window.conversations import Conversations
+from clients.window.doing import Doing
 from clients.window.entries import RESULT
 from clients.window.layout import Layout, Wiring
 from clients.window.menus import Menus
 from clients.window.screen import Screen
 from clients.window.session import Session, State
 from clients.window.settings import load_settings
+from clients.window.text_area import Actions
 
 PASSING_SECONDS: Final = 5.0
 
@@ -84,8 +85,8 @@ class Application:
         self.conversations = Conversations(now_ms, lambda: self.screen.us)
         self.screen = Screen(reactor, self.session, self.conversations, lambda: self.layout, lambda: self.talk)
         self.connecting = Connecting(self.session, lambda: self.layout, self.screen.follow)
-        self.actions = PersonActions(
-            self.session, self.screen, self.conversations, lambda: self.layout, lambda: self.talk
+        self.actions = PersonActions.of(
+            Doing(self.session, self.screen, self.conversations, lambda: self.layout, lambda: self.talk)
         )
         self.menus = Menus(self.actions, self.screen, self.connecting, lambda: self.layout, self._quit)
         settings = load_settings(profile.directory)
@@ -101,20 +102,20 @@ class Application:
             connect=self.connecting.connect,
             disconnect=self.connecting.disconnect,
             link=self.connecting.use_link,
-            go=self.actions.go,
+            go=self.actions.rooms.go,
             room_menu=self.menus.room,
             choose_member=lambda _: None,
             member_menu=self.menus.member,
             chat=Actions(
                 draw=self.screen.line,
                 menu=self.menus.message,
-                act=self.actions.act,
+                act=self.actions.messages.act,
                 older=lambda: self._reactor.callLater(0, self.screen.older),
                 more=self.screen.chat.ask,
             ),
             send=self._send,
             complete=self._complete,
-            gave_up=self.actions.give_up,
+            gave_up=self.actions.messages.give_up,
             close=self._quit,
             seconds=self._reactor.seconds,
         )
@@ -146,7 +147,7 @@ class Application:
             )  # fmt: skip
         if state is State.OFF:
             self.talk = None
-            self.actions.give_up()
+            self.actions.messages.give_up()
         if not hasattr(self, "layout"):
             return
         self.layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
@@ -251,7 +252,7 @@ class Application:
             self._say(translate("Not connected: nothing was sent."))
             return False
         self.screen.newest()
-        if not self.actions.send_as_wanted(line):
+        if not self.actions.messages.send_as_wanted(line):
             self.talk.line_typed(line)
         return True
 

@@ -2,12 +2,12 @@
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from tkinter import ttk
 from typing import Final
 
 from chatserv.client import WaitingMessage
 from clients.window.entries import Entry, Line
+from clients.window.text_area import Actions, Writing
 from clients.window.transcript import Transcript
 
 BATCH_LINES: Final = 50  # that are drawn at once
@@ -17,25 +17,6 @@ SKIP_ABOVE: Final = 150  # lines that wait to be drawn: then the last ones alone
 SHOWN_AT_FIRST: Final = 100
 MAX_WAITING_LINES: Final = 100
 NEAR_THE_TOP: Final = 0.02
-
-
-@dataclass(frozen=True)
-class Actions:
-    """What the view tells.
-
-    Attributes:
-        draw: How an entry looks.
-        menu: A menu is wanted for an entry, at this place of the screen.
-        act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
-        older: The beginning was reached.
-        more: Something is left to be drawn.
-    """
-
-    draw: Callable[[Entry], Line]
-    menu: Callable[[int, int], None]
-    act: Callable[[str], None]
-    older: Callable[[], None]
-    more: Callable[[], None]
 
 
 class ChatView(ttk.Frame):
@@ -101,13 +82,13 @@ class ChatView(ttk.Frame):
         """Begins anew with a transcript: at its end, or at the entry of this number."""
         self.transcript = transcript
         self.chosen = None
-        with _Writing(self.text):
+        with Writing(self.text):
             self._erase()
         if number is None:
             self._first = self._last = max(transcript.end - SHOWN_AT_FIRST, transcript.first)
         else:
             self._first = self._last = transcript.first
-        with _Writing(self.text):
+        with Writing(self.text):
             while self._last < transcript.end and (number is None or self._last <= number + BATCH_LINES):
                 self._draw_batch()
         if number is not None:
@@ -117,7 +98,7 @@ class ChatView(ttk.Frame):
     def refresh(self) -> None:
         """Draws a batch of what is new or other than before; says whether something is left to ``more``."""
         transcript, following = self.transcript, self.at_end
-        with _Writing(self.text):
+        with Writing(self.text):
             self._forget_gone()
             if transcript.end - self._last > SKIP_ABOVE and following:
                 self._erase()
@@ -186,7 +167,7 @@ class ChatView(ttk.Frame):
                 break
             same += 1
         begin = self.lines + same + 1
-        with _Writing(self.text):
+        with Writing(self.text):
             self.text.delete(f"{begin}.0", f"{self.lines + len(self._waiting) + 1}.0")
             self._insert(begin, [line for _, line in wanted[same:]])
         self._waiting = wanted
@@ -211,7 +192,7 @@ class ChatView(ttk.Frame):
             return
         top = int(self.text.index("@0,0").split(".")[0])
         lines = [self._line(each) for each in range(until, self._first)]
-        with _Writing(self.text):
+        with Writing(self.text):
             self._insert(1, lines)
             self._first = until
             self._forget_gone()
@@ -302,16 +283,3 @@ class ChatView(ttk.Frame):
             self.clipboard_clear()
             self.clipboard_append(self.text.get(ranges[0], ranges[-1]).rstrip("\n"))
         return "break"
-
-
-class _Writing:
-    """Nobody writes into the area but the program, and only inside this block."""
-
-    def __init__(self, text: tk.Text) -> None:
-        self._text = text
-
-    def __enter__(self) -> None:
-        self._text.configure(state="normal")
-
-    def __exit__(self, *error: object) -> None:
-        self._text.configure(state="disabled")

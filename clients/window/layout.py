@@ -8,12 +8,13 @@ from tkinter import ttk
 from typing import Final
 
 from chatserv.client import translate
-from clients.window.chat_view import Actions, ChatView
+from clients.window.chat_view import ChatView
 from clients.window.connection_bar import ConnectionBar
 from clients.window.entry_bar import EntryBar
 from clients.window.row_list import RowList
 from clients.window.settings import WindowSettings, save_settings
 from clients.window.status_bar import StatusBar
+from clients.window.text_area import Actions
 from clients.window.theme import Theme
 
 WIDTH: Final = 1000

@@ -5,25 +5,17 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import translate
-from clients.window.actions import EMOJI, PersonActions
+from clients.window.actions import PersonActions
 from clients.window.connecting import Connecting
 from clients.window.help import show_keys
 from clients.window.layout import Layout
-from clients.window.rows import may_act
+from clients.window.member_menu import MemberMenu
+from clients.window.menu_lines import Command, add
+from clients.window.message_menu import MessageMenu
 from clients.window.screen import Screen
 from clients.window.settings import DARK, LIGHT
 
 ROOM_KEYS: Final = 9
-Command = Callable[[], object]
-
-
-def add(menu: tk.Menu, label: str, command: Command, keys: str = "", *, on: bool = True) -> None:
-    """A line of a menu. The letter behind ``&`` is underlined and chooses it."""
-    at = label.find("&")
-    menu.add_command(
-        label=label.replace("&", "", 1), underline=at, command=command, accelerator=keys,
-        state="normal" if on else "disabled",
-    )  # fmt: skip
 
 
 class Menus:
@@ -48,6 +40,11 @@ class Menus:
         self._actions, self._screen, self._connecting = actions, screen, connecting
         self._layout, self._quit = layout, quit
         self._popup: tk.Menu | None = None
+        self.of_message = MessageMenu(actions, self._dress)
+        self.of_member = MemberMenu(actions, screen, self._dress)
+
+    def _dress(self, menu: tk.Menu) -> None:
+        self._layout().theme.dress_menu(menu)
 
     # -- the bar ------------------------------------------------------------------------------------------------------
 
@@ -58,8 +55,8 @@ class Menus:
         for label, fill in (
             (translate("&Server"), self._server),
             (translate("&Rooms"), self._rooms),
-            (translate("&Message"), self._of_message),
-            (translate("&People"), self._people),
+            (translate("&Message"), self.of_message.fill),
+            (translate("&People"), lambda menu: self.of_member.fill(menu, self._layout().members.selected)),
             (translate("&View"), self._view),
             (translate("&Help"), self._help),
         ):
@@ -82,9 +79,9 @@ class Menus:
             "<Control-l>": lambda: self._connecting.use_link(""),
             "<Control-k>": self._connecting.connect,
             "<Control-d>": self._connecting.disconnect,
-            "<Control-f>": actions.search,
-            "<Control-n>": actions.create_room,
-            "<Control-j>": actions.join_room,
+            "<Control-f>": actions.messages.search,
+            "<Control-n>": actions.rooms.create_room,
+            "<Control-j>": actions.rooms.join_room,
             "<Control-plus>": lambda: layout.rescale(1),
             "<Control-equal>": lambda: layout.rescale(1),
             "<Control-KP_Add>": lambda: layout.rescale(1),
@@ -94,11 +91,11 @@ class Menus:
             "<F6>": lambda: layout.next_pane(1),
             "<Shift-F6>": lambda: layout.next_pane(-1),
             "<Control-Tab>": lambda: layout.next_pane(1),
-            "<Alt-a>": lambda: actions.go(self._screen.next_unread()),
+            "<Alt-a>": lambda: actions.rooms.go(self._screen.next_unread()),
             "<Escape>": layout.entry.focus_in,
         }
         for number in range(1, ROOM_KEYS + 1):
-            keys[f"<Alt-Key-{number}>"] = lambda number=number: actions.go(self._screen.room_at(number))  # type: ignore[misc]
+            keys[f"<Alt-Key-{number}>"] = lambda number=number: actions.rooms.go(self._screen.room_at(number))  # type: ignore[misc]
         for key, command in keys.items():
             root.bind_all(key, lambda event, command=command: self._pressed(event, command))  # type: ignore[misc]
 
@@ -111,34 +108,36 @@ class Menus:
         return None
 
     def _server(self, menu: tk.Menu) -> None:
-        actions, here = self._actions, self._actions.client is not None
-        admin = here and actions.client is not None and actions.client.is_admin
+        actions, here = self._actions, self._actions.doing.client is not None
+        admin = here and actions.doing.client is not None and actions.doing.client.is_admin
         add(menu, translate("&Connect"), self._connecting.connect, "Ctrl+K", on=not here)
         add(menu, translate("&Disconnect"), self._connecting.disconnect, "Ctrl+D", on=here)
         add(menu, translate("Use a &link…"), lambda: self._connecting.use_link(""), "Ctrl+L", on=not here)
         menu.add_separator()
-        add(menu, translate("&Invite somebody to the server"), actions.invite_to_server, on=admin)
+        add(menu, translate("&Invite somebody to the server"), actions.rooms.invite_to_server, on=admin)
         add(menu, translate("&Announce…"), self._announce, on=admin)
-        add(menu, translate("Your &devices"), lambda: actions.command("/devices"), on=here)
+        add(menu, translate("Your &devices"), lambda: actions.doing.command("/devices"), on=here)
         menu.add_separator()
         add(menu, translate("&Quit"), self._quit, "Ctrl+Q")
 
     def _announce(self) -> None:
         text = translate("Everybody who is online sees it. It is not encrypted end to end.")
-        self._actions.one_word(translate("Announce"), translate("Text"), translate("Announce"), "announce", text=text)
+        self._actions.doing.one_word(
+            translate("Announce"), translate("Text"), translate("Announce"), "announce", text=text
+        )
 
     def _rooms(self, menu: tk.Menu) -> None:
         actions, handle = self._actions, self._screen.handle()
-        here = actions.client is not None
+        here = actions.doing.client is not None
         room = handle is not None and not handle.direct and not handle.offered
         topic = handle.topic if handle is not None else ""
-        add(menu, translate("&New room…"), actions.create_room, "Ctrl+N", on=here)
-        add(menu, translate("&Join a public room…"), actions.join_room, "Ctrl+J", on=here)
+        add(menu, translate("&New room…"), actions.rooms.create_room, "Ctrl+N", on=here)
+        add(menu, translate("&Join a public room…"), actions.rooms.join_room, "Ctrl+J", on=here)
         add(menu, translate("&Direct messages…"), self._direct, on=here)
         add(
             menu,
             translate("Next with something ne&w"),
-            lambda: actions.go(self._screen.next_unread()),
+            lambda: actions.rooms.go(self._screen.next_unread()),
             "Alt+A",
             on=here,
         )
@@ -146,14 +145,15 @@ class Menus:
         add(menu, translate("&Invite…"), self._invite, on=room)
         add(
             menu, translate("&Topic…"),
-            lambda: actions.one_word(translate("Topic"), translate("Topic"), translate("Set"), "topic", topic), on=room,
+            lambda: actions.doing.one_word(translate("Topic"), translate("Topic"), translate("Set"), "topic", topic),
+            on=room,
         )  # fmt: skip
         add(
             menu, translate("&Rename…"),
-            lambda: actions.one_word(translate("Rename"), translate("Name"), translate("Rename"), "name"), on=room,
+            lambda: actions.doing.one_word(translate("Rename"), translate("Name"), translate("Rename"), "name"), on=room,
         )  # fmt: skip
-        add(menu, translate("&Mark as read, for all to see"), lambda: actions.command("/read"), on=room)
-        add(menu, translate("&Leave…"), actions.ask_to_leave, on=room)
+        add(menu, translate("&Mark as read, for all to see"), lambda: actions.doing.command("/read"), on=room)
+        add(menu, translate("&Leave…"), actions.rooms.ask_to_leave, on=room)
         self._offers(menu)
 
     def _offers(self, menu: tk.Menu) -> None:
@@ -162,13 +162,13 @@ class Menus:
             menu.add_separator()
         for row in waiting[:ROOM_KEYS]:
             said = translate("Invitation to {room}…").format(room=row.text)
-            menu.add_command(label=said, command=lambda key=row.key: self._actions.offer(key))  # type: ignore[misc]
+            menu.add_command(label=said, command=lambda key=row.key: self._actions.rooms.offer(key))  # type: ignore[misc]
 
     def _direct(self) -> None:
-        self._actions.one_word(translate("Direct messages"), translate("With whom"), translate("Begin"), "msg")
+        self._actions.doing.one_word(translate("Direct messages"), translate("With whom"), translate("Begin"), "msg")
 
     def _invite(self) -> None:
-        self._actions.one_word(translate("Invite"), translate("User name"), translate("Invite"), "invite")
+        self._actions.doing.one_word(translate("Invite"), translate("User name"), translate("Invite"), "invite")
 
     def _view(self, menu: tk.Menu) -> None:
         layout = self._layout()
@@ -183,94 +183,13 @@ class Menus:
         add(menu, translate("&Normal size"), lambda: layout.rescale(0), "Ctrl+0")
 
     def _help(self, menu: tk.Menu) -> None:
-        add(menu, translate("&Commands"), lambda: self._actions.command("/help"), on=self._actions.client is not None)
+        add(
+            menu,
+            translate("&Commands"),
+            lambda: self._actions.doing.command("/help"),
+            on=self._actions.doing.client is not None,
+        )
         add(menu, translate("&Keys"), lambda: show_keys(self._layout().root))
-
-    # -- of a message -------------------------------------------------------------------------------------------------
-
-    def _of_message(self, menu: tk.Menu) -> None:
-        actions = self._actions
-        waiting, message = actions.chosen_waiting, actions.chosen
-        if waiting is not None:
-            failed = waiting.state == "failed"
-            add(menu, translate("&Send again"), lambda: actions.resend(waiting), on=failed)
-            add(menu, translate("&Discard"), lambda: actions.discard(waiting), on=waiting.state != "stored")
-        else:
-            text = message is not None and message.text is not None
-            own = message is not None and message.own and text
-            add(menu, translate("&Reply"), lambda: actions.act("reply"), "R", on=text)
-            self._signs(menu, on=text)
-            add(menu, translate("&Edit"), lambda: actions.act("edit"), "E", on=own)
-            gone = message is not None and actions.may_delete(message)
-            add(menu, translate("&Take back…"), lambda: actions.act("delete"), "Del", on=gone)
-            add(menu, translate("&Copy text"), lambda: actions.act("copy"), on=text)
-        menu.add_separator()
-        add(menu, translate("&Search…"), actions.search, "Ctrl+F")
-
-    def _signs(self, menu: tk.Menu, *, on: bool) -> None:
-        signs = tk.Menu(menu, tearoff=False)
-        self._layout().theme.dress_menu(signs)
-        message = self._actions.chosen
-        for emoji in EMOJI if message is not None else ():
-            signs.add_command(
-                label=emoji,
-                command=lambda emoji=emoji, message=message: self._actions.react(message, emoji),  # type: ignore[misc]
-            )
-        signs.add_command(label=translate("Another…"), command=lambda: self._actions.act("react"), accelerator="+")
-        menu.add_cascade(label=translate("React"), underline=3, menu=signs, state="normal" if on else "disabled")
-
-    # -- of a member --------------------------------------------------------------------------------------------------
-
-    def _people(self, menu: tk.Menu) -> None:
-        self._of_member(menu, self._layout().members.selected)
-
-    def _of_member(self, menu: tk.Menu, user: str) -> None:
-        actions, handle = self._actions, self._screen.handle()
-        member = actions.member(user) if user else None
-        other = member is not None and user != self._screen.us
-        ours = "" if handle is None or handle.direct else handle.role
-        theirs = "" if member is None else member.role
-        power = other and may_act(ours, theirs)
-        add(menu, translate("&Direct messages"), lambda: actions.command(f"/msg {user}"), on=other)
-        add(menu, translate("&Verify…"), lambda: actions.verify(user), on=other)
-        if member is not None and member.trust == "changed":
-            add(menu, translate("&Accept the new identity…"), lambda: self._ask_to_trust(user))
-        menu.add_separator()
-        if theirs == "banned":
-            add(menu, translate("&Lift the ban"), lambda: actions.command(f"/unban {user}"), on=power)
-            return
-        muted = member is not None and member.muted
-        said, word = (translate("Let &write again"), "unmute") if muted else (translate("&Mute"), "mute")
-        add(menu, said, lambda: actions.command(f"/{word} {user}"), on=power)
-        add(menu, translate("&Kick…"), lambda: self._ask_to_put_out(user, "kick"), on=power)
-        add(menu, translate("&Ban…"), lambda: self._ask_to_put_out(user, "ban"), on=power)
-        self._roles(menu, user, theirs, on=power and ours == "owner")
-
-    def _roles(self, menu: tk.Menu, user: str, theirs: str, *, on: bool) -> None:
-        roles = tk.Menu(menu, tearoff=False)
-        self._layout().theme.dress_menu(roles)
-        for role, label in (
-            ("member", translate("member")),
-            ("moderator", translate("moderator")),
-            ("owner", translate("owner")),
-        ):
-            roles.add_command(
-                label=label, state="disabled" if role == theirs else "normal",
-                command=lambda role=role: self._actions.command(f"/role {user} {role}"),  # type: ignore[misc]
-            )  # fmt: skip
-        menu.add_cascade(label=translate("Role"), underline=0, menu=roles, state="normal" if on else "disabled")
-
-    def _ask_to_put_out(self, user: str, command: str) -> None:
-        title = translate("Ban") if command == "ban" else translate("Kick")
-        text = translate("Put {user} out of this room? They can be invited again.")
-        if command == "ban":
-            text = translate("Ban {user} from this room? They cannot come back until the ban is lifted.")
-        self._actions.ask_to(title, text.format(user=user), title, f"/{command} {user}")
-
-    def _ask_to_trust(self, user: str) -> None:
-        text = translate("Accept the new identity of {user} without comparing? To be sure, verify instead.")
-        title = translate("Accept the new identity")
-        self._actions.ask_to(title, text.format(user=user), translate("Accept"), f"/trust {user}")
 
     # -- menus at a place of the screen -------------------------------------------------------------------------------
 
@@ -284,11 +203,11 @@ class Menus:
 
     def message(self, x: int, y: int) -> None:
         """The menu of the marked message."""
-        self._post(x, y, self._of_message)
+        self._post(x, y, self.of_message.fill)
 
     def member(self, user: str, x: int, y: int) -> None:
         """The menu of a member."""
-        self._post(x, y, lambda menu: self._of_member(menu, user))
+        self._post(x, y, lambda menu: self.of_member.fill(menu, user))
 
     def room(self, room: str, x: int, y: int) -> None:
         """The menu of a room."""
@@ -298,12 +217,13 @@ class Menus:
         offered, direct = handle.offered, handle.direct
 
         def fill(menu: tk.Menu) -> None:
-            add(menu, translate("&Open"), lambda: self._actions.go(room))
+            add(menu, translate("&Open"), lambda: self._actions.rooms.go(room))
             if offered:
-                add(menu, translate("&Accept"), lambda: self._actions.accept(room))
+                add(menu, translate("&Accept"), lambda: self._actions.rooms.accept(room))
             add(
                 menu, translate("&Refuse") if offered else translate("&Leave…"),
-                lambda: self._actions.leave(room) if offered else self._actions.ask_to_leave(room), on=not direct,
+                lambda: self._actions.rooms.leave(room) if offered else self._actions.rooms.ask_to_leave(room),
+                on=not direct,
             )  # fmt: skip
 
         self._post(x, y, fill)

@@ -278,11 +278,11 @@ class TalkingTests(ApplicationTestCase):
         self.room().texts = [failed]
         self.tell(SendQueued("lobby", b"u" * 16, "lost", AT_MS, False, None))
         self.application.layout.chat._end_of(1)
-        lines = self.menu(self.application.menus._of_message)
+        lines = self.menu(self.application.menus.of_message.fill)
         self.assertEqual((lines["Send again"], lines["Discard"]), ("normal", "normal"))
-        self.application.actions.resend(failed)
+        self.application.actions.messages.resend(failed)
         self.assertIn(("lobby", "resend", failed.message_id), self.client.calls)
-        self.application.actions.discard(failed)
+        self.application.actions.messages.discard(failed)
         self.assertIn(("lobby", "discard", failed.message_id), self.client.calls)
 
     def choose(self, seq: int) -> None:
@@ -295,11 +295,11 @@ class TalkingTests(ApplicationTestCase):
     def test_an_own_message_is_changed_in_the_field(self) -> None:
         """Escape leaves it."""
         self.choose(2)
-        self.application.actions.act("edit")
+        self.application.actions.messages.act("edit")
         self.assertEqual(self.application.layout.entry.field.get(), "mine")
-        self.application.actions.give_up()
+        self.application.actions.messages.give_up()
         self.assertEqual(self.application.layout.entry.field.get(), "")
-        self.application.actions.act("edit")
+        self.application.actions.messages.act("edit")
         self.type("better")
         self.assertIn(("lobby", "edit", message(2).message_id, "better"), self.client.calls)
         self.type("another")
@@ -308,7 +308,7 @@ class TalkingTests(ApplicationTestCase):
     def test_a_message_is_answered(self) -> None:
         """The next line alone is the answer."""
         self.choose(1)
-        self.application.actions.act("reply")
+        self.application.actions.messages.act("reply")
         self.type("yes")
         self.type("and")
         sent = [call[2:] for call in self.client.calls if call[1] == "send"]
@@ -317,35 +317,35 @@ class TalkingTests(ApplicationTestCase):
     def test_a_message_of_somebody_else_is_not_ours_to_change(self) -> None:
         """The menu does not offer it; an owner may take it back."""
         self.choose(1)
-        lines = self.menu(self.application.menus._of_message)
+        lines = self.menu(self.application.menus.of_message.fill)
         self.assertEqual((lines["Edit"], lines["Take back…"]), ("disabled", "normal"))
         self.room().role = "member"
-        self.assertEqual(self.menu(self.application.menus._of_message)["Take back…"], "disabled")
-        self.application.actions.act("edit")
+        self.assertEqual(self.menu(self.application.menus.of_message.fill)["Take back…"], "disabled")
+        self.application.actions.messages.act("edit")
         self.assertEqual(self.application.layout.entry.field.get(), "")
 
     def test_a_sign_is_put_and_taken_away(self) -> None:
         """Ours goes when it is chosen again."""
-        self.application.actions.react(message(1), "👍")
+        self.application.actions.messages.react(message(1), "👍")
         self.room().signs = {message(1).message_id: {"👍": ["alice"]}}
-        self.application.actions.react(message(1), "👍")
+        self.application.actions.messages.react(message(1), "👍")
         reacted = [call[3:] for call in self.client.calls if call[1] == "react"]
         self.assertEqual(reacted, [("👍", True), ("👍", False)])
 
     def test_the_members_menu_offers_what_our_role_permits(self) -> None:
         """Nothing over equals, and nothing in direct messages."""
-        lines = self.menu(lambda menu: self.application.menus._of_member(menu, "bob"))
+        lines = self.menu(lambda menu: self.application.menus.of_member.fill(menu, "bob"))
         self.assertEqual([lines[each] for each in ("Kick…", "Ban…", "Mute", "Role")], ["normal"] * 4)
         self.room().people = [member("alice", "owner"), member("bob", "owner")]
-        lines = self.menu(lambda menu: self.application.menus._of_member(menu, "bob"))
+        lines = self.menu(lambda menu: self.application.menus.of_member.fill(menu, "bob"))
         self.assertEqual([lines[each] for each in ("Kick…", "Ban…", "Mute", "Role")], ["disabled"] * 4)
-        lines = self.menu(lambda menu: self.application.menus._of_member(menu, "alice"))
+        lines = self.menu(lambda menu: self.application.menus.of_member.fill(menu, "alice"))
         self.assertEqual(set(lines.values()), {"disabled"})
 
     def test_every_menu_can_be_built(self) -> None:
         """Connected or not, whatever is chosen."""
         menus = self.application.menus
-        fills = (menus._server, menus._rooms, menus._of_message, menus._people, menus._view, menus._help)
+        fills = (menus._server, menus._rooms, menus.of_message.fill, menus._view, menus._help)
         for fill in fills:
             self.assertTrue(self.menu(fill))
         self.application.connecting.disconnect()
@@ -355,15 +355,15 @@ class TalkingTests(ApplicationTestCase):
 
     def test_another_room_is_shown_when_it_is_chosen(self) -> None:
         """By the list, by a command, by a key; a room that waits for consent asks for it."""
-        self.application.actions.go("plans")
+        self.application.actions.rooms.go("plans")
         self.assertEqual(self.application.conversations.current, "plans")
         self.type("/room lobby")
         self.assertEqual(self.application.conversations.current, "lobby")
-        self.application.actions.go(self.application.screen.room_at(1))
+        self.application.actions.rooms.go(self.application.screen.room_at(1))
         self.assertEqual(self.application.conversations.current, "@bob")
-        self.application.actions.go("offer")
+        self.application.actions.rooms.go("offer")
         self.assertEqual(self.dialog_title, "Invitation to #offer")
-        self.application.actions.accept("offer")
+        self.application.actions.rooms.accept("offer")
         self.assertEqual(self.application.conversations.current, "offer")
 
     def test_the_room_on_the_screen_is_seen(self) -> None:
@@ -389,7 +389,7 @@ class TalkingTests(ApplicationTestCase):
 
     def test_a_room_that_is_gone_is_left(self) -> None:
         """The lobby is shown."""
-        self.application.actions.go("plans")
+        self.application.actions.rooms.go("plans")
         del self.client.there["plans"]
         self.tell(RoomLeft("plans", "bob"))
         self.assertEqual(self.application.conversations.current, "lobby")
@@ -423,7 +423,7 @@ class TalkingTests(ApplicationTestCase):
             made.append(dialog)
 
         self.patch(Verifying, "__init__", init)
-        self.application.actions.verify("bob")
+        self.application.actions.people.verify("bob")
         self.assertEqual(self.dialog_title, "Verify bob")
         made[0].given.insert(0, "11111")
         made[0]._go()
@@ -441,7 +441,7 @@ class TalkingTests(ApplicationTestCase):
 
         self.room("plans").history = lambda limit=50, before=None: [message(7, "needle", room="plans")]  # type: ignore[method-assign]  # noqa: ARG005
         self.room("plans").kept = [message(7, "needle", room="plans")]
-        search = Searching(self.root, self.client.search, self.application.actions._go_to_message)
+        search = Searching(self.root, self.client.search, self.application.actions.messages._go_to_message)
         search.words.insert(0, "needle")
         search.search()
         self.assertEqual([found.seq for found in search.found], [7])

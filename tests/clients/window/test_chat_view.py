@@ -25,7 +25,8 @@ class ChatViewTests(ScreenTestCase):
     def setUp(self) -> None:
         """An empty one."""
         super().setUp()
-        from clients.window.chat_view import Actions, ChatView
+        from clients.window.chat_view import ChatView
+        from clients.window.text_area import Actions
 
         self.calls: list[Any] = []
         self.more = 0

@@ -1,0 +1,72 @@
+"""The menu of a member: moderation is offered as far as our role permits."""
+
+import tkinter as tk
+from collections.abc import Callable
+
+from chatserv.client import translate
+from clients.window.actions import PersonActions
+from clients.window.menu_lines import add
+from clients.window.rows import may_act
+from clients.window.screen import Screen
+
+
+class MemberMenu:
+    """Fills menus for somebody.
+
+    Args:
+        actions: What they do.
+        screen: Knows the room.
+        dress: Gives a menu its colours.
+    """
+
+    def __init__(self, actions: PersonActions, screen: Screen, dress: Callable[[tk.Menu], None]) -> None:
+        self._actions, self._screen, self._dress = actions, screen, dress
+
+    def fill(self, menu: tk.Menu, user: str) -> None:
+        """What can be done about them."""
+        actions, handle = self._actions, self._screen.handle()
+        member = actions.people.member(user) if user else None
+        other = member is not None and user != self._screen.us
+        ours = "" if handle is None or handle.direct else handle.role
+        theirs = "" if member is None else member.role
+        power = other and may_act(ours, theirs)
+        add(menu, translate("&Direct messages"), lambda: actions.doing.command(f"/msg {user}"), on=other)
+        add(menu, translate("&Verify…"), lambda: actions.people.verify(user), on=other)
+        if member is not None and member.trust == "changed":
+            add(menu, translate("&Accept the new identity…"), lambda: self._ask_to_trust(user))
+        menu.add_separator()
+        if theirs == "banned":
+            add(menu, translate("&Lift the ban"), lambda: actions.doing.command(f"/unban {user}"), on=power)
+            return
+        muted = member is not None and member.muted
+        said, word = (translate("Let &write again"), "unmute") if muted else (translate("&Mute"), "mute")
+        add(menu, said, lambda: actions.doing.command(f"/{word} {user}"), on=power)
+        add(menu, translate("&Kick…"), lambda: self._ask_to_put_out(user, "kick"), on=power)
+        add(menu, translate("&Ban…"), lambda: self._ask_to_put_out(user, "ban"), on=power)
+        self._roles(menu, user, theirs, on=power and ours == "owner")
+
+    def _roles(self, menu: tk.Menu, user: str, theirs: str, *, on: bool) -> None:
+        roles = tk.Menu(menu, tearoff=False)
+        self._dress(roles)
+        for role, label in (
+            ("member", translate("member")),
+            ("moderator", translate("moderator")),
+            ("owner", translate("owner")),
+        ):
+            roles.add_command(
+                label=label, state="disabled" if role == theirs else "normal",
+                command=lambda role=role: self._actions.doing.command(f"/role {user} {role}"),  # type: ignore[misc]
+            )  # fmt: skip
+        menu.add_cascade(label=translate("Role"), underline=0, menu=roles, state="normal" if on else "disabled")
+
+    def _ask_to_put_out(self, user: str, command: str) -> None:
+        title = translate("Ban") if command == "ban" else translate("Kick")
+        text = translate("Put {user} out of this room? They can be invited again.")
+        if command == "ban":
+            text = translate("Ban {user} from this room? They cannot come back until the ban is lifted.")
+        self._actions.doing.ask_to(title, text.format(user=user), title, f"/{command} {user}")
+
+    def _ask_to_trust(self, user: str) -> None:
+        text = translate("Accept the new identity of {user} without comparing? To be sure, verify instead.")
+        title = translate("Accept the new identity")
+        self._actions.doing.ask_to(title, text.format(user=user), translate("Accept"), f"/trust {user}")

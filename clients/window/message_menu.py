@@ -1,0 +1,55 @@
+"""The menu of a message, or of a text on its way."""
+
+import tkinter as tk
+from collections.abc import Callable
+
+from chatserv.client import translate
+from clients.window.actions import PersonActions
+from clients.window.menu_lines import add
+from clients.window.message_actions import EMOJI
+
+
+class MessageMenu:
+    """Fills menus for the marked message.
+
+    Args:
+        actions: What they do.
+        dress: Gives a menu its colours.
+    """
+
+    def __init__(self, actions: PersonActions, dress: Callable[[tk.Menu], None]) -> None:
+        self._actions, self._dress = actions, dress
+
+    def fill(self, menu: tk.Menu) -> None:
+        """What can be done with it."""
+        actions = self._actions
+        waiting, message = actions.messages.chosen_waiting, actions.messages.chosen
+        if waiting is not None:
+            failed = waiting.state == "failed"
+            add(menu, translate("&Send again"), lambda: actions.messages.resend(waiting), on=failed)
+            add(menu, translate("&Discard"), lambda: actions.messages.discard(waiting), on=waiting.state != "stored")
+        else:
+            text = message is not None and message.text is not None
+            own = message is not None and message.own and text
+            add(menu, translate("&Reply"), lambda: actions.messages.act("reply"), "R", on=text)
+            self._signs(menu, on=text)
+            add(menu, translate("&Edit"), lambda: actions.messages.act("edit"), "E", on=own)
+            gone = message is not None and actions.messages.may_delete(message)
+            add(menu, translate("&Take back…"), lambda: actions.messages.act("delete"), "Del", on=gone)
+            add(menu, translate("&Copy text"), lambda: actions.messages.act("copy"), on=text)
+        menu.add_separator()
+        add(menu, translate("&Search…"), actions.messages.search, "Ctrl+F")
+
+    def _signs(self, menu: tk.Menu, *, on: bool) -> None:
+        signs = tk.Menu(menu, tearoff=False)
+        self._dress(signs)
+        message = self._actions.messages.chosen
+        for emoji in EMOJI if message is not None else ():
+            signs.add_command(
+                label=emoji,
+                command=lambda emoji=emoji, message=message: self._actions.messages.react(message, emoji),  # type: ignore[misc]
+            )
+        signs.add_command(
+            label=translate("Another…"), command=lambda: self._actions.messages.act("react"), accelerator="+"
+        )
+        menu.add_cascade(label=translate("React"), underline=3, menu=signs, state="normal" if on else "disabled")

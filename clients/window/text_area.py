@@ -1,0 +1,39 @@
+"""What the conversation's text widget tells, and how it is written to."""
+
+import tkinter as tk
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clients.window.entries import Entry, Line
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the view tells.
+
+    Attributes:
+        draw: How an entry looks.
+        menu: A menu is wanted for an entry, at this place of the screen.
+        act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
+        older: The beginning was reached.
+        more: Something is left to be drawn.
+    """
+
+    draw: Callable[[Entry], Line]
+    menu: Callable[[int, int], None]
+    act: Callable[[str], None]
+    older: Callable[[], None]
+    more: Callable[[], None]
+
+
+class Writing:
+    """Nobody writes into the area but the program, and only inside this block."""
+
+    def __init__(self, text: tk.Text) -> None:
+        self._text = text
+
+    def __enter__(self) -> None:
+        self._text.configure(state="normal")
+
+    def __exit__(self, *error: object) -> None:
+        self._text.configure(state="disabled")
