@@ -55,6 +55,7 @@ from chatserv.client.events import (
     SendAcknowledged,
     SendFailed,
     SendHeld,
+    SendQueued,
     Status,
     StatusChanged,
     TypingSeen,
@@ -67,6 +68,7 @@ from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
 from chatserv.client.slash_lines import message_line, message_text, names, quotation
 from chatserv.client.storage.database import StorageError
+from chatserv.client.waiting import WaitingMessage
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.errors import (
@@ -99,6 +101,7 @@ __all__ = [
     # rooms, people, the server
     "RoomHandle",
     "MemberView",
+    "WaitingMessage",
     "People",
     "Verification",
     "DeviceView",
@@ -114,6 +117,7 @@ __all__ = [
     "MessageDeleted",
     "Reacted",
     "Delivered",
+    "SendQueued",
     "SendAcknowledged",
     "SendFailed",
     "SendHeld",

@@ -14,8 +14,8 @@ from chatserv.client.events import (
 )
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Room, Rooms
-from chatserv.client.storage.messages import StoredMessage
-from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, Receipt, RoomTitle, Text, decode_body
+from chatserv.client.storage.messages import StoredMessage, text_of
+from chatserv.crypto.bodies import Delete, Edit, Reaction, Receipt, RoomTitle, decode_body
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
 from chatserv.domain.names import room_name
@@ -141,19 +141,6 @@ def _is_room_name(name: str) -> bool:
         return room_name(name) == name
     except NameInvalid:
         return False
-
-
-def text_of(message: StoredMessage) -> Text | None:
-    """The newest text of a kept message; None for a type that is not known here, and for a deleted one."""
-    if message.deleted:
-        return None
-    try:
-        if message.edited_body is not None:
-            return Text.decode(message.edited_body)
-        body: Body | None = decode_body(message.ctype, message.body)
-    except Reject:
-        return None
-    return body if isinstance(body, Text) else None
 
 
 def reading_message(room: str, event: messages.Event, sender: str) -> MessageReceived:

@@ -104,6 +104,18 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class SendQueued:
+    """A text of ours waits for the server; also told at the start, for what an earlier run left. ``at_ms``: our clock."""
+
+    room: str
+    message_id: bytes
+    text: str = field(repr=False)
+    at_ms: int
+    action: bool = False
+    reply_to: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SendAcknowledged:
     """The message is stored and ordered."""
 
@@ -284,6 +296,7 @@ ClientEvent = (
     | MessageDeleted
     | Reacted
     | Delivered
+    | SendQueued
     | SendAcknowledged
     | SendFailed
     | SendHeld

@@ -10,6 +10,7 @@ from chatserv.client.events import MessageReceived, RoomLeft
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.planning import Draft, Wish
 from chatserv.client.rooms import Room, Standing
+from chatserv.client.waiting import FAILED, WaitingMessage
 from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, RoomTitle, Text
 from chatserv.crypto.commits import make_leave
 from chatserv.crypto.room_state import Kind, Policy, Role
@@ -98,9 +99,14 @@ class RoomHandle:
 
     @property
     def unread(self) -> int:
-        """How many kept messages come after the read marker."""
-        row = self._room.row
-        return 0 if row is None else self._engine.parts.vault.archive.count_after(row.room_id, row.read)
+        """How many messages of others, kept on this device, come after the read marker."""
+        row, us = self._room.row, self._engine.parts.user
+        return 0 if row is None else self._engine.parts.vault.archive.count_after(row.room_id, row.read, us)
+
+    @property
+    def read(self) -> int:
+        """The read marker: the place of the newest message that we have seen."""
+        return 0 if self._room.row is None else self._room.row.read
 
     def members(self, *, banned: bool = False) -> list[MemberView]:
         """Whoever is in the room, or is banned from it, in order of name."""
@@ -166,6 +172,24 @@ class RoomHandle:
         users = self._room.users()
         return self._say(Text(text, action, reply_to, mentioned_names(text, users)))
 
+    def waiting(self) -> list[WaitingMessage]:
+        """Texts of ours that are not in the room yet, in order: being sent, stored, or failed."""
+        return self._engine.outgoing.waiting.of(self._room.room_id)
+
+    def resend(self, message_id: bytes) -> "Deferred[int]":
+        """Sends a text that failed as a new message. Raises `NotFound`, and what `send` raises."""
+        outgoing = self._engine.outgoing
+        message = outgoing.waiting.get(message_id)
+        if message is None or message.state != FAILED:
+            raise NotFound("message")
+        sent = self.send(message.text, action=message.action, reply_to=message.reply_to)
+        outgoing.waiting.drop(message_id)
+        return sent
+
+    def discard(self, message_id: bytes) -> None:
+        """Gives a text up that failed, or that has not left yet. Raises `NotFound` where it is neither."""
+        self._engine.outgoing.discard(message_id)
+
     def edit(self, message_id: bytes, text: str) -> "Deferred[int]":
         """Replaces the text of a message of ours. Raises `NotFound` or `Forbidden`."""
         if self._sender(message_id) != self._engine.parts.user:
@@ -194,14 +218,21 @@ class RoomHandle:
         outgoing: Outgoing = self._engine.outgoing
         return self._sent(outgoing.put(self._room, body))
 
+    def mark_seen(self, seq: int | None = None) -> None:
+        """Moves our read marker on this device, by default to the newest message; nobody is told."""
+        row = self._room.row
+        wanted = 0 if row is None else row.cursor if seq is None else seq
+        if row is not None and wanted > row.read:
+            self._engine.parts.vault.rooms.set_read(row.room_id, wanted)
+            self._room.row = replace(row, read=wanted)
+
     async def mark_read(self, seq: int | None = None) -> None:
-        """Moves our read marker, by default to the last event that was dealt with."""
+        """Moves our read marker, by default to the newest message, and tells the server and the room's members."""
         row = self._room.row
         if row is not None:
             wanted = row.cursor if seq is None else seq
             await self._engine.requests.ask(messages.MarkRead, room=row.room_id, seq=wanted)
-            self._engine.parts.vault.rooms.set_read(row.room_id, wanted)
-            self._room.row = replace(self._room.row or row, read=max(row.read, wanted))
+            self.mark_seen(wanted)
 
     async def typing(self) -> None:
         """Tells the others that somebody types; it is not encrypted end to end."""

@@ -60,6 +60,7 @@ class Intake:
         self._moved, self._broken, self._start_anew = moved, broken, start_anew
         self._settling: list[Deferred[None]] = []
         self.follow = True
+        self.marks_shown = True  # else whoever is told says how far it was shown
 
     def put(self, event: messages.Event) -> None:
         """An event came. Raises `Busy` where too many wait: only a new connection helps."""
@@ -162,7 +163,7 @@ class Intake:
                     continue
                 last = max(last, event.seq)
             self._parts.emit(event)
-        if last:
+        if last and self.marks_shown:
             self.mark_shown(room, last)
 
     def mark_shown(self, room: Room, seq: int) -> RoomRow | None:

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
+from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld, SendQueued
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
-from chatserv.crypto.bodies import Body, encode_body
+from chatserv.client.waiting import Waiting, WaitingMessage
+from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
 from chatserv.crypto.content import ID_BYTES, Content, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
-from chatserv.errors import ChatError, NotMember, Quota, StaleEpoch, TooLarge
+from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge
 from chatserv.wire import messages
 
 GOSSIP_EVERY: Final = 50  # CRYPTO 12.4: our first message of an epoch and every so many after it
@@ -62,6 +63,7 @@ class Outgoing:
         self._answered: list[tuple[Room, OutboxRow, int]] = []  # stored at the server, as this turn has told
         self._checked: dict[bytes, tuple[object, ...]] = {}  # as what each room was found fit to be sent to
         self.ready = False
+        self.waiting = Waiting()
         self.most = MAX_UNACKNOWLEDGED
 
     @property
@@ -88,8 +90,32 @@ class Outgoing:
             raise TooLarge(f"message: {len(encoded)} bytes")
         message_id = self._parts.random(ID_BYTES)
         self._parts.vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
+        self._tell_queued(room, message_id, body)
         self.flush_soon(room)
         return message_id
+
+    def tell_kept(self) -> None:
+        """Tells of the texts that an earlier run has left in the outbox."""
+        for row in self._parts.vault.outbox.all():
+            room = self._rooms.get(row.room_id)
+            if room is not None and room.in_it and row.done_seq is None:
+                self._tell_queued(room, row.message_id, decode_body(row.ctype, row.body))
+
+    def _tell_queued(self, room: Room, message_id: bytes, body: Body | None) -> None:
+        if isinstance(body, Text):
+            text, now_ms = body, self._parts.now_ms()
+            message = WaitingMessage(message_id, text.text, text.action, text.reply_to, now_ms)
+            self.waiting.put(room.room_id, message)
+            queued = SendQueued(self._rooms.name(room), message_id, text.text, now_ms, text.action, text.reply_to)
+            self._parts.emit(queued)
+
+    def discard(self, message_id: bytes) -> None:
+        """Gives a text up that has failed, or has not been sealed yet. Raises `NotFound` where it is neither."""
+        message, row = self.waiting.get(message_id), self._parts.vault.outbox.get(message_id)
+        if message is None or (row is not None and row.envelope is not None):
+            raise NotFound("message")
+        self._parts.vault.outbox.delete(message_id)
+        self.waiting.drop(message_id)
 
     def flush_soon(self, room: Room) -> None:
         """Sends what waits in a room when this turn of the reactor is over, all of it in one transaction."""
@@ -118,6 +144,7 @@ class Outgoing:
                 else:
                     outbox.mark_done(row.message_id, seq)  # its event is still on the way
         for _, row, seq in answered:
+            self.waiting.stored(row.message_id)
             self._parts.emit(SendAcknowledged(row.message_id, seq))
 
     # -- the connection ---------------------------------------------------------------------------------------------------
@@ -142,6 +169,7 @@ class Outgoing:
         with self._parts.vault.transaction():
             for row in rows:
                 outbox.delete(row.message_id)
+        self.waiting.clear()
         return len(rows)
 
     # -- out --------------------------------------------------------------------------------------------------------------
@@ -263,6 +291,7 @@ class Outgoing:
             for row in rows:
                 self._parts.vault.outbox.delete(row.message_id)
         for row in rows:
+            self.waiting.failed(row.message_id, error)
             self._parts.emit(SendFailed(row.message_id, error))
 
     def _rest(self, room: Room, seconds: float) -> None:

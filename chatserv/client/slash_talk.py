@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 from chatserv.client.events import MessageReceived
 from chatserv.client.handle import RoomHandle
 from chatserv.client.slash_base import SlashCommand, SlashError, refused
-from chatserv.client.slash_lines import log_lines, word
+from chatserv.client.slash_lines import date, log_lines, message_line, word
+from chatserv.client.waiting import FAILED
 from chatserv.errors import Forbidden, NotFound
 from chatserv.i18n import N_, _
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 LOG_MESSAGES: Final = 20
 MAX_LOG_MESSAGES: Final = 1000
+SEARCHED_MESSAGES: Final = 20
 MAX_EMOJI_BYTES: Final = 32
 _NUMBER_DIGITS: Final = 15  # more is no place in any room
 _LAST: Final = "-1"
@@ -134,6 +136,33 @@ async def _log(slash: "Slash", words: list[str]) -> list[str]:
     return log_lines(here, here.history(count)) or [_("Nothing has been said here yet.")]
 
 
+async def _search(slash: "Slash", words: list[str]) -> list[str]:
+    found = slash.client.search(words[0], limit=SEARCHED_MESSAGES)
+    lines = [f"{date(each.at_ms)} {message_line(each, room=True)}" for each in reversed(found)]
+    return lines or [_("Nothing on this device holds these words.")]
+
+
+def _failed(slash: "Slash") -> list[bytes]:
+    """The texts that are not sent, of the current room. Raises `SlashError` where there is none."""
+    found = [each.message_id for each in slash.here().waiting() if each.state == FAILED]
+    if not found:
+        raise SlashError(_("Nothing has failed here."))
+    return found
+
+
+async def _resend(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    for message_id in _failed(slash):
+        slash.sent(slash.here().resend(message_id))
+    return []
+
+
+async def _discard(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    failed = _failed(slash)
+    for message_id in failed:
+        slash.here().discard(message_id)
+    return [_("Given up: {count}.").format(count=len(failed))]
+
+
 async def _who(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     return slash.member_lines()
 
@@ -171,6 +200,9 @@ SAYING: Final = (
     SlashCommand("react", "REF EMOJI", N_("puts a sign to a message"), _react, room=True),
     SlashCommand("unreact", "REF EMOJI", N_("takes the sign away again"), _unreact, room=True),
     SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
+    SlashCommand("search", "TEXT", N_("finds messages on this device by their words"), _search),
+    SlashCommand("resend", "", N_("sends what could not be sent here once more"), _resend, room=True),
+    SlashCommand("discard", "", N_("gives up what could not be sent here"), _discard, room=True),
     SlashCommand("read", "", N_("marks the room as read; its members see it"), _read, room=True, warns_clear=True),
     SlashCommand("typing", "", N_("tells the room that you are writing"), _typing, room=True, warns_clear=True),
     SlashCommand("away", "", N_("tells others that you are not there"), _away, warns_clear=True),

@@ -52,8 +52,8 @@ class Tap:
     def __init__(self, person: Person, edit: Edit = as_it_is) -> None:
         self.person, self.edit = person, edit
         self.seen: list[messages.ServerMessage] = []
-        self._through = person.client.message_received
-        person.client.message_received = self._receive  # type: ignore[method-assign]
+        self._through = person.client._connection.message_received
+        person.client._connection.message_received = self._receive  # type: ignore[method-assign]
 
     def _receive(self, batch: list[messages.ServerMessage]) -> None:
         self.seen += batch

@@ -9,6 +9,7 @@ from chatserv.client.admin import AccountView, BanView
 from chatserv.client.events import MessageReceived
 from chatserv.client.handle import MemberView
 from chatserv.client.people import DeviceView, Verification
+from chatserv.client.waiting import WaitingMessage
 from chatserv.errors import BadKey, Forbidden, NameTaken, NotFound, NotMember
 from chatserv.wire.link import ServerLink
 from chatserv.wire.messages import PublicRoom
@@ -47,6 +48,8 @@ class FakeRoom:
     signs: dict[bytes, dict[str, list[str]]] = field(default_factory=dict)
     arrived: dict[bytes, set[str]] = field(default_factory=dict)
     refusal: Exception | None = None
+    read: int = 0
+    texts: list[WaitingMessage] = field(default_factory=list)
 
     @property
     def direct(self) -> bool:
@@ -89,6 +92,25 @@ class FakeRoom:
     def send(self, text: str, *, action: bool = False, reply_to: bytes | None = None) -> "Deferred[int]":
         """Says something."""
         return self._stored("send", text, action, reply_to)
+
+    def waiting(self) -> list[WaitingMessage]:
+        """What is on its way."""
+        return self.texts
+
+    def resend(self, message_id: bytes) -> "Deferred[int]":
+        """Sends a text again."""
+        self.texts = [each for each in self.texts if each.message_id != message_id]
+        return self._stored("resend", message_id)
+
+    def discard(self, message_id: bytes) -> None:
+        """Gives a text up."""
+        self.texts = [each for each in self.texts if each.message_id != message_id]
+        self._note("discard", message_id)
+
+    def mark_seen(self, seq: int | None = None) -> None:
+        """Moves the marker on this device."""
+        self.read = seq if seq is not None else max((each.seq for each in self.kept), default=0)
+        self.unread = 0
 
     def _own(self, message_id: bytes) -> None:
         if any(each.message_id == message_id and not each.own for each in self.kept):
@@ -290,7 +312,13 @@ class FakeClient:
         self.add("offer").offered = True
         self.people, self.admin = FakePeople(self), FakeAdministration(self)
         self.keyring = type("Keyring", (), {"user": "alice"})()
+        self.user = "alice"
         self.unacknowledged = 0
+
+    def search(self, words: str, room: str = "", limit: int = 50) -> list[MessageReceived]:
+        """Messages that hold these words, the newest first."""
+        there = [each for name, one in self.there.items() if room in {"", name} for each in one.kept]
+        return [each for each in reversed(there) if words in (each.text or "")][:limit]
 
     def add(self, name: str, **fields: Any) -> FakeRoom:
         """One more room."""

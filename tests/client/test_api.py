@@ -122,7 +122,7 @@ class SendingTests(ApiCase):
     def test_bound(self) -> None:
         """So many messages may wait for the server; one more is refused at once, and waits for nothing."""
         self.assertEqual(5000, MAX_UNACKNOWLEDGED)
-        self.patch(self.alice.client._running.outgoing, "most", 20)
+        self.patch(self.alice.client.engine.outgoing, "most", 20)
         self.server.cut()
         for number in range(20):
             self.alice.client.send("lobby", str(number))
@@ -410,16 +410,16 @@ class ForeignServerTests(ApiCase):
 
     def test_gap(self) -> None:
         """A number that the server leaves out is told to the program."""
-        room = self.alice.client._running.rooms.find("lobby")
+        room = self.alice.client.engine.rooms.find("lobby")
         assert room.row is not None
         cursor = room.row.cursor
-        self.alice.client.message_received([messages.Event(room.room_id, cursor + 5, 0, "bob", 0, b"")])
+        self.alice.client._connection.message_received([messages.Event(room.room_id, cursor + 5, 0, "bob", 0, b"")])
         self.world.run()
         self.assertIn(GapSeen("lobby", cursor + 1, cursor + 4), self.alice.told)
 
     def test_answer_to_nobody(self) -> None:
         """An answer to a question that was not asked is ignored."""
-        self.alice.client.message_received([messages.Ok(999), messages.Error(998, "busy")])
+        self.alice.client._connection.message_received([messages.Ok(999), messages.Error(998, "busy")])
         self.assertTrue(self.alice.online)
 
 

@@ -91,7 +91,7 @@ class LogTests(LogCase):
         self.assertEqual(len(fork), engine_of(self.bob).parts.log.size)
         log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(2)
-        self.bob.do(self.bob.client._running.keys.hold(room_of(self.bob, "plans")))
+        self.bob.do(self.bob.client.engine.keys.hold(room_of(self.bob, "plans")))
         root = engine_of(self.bob).parts.log.root_at(len(fork))
         assert root is not None
         say_anything(self.bob, "plans", 1, b"", LogHead(len(fork), root))

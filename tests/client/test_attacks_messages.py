@@ -202,7 +202,7 @@ class ServerTests(AttackCase):
         self.alice.do(self.alice.room("plans").mute("bob1"))
         self.assertRaises(Muted, self.bob.say, "plans", "but")
         self.carol.say("plans", "quiet")
-        self.bob.do(self.bob.client._running.keys.hold(room_of(self.bob, "plans")))
+        self.bob.do(self.bob.client.engine.keys.hold(room_of(self.bob, "plans")))
         self.tap.edit = self.shifted(1)
         envelope = sealed(self.bob, "plans", ContentType.TEXT, Text("but").encode())
         self.tap.post("plans", envelope, "bob1")

@@ -138,11 +138,11 @@ class CrashTests(RoomCase):
 
     def test_between_persist_and_send(self) -> None:
         """A sealed message that never left goes out as it is after a restart: no generation is used twice, or missing."""
-        protocol = self.alice.client._protocol
+        protocol = self.alice.client._connection._protocol
         self.patch(protocol, "send", lambda _: None)
         self.alice.client.send("lobby", "sealed")
         self.world.server.reactor.advance(0)
-        vault = self.alice.client._running.parts.vault
+        vault = self.alice.client.engine.parts.vault
         (row,) = vault.outbox.all()
         self.assertIsNotNone(row.envelope)
         self.crash(self.alice)
@@ -187,7 +187,7 @@ class CrashTests(RoomCase):
         """What was stored and not shown when the program died is shown at the next start."""
         self.alice.say("lobby", "one")
         self.bob.client._on_event = lambda _: None
-        self.patch(self.bob.client._running.intake, "mark_shown", lambda room, _: room.row)
+        self.patch(self.bob.client.engine.intake, "mark_shown", lambda room, _: room.row)
         self.alice.say("lobby", "two")
         self.bob.leave_the_machine()
         self.bob.come_back()
@@ -200,9 +200,9 @@ class CrossingTests(RoomCase):
     def test_message_crosses_a_commit(self) -> None:
         """A message that was sealed before a commit is sealed anew under the same id, and read by everybody."""
         bob = self.world.person("bob")
-        room = self.alice.client._running.rooms.find("lobby")
+        room = self.alice.client.engine.rooms.find("lobby")
         envelopes: list[int] = []
-        original = self.alice.client._running.requests.ask
+        original = self.alice.client.engine.requests.ask
 
         def ask(make: Any, **fields: Any) -> Any:
             if "envelope" in fields:
@@ -211,8 +211,8 @@ class CrossingTests(RoomCase):
                     bob.do(bob.room("lobby").rotate())
             return original(make, **fields)
 
-        self.patch(self.alice.client._running.requests, "ask", ask)
-        self.patch(self.alice.client._running.requests, "expect", self._expecting(ask))
+        self.patch(self.alice.client.engine.requests, "ask", ask)
+        self.patch(self.alice.client.engine.requests, "expect", self._expecting(ask))
         self.alice.client.send("lobby", "crossing")
         self.world.settle(10)
         self.assertEqual(2, len(envelopes))

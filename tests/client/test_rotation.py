@@ -74,13 +74,13 @@ class PrekeyTests(RoomCase):
     def setUp(self) -> None:
         """Alice's prekeys, here and at the server."""
         super().setUp()
-        engine = self.alice.client._running
+        engine = self.alice.client.engine
         self.prekeys, self.device_id = engine.parts.vault.prekeys, engine.parts.device_id
 
     @property
     def prekey_ids(self) -> list[int]:
         """The ids of all that are kept."""
-        return sorted(self.alice.client._running.parts.vault.prekeys.all())
+        return sorted(self.alice.client.engine.parts.vault.prekeys.all())
 
     def listed(self) -> int:
         """One-time prekeys at the server."""
@@ -110,7 +110,7 @@ class PrekeyTests(RoomCase):
         self.assertEqual(50, self.listed())
         self.world.server.reactor.advance(10)
         self.take(31)
-        self.alice.client.message_received([messages.PrekeysLow(19)])
+        self.alice.client._connection.message_received([messages.PrekeysLow(19)])
         self.world.settle(1)
         self.assertEqual(50, self.listed())
 
@@ -140,6 +140,6 @@ class PrekeyTests(RoomCase):
 
     def test_bound(self) -> None:
         """Whatever the server says that it takes, there is a bound on how many are made."""
-        upkeep = self.alice.client._running.prekeys
+        upkeep = self.alice.client.engine.prekeys
         self.alice.do(upkeep.look(0, 10**9))
         self.assertLessEqual(len(self.prekey_ids), 51 + MOST + 1)

@@ -1,10 +1,12 @@
 """What each slash command does, one by one."""
 
+from dataclasses import replace
 from typing import Any
 
 from chatserv.client.admin import BanView
 from chatserv.client.slash import COMMANDS
-from chatserv.errors import Forbidden
+from chatserv.client.waiting import FAILED, WaitingMessage
+from chatserv.errors import Forbidden, Muted
 from chatserv.wire.messages import PublicRoom
 from tests.client.slash_fakes import AT_MS, DEVICE_IDS, NUMBER, QR, member, message
 from tests.client.test_slash import SlashTestCase
@@ -58,6 +60,12 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "react": [("/react 2 +1", [("lobby", "react", ID_2, "+1", True)], r"^$")],
     "unreact": [("/unreact -1 +1", [("lobby", "react", ID_2, "+1", False)], r"^$")],
     "log": [("/log", [], r"^ +1 \[..:..\] <alice> hello\n +2 \[..:..\] <bob> hello$"), ("/log 1", [], "^ +2 .* <bob>")],
+    "search": [
+        ("/search ell", [], r"^2025-10-\d\d \[..:..\] #lobby <alice> hello\n2025-10-\d\d .* #lobby <bob> hello$"),
+        ("/search nowhere", [], "Nothing on this device"),
+    ],
+    "resend": [("/resend", [("lobby", "resend", ID_1)], r"^$")],
+    "discard": [("/discard", [("lobby", "discard", ID_1)], "Given up: 1")],
     "read": [("/read", [("lobby", "read")], r"^$")],
     "typing": [("/typing", [("lobby", "typing")], r"^$")],
     "away": [("/away", [("away", True)], "away")],
@@ -127,6 +135,8 @@ class EffectsTests(SlashTestCase):
         """Something was said in the lobby."""
         super().setUp()
         self.client.there["lobby"].kept = [message(1, sender="alice"), message(2)]
+        failed, sending = (WaitingMessage(each, "so", False, None, AT_MS) for each in (ID_1, ID_2))
+        self.client.there["lobby"].texts = [replace(failed, state=FAILED, error=Muted()), sending]
         self.client.bans = [BanView("address", "192.0.2.0/24", "alice", AT_MS)]
 
     def test_every_command(self) -> None:
@@ -295,6 +305,12 @@ class EffectsTests(SlashTestCase):
             "<bob> (a kind of message that this version does not know)",
         ]
         self.assertEqual(lines, expected)
+
+    def test_nothing_failed(self) -> None:
+        """Where nothing has failed there is nothing to send again or to give up."""
+        self.client.there["lobby"].texts = []
+        for line in ("/resend", "/discard"):
+            self.assertIn("Nothing has failed here", self.refusal(line))
 
     def test_empty_log(self) -> None:
         """A room in which nothing was said says so."""

@@ -29,6 +29,7 @@ from chatserv.client import (
     SendAcknowledged,
     SendFailed,
     SendHeld,
+    SendQueued,
     Status,
     StatusChanged,
     TypingSeen,
@@ -104,6 +105,7 @@ BEGINNINGS: list[tuple[ClientEvent, str]] = [
 ]
 SILENT: list[ClientEvent] = [
     Delivered("lobby", "bob", (ID,)),
+    SendQueued("lobby", ID, "so", 0),
     SendAcknowledged(ID, 1),
     ReadMoved("lobby", "bob", 3),
     StatusChanged(Status.ONLINE),

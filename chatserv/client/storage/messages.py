@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chatserv.client.storage.database import Database
+from chatserv.client.storage.rooms import Standing
+from chatserv.client.storage.words import WordIndex
+from chatserv.crypto.bodies import Text, decode_body
 from chatserv.crypto.content import ContentType
+from chatserv.errors import Reject
 
 MAX_MESSAGES: Final = 100_000
 MAX_REACTIONS: Final = 20
@@ -63,6 +67,19 @@ class StoredMessage:
     deleted: bool = False
 
 
+def text_of(message: StoredMessage) -> Text | None:
+    """The newest text of a kept message; None for a type that is not known here, and for a deleted one."""
+    if message.deleted:
+        return None
+    try:
+        if message.edited_body is not None:
+            return Text.decode(message.edited_body)
+        body = decode_body(message.ctype, message.body)
+    except Reject:
+        return None
+    return body if isinstance(body, Text) else None
+
+
 def _message(row: Any) -> StoredMessage:
     values = list(row)
     values[9] %= 2 * _HALF  # sent_ms
@@ -90,6 +107,7 @@ class Archive:
     def __init__(self, database: Database, max_messages: int = MAX_MESSAGES) -> None:
         self._database = database
         self._max_messages = max_messages
+        self.words = WordIndex(database)
 
     def add(self, message: StoredMessage) -> bool:
         """Keeps a message; False where one with its id is there already from the same sender.
@@ -100,10 +118,26 @@ class Archive:
         with self._database.transaction():
             if self.by_id(room_id, message.message_id, message.sender) is not None:
                 return False
-            self._database.write(_ADD, _values(message))
+            position = self._database.execute(_ADD, _values(message)).lastrowid
+            self._index(position or 0, message)
             self._database.write(_COUNT, (room_id,))
             self._bound(room_id)
         return True
+
+    def _index(self, position: int, message: StoredMessage) -> None:
+        text = text_of(message)
+        if text is not None:
+            self.words.put(position, text.text)
+
+    def index_all(self, at_once: int = 1000) -> None:
+        """Indexes the words of everything that is kept; once, for files from before there was a search."""
+        sql = f"SELECT {_COLUMNS}, position FROM messages WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+        last = -1
+        while rows := self._database.all(sql, (last, at_once)):
+            with self._database.transaction():
+                for *columns, position in rows:
+                    self._index(position, _message(columns))
+                    last = position
 
     def _bound(self, room_id: bytes) -> None:
         (count,) = self._database.one("SELECT count FROM message_counts WHERE room_id = ?", (room_id,))
@@ -111,12 +145,14 @@ class Archive:
         if excess <= 0:
             return
         oldest = "SELECT position FROM messages WHERE room_id = ? ORDER BY seq LIMIT ?"
+        self.words.drop(oldest, (room_id, excess))
         self._database.write(f"DELETE FROM messages WHERE position IN ({oldest})", (room_id, excess))  # noqa: S608
         self._database.write("UPDATE message_counts SET count = count - ? WHERE room_id = ?", (excess, room_id))
 
     def clear(self, room_id: bytes) -> None:
         """Forgets all messages of a room."""
         with self._database.transaction():
+            self.words.drop("SELECT position FROM messages WHERE room_id = ?", (room_id,))
             self._database.write("DELETE FROM messages WHERE room_id = ?", (room_id,))
             self._database.write("DELETE FROM message_counts WHERE room_id = ?", (room_id,))
 
@@ -147,9 +183,23 @@ class Archive:
         sql = f"{_SELECT} WHERE room_id = ? AND seq < ? ORDER BY seq DESC, position DESC LIMIT ?"
         return [_message(row) for row in reversed(self._database.all(sql, (room_id, end, limit)))]
 
-    def count_after(self, room_id: bytes, seq: int) -> int:
-        """How many kept messages come after ``seq``."""
-        return int(self._database.one("SELECT count(*) FROM messages WHERE room_id = ? AND seq > ?", (room_id, seq))[0])
+    def count_after(self, room_id: bytes, seq: int, not_sender: str | None = None) -> int:
+        """How many kept messages come after ``seq``, those that were taken back and those of one sender left out."""
+        sql = "SELECT count(*) FROM messages WHERE room_id = ? AND seq > ? AND NOT deleted AND sender IS NOT ?"
+        return int(self._database.one(sql, (room_id, seq, not_sender))[0])
+
+    def search(self, query: str, room_id: bytes | None, limit: int) -> list[StoredMessage]:
+        """The newest messages that hold all words of a search, in rooms that we are in: all of them, or one."""
+        expression = self.words.expression(query)
+        if not expression:
+            return []
+        which = (
+            "position IN (SELECT rowid FROM words WHERE words MATCH ?1) AND (?4 IS NULL OR room_id = ?4)"
+            " AND room_id IN (SELECT room_id FROM rooms WHERE standing IN (?2, ?3))"
+        )
+        sql = f"{_SELECT} WHERE {which} ORDER BY position DESC LIMIT ?5"
+        values = (expression, int(Standing.IN), int(Standing.FORKED), room_id, limit)
+        return [_message(row) for row in self._database.all(sql, values)]
 
     def last_of(
         self, room_id: bytes, sender: str | None = None, *, not_sender: str | None = None
@@ -171,8 +221,15 @@ class Archive:
     def mark_edited(self, room_id: bytes, message_id: bytes, body: bytes, seq: int) -> bool:
         """Keeps the edit that came at ``seq``; False where the message is not there, deleted, or has a newer edit."""
         sql = "UPDATE messages SET edited_body = ?, edited_seq = ? WHERE position = ? AND edited_seq < ?"
-        values = (body, seq, self._position(room_id, message_id), seq)
-        return bool(self._database.write(sql, values))
+        position = self._position(room_id, message_id)
+        with self._database.transaction():
+            if not self._database.write(sql, (body, seq, position, seq)):
+                return False
+            self.words.drop("?", (position,))
+            message = self.by_id(room_id, message_id)
+            if message is not None and position is not None:
+                self._index(position, message)
+        return True
 
     def mark_deleted(self, room_id: bytes, message_id: bytes) -> bool:
         """Empties a message and takes all signs off it; False where it is not there, or deleted already."""
@@ -180,6 +237,7 @@ class Archive:
         sql = "UPDATE messages SET body = x'', edited_body = NULL, signature = NULL, deleted = 1 WHERE position = ?"
         with self._database.transaction():
             self._database.write("DELETE FROM reactions WHERE message = ?", (position,))
+            self.words.drop("?", (position,))
             return bool(self._database.write(sql, (position,)))
 
     def react(self, room_id: bytes, message_id: bytes, user: str, emoji: str, on: bool) -> bool:

@@ -128,4 +128,8 @@ CREATE TABLE pins (
 );
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_WORDS: Final = """
+CREATE VIRTUAL TABLE words USING fts5(text, tokenize = "unicode61 remove_diacritics 2");
+"""
+
+MIGRATIONS: Final = (_FIRST, _WORDS)

@@ -1,11 +1,12 @@
 """All that a device remembers, as one thing to open, write in transactions, and close."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Final
 
 from chatserv.client.storage.certificates import CertificateTable
 from chatserv.client.storage.chains import ChainTable
-from chatserv.client.storage.database import Database
+from chatserv.client.storage.database import Database, StorageError
 from chatserv.client.storage.facts import Facts
 from chatserv.client.storage.log import LogTable
 from chatserv.client.storage.messages import Archive
@@ -14,6 +15,8 @@ from chatserv.client.storage.pending import PendingCommits
 from chatserv.client.storage.pins import PinTable
 from chatserv.client.storage.prekeys import PrekeyTable
 from chatserv.client.storage.rooms import RoomTable
+
+_INDEXED: Final = "words_indexed"
 
 
 class Vault:
@@ -39,7 +42,11 @@ class Vault:
     @classmethod
     def open(cls, path: Path | None) -> "Vault":
         """Opens the file, and makes it where there is none; None is for one in memory. Raises `StorageError`."""
-        return cls(Database.open(path))
+        vault = cls(Database.open(path))
+        if vault.facts.get(_INDEXED) is None:
+            vault.archive.index_all()
+            vault.facts.put(_INDEXED, b"\x01")
+        return vault
 
     def transaction(self) -> AbstractContextManager[None]:
         """All of it or nothing; see `Database.transaction`."""
@@ -55,5 +62,7 @@ class Vault:
             self.rooms.delete(room_id)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, without words of what was taken back."""
+        with suppress(StorageError):  # a disk that fails: what could not be cleaned is cleaned the next time
+            self.archive.words.clean()
         self.database.close()

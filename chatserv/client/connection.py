@@ -1,0 +1,104 @@
+"""The connection that stands now: what it reports goes to the engine, what the engine says goes out on it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from chatserv.client.engine import Engine
+from chatserv.client.events import Replaced
+from chatserv.client.transport import ClientProtocol
+from chatserv.errors import ChatError, Draining, Forbidden, WireError
+from chatserv.wire import messages
+
+
+class Owner(Protocol):
+    """Whose connections they are."""
+
+    @property
+    def engine(self) -> Engine:
+        """Does the work. Raises `LocalProtocolError` where it is not there any more."""
+        ...
+
+    def logged_in(self) -> None:
+        """The session is open."""
+        ...
+
+    def lost(self, error: ChatError | None) -> None:
+        """It is gone, for a reason that may be known."""
+        ...
+
+
+class Connection:
+    """All connections of a client, one after the other: a `chatserv.client.transport.Listener`.
+
+    Args:
+        owner: Told when one is up, and when it is gone.
+        make: Makes a protocol that reports to this object.
+    """
+
+    def __init__(self, owner: Owner, make: Callable[["Connection"], ClientProtocol]) -> None:
+        self._owner, self._make = owner, make
+        self._protocol: ClientProtocol | None = None
+        self._outgoing: list[bytes] = []
+        self._receiving = False
+        self._last_word: ChatError | None = None
+
+    def build(self) -> ClientProtocol:
+        """The protocol of the next connection."""
+        self._protocol = self._make(self)
+        return self._protocol
+
+    # -- what a connection reports --------------------------------------------------------------------------------------
+
+    def connection_up(self) -> None:
+        """The session is open."""
+        self._owner.logged_in()
+        self._owner.engine.connected()
+
+    def message_received(self, batch: list[messages.ServerMessage]) -> None:
+        """Messages came."""
+        engine = self._owner.engine
+        self._receiving = True
+        try:
+            for message in batch:
+                match message:
+                    case messages.Farewell(code=code):
+                        self._last_word = Replaced() if code == "replaced" else Forbidden(code, by="server")
+                    case messages.DrainingNotice():
+                        self._last_word = Draining()
+                engine.receive(message)
+        except WireError as error:
+            self.refuse(error)
+        finally:
+            self._receiving = False
+        self._flush()
+
+    def connection_down(self, error: ChatError | None) -> None:
+        """The connection is gone."""
+        self._protocol = None
+        error, self._last_word = error or self._last_word, None
+        self._outgoing.clear()
+        self._owner.engine.disconnected()
+        self._owner.lost(error)
+
+    # -- what goes out --------------------------------------------------------------------------------------------------
+
+    def write(self, encoded: bytes) -> None:
+        """Sends a message, together with all that the same batch of received ones gives rise to."""
+        self._outgoing.append(encoded)
+        if not self._receiving:
+            self._flush()
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._protocol is not None:
+            self._protocol.send(outgoing)
+
+    def refuse(self, error: ChatError) -> None:
+        """Ends the connection because of what the server did."""
+        if self._protocol is not None and isinstance(error, WireError):
+            self._protocol.refuse(error)
+
+    def say_goodbye(self) -> None:
+        """Tells the server that we leave."""
+        if self._protocol is not None:
+            self._protocol.say_goodbye()

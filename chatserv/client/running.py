@@ -1,0 +1,331 @@
+"""The life of a client: started, connected again and again, and stopped; everything that it is told on the way."""
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.threads import deferToThread
+
+from chatserv.client.connection import Connection
+from chatserv.client.engine import Engine
+from chatserv.client.events import (
+    ClientEvent,
+    MessageReceived,
+    SendAcknowledged,
+    SendFailed,
+    Status,
+    StatusChanged,
+)
+from chatserv.client.log_copy import LogCopy
+from chatserv.client.parts import Interrupted, Parts
+from chatserv.client.pins import Pins
+from chatserv.client.profile import Profile, ProfileError
+from chatserv.client.retrying import Backoff, is_final, now_ms
+from chatserv.client.rooms import Standing
+from chatserv.client.storage.vault import Vault
+from chatserv.client.streaming import EventStream
+from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
+from chatserv.crypto.e2e.rng import HedgedRandom
+from chatserv.errors import ChatError, LocalProtocolError, NotMember
+
+KEPT_AT_ONCE: Final = 100
+
+
+class Running:
+    """One account, through all its connections.
+
+    There are two ways to hear what happens, in order: a callback, for programs with a loop of their own such as windows, or
+    ``async for event in client``.
+
+    Args:
+        profile: Where keys and everything else of the account are kept.
+        reactor: The reactor.
+        on_event: Told everything that happens: see `chatserv.client.events`. A message counts as shown when the callback has
+            returned; without a callback, when the loop comes back for the next event.
+        token: See `start`.
+        follow: Whether to be shown messages; without, they are kept for a client that follows.
+        endpoint: Where to connect; by default TLS to the address that the keyring remembers.
+        plain: Without TLS, which the server has to allow as well. The session inside and the pin protect what is said.
+        receipts: Whether senders of direct messages are told that they arrived.
+        in_thread: Runs slow functions; by default in the reactor's threads.
+        clock: The time, milliseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        reactor: Any,
+        on_event: Callable[[ClientEvent], None] | None = None,
+        *,
+        token: bytes | None = None,
+        follow: bool = True,
+        endpoint: IStreamClientEndpoint | None = None,
+        plain: bool = False,
+        receipts: bool = True,
+        in_thread: Callable[..., Any] = deferToThread,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        keyring = profile.keyring()
+        if keyring is None:
+            raise ProfileError(f"{profile.directory}: no account yet; register with a chatserv:// link first")
+        self.profile, self.keyring = profile, keyring
+        self._reactor, self._follow, self._receipts = reactor, follow, receipts
+        self._stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
+        self._on_event = self._stream.put if on_event is None and self._stream is not None else on_event
+        connect = plain_endpoint if plain else tls_endpoint
+        self._endpoint, self._plain = endpoint or connect(reactor, keyring.host, keyring.port), plain
+        self._in_thread, self._clock = in_thread, clock
+        self._unwrap = keyring.unwrapper()
+        self._engine: Engine | None = None
+        self._token = token
+        self._connection = Connection(self, self._make_protocol)
+        self._service: ClientService | None = None
+        self._status, self._failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
+        self._online: list[Deferred[None]] = []
+        self._backoff = Backoff()
+        self._release: Callable[[], None] | None = None
+        self._acknowledgements: dict[bytes, Deferred[int]] = {}
+        self._timers: set[Any] = set()
+
+    # -- life -----------------------------------------------------------------------------------------------------------
+
+    def start(self, token: bytes | None = None) -> None:
+        """Connects, and reconnects with a jittered back-off (1 to 60 s) until `stop` or a final refusal.
+
+        What was received earlier and never shown is shown first.
+
+        Args:
+            token: The invite's token, where the account is not registered yet; empty on a server with open registration.
+
+        Raises:
+            ProfileError: Another program uses the profile.
+            StorageError: What the profile keeps cannot be used.
+        """
+        if self._service is not None:
+            raise LocalProtocolError("client started twice")
+        self._release = self.profile.hold()
+        try:
+            self._engine = self._make_engine()
+        except BaseException:
+            self._let_go()
+            raise
+        self._token = None if self.keyring.registered else (token or self._token or b"")
+        self._service = ClientService(
+            self._endpoint,
+            ClientFactory(self._connection.build),
+            retryPolicy=self._backoff.next_delay,
+            clock=self._reactor,
+        )
+        self._engine.outgoing.tell_kept()
+        self._show_kept()
+        self._emit(StatusChanged(Status.CONNECTING))
+        self._service.startService()
+        self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
+
+    def _make_engine(self) -> Engine:
+        keyring, vault = self.keyring, Vault.open(self.profile.database)
+        log = LogCopy(keyring.server_id, vault.log, vault.facts)
+        parts = Parts(
+            keyring=keyring,
+            signing=ed25519.Ed25519PrivateKey.from_private_bytes(keyring.signing_key),
+            opening=keyring.load_device_key(),
+            vault=vault,
+            log=log,
+            pins=Pins(vault.pins, log),
+            random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
+            now_ms=self._clock,
+            later=self._later,
+            in_thread=self._off_reactor,
+            emit=self._emit,
+        )
+        engine = Engine(parts, self._connection.write, self._connection.refuse, receipts=self._receipts)
+        engine.intake.follow = self._follow
+        engine.intake.marks_shown = self._stream is None
+        return engine
+
+    def _later(self, seconds: float, what: Callable[[], object]) -> Any:
+        """The reactor's `callLater`, which ends with us."""
+
+        def run() -> None:
+            self._timers.discard(timer)
+            what()
+
+        timer = self._reactor.callLater(seconds, run)
+        self._timers.add(timer)
+        return timer
+
+    async def _off_reactor(self, work: Callable[..., Any], *args: Any) -> Any:
+        result = await self._in_thread(work, *args)
+        if self._engine is None:
+            raise Interrupted("stopped meanwhile")
+        return result
+
+    def stop(self) -> "Deferred[None]":
+        """Ends the session and connects no more."""
+        service, self._service = self._service, None
+        if service is None:
+            return succeed(None)
+        self.engine.intake.follow = False  # the program shall find the rest unread
+        stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
+        return stopped
+
+    async def _stop(self, service: ClientService) -> None:
+        self._connection.say_goodbye()
+        await service.stopService()
+        if self._stream is not None:
+            self._stream.settle()
+        self._let_go()
+        if self._status is not Status.FAILED:
+            self._emit(StatusChanged(Status.STOPPED))
+
+    def _let_go(self) -> None:
+        timers, self._timers = self._timers, set()
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        if self._release is not None:
+            self._release()
+            self._release = None
+
+    def _make_protocol(self, listener: Connection) -> ClientProtocol:
+        return ClientProtocol(self._reactor, self.keyring, self._token, listener, self._unwrap, plain=self._plain)
+
+    def _first_attempt_failed(self, failure: Any) -> None:
+        if self._service is not None and self._status is not Status.FAILED:
+            self._emit(StatusChanged(Status.OFFLINE, failure.value))
+
+    def _show_kept(self) -> None:
+        """What was received earlier and nobody was shown."""
+        engine = self.engine
+        for room in engine.rooms.ours():
+            if room.row is None or room.row.standing is not Standing.IN:
+                continue
+            last = room.row.shown
+            while engine.intake.follow:  # or the program wants no more
+                kept = engine.parts.vault.archive.after(room.room_id, last, KEPT_AT_ONCE)
+                if not kept:
+                    break
+                for message in kept:
+                    if engine.intake.follow:
+                        self._emit(engine.contents.received(room, message))
+                        last = message.seq
+                if engine.intake.marks_shown:
+                    engine.intake.mark_shown(room, last)
+
+    # -- as an asynchronous context manager and iterator ------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Starts, and waits until everything is here. Raises what `start` raises, and a final refusal of the server."""
+        self.start()
+        await self.online()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops. The event that was in hand is told again the next time where an exception ends the block."""
+        if kind is None and self._stream is not None:
+            self._stream.handled()
+        await self.stop()
+
+    def __aiter__(self) -> AsyncIterator[ClientEvent]:
+        """Events, until the client is stopped. A final refusal of the server is raised."""
+        if self._stream is None:
+            raise LocalProtocolError("events go to the callback")
+        return self._stream
+
+    async def online(self) -> None:
+        """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
+        if self._status is Status.ONLINE:
+            return
+        if self._status is Status.FAILED and self._failure is not None:
+            raise self._failure
+        waiting: Deferred[None] = Deferred()
+        self._online.append(waiting)
+        await waiting
+
+    def _set_following(self, wanted: bool) -> None:
+        if self._engine is not None and self._service is not None:
+            self._engine.intake.follow = wanted and self._follow
+            self._show_kept()
+
+    def _mark_shown(self, room: str, seq: int) -> None:
+        if self._engine is not None:
+            with suppress(NotMember):  # left meanwhile, or renamed: then the rest is told once more
+                self._engine.intake.mark_shown(self._engine.rooms.find(room), seq)
+
+    @property
+    def engine(self) -> Engine:
+        """Does the work; not for programs. Raises `LocalProtocolError` where the client is not started."""
+        if self._engine is None:
+            raise LocalProtocolError("the client is not started")
+        return self._engine
+
+    # -- what its connections report (chatserv.client.connection.Owner) -----------------------------------------------------
+
+    def logged_in(self) -> None:
+        """The session is open."""
+        if not self.keyring.registered:
+            self.keyring = msgspec.structs.replace(self.keyring, registered=True)
+            self.profile.save_keyring(self.keyring)
+        self._token = None
+
+    def lost(self, error: ChatError | None) -> None:
+        """The connection is gone: waits for the next, or gives up where the server will not have us."""
+        if self._service is None:
+            return
+        if is_final(error):
+            self._emit(StatusChanged(Status.FAILED, error))
+            self.stop()
+        else:
+            self._emit(StatusChanged(Status.OFFLINE, error))
+
+    # -- inside ---------------------------------------------------------------------------------------------------------
+
+    def _await_acknowledgement(self, message_id: bytes) -> "Deferred[int]":
+        acknowledged: Deferred[int] = Deferred()
+        self._acknowledgements[message_id] = acknowledged
+        return acknowledged
+
+    def _emit(self, event: ClientEvent) -> None:
+        match event:
+            case StatusChanged(status, error):
+                self._status, self._failure = status, error
+            case MessageReceived(own=True, message_id=message_id):
+                self.engine.outgoing.waiting.drop(message_id)
+        if self._on_event is not None:
+            self._on_event(event)
+        match event:
+            case StatusChanged():
+                self._status_changed()
+            case MessageReceived():
+                self.engine.arrived(event)
+            case SendAcknowledged(message_id, seq):
+                if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
+                    acknowledged.callback(seq)
+            case SendFailed(message_id, error_):
+                if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
+                    acknowledged.errback(error_)
+
+    def _status_changed(self) -> None:
+        if self._status is Status.ONLINE:
+            self._backoff.succeeded()
+        if self._status not in {Status.ONLINE, Status.FAILED, Status.STOPPED}:
+            return
+        waiting, self._online = self._online, []
+        for waiter in waiting:
+            if self._status is Status.ONLINE:
+                waiter.callback(None)
+            else:
+                waiter.errback(self._failure or LocalProtocolError("the client was stopped"))

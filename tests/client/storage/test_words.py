@@ -1,0 +1,128 @@
+"""Full-text search over the archive."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client.storage.database import Database
+from chatserv.client.storage.messages import StoredMessage
+from chatserv.client.storage.rooms import Standing
+from chatserv.client.storage.vault import Vault
+from chatserv.client.storage.words import MAX_WORDS, WordIndex, words_of
+from chatserv.crypto.bodies import Text
+from tests.client.storage.test_messages import OTHER, ROOM, message
+from tests.client.storage.test_tables import ROW
+
+
+def saying(seq: int, text: str, room_id: bytes = ROOM) -> StoredMessage:
+    """A message of a room with this text."""
+    return replace(message(seq), body=Text(text).encode(), room_id=room_id)
+
+
+class SearchCase(SynchronousTestCase):
+    """A vault with two rooms."""
+
+    def setUp(self) -> None:
+        """Both are ours."""
+        self.path = Path(self.mktemp()).absolute()
+        self.vault = Vault.open(self.path)
+        self.addCleanup(lambda: self.vault.close())  # noqa: PLW0108 - the vault of that moment
+        self.archive = self.vault.archive
+        for room_id in (ROOM, OTHER):
+            self.vault.rooms.put(replace(ROW, room_id=room_id, standing=Standing.IN))
+
+    def found(self, query: str, room_id: bytes | None = None, limit: int = 50) -> list[int]:
+        """The places of what is found."""
+        return [each.seq for each in self.archive.search(query, room_id, limit)]
+
+
+class SearchTests(SearchCase):
+    """What is found."""
+
+    def test_words(self) -> None:
+        """A message is found by beginnings of its words, whatever their case, accents and order; the newest first."""
+        self.archive.add(saying(1, "The Café opens at nine"))
+        self.archive.add(saying(2, "nothing at all"))
+        self.archive.add(saying(3, "cafeteria, at noon"))
+        self.assertEqual(self.found("cafe"), [3, 1])
+        self.assertEqual(self.found("OPEN the"), [1])
+        self.assertEqual(self.found("fe"), [])
+        self.assertEqual(self.found("at", limit=2), [3, 2])
+
+    def test_rooms(self) -> None:
+        """One room is searched or all that we are in; what is said in a room that we have not agreed to stays unseen."""
+        self.archive.add(saying(1, "plan"))
+        self.archive.add(saying(2, "plan", OTHER))
+        self.assertEqual(self.found("plan"), [2, 1])
+        self.assertEqual(self.found("plan", ROOM), [1])
+        for standing in (Standing.OFFERED, Standing.OUT):
+            self.vault.rooms.put(replace(ROW, room_id=OTHER, standing=standing))
+            self.assertEqual(self.found("plan"), [1])
+
+    def test_edited_and_deleted(self) -> None:
+        """The newest text counts, and what was taken back is not found."""
+        self.archive.add(saying(1, "first"))
+        self.archive.mark_edited(ROOM, message(1).message_id, Text("second").encode(), 5)
+        self.assertEqual((self.found("first"), self.found("second")), ([], [1]))
+        self.archive.mark_deleted(ROOM, message(1).message_id)
+        self.assertEqual(self.found("second"), [])
+
+    def test_old_messages_leave(self) -> None:
+        """What the archive drops is not found any more."""
+        self.archive._max_messages = 2
+        for seq in (1, 2, 3):
+            self.archive.add(saying(seq, "same"))
+        self.assertEqual(self.found("same"), [3, 2])
+        self.archive.clear(ROOM)
+        self.assertEqual(self.found("same"), [])
+
+    def test_nothing_to_search(self) -> None:
+        """Signs alone find nothing."""
+        self.archive.add(saying(1, '"* OR NEAR('))
+        self.assertEqual(self.found('"*'), [])
+        self.assertEqual(self.found("near or"), [1])
+
+    def test_bounded(self) -> None:
+        """Words above the bound are left out."""
+        self.assertEqual(len(words_of("word " * (MAX_WORDS + 1))), MAX_WORDS)
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.text(max_size=40))
+    def test_any_query(self, query: str) -> None:
+        """No text breaks the search."""
+        database = Database.open(None)
+        try:
+            index = WordIndex(database)
+            index.put(1, query)
+            expression = index.expression(query)
+            if expression:
+                database.all("SELECT rowid FROM words WHERE words MATCH ?", (expression,))
+        finally:
+            database.close()
+
+
+class FileTests(SearchCase):
+    """What stays in the file."""
+
+    def test_indexed_later(self) -> None:
+        """A file from before there was a search is indexed when it is opened."""
+        for seq in range(1, 4):
+            self.archive.add(saying(seq, f"word{seq}"))
+        self.vault.database.write("DELETE FROM words")
+        self.vault.database.write("DELETE FROM facts WHERE key = 'words_indexed'")
+        self.vault.close()
+        self.vault = Vault.open(self.path)
+        self.assertEqual([each.seq for each in self.vault.archive.search("word2", None, 9)], [2])
+
+    def test_taken_back_leaves_the_file(self) -> None:
+        """After the program has ended, the words of what was taken back are nowhere in the file."""
+        self.archive.add(saying(1, "xylophone"))
+        self.archive.add(saying(2, "zeppelins"))
+        self.archive.mark_deleted(ROOM, message(1).message_id)
+        self.vault.close()
+        kept = self.path.read_bytes()
+        self.vault = Vault.open(self.path)
+        self.assertEqual([word in kept for word in (b"xylophone", b"zeppelins")], [False, True])
