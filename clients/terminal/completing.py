@@ -1,6 +1,7 @@
 """What the word in front of the cursor may become."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import ChatError, Slash, clean_line
@@ -38,4 +39,47 @@ def users(slash: Slash) -> list[str]:
     known = {name[1:] for name in slash.client.rooms if name.startswith("@")}
     with contextlib.suppress(ChatError):  # no room, no members
         known |= {member.user for member in slash.here().members()}
-    return sorted(known - {slash.client.keyring.user})
+    return sorted(known - {slash.client.user})
+
+
+class Completion:
+    """What the Tab key does: the one candidate, or what all have in common, then one after the other.
+
+    Args:
+        find: Gives how much of a line is replaced, and by what.
+    """
+
+    def __init__(self, find: Callable[[str], tuple[int, list[str]]]) -> None:
+        self._find = find
+        self._base = self._last = ""
+        self.candidates: list[str] = []
+        self.index: int | None = None
+
+    def forget(self) -> None:
+        """The line is another one now."""
+        self._last, self.candidates, self.index = "", [], None
+
+    def tab(self, line: str, step: int = 1) -> str:
+        """What the line in front of the cursor becomes."""
+        if self.candidates and line == self._last:
+            self.index = (-1 if self.index is None and step > 0 else self.index or 0) + step
+            self.index %= len(self.candidates)
+            self._last = self._base + self.candidates[self.index]
+            return self._last
+        replaced, self.candidates = self._find(line)
+        self.index = None
+        self._base = line[: len(line) - replaced]
+        if len(self.candidates) < 2:
+            made = self._base + self.candidates[0] if self.candidates else line
+            self.forget()
+            return made
+        common = common_start(self.candidates)
+        self._last = self._base + common if len(common) >= replaced else line
+        return self._last
+
+
+def common_start(words: list[str]) -> str:
+    """What all of these begin with."""
+    low, high = min(words), max(words)
+    same = next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
+    return low[:same]

@@ -1,40 +1,16 @@
 """Messages of ours that are not in the room yet, as they stand above the prompt."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from chatserv.client import ChatError, explained, shown, translate
+from chatserv.client import WaitingMessage, explained, shown, translate
 from clients.terminal.rendering import Line
 
 MAX_LINES: Final = 5
 MAX_CHARACTERS: Final = 500  # of one message: a line is cut at the edge of the terminal anyway
 
 
-class Waiting(Protocol):
-    """What the library tells of such a message; ``state``: sending, stored or failed."""
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-        ...
-
-    @property
-    def action(self) -> bool:
-        """Whether it is ``/me``."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """How far it is."""
-        ...
-
-    @property
-    def error(self) -> ChatError | None:
-        """Why it failed."""
-        ...
-
-
-def waiting_lines(messages: Sequence[Waiting], us: str) -> list[Line]:
+def waiting_lines(messages: Sequence[WaitingMessage], us: str) -> list[Line]:
     """The last ones, a line each, under a line that counts the others."""
     hidden = max(len(messages) - MAX_LINES, 0)
     lines: list[Line] = []
@@ -43,7 +19,7 @@ def waiting_lines(messages: Sequence[Waiting], us: str) -> list[Line]:
     return lines + [_line(message, us) for message in messages[hidden:]]
 
 
-def _line(message: Waiting, us: str) -> Line:
+def _line(message: WaitingMessage, us: str) -> Line:
     who = f"* {shown(us)}" if message.action else f"<{shown(us)}>"
     said = f"{who} {shown(message.text[:MAX_CHARACTERS])}"
     match message.state:

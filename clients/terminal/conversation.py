@@ -1,0 +1,331 @@
+"""A person who talks on a terminal, in several rooms."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from chatserv.client import (
+    ChatError,
+    Client,
+    ClientEvent,
+    MessageReceived,
+    Profile,
+    RoomHandle,
+    RoomJoined,
+    RoomLeft,
+    RoomTitled,
+    SendFailed,
+    Status,
+    StatusChanged,
+    place,
+    shown,
+    translate,
+)
+from clients.arguments import Arguments
+from clients.exits import DONE, INTERRUPTED, Exit, exit_for, why_offline
+from clients.life import Life
+from clients.notifying import Notifier, find_program
+from clients.showing import Showing
+from clients.talk import Talk
+from clients.terminal.bar import bar
+from clients.terminal.completing import candidates
+from clients.terminal.concerning import concerns
+from clients.terminal.rendering import (
+    Days,
+    Line,
+    conversation,
+    header,
+    message_fragments,
+    new_line,
+    news_line,
+    output_line,
+)
+from clients.terminal.rooms import Rooms
+from clients.terminal.waiting import waiting_lines
+
+LEAST_KEPT: Final = 15  # messages that are shown where a room is entered; more where more are unread
+MOST_KEPT: Final = 200
+CONTEXT: Final = 3  # messages in front of the first unread one
+
+
+class Screen(Protocol):
+    """What is drawn on: `clients.terminal.interface.Interface`."""
+
+    def start(self) -> None:
+        """Draws from now on."""
+        ...
+
+    def write(self, line: Line) -> None:
+        """Prints a line above the prompt."""
+        ...
+
+    def refresh(self) -> None:
+        """Draws the prompt and what stands around it anew."""
+        ...
+
+    def bell(self) -> None:
+        """Rings."""
+        ...
+
+    async def leave(self) -> None:
+        """Gives the terminal back."""
+        ...
+
+
+class RoomTalk(Talk):
+    """A talk whose screen shows a room as soon as a command has led there.
+
+    Args:
+        look: Sees whether the room is another one by now.
+        given: What `Talk` takes.
+        named: That too.
+    """
+
+    def __init__(self, look: Callable[[], bool], *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._look = look
+
+    def answer(self, lines: list[str]) -> None:
+        """Shows the answer, but for that of a command that has led to another room: the room itself is shown."""
+        if not self._look():
+            super().answer(lines)
+
+
+class Conversation(Life):
+    """One run with a person.
+
+    Args:
+        reactor: The reactor.
+        arguments: What was asked for.
+        profile: Whose account it is.
+        make_screen: Makes the screen, whose keys speak to us.
+        make_client: Makes the client.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        arguments: Arguments,
+        profile: Profile,
+        make_screen: "Callable[[Conversation], Screen]",
+        make_client: type[Client] = Client,
+    ) -> None:
+        client = make_client(profile, reactor, self._on_event, follow=True, plain=arguments.no_tls)
+        super().__init__(reactor, client, reading=True)
+        self._screen = make_screen(self)
+        self._rooms, self._days = Rooms(), Days()
+        self._showing = Showing(client, lambda: self._rooms.current, self._news, talking=True)
+        self._talk = RoomTalk(
+            self._look, client, arguments.room, write=self._write, say=self.say, sent=self.sent, quit=self.quit
+        )
+        self._notifier = Notifier(reactor, arguments.notify, self._screen.bell, find_program())
+        self._status: Status | None = None
+        self._begun = self._marked = self._marking = False
+        self._printed = 0  # the place of the newest message on the screen, in the current room
+        self._last_said = ""
+
+    # -- life -------------------------------------------------------------------------------------------------------------
+
+    def start(self, token: bytes | None) -> None:
+        """Draws, connects, and shows the room that was asked for as this device knows it."""
+        self._screen.start()
+        self.say(translate("Tab completes, Alt+1 to Alt+0 and Alt+A change rooms, /help tells more."))
+        super().start(token)
+        self._look()
+
+    async def end(self) -> None:
+        """Gives the terminal back."""
+        self._notifier.stop()
+        await self._screen.leave()
+
+    def say(self, line: str) -> None:
+        """News."""
+        self._screen.write(news_line(line))
+
+    def _write(self, line: str) -> None:
+        self._screen.write(output_line(line))
+
+    def _news(self, line: str) -> None:
+        self.say(line.removeprefix("-- "))  # Showing sets it in front itself
+
+    # -- rooms ------------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> bool:
+        """Sees which rooms there are, and enters the one where commands have led; says whether it did."""
+        handles = {handle.name: handle for handle in self._talk.slash.handles() if not handle.offered}
+        before = {place_.name for place_ in self._rooms.places}
+        self._rooms.update(handles)
+        for name in handles.keys() - before:
+            self._rooms.count(name, handles[name].unread)
+        wanted = self._talk.slash.room
+        if self._rooms.current and self._rooms.current not in handles and wanted not in handles:
+            self._talk.slash.go_home()
+            wanted = self._talk.slash.room
+        entering = wanted in handles and wanted != self._rooms.current
+        if entering:
+            self._enter(handles[wanted])
+        elif wanted not in handles:
+            self._rooms.current = ""
+        self._screen.refresh()
+        return entering
+
+    def _enter(self, handle: RoomHandle) -> None:
+        unread, read = handle.unread, handle.read
+        kept = handle.history(min(max(unread + CONTEXT, LEAST_KEPT), MOST_KEPT))
+        self._rooms.enter(handle.name)
+        self._days.reset()
+        self._screen.write(header(handle.name, handle.topic))
+        if unread > len(kept):
+            self.say(translate("{count} more were not read; /log shows them.").format(count=unread - len(kept)))
+        for line in conversation(kept, self._days, read):
+            self._screen.write(line)
+        self._printed = kept[-1].seq if kept else 0
+        self._marked = unread > 0
+        self._mark_seen()
+
+    def _mark_seen(self) -> None:
+        self._marking = False
+        handle = self._here()
+        if handle is not None and not self.done.called:
+            handle.mark_seen(self._printed)
+
+    def _here(self) -> RoomHandle | None:
+        try:
+            return self._talk.slash.here() if self._rooms.current else None
+        except ChatError:
+            return None
+
+    def room_wanted(self, number: int) -> None:
+        """Alt with a digit."""
+        name = self._rooms.at(number)
+        if name is not None and not self.done.called:
+            self._go(name)
+
+    def active_room_wanted(self) -> None:
+        """Alt-A."""
+        name = self._rooms.next_active()
+        if name is not None and not self.done.called:
+            self._go(name)
+
+    def _go(self, name: str) -> None:
+        with contextlib.suppress(ChatError):  # gone in this moment
+            self._talk.slash.go(self._talk.slash.room_named(name))
+        self._look()
+
+    # -- keys -------------------------------------------------------------------------------------------------------------
+
+    def line_typed(self, line: str) -> None:
+        """Return."""
+        if not self.done.called:
+            self._talk.line_typed(line)
+
+    def leave(self) -> None:
+        """Ctrl-D."""
+        if not self.done.called:
+            self.quit()
+
+    def interrupted(self) -> None:
+        """Ctrl-C on an empty line, twice."""
+        self.finish(Exit(INTERRUPTED))
+
+    def broken(self, error: BaseException | None) -> None:
+        """The terminal is gone."""
+        self.finish(Exit(DONE) if isinstance(error, EOFError) else exit_for(None))
+
+    # -- what stands around the prompt ------------------------------------------------------------------------------------
+
+    def prompt(self) -> Line:
+        """The room where a line goes."""
+        return [("class:prompt", f"{place(self._talk.slash.room)}> ")]
+
+    def bar(self, width: int) -> Line:
+        """Who we are, the connection, the rooms."""
+        return bar(self._rooms, self._client.user, self._status, width)
+
+    def waiting(self) -> list[Line]:
+        """Messages of ours on their way to this room."""
+        handle = None if self.done.called else self._here()
+        return [] if handle is None else waiting_lines(handle.waiting(), self._client.user)
+
+    def candidates(self, line: str) -> tuple[int, list[str]]:
+        """What the line may become."""
+        return (0, []) if self.done.called else candidates(line, self._talk.slash)
+
+    # -- events -----------------------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: ClientEvent) -> None:
+        if self.done.called:
+            return
+        match event:
+            case MessageReceived():
+                self._message(event)
+            case StatusChanged(status, error):
+                self._on_status(status, error)
+            case RoomTitled(room=room, before=before):
+                self._rooms.rename(before, room)
+        if concerns(event, self._rooms.current) and not self._stands_there(event):
+            self._showing.news(event)
+        if isinstance(event, RoomJoined | RoomLeft | RoomTitled | StatusChanged):
+            self._look()
+        self._screen.refresh()
+
+    def _stands_there(self, event: ClientEvent) -> bool:
+        """Whether a message that failed is seen above the prompt, with the reason."""
+        handle = self._here()
+        if handle is None or not isinstance(event, SendFailed):
+            return False
+        return any(each.message_id == event.message_id for each in handle.waiting())
+
+    def _message(self, message: MessageReceived) -> None:
+        wanted = not message.own and (message.mentioned or message.room.startswith("@"))
+        if message.room == self._rooms.current:
+            self._print(message)
+        elif not message.own and self._rooms.arrived(message.room, mentioned=message.mentioned):
+            self._tell(message)
+        if wanted:
+            self._notifier.tell(message)
+
+    def _print(self, message: MessageReceived) -> None:
+        if message.seq <= self._printed:
+            return  # it was among those that stand there since the room was entered
+        for line in self._days.before(message.at_ms):
+            self._screen.write(line)
+        if self._status is not Status.ONLINE and not message.own and not self._marked:
+            self._marked = True
+            self._screen.write(new_line())
+        quoted = None if message.reply_to is None else self._showing.find(message.room, message.reply_to)
+        self._screen.write(message_fragments(message, quoted))
+        self._printed = message.seq
+        if not self._marking:
+            self._marking = True
+            self._reactor.callLater(0, self._mark_seen)
+
+    def _tell(self, message: MessageReceived) -> None:
+        said = translate("{user} writes to you: {key}")
+        if not message.room.startswith("@"):
+            said = translate("{user} calls you in {room}: {key}")
+        number = self._rooms.number(message.room) or 0
+        key = f"Alt+{number % 10}" if 1 <= number <= 10 else "Alt+A"
+        self.say(said.format(user=shown(message.sender), room=place(message.room), key=key))
+
+    def _on_status(self, status: Status, error: Exception | None) -> None:
+        self._status = status
+        match status:
+            case Status.ONLINE:
+                self._greet()
+            case Status.FAILED:
+                self.finish(exit_for(error))
+            case Status.OFFLINE:
+                self._marked = False
+                again = translate("Trying again...")
+                said = f"{why_offline(error, was_online=self._begun)} {again}"
+                if said != self._last_said:  # once, however often it is tried
+                    self.say(said)
+                self._last_said = said
+
+    def _greet(self) -> None:
+        said = translate("Connected again.")
+        if not self._begun:
+            said = translate("Connected as {name}.").format(name=shown(self._client.user))
+        self.say(said)
+        self._begun, self._last_said = True, ""
