@@ -19,26 +19,29 @@ def candidates(line: str, slash: Slash) -> tuple[int, list[str]]:
     replaced = len(line)
     if not found and (" " in line or not line.startswith("/")):
         word = line.rpartition(" ")[2]
-        replaced, found = len(word), _words(word, slash, first=word == line) if word else []
+        replaced, found = len(word), _words(word, slash, line) if word else []
     drawable = [each for each in found if clean_line(each) == each]
     return replaced, drawable[:MAX_CANDIDATES]
 
 
-def _words(word: str, slash: Slash, *, first: bool) -> list[str]:
+def _words(word: str, slash: Slash, line: str) -> list[str]:
     if word.startswith("#"):
         rooms = (f"#{name}" for name in slash.client.rooms if not name.startswith("@"))
         return sorted(f"{room} " for room in rooms if room.startswith(word))
     at = "@" if word.startswith("@") else ""
-    end = " " if at or not first else ": "
+    end = " " if at or word != line else ": "
     begun = word[len(at) :].lower()
-    return [f"{at}{user}{end}" for user in users(slash) if user.startswith(begun)]
+    # A command may be about somebody who is not here, such as /invite.
+    known = users(slash, everywhere=line.startswith("/"))
+    return [f"{at}{user}{end}" for user in known if user.startswith(begun)]
 
 
-def users(slash: Slash) -> list[str]:
-    """Whom one may mean here: members of the room and those one talks with, but not oneself."""
+def users(slash: Slash, *, everywhere: bool = False) -> list[str]:
+    """Whom one may mean: members of the current room, or of all our rooms, and those one talks with, but not oneself."""
     known = {name[1:] for name in slash.client.rooms if name.startswith("@")}
     with contextlib.suppress(ChatError):  # no room, no members
-        known |= {member.user for member in slash.here().members()}
+        rooms = [room for room in slash.handles() if not room.offered] if everywhere else [slash.here()]
+        known |= {member.user for room in rooms for member in room.members()}
     return sorted(known - {slash.client.user})
 
 

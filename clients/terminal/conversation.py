@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from twisted.internet.defer import Deferred
+
 from chatserv.client import (
     ChatError,
     Client,
@@ -67,7 +69,7 @@ class Screen(Protocol):
         """Rings."""
         ...
 
-    async def leave(self) -> None:
+    def leave(self) -> "Deferred[None]":
         """Gives the terminal back."""
         ...
 

@@ -23,7 +23,7 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.widgets import SearchToolbar
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from chatserv.client import translate
@@ -175,15 +175,14 @@ class Interface:
         self._output.leave()
         self._talker.broken(failure.value)
 
-    async def leave(self) -> None:
+    def leave(self) -> "Deferred[None]":
         """Takes the prompt away, and gives the terminal back as it was."""
         self._flush()
         self._left = True
         self._output.leave()
         if self.app.is_running and not self.app.is_done:
             self.app.exit()
-        if self._over is not None:
-            await self._over
+        return succeed(None) if self._over is None else self._over
 
     # -- lines ------------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final
 
-from chatserv.client import MessageReceived, message_line, place, shown, translate
+from chatserv.client import MessageReceived, clean_line, message_line, place, shown, translate
 
 Line = list[tuple[str, str]]
 """Pieces of one line, each with the name of its style; no piece has a line break."""
@@ -32,7 +32,7 @@ def text_of(line: Line) -> str:
 
 def sender_style(user: str) -> str:
     """The style of a sender: always the same for the same name."""
-    return f"class:sender-{zlib.crc32(user.encode(errors='replace')) % len(PALETTE)}"
+    return f"class:sender-{zlib.crc32(clean_line(user).encode()) % len(PALETTE)}"
 
 
 def message_fragments(message: MessageReceived, quoted: MessageReceived | None = None) -> Line:
