@@ -28,7 +28,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DECLARED = pyproject.toml setup.py
 TESTS = $(or $(ARGS),tests)
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations bench wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations bench catalogues wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -81,6 +81,9 @@ mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every struc
 
 bench: $(VENV)/.stamp-run  ## benchmarks
 	$(BIN)/python -m bench $(ARGS)
+
+catalogues: $(VENV)/.stamp-test  ## bring chatserv/locale/ up to date, compile it, list what is not translated
+	$(BIN)/python -m tests.support.catalogues
 
 wheel: $(VENV)/.stamp-dev  ## dist/: sdist and wheel of the last commit, from a clean clone
 	rm -rf build/clean

@@ -136,6 +136,7 @@ class Device:
             pins=Pins(self.vault.pins, log),
             random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
             now_ms=now_ms,
+            seconds=time.monotonic,
             later=self._later,
             in_thread=maybeDeferred,
             emit=self._told.append,

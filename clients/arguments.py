@@ -1,14 +1,14 @@
 """The command line of ``chatserv-client``."""
 
-import argparse
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chatserv.client import DEFAULT_NAME, VERSION, translate
+from chatserv.client import DEFAULT_NAME, translate
 from clients.notifying import DESKTOP, STYLES
+from clients.usage import Parser
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals
@@ -51,7 +51,7 @@ class Arguments:
 
 def parse_arguments(argv: list[str]) -> Arguments:
     """Reads the command line; ends the program with 2 where it makes no sense."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="chatserv-client",
         description=translate("Talks to a chatserv server: on a terminal to you, on a pipe to a script."),
         epilog=translate(
@@ -62,7 +62,6 @@ def parse_arguments(argv: list[str]) -> Arguments:
     )
     add = parser.add_argument
     add("link", nargs="?", metavar="LINK", help=translate("chatserv:// link, for the first time only"))
-    add("--version", action="version", version=f"chatserv-client {VERSION}")
     add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
     add(
         "--room",
@@ -108,17 +107,17 @@ def parse_arguments(argv: list[str]) -> Arguments:
     )
     add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
         help=translate("how long to wait for the server before giving up (30)"))  # fmt: skip
-    found = parser.parse_args(argv)
+    found = parser.parse(argv)
     if found.count is not None and (found.count < 1 or not found.follow):
-        parser.error("--count N: N is at least 1, and it goes with --follow")
+        parser.error(translate("--count N: N is at least 1, and it goes with --follow"))
     if found.json and not found.follow:
-        parser.error("--json goes with --follow")
+        parser.error(translate("--json goes with --follow"))
     if found.accept_invites and not found.follow:
-        parser.error("--accept-invites goes with --follow")
+        parser.error(translate("--accept-invites goes with --follow"))
     if found.command and (found.send or found.follow or found.invite):
-        parser.error("--command goes with neither --send nor --follow nor --invite")
+        parser.error(translate("--command goes with neither --send nor --follow nor --invite"))
     if not 0 < found.timeout <= 86_400:
-        parser.error("--timeout SECONDS: more than 0, at most a day")
+        parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
     return Arguments(
         link=found.link,
         profile=found.profile,

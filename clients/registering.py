@@ -76,7 +76,9 @@ def _password(arguments: Arguments) -> str:
             with arguments.password_file.open(encoding="utf-8") as file:
                 return file.readline(PASSWORD_FILE_BYTES).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise Exit(USAGE, f"{arguments.password_file}: {error}") from None
+            said = translate("The password file {file} cannot be read: {error}")
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Exit(USAGE, said.format(file=arguments.password_file, error=reason)) from None
     if not sys.stdin.isatty():
         raise Exit(USAGE, translate("There is no terminal to ask on: give --user NAME and --password-file FILE."))
     first = getpass.getpass(translate("Password: "))

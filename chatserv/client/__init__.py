@@ -60,10 +60,11 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.handle import MemberView, RoomHandle
+from chatserv.client.handle import RoomHandle
 from chatserv.client.people import DeviceView, People, Verification
 from chatserv.client.profile import DEFAULT_NAME, Profile, ProfileError
 from chatserv.client.registration import prepare_account
+from chatserv.client.room_view import MemberView
 from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
 from chatserv.client.slash_lines import message_line, message_text, names, quotation

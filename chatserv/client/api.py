@@ -1,10 +1,12 @@
 """The client: one account on one server, and everything that a program can ask it for."""
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from chatserv.client.admin import Administration
 from chatserv.client.committer import ExistingRoom
-from chatserv.client.events import MessageReceived
+from chatserv.client.events import ClientEvent, MessageReceived
 from chatserv.client.handle import RoomHandle
 from chatserv.client.making import direct_policy, public_policy
 from chatserv.client.people import People
@@ -12,7 +14,7 @@ from chatserv.client.rooms import Room
 from chatserv.client.running import Running
 from chatserv.crypto.room_state import Kind, Policy
 from chatserv.domain.names import room_name, user_name
-from chatserv.errors import NotMember
+from chatserv.errors import LocalProtocolError, NotMember
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
@@ -21,6 +23,30 @@ if TYPE_CHECKING:
 
 class Client(Running):
     """One account, through all its connections: see `Running` for how it is made, started and stopped."""
+
+    # -- as an asynchronous context manager and iterator ------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Starts, and waits until everything is here. Raises what `start` raises, and a final refusal of the server."""
+        self.start()
+        await self.online()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops. The event that was in hand is told again the next time where an exception ends the block."""
+        if kind is None and self._stream is not None:
+            self._stream.handled()
+        await self.stop()
+
+    def __aiter__(self) -> AsyncIterator[ClientEvent]:
+        """Events, until the client is stopped. A final refusal of the server is raised."""
+        if self._stream is None:
+            raise LocalProtocolError("events go to the callback")
+        return self._stream
+
+    # -- who and where we are -----------------------------------------------------------------------------------------------
 
     @property
     def user(self) -> str:
@@ -60,6 +86,8 @@ class Client(Running):
 
     def _handle(self, room: Room) -> RoomHandle:
         return RoomHandle(self.engine, room, self._await_acknowledgement)
+
+    # -- what is asked for --------------------------------------------------------------------------------------------------
 
     def send(self, room: str, text: str) -> "Deferred[int]":
         """Sends a text to a room; fires with its ``seq`` when it is stored, fails with the `ChatError` when it will not be.

@@ -174,8 +174,9 @@ class Engine:
     def _pass_on(self, notice: messages.Presence | messages.Typing | messages.Read | messages.Announcement) -> None:
         match notice:
             case messages.Presence(user, status):
-                self.presence[user] = PRESENCES[status]
-                self.parts.emit(PresenceSeen(user, PRESENCES[status]))
+                before, self.presence[user] = self.presence.get(user), PRESENCES[status]
+                if before != PRESENCES[status]:  # it comes once for each room that we share
+                    self.parts.emit(PresenceSeen(user, PRESENCES[status]))
             case messages.Announcement(text, at):
                 self.parts.emit(Announced(text, at))
             case messages.Typing(room_id, user) if (room := self.rooms.get(room_id)) is not None and room.in_it:

@@ -1,7 +1,7 @@
-"""One room in the hands of a program: everything that can be said and done there."""
+"""One room in the hands of a program: everything that can be said and done there, beside what can be seen."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 from chatserv.client.events import MessageReceived, RoomLeft
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.planning import Draft, Wish
+from chatserv.client.room_view import RoomView
 from chatserv.client.rooms import Room, Standing
-from chatserv.client.waiting import FAILED, WaitingMessage
+from chatserv.client.waiting import FAILED
 from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, RoomTitle, Text
 from chatserv.crypto.commits import make_leave
 from chatserv.crypto.room_state import Kind, Policy, Role
@@ -25,24 +26,7 @@ if TYPE_CHECKING:
 ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
 
 
-@dataclass(frozen=True)
-class MemberView:
-    """Somebody in a room. ``role``: owner, moderator, member or banned. ``presence``: online, away or offline.
-
-    ``trust``: unverified, verified, changed or unknown (CRYPTO section 11). ``read``: how far they have read, as far as we
-    were told since we are here; 0: not known.
-    """
-
-    user: str
-    role: str
-    muted: bool
-    devices: int
-    presence: str
-    trust: str
-    read: int = 0
-
-
-class RoomHandle:
+class RoomHandle(RoomView):
     """A room, looked up by name when the handle was made.
 
     What changes the room is a commit: the method returns when it is done, and raises the `ChatError` of whoever refuses.
@@ -54,112 +38,8 @@ class RoomHandle:
     """
 
     def __init__(self, engine: "Engine", room: Room, sent: Callable[[bytes], "Deferred[int]"]) -> None:
-        self._engine, self._room, self._sent = engine, room, sent
-
-    # -- what it is -------------------------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """How it is addressed now: ``lobby``, or ``@bob``."""
-        return self._engine.rooms.name(self._room)
-
-    @property
-    def topic(self) -> str:
-        """What it is about."""
-        state, row = self._room.state, self._room.row
-        if state is not None and state.policy.public:
-            return state.policy.topic
-        return "" if row is None else row.topic
-
-    @property
-    def public(self) -> bool:
-        """Whether anybody may join; name and topic are then known to the server."""
-        return self._room.state is not None and self._room.state.policy.public
-
-    @property
-    def direct(self) -> bool:
-        """Whether it is direct messages."""
-        return self._engine.rooms.peer(self._room) is not None
-
-    @property
-    def offered(self) -> bool:
-        """Whether it waits for our consent."""
-        return self._room.row is not None and self._room.row.standing is Standing.OFFERED
-
-    @property
-    def role(self) -> str:
-        """Ours."""
-        role = self._engine.rooms.role(self._room)
-        return "" if role is None else role.name.lower()
-
-    @property
-    def epoch(self) -> int:
-        """How many commits the room has had, but for the first."""
-        return self._room.head.epoch
-
-    @property
-    def unread(self) -> int:
-        """How many messages of others, kept on this device, come after the read marker."""
-        row, us = self._room.row, self._engine.parts.user
-        return 0 if row is None else self._engine.parts.vault.archive.count_after(row.room_id, row.read, us)
-
-    @property
-    def read(self) -> int:
-        """The read marker: the place of the newest message that we have seen."""
-        return 0 if self._room.row is None else self._room.row.read
-
-    def members(self, *, banned: bool = False) -> list[MemberView]:
-        """Whoever is in the room, or is banned from it, in order of name."""
-        state = self._room.state
-        if state is None:
-            return []
-        found = [member for member in state.members if bool(member.role) is not banned]
-        counts: dict[str, int] = {}
-        for entry in state.roster:
-            counts[entry.user] = counts.get(entry.user, 0) + 1
-        presence, trust, us = self._engine.presence, self._engine.people.trust, self._engine.parts.user
-        return [
-            MemberView(
-                member.user,
-                member.role.name.lower(),
-                member.muted,
-                counts.get(member.user, 0),
-                "online" if member.user == us else presence.get(member.user, "offline"),
-                "verified" if member.user == us else trust(member.user),
-                self._engine.read.get((self._room.room_id, member.user), 0),
-            )
-            for member in found
-        ]
-
-    def history(self, limit: int = 50, before: int | None = None) -> list[MessageReceived]:
-        """The last messages that this device keeps, oldest first."""
-        archive = self._engine.parts.vault.archive
-        kept = archive.last(self._room.room_id, limit, before)
-        return [self._engine.contents.received(self._room, message) for message in kept]
-
-    def message(self, reference: str, *, own: bool) -> MessageReceived:
-        """The message that a person means: its number, or ``-1`` for the last one (``own``: of ours, else of others).
-
-        Raises:
-            NotFound: There is none.
-        """
-        archive, us = self._engine.parts.vault.archive, self._engine.parts.user
-        found = None
-        if reference == "-1":
-            found = archive.last_of(self._room.room_id, us if own else None, not_sender=None if own else us)
-        elif reference.isdecimal():
-            found = archive.get(self._room.room_id, int(reference))
-        if found is None:
-            raise NotFound(f"message {reference}")
-        return self._engine.contents.received(self._room, found)
-
-    def reactions(self, message_id: bytes) -> dict[str, list[str]]:
-        """Who put which emoji to a message."""
-        return self._engine.parts.vault.archive.reactions(self._room.room_id, message_id)
-
-    def delivered_to(self, message_id: bytes) -> set[str]:
-        """Who has told us that a message of ours arrived."""
-        return self._engine.parts.vault.archive.receipts(self._room.room_id, message_id)
+        super().__init__(engine, room)
+        self._sent = sent
 
     # -- what is said -----------------------------------------------------------------------------------------------------
 
@@ -171,10 +51,6 @@ class RoomHandle:
         """
         users = self._room.users()
         return self._say(Text(text, action, reply_to, mentioned_names(text, users)))
-
-    def waiting(self) -> list[WaitingMessage]:
-        """Texts of ours that are not in the room yet, in order: being sent, stored, or failed."""
-        return self._engine.outgoing.waiting.of(self._room.room_id)
 
     def resend(self, message_id: bytes) -> "Deferred[int]":
         """Sends a text that failed as a new message. Raises `NotFound`, and what `send` raises."""

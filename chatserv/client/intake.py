@@ -11,6 +11,7 @@ from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import Alarm, ClientEvent, MessageReceived
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.needs import Needs
+from chatserv.client.offers import Offers
 from chatserv.client.parts import Interrupted, Parts, log, retry_delay
 from chatserv.client.reader import Reader
 from chatserv.client.requests import Requests
@@ -22,6 +23,7 @@ from chatserv.errors import Busy, ChatError, Reject
 from chatserv.wire import messages
 
 BATCH_EVENTS: Final = 100  # in one transaction
+BATCH_SECONDS: Final = 0.01  # likewise: a window around us has to move while thousands come
 MAX_QUEUED: Final = 20_000  # events of a room that wait while something is fetched
 HEAL_SECONDS: Final = 30.0  # CRYPTO 8.4: somebody commits within this after bad wraps
 
@@ -58,6 +60,7 @@ class Intake:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._reader, self._keys, self._certificates, self._follower = reader, keys, certificates, follower
         self._moved, self._broken, self._start_anew = moved, broken, start_anew
+        self._offers = Offers(parts, rooms)
         self._settling: list[Deferred[None]] = []
         self.follow = True
         self.marks_shown = True  # else whoever is told says how far it was shown
@@ -102,6 +105,8 @@ class Intake:
                 self._moved(room)
                 if needs is not None:
                     await self._try_to_provide(room, needs)
+                elif room.queue:
+                    await self._parts.pause(0)  # others have their turn
         except Interrupted:
             pass
         finally:
@@ -134,8 +139,9 @@ class Intake:
 
     def _take_some(self, room: Room) -> tuple[list[ClientEvent], Needs | None, Reject | None]:
         found: list[ClientEvent] = []
+        until = self._parts.seconds() + BATCH_SECONDS
         for _ in range(BATCH_EVENTS):
-            if not room.queue:
+            if not room.queue or self._parts.seconds() > until:
                 break
             try:
                 found += self._reader.take(room, room.queue[0])
@@ -162,7 +168,7 @@ class Intake:
                 if not self.follow or silent:  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
                 last = max(last, event.seq)
-            self._parts.emit(event)
+            self._offers.tell(room, event)
         if last and self.marks_shown:
             self.mark_shown(room, last)
 

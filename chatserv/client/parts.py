@@ -55,6 +55,7 @@ class Parts:
         pins: Whose identity is known as what.
         random: Hedged random bytes (CRYPTO section 4.3).
         now_ms: The clock, milliseconds since 1970.
+        seconds: The reactor's clock.
         later: Calls something after so many seconds.
         in_thread: Runs a function off the reactor.
         emit: Tells the program.
@@ -68,6 +69,7 @@ class Parts:
     pins: Pins
     random: Callable[[int], bytes]
     now_ms: Callable[[], int]
+    seconds: Callable[[], float]
     later: Callable[[float, Callable[[], object]], Timer]
     in_thread: Callable[..., Awaitable[Any]]
     emit: Callable[[ClientEvent], None]

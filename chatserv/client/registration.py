@@ -1,6 +1,8 @@
 """From a link to the keys of a new account."""
 
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from twisted.internet.threads import deferToThread
@@ -13,11 +15,25 @@ from chatserv.domain.passwords import prepared_password
 from chatserv.wire.link import ServerLink
 
 
-async def prepare_account(profile: Profile, link: ServerLink, user: str, password: str) -> Keyring:
+async def prepare_account(
+    profile: Profile,
+    link: ServerLink,
+    user: str,
+    password: str,
+    *,
+    in_thread: Callable[..., Any] = deferToThread,
+) -> Keyring:
     """Makes the keys of a new account (1 to 3 s, in a thread) and remembers them; `Client.start` then registers.
 
     Keys of an earlier try for the same server, name and password are taken again, so that a registration whose answer was
     lost works.
+
+    Args:
+        profile: Where the account will be kept.
+        link: Of the server.
+        user: The name wanted.
+        password: Stays on this machine; the server gets to know a verifier.
+        in_thread: Runs slow functions; by default in the reactor's threads.
 
     Raises:
         NameInvalid, PasswordInvalid: Name or password cannot be used.
@@ -31,11 +47,11 @@ async def prepare_account(profile: Profile, link: ServerLink, user: str, passwor
     if (
         known is not None
         and (known.server_id, known.user) == (link.fingerprint, name)
-        and await deferToThread(known.has_password, prepared)
+        and await in_thread(known.has_password, prepared)
     ):
         keyring = msgspec.structs.replace(known, host=link.host, port=link.port)
     else:
-        keyring = await deferToThread(
+        keyring = await in_thread(
             make_keyring, link.fingerprint, address, name, prepared, now_ms(), secrets.token_bytes
         )
     profile.save_keyring(keyring)

@@ -2,10 +2,9 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -142,6 +141,7 @@ class Running:
             pins=Pins(vault.pins, log),
             random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
             now_ms=self._clock,
+            seconds=self._reactor.seconds,
             later=self._later,
             in_thread=self._off_reactor,
             emit=self._emit,
@@ -222,28 +222,6 @@ class Running:
                         last = message.seq
                 if engine.intake.marks_shown:
                     engine.intake.mark_shown(room, last)
-
-    # -- as an asynchronous context manager and iterator ------------------------------------------------------------------
-
-    async def __aenter__(self) -> Self:
-        """Starts, and waits until everything is here. Raises what `start` raises, and a final refusal of the server."""
-        self.start()
-        await self.online()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stops. The event that was in hand is told again the next time where an exception ends the block."""
-        if kind is None and self._stream is not None:
-            self._stream.handled()
-        await self.stop()
-
-    def __aiter__(self) -> AsyncIterator[ClientEvent]:
-        """Events, until the client is stopped. A final refusal of the server is raised."""
-        if self._stream is None:
-            raise LocalProtocolError("events go to the callback")
-        return self._stream
 
     async def online(self) -> None:
         """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""

@@ -79,10 +79,13 @@ async def set_ban(context: Context, session: LiveSession, command: messages.SetB
 
 
 async def list_bans(context: Context, session: LiveSession, command: messages.ListBans) -> messages.BanList:  # noqa: ARG001
-    """A page of bans, in order of subject."""
+    """A page of bans, in order of subject; an address and an account of one subject stay together."""
     found = context.bans.page(command.after, LIST_PAGE + 1)
-    page = tuple(messages.BanInfo(ban.kind.value, ban.subject, ban.by, ban.at_ms) for ban in found[:LIST_PAGE])
-    return messages.BanList(command.label, page, more=len(found) > LIST_PAGE)
+    size = LIST_PAGE
+    if len(found) > size and found[size].subject == found[size - 1].subject:
+        size -= 1
+    page = tuple(messages.BanInfo(ban.kind.value, ban.subject, ban.by, ban.at_ms) for ban in found[:size])
+    return messages.BanList(command.label, page, more=len(found) > size)
 
 
 async def announce(context: Context, session: LiveSession, command: messages.Announce) -> messages.Ok:  # noqa: ARG001

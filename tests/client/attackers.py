@@ -28,9 +28,9 @@ from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.stored import EventKind, LeafDraft
+from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key, server_id
+from chatserv.testing.world import Person, World
 from chatserv.wire import messages
-from tests.client.memory_server import NOW_MS, keyring, rsa_key, server_id
-from tests.client.people import Person, World
 
 M = TypeVar("M", bound=messages.ServerMessage)
 Edit = Callable[[messages.ServerMessage], Iterable[messages.ServerMessage]]

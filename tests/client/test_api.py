@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import registration
@@ -37,12 +37,12 @@ from chatserv.errors import (
     TooLarge,
 )
 from chatserv.private_files import make_directory
+from chatserv.testing.memory_server import CHEAP, PASSWORD, MemoryServer, keyring, server_id
+from chatserv.testing.world import Person, World
 from chatserv.wire import messages
 from chatserv.wire.client_session import MethodRefused, PinMismatch
 from chatserv.wire.handshake import METHOD_DEVICE
 from chatserv.wire.link import ServerLink
-from tests.client.memory_server import CHEAP, PASSWORD, MemoryServer, keyring, server_id
-from tests.client.people import Person, World
 
 
 def statuses(person: Person) -> list[Status]:
@@ -431,7 +431,6 @@ class PrepareAccountTests(SynchronousTestCase):
         self.profile = Profile(Path(self.mktemp()).absolute())
         make_directory(self.profile.directory)
         self.made: list[str] = []
-        self.patch(registration, "deferToThread", lambda function, *arguments: succeed(function(*arguments)))
         self.patch(registration, "make_keyring", self.make)
 
     def make(self, server: bytes, address: tuple[str, int], user: str, password: str, *_: Any) -> Keyring:
@@ -446,7 +445,7 @@ class PrepareAccountTests(SynchronousTestCase):
     def prepare(self, user: str = "alice", password: str = PASSWORD, **link: Any) -> Deferred[Keyring]:
         """Prepares with a link to a server."""
         target = ServerLink(**{"host": "chat.example", "port": 5000, "fingerprint": server_id(), **link})
-        return Deferred.fromCoroutine(prepare_account(self.profile, target, user, password))
+        return Deferred.fromCoroutine(prepare_account(self.profile, target, user, password, in_thread=maybeDeferred))
 
     def test_saved(self) -> None:
         """The keys are kept before anybody registers with them; the name is in its canonical form."""

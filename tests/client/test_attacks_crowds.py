@@ -10,9 +10,9 @@ from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing,
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Muted
 from chatserv.stored import EventKind
+from chatserv.testing.world import Person, World
 from chatserv.wire import messages
 from tests.client.attackers import AttackCase, Tap, alarms, engine_of, room_of
-from tests.client.people import Person, World
 
 
 class Crash(Exception):

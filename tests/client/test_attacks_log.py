@@ -8,6 +8,8 @@ from chatserv.crypto.log_leaves import Leaf, LeafType, room_leaf, user_leaf
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.errors import ChatError
 from chatserv.stored import EventKind, LeafDraft
+from chatserv.testing.memory_server import NOW_MS, rsa_key, server_id
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -21,8 +23,6 @@ from tests.client.attackers import (
     say_anything,
     signed_head,
 )
-from tests.client.memory_server import NOW_MS, rsa_key, server_id
-from tests.client.people import Person
 
 
 class LogCase(AttackCase):
@@ -197,6 +197,7 @@ class LogTests(LogCase):
         profile = self.world.server.profile(f"{self.world.directory}/dora1", "dora1")
         self.dora = Person.__new__(Person)
         self.dora.world, self.dora.name, self.dora.profile, self.dora.told = self.world, "dora1", profile, []
+        self.dora._listens = True
         self.dora.client = self.dora._make(follow=True)
         self.world.people.append(self.dora)
         Tap(self.dora, edit)

@@ -9,6 +9,7 @@ from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
 from chatserv.errors import Muted
 from chatserv.stored import EventKind
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -23,7 +24,6 @@ from tests.client.attackers import (
     sealed,
     with_header,
 )
-from tests.client.people import Person
 
 
 def unreadable(person: Person, room: str) -> int:

@@ -8,9 +8,9 @@ import msgspec
 from chatserv.client.events import MessageReceived, MessagesMissing, RoomRewound
 from chatserv.crypto.envelope import Envelope
 from chatserv.stored import EventKind
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import AttackCase, OldCopy, Tap, alarms, engine_of, room_of, with_certificates
-from tests.client.people import Person
 
 ANOTHER = b"another store id"
 

@@ -13,6 +13,7 @@ from chatserv.crypto.room_state import Member, Role, RosterEntry, State
 from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, Forbidden, NotMember
 from chatserv.stored import EventKind
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -27,7 +28,6 @@ from tests.client.attackers import (
     sealed,
     with_certificates,
 )
-from tests.client.people import Person
 
 
 def drop_commits(message: messages.ServerMessage) -> tuple[messages.ServerMessage, ...]:

@@ -10,7 +10,7 @@ from chatserv.client.parts import Interrupted
 from chatserv.domain.roles import Role
 from chatserv.errors import NotMember, StorageFull
 from chatserv.ports import Appended
-from tests.client.people import Person
+from chatserv.testing.world import Person
 from tests.client.test_rooms import RoomCase
 
 

@@ -11,7 +11,7 @@ from chatserv.crypto.password import PasswordVerifier
 from chatserv.crypto.statements import verify_certificate
 from chatserv.crypto.suite import oaep
 from chatserv.private_files import PrivateFileError
-from tests.client.memory_server import NOW_MS, PASSWORD, keyring, rsa_key, server_id
+from chatserv.testing.memory_server import NOW_MS, PASSWORD, keyring, rsa_key, server_id
 
 
 class KeyringTests(SynchronousTestCase):

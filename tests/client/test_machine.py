@@ -20,8 +20,8 @@ from chatserv.crypto.room_state import State
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError
 from chatserv.stored import Event, EventKind
+from chatserv.testing.world import Person, World
 from tests.client.attackers import room_of
-from tests.client.people import Person, World
 
 LONG = os.environ.get("CHATSERV_HYPOTHESIS") == "long"
 EXAMPLES, STEPS = (200, 40) if LONG else (8, 12)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.profile import Profile, ProfileError, profiles_directory
 from chatserv.private_files import PrivateFileError
-from tests.client.memory_server import keyring
+from chatserv.testing.memory_server import keyring
 
 
 class ProfileTests(SynchronousTestCase):

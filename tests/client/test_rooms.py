@@ -1,5 +1,7 @@
 """Rooms from end to end: clients of the library against the real server in memory."""
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.events import (
@@ -17,7 +19,7 @@ from chatserv.client.events import (
 )
 from chatserv.domain.roles import Role
 from chatserv.errors import Banned, Forbidden, Muted, NameTaken, NotFound, NotMember
-from tests.client.people import Person, World
+from chatserv.testing.world import Person, World
 
 
 class RoomCase(SynchronousTestCase):
@@ -114,6 +116,23 @@ class PrivateRoomTests(RoomCase):
         self.alice.come_back()
         self.assertEqual("soon", self.alice.room("plans").topic)
 
+    def test_name_never_comes(self) -> None:
+        """A room whose name nobody sends is offered without one, after a moment; not where one is out of it by then."""
+        bob, carol = self.world.person("bob"), self.world.person("carol")
+        self.alice.do(self.alice.client.create_room("plans"))
+        room = self.alice.client.engine.rooms.find("plans")
+        assert room.row is not None
+        room.row = replace(room.row, title="")
+        for user in ("bob", "carol"):
+            self.alice.do(self.alice.client._handle(room).invite(user))
+        self.world.settle(1)
+        self.assertEqual(([], []), (bob.events(RoomOffered), carol.events(RoomOffered)))
+        self.alice.do(self.alice.client._handle(room).kick("carol"))
+        self.world.settle(6)
+        (offered,) = bob.events(RoomOffered)
+        self.assertEqual(("~", "alice"), (offered.room[0], offered.by))
+        self.assertEqual([], carol.events(RoomOffered))
+
     def test_invitation(self) -> None:
         """An invited person is asked first, is told the sealed name and topic, and reads from their joining on."""
         bob = self.world.person("bob")
@@ -121,8 +140,9 @@ class PrivateRoomTests(RoomCase):
         self.alice.say("plans", "before bob")
         self.alice.do(self.alice.room("plans").invite("bob"))
         self.world.settle()
-        self.assertEqual(["alice"], [event.by for event in bob.events(RoomOffered)])
-        self.assertEqual([("plans", "soon")], [(event.room, event.topic) for event in bob.events(RoomTitled)])
+        self.assertEqual([RoomOffered("plans", "alice")], bob.events(RoomOffered))
+        self.assertEqual("soon", bob.room("plans").topic)
+        self.assertEqual([], bob.events(RoomTitled))
         self.alice.say("plans", "welcome")
         self.assertEqual([], bob.texts("plans"))
         kept = bob.room("plans").accept()

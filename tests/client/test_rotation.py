@@ -3,8 +3,8 @@
 from chatserv.client.events import Alarm, RoomChanged
 from chatserv.client.prekey_upkeep import MOST, RENEW_MS
 from chatserv.crypto.prekeys import is_last_resort
+from chatserv.testing.world import Person
 from chatserv.wire import messages
-from tests.client.people import Person
 from tests.client.test_rooms import RoomCase
 
 DAY_SECONDS = 86_400

@@ -8,6 +8,8 @@ from chatserv.client.statements import CHECKED
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256
+from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key, server_id
+from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
     AttackCase,
@@ -20,8 +22,6 @@ from tests.client.attackers import (
     revocation_of,
     room_of,
 )
-from tests.client.memory_server import NOW_MS, keyring, rsa_key, server_id
-from tests.client.people import Person
 
 
 class StatementCase(AttackCase):

@@ -15,9 +15,9 @@ from chatserv.client.transport import (
 )
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import BadMessage, ChatError, Reject, TimedOut, TooLarge, WireError
+from chatserv.testing.memory_server import MemoryServer, keyring
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
-from tests.client.memory_server import MemoryServer, keyring
 
 
 class Heard:

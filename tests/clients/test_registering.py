@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Profile, ServerLink, format_link
+from chatserv.testing.memory_server import keyring, server_id
 from clients import registering
 from clients.arguments import parse_arguments
 from clients.exits import NAME, PROFILE, USAGE, Exit
 from clients.registering import open_account
-from tests.client.memory_server import keyring, server_id
 from tests.clients.test_arguments import Terminal
 
 TOKEN = b"t" * 32

@@ -171,6 +171,19 @@ class AdministrationTests(SynchronousTestCase):
         self.assertEqual((bans.more, len(bans.bans)), (True, 100))
         self.assertEqual(len(admin.ask(messages.ListBans, after=bans.bans[-1].subject).bans), 1)
 
+    def test_same_subject(self) -> None:
+        """An address and an account of the same subject are never on two pages: the second would be lost."""
+        server = MemoryServer()
+        admin = server.join("admin", Role.ADMIN)
+        for number in range(99):
+            admin.ask(messages.SetBan, kind="address", subject=f"10.0.0.{number}", on=True)
+        for kind in ("address", "account"):
+            admin.ask(messages.SetBan, kind=kind, subject="9.9.9.9", on=True)
+        first = admin.ask(messages.ListBans)
+        rest = admin.ask(messages.ListBans, after=first.bans[-1].subject)
+        self.assertEqual((len(first.bans), first.more), (99, True))
+        self.assertEqual([ban.kind for ban in rest.bans], ["account", "address"])
+
     def test_accounts(self) -> None:
         """The list says of each account what it is."""
         self.admin.ask(messages.ServerMute, user="bob", on=True)

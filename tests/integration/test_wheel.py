@@ -87,6 +87,8 @@ class WheelTests(SynchronousTestCase):
         names = set(zipfile.ZipFile(self.file(".whl")).namelist())
         for name in (
             "chatserv/py.typed",
+            "chatserv/locale/en/LC_MESSAGES/chatserv.mo",
+            "chatserv/locale/es/LC_MESSAGES/chatserv.mo",
             "chatserv/store/migrations/env.py",
             "clients/stdio.py",
             "twisted/plugins/chatserv_plugin.py",
@@ -110,6 +112,7 @@ class WheelTests(SynchronousTestCase):
             names = {name.partition("/")[2] for name in archive.getnames()}
         for name in (
             "chat.tac",
+            "chatserv/locale/es/LC_MESSAGES/chatserv.po",
             "Makefile",
             "LICENSE",
             "docs/operations.rst",

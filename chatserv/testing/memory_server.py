@@ -1,4 +1,4 @@
-"""A whole server in memory for the client's tests: real sessions, TLS and commands over `iosim`, with a clock of its own."""
+"""A whole server in memory: real sessions, TLS and commands over `iosim`, with a clock of its own."""
 
 import functools
 import hashlib
@@ -44,7 +44,7 @@ from chatserv.wire.parameters import ServerIdentity, Surroundings
 
 T = TypeVar("T")
 NOW_MS = 1_760_000_000_000
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live for a test
 CHEAP = PasswordParameters(19_456, 2, 1)
 
 

@@ -1,0 +1,56 @@
+"""Command lines in the language of the person: argparse, with words of ours where it has its own."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+from chatserv.client import VERSION, clean_line, translate
+from clients.exits import USAGE
+
+MAX_SHOWN: Final = 200  # characters of what was typed wrongly
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help that begins with the usage, in our words."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        """The first paragraph."""
+        super().add_usage(usage, actions, groups, translate("usage: ") if prefix is None else prefix)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with ``--help`` and ``--version``. Options cannot be shortened: what is added later might begin alike.
+
+    Args:
+        prog: The name of the program.
+        description: What it does, translated.
+        epilog: What stands below the options, translated.
+    """
+
+    def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
+        super().__init__(
+            prog, description=description, epilog=epilog, formatter_class=Formatter, add_help=False, allow_abbrev=False,
+            exit_on_error=False,
+        )  # fmt: skip
+        self._positionals.title, self._optionals.title = translate("arguments"), translate("options")
+        self.add_argument("-h", "--help", action="help", help=translate("show this help and end"))
+        version = f"{prog} {VERSION}"
+        self.add_argument("--version", action="version", version=version, help=translate("show the version and end"))
+
+    def parse(self, argv: Iterable[str]) -> argparse.Namespace:
+        """What was asked for; ends the program with 2 where that cannot be understood."""
+        try:
+            found, unknown = self.parse_known_args(list(argv))
+        except argparse.ArgumentError as error:
+            said = translate("{option}: its value is missing, or is none that it can have")
+            self.error(said.format(option=error.argument_name))
+        if unknown:
+            said = translate("not known here, or too much: {words}")
+            self.error(said.format(words=clean_line(" ".join(unknown))[:MAX_SHOWN]))
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with usage, message and 2."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {translate('error:')} {message}\n")

@@ -1,0 +1,95 @@
+"""The programs that show how the library is used: the echo bot and the bridge."""
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+import clients
+from chatserv.testing.world import Person, World
+from clients.bridge import bridge
+from clients.echo_bot import serve
+
+MAX_LINES = 80
+
+
+class ExampleTestCase(SynchronousTestCase):
+    """Alice and bob, and a program between them."""
+
+    def setUp(self) -> None:
+        """A server in memory."""
+        self.world = World(self.mktemp())
+        self.addCleanup(self.world.close)
+        self.alice, self.bob = self.world.person("alice", admin=True), self.world.person("bob")
+
+    def heard(self, person: Person, room: str) -> list[str | None]:
+        """What the programs said there."""
+        return [text for sender, text in person.texts(room) if sender in {"echo", "bridge", "other"}]
+
+
+class EchoTests(ExampleTestCase):
+    """`clients.echo_bot`."""
+
+    def setUp(self) -> None:
+        """The bot serves."""
+        super().setUp()
+        self.bot = self.world.person("echo", listens=False)
+        self.serving = Deferred.fromCoroutine(serve(self.bot.client))
+
+    def test_mentioned(self) -> None:
+        """In a room it says back what mentions it, and nothing else; not even the answer of somebody to its answer."""
+        self.alice.say("lobby", "hello all")
+        self.alice.say("lobby", "@echo hello")
+        self.world.settle()
+        self.assertEqual(self.heard(self.bob, "lobby"), ["@echo hello"])
+        answer = self.alice.room("lobby").message("-1", own=False)
+        self.alice.do(self.alice.room("lobby").send("@echo again", reply_to=answer.message_id))
+        self.world.settle()
+        self.assertEqual(self.heard(self.bob, "lobby"), ["@echo hello"])
+
+    def test_direct(self) -> None:
+        """In direct messages it says back everything, also what was said before it agreed to them."""
+        room = self.alice.do(self.alice.client.direct("echo"))
+        self.alice.do(room.send("one"))
+        self.world.settle()
+        self.alice.do(room.send("two"))
+        self.world.settle()
+        self.assertEqual(self.heard(self.alice, "@echo"), ["one", "two"])
+
+    def test_ends(self) -> None:
+        """It ends when its client is stopped."""
+        self.assertNoResult(self.serving)
+        self.bot.client.stop()
+        self.world.run()
+        self.successResultOf(self.serving)
+
+
+class BridgeTests(ExampleTestCase):
+    """`clients.bridge`."""
+
+    def test_both_ways(self) -> None:
+        """What is said in one room is said in the other by the bridge, once, with the name of whoever said it."""
+        self.alice.do(self.alice.client.create_room("garden", public=True))
+        left, right = (self.world.person(name, listens=False) for name in ("bridge", "other"))
+        right.do(right.client.join("garden"))
+        self.world.settle()
+        bridging = Deferred.fromCoroutine(bridge(left.client, "lobby", right.client, "garden"))
+        self.bob.say("lobby", "from the lobby")
+        self.alice.say("garden", "from the garden")
+        self.world.settle()
+        self.assertEqual(self.heard(self.alice, "garden"), ["<bob> from the lobby"])
+        self.assertEqual(self.heard(self.bob, "lobby"), ["<alice> from the garden"])
+        for person in (left, right):
+            person.client.stop()
+        self.world.run()
+        self.successResultOf(bridging)
+
+
+class SizeTests(SynchronousTestCase):
+    """An example is short."""
+
+    def test_lines(self) -> None:
+        """Each has less than 80 lines."""
+        for name in ("echo_bot", "bridge"):
+            source = Path(clients.__path__[0]) / f"{name}.py"
+            self.assertLess(len(source.read_text().splitlines()), MAX_LINES, name)
