@@ -100,9 +100,10 @@ def parse_arguments(argv: list[str]) -> Arguments:
         "--notify",
         choices=STYLES,
         default=DESKTOP,
+        metavar="WAY",
         help=translate(
-            "on a terminal, how to tell of mentions and direct messages: not at all, by the bell, on the desktop too, with "
-            "the message's text too (desktop)"
+            "on a terminal, how mentions and direct messages are told: none, bell, desktop (the bell too), or text: on the "
+            "desktop, with what was said (desktop)"
         ),
     )
     add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
