@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import time
 from typing import Any, ClassVar
 
@@ -153,6 +154,23 @@ class TerminalTests(ClientsTestCase):
         alice.type(CTRL_C)
         self.until_gone(alice, "#lobby> typed")
         self.leave(alice)
+
+    def test_notifications(self) -> None:
+        """A mention is shown on the desktop, without its text, and so is the next one when the first is done."""
+        tool, shown = self.directory / "tools" / "notify-send", self.directory / "shown"
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(f'#!/bin/sh\necho "$*" >> {shlex.quote(str(shown))}\n')
+        tool.chmod(0o755)
+        alice = self.open("alice", PATH=f"{tool.parent}:{os.environ['PATH']}", DISPLAY=":nowhere")
+        bob = self.open("bob")
+        deadline = time.monotonic() + SECONDS
+        while not shown.exists() or len(shown.read_text().splitlines()) < 2:
+            self.assertLess(time.monotonic(), deadline)
+            bob.type("@alice a secret\r")
+            bob.until("] <bob> @alice")
+            time.sleep(1)
+        self.assertEqual(shown.read_text().splitlines()[:2], ["--app-name=chatserv -- bob calls you #lobby"] * 2)
+        self.leave(alice, bob)
 
     def test_paste(self) -> None:
         """Several pasted lines are asked about, and sent in order."""
