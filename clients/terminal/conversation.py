@@ -24,7 +24,7 @@ from chatserv.client import (
     translate,
 )
 from clients.arguments import Arguments
-from clients.exits import DONE, INTERRUPTED, Exit, exit_for, why_offline
+from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
 from clients.life import Life
 from clients.notifying import Notifier, find_program
 from clients.showing import Showing
@@ -129,11 +129,11 @@ class Conversation(Life):
     # -- life -------------------------------------------------------------------------------------------------------------
 
     def start(self, token: bytes | None) -> None:
-        """Draws, connects, and shows the room that was asked for as this device knows it."""
-        self._screen.start()
-        self.say(translate("Tab completes, Alt+1 to Alt+0 and Alt+A change rooms, /help tells more."))
+        """Connects, shows the room that was asked for as this device knows it, and draws: in this order, as it may fail."""
         super().start(token)
         self._look()
+        self.say(translate("Tab completes, Alt+1 to Alt+0 and Alt+A change rooms, /help tells more."))
+        self._screen.start()
 
     async def end(self) -> None:
         """Gives the terminal back."""
@@ -232,7 +232,8 @@ class Conversation(Life):
 
     def broken(self, error: BaseException | None) -> None:
         """The terminal is gone."""
-        self.finish(Exit(DONE) if isinstance(error, EOFError) else exit_for(None))
+        said = translate("The terminal cannot be used: {error}").format(error=repr(error))
+        self.finish(Exit(DONE) if isinstance(error, EOFError) else Exit(NOT_SENT, said))
 
     # -- what stands around the prompt ------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 from chatserv.client import translate
 from clients.terminal.completing import Completion
 from clients.terminal.keys import bindings
-from clients.terminal.pasting import Pasted, pasted
+from clients.terminal.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.terminal.remembering import Remembered
 from clients.terminal.rendering import Line, safe
 from clients.terminal.steady import SteadyOutput
@@ -295,8 +295,11 @@ class Interface:
         """Ctrl-D."""
         self._talker.leave()
 
-    def _changed(self, buffer: Buffer) -> None:  # noqa: ARG002 - prompt-toolkit's signature
+    def _changed(self, buffer: Buffer) -> None:
         self._hint = ""
+        if len(buffer.text) > MAX_LINE_CHARACTERS:  # what is pasted where the terminal does not say that it is
+            buffer.text = buffer.text[:MAX_LINE_CHARACTERS]
+            self._hint = translate("The line is too long; what was too much is gone.")
         self._completion.candidates, self._completion.index = [], None
 
     def _accept(self, buffer: Buffer) -> bool:

@@ -159,7 +159,7 @@ class TerminalTests(ClientsTestCase):
         """A mention is shown on the desktop, without its text, and so is the next one when the first is done."""
         tool, shown = self.directory / "tools" / "notify-send", self.directory / "shown"
         tool.parent.mkdir(exist_ok=True)
-        tool.write_text(f'#!/bin/sh\necho "$*" >> {shlex.quote(str(shown))}\n')
+        tool.write_text(f'#!/bin/sh\necho "$*" >> {shlex.quote(str(shown))}\nexec <&- >&- 2>&-\nsleep 0.3\n')
         tool.chmod(0o755)
         alice = self.open("alice", PATH=f"{tool.parent}:{os.environ['PATH']}", DISPLAY=":nowhere")
         bob = self.open("bob")

@@ -13,6 +13,7 @@ from chatserv.client import (
     Client,
     MessageEdited,
     Profile,
+    ProfileError,
     RoomJoined,
     RoomLeft,
     RoomOffered,
@@ -129,7 +130,7 @@ class ConversationTests(SynchronousTestCase):
 
         self.prepare = prepare  # type: ignore[method-assign]
         self.begin(online=False)
-        self.assertEqual(self.first[1:], ["── #lobby: all ──", "<bob> old", "── new ──", "<bob> fresh"])
+        self.assertEqual(self.first[:-1], ["── #lobby: all ──", "<bob> old", "── new ──", "<bob> fresh"])
         self.assertEqual(self.client.there["lobby"].read, 2)
         self.assertTrue(self.screen.open)
         self.client.tell(StatusChanged(Status.ONLINE))
@@ -144,7 +145,7 @@ class ConversationTests(SynchronousTestCase):
 
         self.prepare = prepare  # type: ignore[method-assign]
         self.begin()
-        self.assertEqual(self.first[1:], ["-- Connected as alice."])
+        self.assertEqual(self.first[-1], "-- Connected as alice.")
         self.client.add("lobby")
         self.client.tell(RoomJoined("lobby"))
         self.assertEqual(self.fresh(), ["-- You are in #lobby now.", "── #lobby ──"])
@@ -202,8 +203,20 @@ class ConversationTests(SynchronousTestCase):
         """A terminal that ends, ends the talk; one that breaks is an error."""
         self.begin().broken(EOFError())
         self.assertEqual(self.codes, [0])
-        self.begin().broken(ValueError())
-        self.assertNotEqual(self.codes, [0])
+        self.begin().broken(ValueError("x"))
+        self.assertEqual(self.codes, [1])
+        self.assertIn("The terminal cannot be used: ValueError('x')", self.errors.getvalue())
+
+    def test_profile_in_use(self) -> None:
+        """What cannot be started leaves the terminal alone."""
+
+        def prepare() -> None:
+            raise ProfileError("in use")
+
+        self.prepare = prepare  # type: ignore[method-assign]
+        self.begin(online=False)
+        self.assertIsInstance(self.codes[0].value, ProfileError)
+        self.assertEqual((self.screen.open, self.screen.lines), (False, []))
 
     def test_connection(self) -> None:
         """A lost connection is told once, however often it is tried; what comes while it catches up is marked as new."""

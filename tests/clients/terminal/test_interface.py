@@ -7,6 +7,7 @@ from prompt_toolkit.output import ColorDepth
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.terminal.interface import INPUT_ROWS, MAX_BATCH
+from clients.terminal.pasting import MAX_LINE_CHARACTERS
 from clients.terminal.remembering import MAX_REMEMBERED, Remembered
 from clients.terminal.styles import colour_depth
 from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, drawn
@@ -228,6 +229,18 @@ class InterfaceTests(SynchronousTestCase):
             self.assertLess(len(drawing.rows), ROWS)
 
         play(scene)
+
+    def test_too_long(self) -> None:
+        """A line holds as many characters as a message may have, and none more."""
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys("y" * MAX_LINE_CHARACTERS)
+            self.assertNotIn("too long", drawing.rows[0])
+            await drawing.keys("z")
+            self.assertIn("too long", drawing.rows[0])
+            await drawing.keys("\r")
+
+        self.assertEqual(play(scene).talker.calls, ["y" * MAX_LINE_CHARACTERS])
 
     def test_colours(self) -> None:
         """Colours go where ``NO_COLOR`` has a value; what is said stays."""
