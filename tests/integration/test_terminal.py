@@ -199,8 +199,11 @@ class TerminalTests(ClientsTestCase):
         self.assertNotIn("1:#lobby", plain.text)
 
     def test_terminated(self) -> None:
-        """SIGTERM ends it as it ends the plain program, and gives the terminal back."""
+        """A profile in use is refused before anything is drawn; SIGTERM ends the talk, and gives the terminal back."""
         alice = self.open("alice")
+        second = Terminal(self, client_command(self.directory, "alice"), COLUMNS, KINDS)
+        self.assertEqual(second.finish(), 8, second.text)
+        self.assertNotIn("#lobby", second.text)
         os.kill(alice.process.pid, 15)
         self.assertEqual(alice.finish(), 130)
         self.assertNotIn(2004 << 5, alice.screen.mode)
