@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from chatserv.errors import ChatError
-from chatserv.i18n import N_
+from chatserv.i18n import N_, _
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -27,10 +27,10 @@ def make_directory(path: Path) -> None:
     except OSError as error:
         raise PrivateFileError(f"{path}: {error.strerror}") from None
     if facts.st_uid != os.geteuid():
-        raise PrivateFileError(f"{path}: belongs to another user")
+        raise PrivateFileError(f"{path}: {_('belongs to another user')}")
     mode = stat.S_IMODE(facts.st_mode)
     if mode & 0o077:
-        raise PrivateFileError(f"{path}: open to others (mode {mode:04o}): chmod 700 {path}")
+        raise PrivateFileError(f"{path}: {_('open to others')} ({mode:04o}): chmod 700 {path}")
 
 
 def read_private(path: Path) -> bytes | None:
@@ -43,7 +43,7 @@ def read_private(path: Path) -> bytes | None:
     except OSError as error:
         raise PrivateFileError(f"{path}: {error.strerror}") from None
     if mode & 0o077:
-        raise PrivateFileError(f"{path}: others may read it (mode {mode:04o}): chmod 600 {path}")
+        raise PrivateFileError(f"{path}: {_('open to others')} ({mode:04o}): chmod 600 {path}")
     return data
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from chatserv.crypto.password import SALT_BYTES, PasswordParameters, PasswordVerifier, make_verifier
 from chatserv.crypto.statements import DeviceFacts, certificate_facts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, rsa_spki, same, sha256
+from chatserv.i18n import _
 from chatserv.private_files import PrivateFileError, read_private, write_private
 from chatserv.wire.parameters import DeviceCredentials, NewAccount
 
@@ -153,9 +154,10 @@ def load_keyring(directory: Path) -> Keyring | None:
     try:
         keyring = msgspec.json.decode(data, type=Keyring)
     except msgspec.MsgspecError:
-        raise PrivateFileError(f"{path}: damaged; restore it from a backup or remove it and register anew") from None
+        hint = _("damaged; restore it from a backup or remove it and register anew")
+        raise PrivateFileError(f"{path}: {hint}") from None
     if keyring.version != VERSION:
-        raise PrivateFileError(f"{path}: version {keyring.version} is not known here; update the client")
+        raise PrivateFileError(f"{path}: {_('made by a newer version of this program: update this one')}")
     return keyring
 
 

@@ -15,7 +15,7 @@ from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead, verify_tree_h
 from chatserv.crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from chatserv.crypto.suite import load_rsa_spki, same, sha256
 from chatserv.errors import Reject
-from chatserv.i18n import N_
+from chatserv.i18n import N_, _
 
 MAX_PENDING: Final = 1_000_000  # leaves that wait for the head that confirms them, some 250 MB
 HEAD_AGE_MS_MAX: Final = 24 * 3_600_000
@@ -255,4 +255,5 @@ class LogCopy:
 
 
 def _damaged(detail: str) -> StorageError:
-    return StorageError(f"the copy of the server's log is damaged: {detail}: restore the profile from a backup")
+    hint = _("the copy of the server's log is damaged: restore the profile from a backup")
+    return StorageError(f"{hint} ({detail})")

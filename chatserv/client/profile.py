@@ -13,7 +13,7 @@ import platformdirs
 
 from chatserv.client.keyring import Keyring, load_keyring, save_keyring
 from chatserv.errors import ChatError
-from chatserv.i18n import N_
+from chatserv.i18n import N_, _
 from chatserv.private_files import FILE_MODE, make_directory
 
 DEFAULT_NAME: Final = "default"
@@ -43,7 +43,8 @@ class Profile:
     def named(cls, name: str = DEFAULT_NAME, base: Path | None = None) -> "Profile":
         """The profile of that name, its directory made where it is missing. Raises `ProfileError` or `PrivateFileError`."""
         if not _NAME.fullmatch(name):
-            raise ProfileError(f"profile name {name!r}: letters, digits, dot, underscore and hyphen, at most 64")
+            rule = _("a profile name has letters, digits, dot, underscore and hyphen, at most 64")
+            raise ProfileError(f"{name!r}: {rule}")
         directory = (base or profiles_directory()) / name
         make_directory(directory)
         return cls(directory)
@@ -59,7 +60,7 @@ class Profile:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            text = "another program uses this profile; end it, or take another --profile"
+            text = _("another program uses this profile; end it, or take another --profile")
             raise ProfileError(f"{self.directory}: {text}") from None
         return lambda: os.close(descriptor)
 

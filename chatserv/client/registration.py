@@ -12,6 +12,7 @@ from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.retrying import now_ms
 from chatserv.domain.names import user_name
 from chatserv.domain.passwords import prepared_password
+from chatserv.i18n import _
 from chatserv.wire.link import ServerLink
 
 
@@ -42,7 +43,8 @@ async def prepare_account(
     name = user_name(user)
     known = profile.keyring()
     if known is not None and known.registered:
-        raise ProfileError(f"{profile.directory}: has the account {known.user!r} already; use another --profile")
+        said = _("has the account {user} already; use another --profile").format(user=known.user)
+        raise ProfileError(f"{profile.directory}: {said}")
     prepared, address = prepared_password(password), (link.host, link.port)
     if (
         known is not None

@@ -34,6 +34,7 @@ from chatserv.client.streaming import EventStream
 from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import ChatError, LocalProtocolError, NotMember
+from chatserv.i18n import _
 
 KEPT_AT_ONCE: Final = 100
 
@@ -74,7 +75,7 @@ class Running:
     ) -> None:
         keyring = profile.keyring()
         if keyring is None:
-            raise ProfileError(f"{profile.directory}: no account yet; register with a chatserv:// link first")
+            raise ProfileError(f"{profile.directory}: {_('no account yet; register with a chatserv:// link first')}")
         self.profile, self.keyring = profile, keyring
         self._reactor, self._follow, self._receipts = reactor, follow, receipts
         self._stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)

@@ -52,7 +52,7 @@ class KeyringTests(SynchronousTestCase):
         save_keyring(self.directory, self.keyring)
         for mode in (0o640, 0o604, 0o660):
             self.path.chmod(mode)
-            self.assert_refused("others may read it", f"chmod 600 {self.path}")
+            self.assert_refused("open to others", f"chmod 600 {self.path}")
 
     def test_damaged(self) -> None:
         """A keyring that does not parse, or lacks something, is refused as damaged."""
@@ -67,7 +67,7 @@ class KeyringTests(SynchronousTestCase):
     def test_newer_version(self) -> None:
         """A keyring of a newer version is refused with the advice to update."""
         save_keyring(self.directory, msgspec.structs.replace(self.keyring, version=2))
-        self.assert_refused("version 2", "update the client")
+        self.assert_refused("newer version", "update this one")
 
     def test_repr(self) -> None:
         """Neither a key nor the verifier is in the repr."""

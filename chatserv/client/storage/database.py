@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
 from chatserv.errors import ChatError
-from chatserv.i18n import N_
+from chatserv.i18n import N_, _
 from chatserv.private_files import FILE_MODE
 
 FILE_NAME: Final = "client.db"
@@ -52,7 +52,7 @@ class _Explained:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, self._OURS):
-            hint = "look at disk and permissions, and restore the file from a backup if it is damaged"
+            hint = _("look at disk and permissions, and restore the file from a backup if it is damaged")
             raise StorageError(f"{self._where}: {error}: {hint}") from None
 
 
@@ -94,9 +94,9 @@ class Database:
                 _create(path)
             mode = stat.S_IMODE(path.stat().st_mode)
         except OSError as error:
-            raise StorageError(f"{where}: {error.strerror}: look at the directory and its permissions") from None
+            raise StorageError(f"{where}: {error.strerror}: {_('look at the directory and its permissions')}") from None
         if mode & 0o077:
-            raise StorageError(f"{where}: others may read it (mode {mode:04o}): chmod 600 {where}")
+            raise StorageError(f"{where}: {_('open to others')} ({mode:04o}): chmod 600 {where}")
         with _Explained(where):
             connection = sqlite3.connect(where, isolation_level=None, timeout=1)
             try:
@@ -156,7 +156,7 @@ class Database:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """One statement. Raises `StorageError` where the file or the disk fails."""
         if self._depth and not self.connection.in_transaction:
-            raise StorageError(f"{self._where}: a transaction was undone: restart the program")
+            raise StorageError(f"{self._where}: {_('a transaction was undone: restart the program')}")
         with _Explained(self._where):
             return self.connection.execute(sql, values)
 
@@ -203,9 +203,10 @@ def _check(connection: sqlite3.Connection, where: str) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     version = _version(connection)
     if application != APPLICATION_ID or version < 1:
-        raise StorageError(f"{where}: not a file of this program, or damaged: move it away or restore it from a backup")
+        hint = _("not a file of this program, or damaged: move it away or restore it from a backup")
+        raise StorageError(f"{where}: {hint}")
     if version > len(MIGRATIONS):
-        raise StorageError(f"{where}: made by a newer version of this program ({version}): update this one")
+        raise StorageError(f"{where}: {_('made by a newer version of this program: update this one')} ({version})")
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
@@ -218,7 +219,7 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
 def _create(path: Path) -> None:
     """Makes the file beside its place and moves it there, so that a file without its tables is always a damaged one."""
     if path.with_name(path.name + "-wal").exists():
-        raise StorageError(f"{path}: missing, but not all of it: restore it from a backup")
+        raise StorageError(f"{path}: {_('missing, but not all of it: restore it from a backup')}")
     fresh = path.with_name(path.name + ".new")
     for ending in ("", "-wal", "-shm"):
         fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
