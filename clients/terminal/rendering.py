@@ -103,13 +103,21 @@ def day_text(day: date) -> str:
         translate("Monday"), translate("Tuesday"), translate("Wednesday"), translate("Thursday"), translate("Friday"),
         translate("Saturday"), translate("Sunday"),
     )  # fmt: skip
-    months = (
-        translate("January"), translate("February"), translate("March"), translate("April"), translate("May"),
-        translate("June"), translate("July"), translate("August"), translate("September"), translate("October"),
-        translate("November"), translate("December"),
-    )  # fmt: skip
-    said = translate("{weekday}, {day} {month} {year}")
-    return said.format(weekday=weekdays[day.weekday()], day=day.day, month=months[day.month - 1], year=day.year)
+    dates = (
+        translate("{weekday}, {day} January {year}"),
+        translate("{weekday}, {day} February {year}"),
+        translate("{weekday}, {day} March {year}"),
+        translate("{weekday}, {day} April {year}"),
+        translate("{weekday}, {day} May {year}"),
+        translate("{weekday}, {day} June {year}"),
+        translate("{weekday}, {day} July {year}"),
+        translate("{weekday}, {day} August {year}"),
+        translate("{weekday}, {day} September {year}"),
+        translate("{weekday}, {day} October {year}"),
+        translate("{weekday}, {day} November {year}"),
+        translate("{weekday}, {day} December {year}"),
+    )
+    return dates[day.month - 1].format(weekday=weekdays[day.weekday()], day=day.day, year=day.year)
 
 
 def conversation(messages: Iterable[MessageReceived], days: Days, read: int) -> list[Line]:
