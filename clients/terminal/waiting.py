@@ -11,23 +11,27 @@ MAX_CHARACTERS: Final = 500  # of one message: a line is cut at the edge of the 
 
 
 def waiting_lines(messages: Sequence[WaitingMessage], us: str) -> list[Line]:
-    """The last ones, a line each, under a line that counts the others."""
-    hidden = max(len(messages) - MAX_LINES, 0)
+    """The last ones, as many as have place, under a line that counts the others."""
     lines: list[Line] = []
+    hidden = len(messages)
+    for message in reversed(messages):
+        more = _lines(message, us)
+        if len(lines) + len(more) > MAX_LINES:
+            break
+        lines = more + lines
+        hidden -= 1
     if hidden:
-        lines.append([("class:waiting", translate("and {count} more").format(count=hidden))])
-    return lines + [_line(message, us) for message in messages[hidden:]]
+        lines.insert(0, [("class:waiting", translate("and {count} more").format(count=hidden))])
+    return lines
 
 
-def _line(message: WaitingMessage, us: str) -> Line:
+def _lines(message: WaitingMessage, us: str) -> list[Line]:
     who = f"* {shown(us)}" if message.action else f"<{shown(us)}>"
     said = f"{who} {shown(message.text[:MAX_CHARACTERS])}"
-    match message.state:
-        case "failed":
-            why = "" if message.error is None else explained(message.error)
-            todo = translate("✗ {reason} /resend or /discard:").format(reason=why)
-            return [("class:failed", todo), ("class:waiting", f" {said}")]
-        case "stored":
-            return [("class:waiting", f"✓ {said}")]
-        case _:
-            return [("class:waiting", f"… {said}")]
+    if message.state != "failed":
+        return [[("class:waiting", f"{'✓' if message.state == 'stored' else '…'} {said}")]]
+    why = "" if message.error is None else explained(message.error)
+    todo = translate("/resend or /discard: {reason}").format(
+        reason=why
+    )  # in this order: the edge cuts what is too long
+    return [[("class:failed", "✗"), ("class:waiting", f" {said}")], [("class:failed", f"  {todo}")]]

@@ -13,6 +13,7 @@ from tests.integration.test_clients import SECONDS, ClientsTestCase, Terminal
 COLUMNS = 80
 KINDS = {"TERM": "xterm-256color", "NO_COLOR": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": ""}
 ALT_1, ALT_2, ALT_A, CTRL_C, CTRL_D = "\x1b1", "\x1b2", "\x1ba", "\x03", "\x04"
+BRACKETED_PASTE = 2004 << 5  # as pyte counts private modes
 
 
 class TerminalTests(ClientsTestCase):
@@ -32,10 +33,17 @@ class TerminalTests(ClientsTestCase):
         for terminal in terminals:
             terminal.type("/quit\r")
             self.assertEqual(terminal.finish(), 0, terminal.text)
+            self.until_gone(terminal, "(connected)")
             self.assertNotIn("Traceback", terminal.text)
-            self.assertNotIn("(connected)", terminal.text)
-            self.assertFalse(terminal.screen.cursor.hidden)
-            self.assertNotIn(2004 << 5, terminal.screen.mode)
+            self.check_given_back(terminal)
+
+    def check_given_back(self, terminal: Terminal) -> None:
+        """The terminal is as it was."""
+        deadline = time.monotonic() + SECONDS
+        while BRACKETED_PASTE in terminal.screen.mode and time.monotonic() < deadline:
+            terminal._read()
+        self.assertNotIn(BRACKETED_PASTE, terminal.screen.mode)
+        self.assertFalse(terminal.screen.cursor.hidden)
 
     def until_gone(self, terminal: Terminal, words: str) -> None:
         """Waits until these words are not on the screen any more."""
@@ -78,6 +86,38 @@ class TerminalTests(ClientsTestCase):
         dora.type(CTRL_D)
         self.assertEqual(dora.finish(), 0)
         self.leave(alice)
+
+    def test_interrupted_question(self) -> None:
+        """Ctrl-C at a question ends the program before anything is drawn."""
+        eve = Terminal(self, [*CLIENT, "--profile", "eve", self.server.link()], COLUMNS, KINDS)
+        eve.until("User name:")
+        eve.type("eve\r")
+        eve.until("Password:")
+        eve.type(CTRL_C)
+        self.assertEqual(eve.finish(), 130)
+        self.assertIn("Interrupted.", eve.text)
+        self.assertNotIn("Traceback", eve.text)
+
+    def test_failed(self) -> None:
+        """A message that the server does not take stands above the prompt, until it is sent again or given up."""
+        alice, bob = self.open("alice"), self.open("bob")
+        alice.type("/server-mute bob\r")
+        alice.until("bob is muted on the server.")
+        bob.type("not taken\r")
+        bob.until("✗ <bob> not taken")
+        bob.until("/resend or /discard: You are muted")
+        bob.type("/discard\r")
+        self.until_gone(bob, "not taken")
+        bob.type("taken later\r")
+        bob.until("✗ <bob> taken later")
+        alice.type("/server-unmute bob\r")
+        alice.until("bob is not muted on the server any more.")
+        bob.type("/resend\r")
+        alice.until("] <bob> taken later")
+        bob.until("] <bob> taken later")
+        self.until_gone(bob, "✗")
+        self.assertEqual(self.count(bob, "taken later"), 1)
+        self.leave(alice, bob)
 
     def test_rooms(self) -> None:
         """What is said elsewhere is counted and called out without its text; Alt and a digit go there; two people verify."""
@@ -206,4 +246,4 @@ class TerminalTests(ClientsTestCase):
         self.assertNotIn("#lobby", second.text)
         os.kill(alice.process.pid, 15)
         self.assertEqual(alice.finish(), 130)
-        self.assertNotIn(2004 << 5, alice.screen.mode)
+        self.check_given_back(alice)

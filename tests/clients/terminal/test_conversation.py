@@ -254,7 +254,7 @@ class ConversationTests(SynchronousTestCase):
         self.client.tell(SendFailed(ID, error))
         self.assertGreater(self.screen.drawn, drawn)
         self.assertEqual(self.fresh(), [])
-        self.assertIn("/resend or /discard: <alice> x", text_of(conversation.waiting()[0]))
+        self.assertEqual(text_of(conversation.waiting()[0]), "✗ <alice> x")
         self.client.tell(SendFailed(b"2" * 16, error))
         self.assertEqual(self.fresh(), ["-- Not sent: You are muted and cannot write here."])
 

@@ -28,7 +28,7 @@ class WaitingTests(SynchronousTestCase):
         )
         expected = [
             "✓ <alice> one", "… <alice> two", "… * alice three",
-            "✗ You are muted and cannot write here. /resend or /discard: <alice> four",
+            "✗ <alice> four", "  /resend or /discard: You are muted and cannot write here.",
         ]  # fmt: skip
         self.assertEqual(shown, expected)
 
@@ -38,6 +38,11 @@ class WaitingTests(SynchronousTestCase):
         shown = self.texts(waits("first"), *[waits("x")] * MAX_LINES)
         self.assertEqual((len(shown), shown[0]), (MAX_LINES + 1, "and 1 more"))
         self.assertNotIn("first", "".join(shown))
+
+    def test_bounded_failed(self) -> None:
+        """What failed takes two lines of them."""
+        shown = self.texts(*[waits("x")] * 2, *[waits("y", "failed", Muted())] * 2)
+        self.assertEqual((len(shown), shown[0], shown[1]), (MAX_LINES + 1, "and 1 more", "… <alice> x"))
 
     def test_clean(self) -> None:
         """What was pasted into the prompt is as harmless as what others say, and not longer than is drawn."""
