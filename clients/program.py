@@ -31,6 +31,7 @@ from clients.arguments import Arguments
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
 from clients.life import Life
 from clients.lines import alarm_text, held_text
+from clients.notifying import NONE
 from clients.orders import Orders
 from clients.showing import Showing
 from clients.talk import Talk
@@ -59,8 +60,9 @@ class Program(Life):
         client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=self._reading)
         terminal = sys.stdout.isatty()
+        rings = talking and terminal and arguments.notify != NONE
         self._showing = Showing(
-            self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=talking and terminal
+            self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=rings
         )
         self._talk = Talk(
             self._client, arguments.room, write=self._print, say=self._showing.say, sent=self.sent, quit=self.quit,

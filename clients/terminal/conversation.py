@@ -2,9 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Final, Protocol
-
-from twisted.internet.defer import Deferred
+from typing import Any
 
 from chatserv.client import (
     ChatError,
@@ -15,6 +13,7 @@ from chatserv.client import (
     RoomHandle,
     RoomJoined,
     RoomLeft,
+    RoomRewound,
     RoomTitled,
     SendFailed,
     Status,
@@ -32,46 +31,11 @@ from clients.talk import Talk
 from clients.terminal.bar import bar
 from clients.terminal.completing import candidates
 from clients.terminal.concerning import concerns
-from clients.terminal.rendering import (
-    Days,
-    Line,
-    conversation,
-    header,
-    message_fragments,
-    new_line,
-    news_line,
-    output_line,
-)
+from clients.terminal.reading import Reading
+from clients.terminal.rendering import Line, news_line, output_line
 from clients.terminal.rooms import Rooms
+from clients.terminal.talker import Screen
 from clients.terminal.waiting import waiting_lines
-
-LEAST_KEPT: Final = 15  # messages that are shown where a room is entered; more where more are unread
-MOST_KEPT: Final = 200
-CONTEXT: Final = 3  # messages in front of the first unread one
-
-
-class Screen(Protocol):
-    """What is drawn on: `clients.terminal.interface.Interface`."""
-
-    def start(self) -> None:
-        """Draws from now on."""
-        ...
-
-    def write(self, line: Line) -> None:
-        """Prints a line above the prompt."""
-        ...
-
-    def refresh(self) -> None:
-        """Draws the prompt and what stands around it anew."""
-        ...
-
-    def bell(self) -> None:
-        """Rings."""
-        ...
-
-    def leave(self) -> "Deferred[None]":
-        """Gives the terminal back."""
-        ...
 
 
 class RoomTalk(Talk):
@@ -115,15 +79,15 @@ class Conversation(Life):
         client = make_client(profile, reactor, self._on_event, follow=True, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=True)
         self._screen = make_screen(self)
-        self._rooms, self._days = Rooms(), Days()
+        self._rooms = Rooms()
         self._showing = Showing(client, lambda: self._rooms.current, self._news, talking=True)
+        self._reading = Reading(self._screen.write, self._showing.find, lambda function: reactor.callLater(0, function))
         self._talk = RoomTalk(
             self._look, client, arguments.room, write=self._write, say=self.say, sent=self.sent, quit=self.quit
         )
         self._notifier = Notifier(reactor, arguments.notify, self._screen.bell, find_program())
         self._status: Status | None = None
-        self._begun = self._marked = self._marking = False
-        self._printed = 0  # the place of the newest message on the screen, in the current room
+        self._begun = False
         self._last_said = ""
 
     # -- life -------------------------------------------------------------------------------------------------------------
@@ -138,6 +102,7 @@ class Conversation(Life):
     async def end(self) -> None:
         """Gives the terminal back."""
         self._notifier.stop()
+        self._reading.stop()
         await self._screen.leave()
 
     def say(self, line: str) -> None:
@@ -148,7 +113,7 @@ class Conversation(Life):
         self._screen.write(output_line(line))
 
     def _news(self, line: str) -> None:
-        self.say(line.removeprefix("-- "))  # Showing sets it in front itself
+        self._screen.write([("class:news", line)])
 
     # -- rooms ------------------------------------------------------------------------------------------------------------
 
@@ -172,24 +137,8 @@ class Conversation(Life):
         return entering
 
     def _enter(self, handle: RoomHandle) -> None:
-        unread, read = handle.unread, handle.read
-        kept = handle.history(min(max(unread + CONTEXT, LEAST_KEPT), MOST_KEPT))
         self._rooms.enter(handle.name)
-        self._days.reset()
-        self._screen.write(header(handle.name, handle.topic))
-        if unread > len(kept):
-            self.say(translate("{count} more were not read; /log shows them.").format(count=unread - len(kept)))
-        for line in conversation(kept, self._days, read):
-            self._screen.write(line)
-        self._printed = kept[-1].seq if kept else 0
-        self._marked = unread > 0
-        self._mark_seen()
-
-    def _mark_seen(self) -> None:
-        self._marking = False
-        handle = self._here()
-        if handle is not None and not self.done.called:
-            handle.mark_seen(self._printed)
+        self._reading.enter(handle)
 
     def _here(self) -> RoomHandle | None:
         try:
@@ -266,6 +215,8 @@ class Conversation(Life):
                 self._on_status(status, error)
             case RoomTitled(room=room, before=before):
                 self._rooms.rename(before, room)
+            case RoomRewound(room=room, head=head) if room == self._rooms.current:
+                self._reading.rewound(head)
         if concerns(event, self._rooms.current) and not self._stands_there(event):
             self._showing.news(event)
         if isinstance(event, RoomJoined | RoomLeft | RoomTitled | StatusChanged):
@@ -282,26 +233,11 @@ class Conversation(Life):
     def _message(self, message: MessageReceived) -> None:
         wanted = not message.own and (message.mentioned or message.room.startswith("@"))
         if message.room == self._rooms.current:
-            self._print(message)
+            self._reading.message(message, missed=self._status is not Status.ONLINE)
         elif not message.own and self._rooms.arrived(message.room, mentioned=message.mentioned):
             self._tell(message)
         if wanted:
             self._notifier.tell(message)
-
-    def _print(self, message: MessageReceived) -> None:
-        if message.seq <= self._printed:
-            return  # it was among those that stand there since the room was entered
-        for line in self._days.before(message.at_ms):
-            self._screen.write(line)
-        if self._status is not Status.ONLINE and not message.own and not self._marked:
-            self._marked = True
-            self._screen.write(new_line())
-        quoted = None if message.reply_to is None else self._showing.find(message.room, message.reply_to)
-        self._screen.write(message_fragments(message, quoted))
-        self._printed = message.seq
-        if not self._marking:
-            self._marking = True
-            self._reactor.callLater(0, self._mark_seen)
 
     def _tell(self, message: MessageReceived) -> None:
         said = translate("{user} writes to you: {key}")
@@ -319,7 +255,7 @@ class Conversation(Life):
             case Status.FAILED:
                 self.finish(exit_for(error))
             case Status.OFFLINE:
-                self._marked = False
+                self._reading.parted()
                 again = translate("Trying again...")
                 said = f"{why_offline(error, was_online=self._begun)} {again}"
                 if said != self._last_said:  # once, however often it is tried

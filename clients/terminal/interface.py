@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import (
+    AnyContainer,
     BufferControl,
-    ConditionalContainer,
     Dimension,
-    FormattedTextControl,
     HSplit,
     Layout,
     VerticalAlign,
@@ -31,57 +29,15 @@ from clients.terminal.completing import Completion
 from clients.terminal.keys import bindings
 from clients.terminal.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.terminal.remembering import Remembered
-from clients.terminal.rendering import Line, safe
+from clients.terminal.rendering import Line
+from clients.terminal.rows import pieces, rows
 from clients.terminal.steady import SteadyOutput
 from clients.terminal.styles import STYLE
+from clients.terminal.talker import Talker
 
 MAX_BATCH: Final = 500  # lines that are written together
 INPUT_ROWS: Final = 5
 SHOWN_CANDIDATES: Final = 8
-
-
-class Talker(Protocol):
-    """Whom the keys speak to, and who knows what stands around the prompt."""
-
-    def line_typed(self, line: str) -> None:
-        """Return was pressed."""
-        ...
-
-    def room_wanted(self, number: int) -> None:
-        """Go to this room."""
-        ...
-
-    def active_room_wanted(self) -> None:
-        """Go where something has happened."""
-        ...
-
-    def leave(self) -> None:
-        """End the talk."""
-        ...
-
-    def interrupted(self) -> None:
-        """End it at once."""
-        ...
-
-    def broken(self, error: BaseException | None) -> None:
-        """There is no terminal any more, or it cannot be used."""
-        ...
-
-    def prompt(self) -> Line:
-        """What stands in front of what is typed."""
-        ...
-
-    def bar(self, width: int) -> Line:
-        """The line below."""
-        ...
-
-    def waiting(self) -> list[Line]:
-        """The lines above: messages of ours that are not in the room yet."""
-        ...
-
-    def candidates(self, line: str) -> tuple[int, list[str]]:
-        """See `clients.terminal.completing.candidates`."""
-        ...
 
 
 class Interface:
@@ -133,19 +89,19 @@ class Interface:
     def _layout(self) -> Layout:
         prompt = BufferControl(
             self._buffer,
-            input_processors=[BeforeInput(lambda: _pieces(self._talker.prompt()))],
+            input_processors=[BeforeInput(lambda: pieces(self._talker.prompt()))],
             search_buffer_control=self._search.control,
             preview_search=True,
         )
-        rows = [
-            _rows(self._talker.waiting),
-            _rows(self._question),
+        parts: list[AnyContainer] = [
+            rows(self._talker.waiting),
+            rows(self._question),
             Window(prompt, height=Dimension(min=1, max=INPUT_ROWS), wrap_lines=True, dont_extend_height=True),
             self._search,
-            _rows(self._candidates),
-            _rows(lambda: [self._talker.bar(self._output.get_size().columns)], style="class:bar"),
+            rows(self._candidates),
+            rows(lambda: [self._talker.bar(self._output.get_size().columns)], style="class:bar"),
         ]
-        return Layout(HSplit(rows, align=VerticalAlign.TOP), focused_element=prompt)
+        return Layout(HSplit(parts, align=VerticalAlign.TOP), focused_element=prompt)
 
     def _question(self) -> list[Line]:
         text = self._asked.question if self._asked is not None else self._hint
@@ -202,11 +158,10 @@ class Interface:
             return
         if self.app.is_running:
             self._make_room()
-        pieces: StyleAndTextTuples = []
+        text: StyleAndTextTuples = []
         for line in lines:
-            pieces += safe(line)
-            pieces.append(("", "\n"))
-        print_formatted_text(self._output, pieces, STYLE, color_depth=self.app.color_depth)
+            text += [*pieces(line), ("", "\n")]
+        print_formatted_text(self._output, text, STYLE, color_depth=self.app.color_depth)
         self.app.invalidate()
 
     def _make_room(self) -> None:
@@ -308,20 +263,3 @@ class Interface:
         if line.strip():
             self._talker.line_typed(line)
         return False
-
-
-def _pieces(line: Line) -> StyleAndTextTuples:
-    return [(style, text) for style, text in safe(line)]
-
-
-def _rows(lines: Callable[[], list[Line]], style: str = "") -> Any:
-    """A part of the screen that is as high as it has lines; each is cut at the edge."""
-
-    def joined() -> StyleAndTextTuples:
-        pieces: StyleAndTextTuples = []
-        for line in lines():
-            pieces += [*_pieces(line), ("", "\n")]
-        return pieces[:-1]
-
-    window = Window(FormattedTextControl(joined), height=lambda: len(lines()), style=style, dont_extend_height=True)
-    return ConditionalContainer(window, filter=Condition(lambda: bool(lines())))
