@@ -32,7 +32,7 @@ from clients.terminal.bar import bar
 from clients.terminal.completing import candidates
 from clients.terminal.concerning import concerns
 from clients.terminal.reading import Reading
-from clients.terminal.rendering import Line, news_line, output_line
+from clients.terminal.rendering import Line, news_line, output_line, told_line
 from clients.terminal.rooms import Rooms
 from clients.terminal.talker import Screen
 from clients.terminal.waiting import waiting_lines
@@ -113,7 +113,7 @@ class Conversation(Life):
         self._screen.write(output_line(line))
 
     def _news(self, line: str) -> None:
-        self._screen.write([("class:news", line)])
+        self._screen.write(told_line(line))
 
     # -- rooms ------------------------------------------------------------------------------------------------------------
 

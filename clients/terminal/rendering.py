@@ -51,7 +51,12 @@ def _who(message: MessageReceived) -> str:
 
 def news_line(text: str) -> Line:
     """News beside the messages; the text is clean."""
-    return [("class:news", f"-- {text}")]
+    return told_line(f"-- {text}")
+
+
+def told_line(line: str) -> Line:
+    """News that say so already (`clients.showing`)."""
+    return [("class:news", line)]
 
 
 def output_line(text: str) -> Line:
