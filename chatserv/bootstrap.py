@@ -3,6 +3,7 @@
 Everything here blocks and runs before the reactor does; nothing here leaves a thread, a connection or a child behind.
 """
 
+import re
 import secrets
 import shutil
 import socket
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import Connection
 
 from chatserv import VERSION
-from chatserv.config import Config
+from chatserv.config import Config, Server
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
 from chatserv.errors import StateDirectoryError
@@ -123,8 +124,21 @@ def _first_invite(
 def advertised_link(prepared: Prepared, invite: bytes = b"") -> ServerLink:
     """The link that leads here: the advertised host, else the one listened on, else the address that others reach."""
     server = prepared.config.server
-    host = server.advertise or (reachable_address() if server.host in ANY_ADDRESS else server.host)
-    return ServerLink(host, server.port, prepared.server_id, invite)
+    host, port = _listened(server)
+    return ServerLink(
+        server.advertise or (reachable_address() if host in ANY_ADDRESS else host), port, prepared.server_id, invite
+    )
+
+
+def _listened(server: Server) -> tuple[str, int]:
+    """Interface and port of the first TCP endpoint of ``listen``; else the settings' host and port."""
+    for description in server.listen:
+        kind, *arguments = (part.replace("\\", "") for part in re.split(r"(?<!\\):", description))
+        named = dict(part.split("=", 1) for part in arguments if "=" in part)
+        port = named.get("port", arguments[0] if arguments else "")
+        if kind in {"tcp", "tcp6"} and port.isdecimal() and int(port):
+            return named.get("interface", "0.0.0.0"), int(port)  # noqa: S104 - Twisted's default
+    return server.host, server.port
 
 
 def client_program() -> str:

@@ -142,6 +142,19 @@ class LinkTests(BootstrapCase):
             link = advertised_link(self.start(Config(server=server)), b"")
             self.assertEqual((link.host, link.port, link.invite), (host, 5000, b""))
 
+    def test_endpoints(self) -> None:
+        """Where endpoints are listened on, a link leads to the first one of TCP."""
+        self.patch(bootstrap, "reachable_address", lambda: "192.0.2.9")
+        for listen, address in (
+            (("tcp:5599",), ("192.0.2.9", 5599)),
+            (("tcp:port=5599:interface=127.0.0.1",), ("127.0.0.1", 5599)),
+            ((r"tcp6:5599:interface=\:\:1",), ("::1", 5599)),
+            (("unix:/run/chat", "tcp:5599:backlog=5"), ("192.0.2.9", 5599)),
+            (("systemd:domain=INET:index=0",), ("192.0.2.9", 5000)),
+        ):
+            link = advertised_link(self.start(Config(server=Server(listen=listen))))
+            self.assertEqual((link.host, link.port), address)
+
     def test_certificate_of_the_advertised_host(self) -> None:
         """The certificate is for the advertised host too."""
         prepared = self.start(Config(server=Server(advertise="chat.example")))
