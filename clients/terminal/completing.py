@@ -1,10 +1,9 @@
 """What the word in front of the cursor may become."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client import ChatError, Slash, clean_line
+from chatserv.client import Slash, clean_line
 
 MAX_CANDIDATES: Final = 100
 
@@ -31,18 +30,8 @@ def _words(word: str, slash: Slash, line: str) -> list[str]:
     at = "@" if word.startswith("@") else ""
     end = " " if at or word != line else ": "
     begun = word[len(at) :].lower()
-    # A command may be about somebody who is not here, such as /invite.
-    known = users(slash, everywhere=line.startswith("/"))
+    known = slash.users(everywhere=line.startswith("/"))  # a command may be about somebody who is not here
     return [f"{at}{user}{end}" for user in known if user.startswith(begun)]
-
-
-def users(slash: Slash, *, everywhere: bool = False) -> list[str]:
-    """Whom one may mean: members of the current room, or of all our rooms, and those one talks with, but not oneself."""
-    known = {name[1:] for name in slash.client.rooms if name.startswith("@")}
-    with contextlib.suppress(ChatError):  # no room, no members
-        rooms = [room for room in slash.handles() if not room.offered] if everywhere else [slash.here()]
-        known |= {member.user for room in rooms for member in room.members()}
-    return sorted(known - {slash.client.user})
 
 
 class Completion:

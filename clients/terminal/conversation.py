@@ -52,9 +52,12 @@ class RoomTalk(Talk):
         self._look = look
 
     def answer(self, lines: list[str]) -> None:
-        """Shows the answer, but for that of a command that has led to another room: the room itself is shown."""
+        """Shows the answer; where it has led to another room, the room itself in place of the word about it."""
+        gone = translate("You talk in {room} now.").format(room=place(self.slash.room))
+        before = lines[: lines.index(gone)] if gone in lines else []
+        super().answer(before)
         if not self._look():
-            super().answer(lines)
+            super().answer(lines[len(before) :])
 
 
 class Conversation(Life):

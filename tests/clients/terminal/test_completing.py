@@ -38,7 +38,7 @@ class CandidatesTests(SynchronousTestCase):
     def test_users_elsewhere(self) -> None:
         """A command may name somebody who is in another room of ours; a text may not."""
         self.client.there["plans"].people.append(member("carol"))
-        self.assertEqual(self.lines("/invite ca"), ["/invite carol "])
+        self.assertEqual(self.lines("/invite ca"), ["/invite carol"])
         self.assertEqual(self.lines("hello ca"), [])
 
     def test_rooms(self) -> None:

@@ -74,6 +74,14 @@ class RoomsTests(ConversationTestCase):
         self.assertEqual(self.fresh(), ["── #offer ──", "── new ──", "<bob> meanwhile"])
         self.assertEqual(self.bar(), "1:#lobby 2:#plans 3:@bob [4:#offer]")
 
+    def test_what_a_new_room_means(self) -> None:
+        """Who gets to know what of a new room is told before the room is shown."""
+        conversation = self.begin()
+        conversation.line_typed("/create new")
+        first, *rest = self.fresh()
+        self.assertIn("#new is private", first)
+        self.assertEqual(rest, ["── #new ──"])
+
     def test_put_out(self) -> None:
         """Whoever is put out of the current room is told, and stands in the lobby."""
         conversation = self.begin()
