@@ -10,7 +10,7 @@ from typing import Any, Final
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 
-from chatserv.client import MessageReceived, message_text, place, shown, translate
+from chatserv.client import MessageReceived, RoomOffered, message_text, place, shown, translate
 
 NONE: Final = "none"
 BELL: Final = "bell"
@@ -40,17 +40,20 @@ class Notifier:
         self._running: Any = None
         self._patience: Any = None
 
-    def tell(self, message: MessageReceived) -> None:
-        """Somebody wants us."""
+    def tell(self, event: MessageReceived | RoomOffered) -> None:
+        """Somebody wants us: a mention, a direct message, or an offer to talk or to come into a room."""
         now = self._reactor.seconds()
         if self._style == NONE or now < self._next_seconds:
             return
         self._next_seconds = now + PAUSE_SECONDS
         self._bell()
         if self._style != BELL and self._program is not None and self._running is None:
-            self._show(self._program, *self._words(message))
+            self._show(self._program, *self._words(event))
 
-    def _words(self, message: MessageReceived) -> tuple[str, str]:
+    def _words(self, event: MessageReceived | RoomOffered) -> tuple[str, str]:
+        if isinstance(event, RoomOffered):
+            return translate("{user} invites you").format(user=shown(event.by)), place(event.room)
+        message = event
         said = translate("{user} writes to you") if message.room.startswith("@") else translate("{user} calls you")
         title = said.format(user=shown(message.sender))
         body = message_text(message)[:MAX_TEXT_CHARACTERS] if self._style == TEXT else place(message.room)

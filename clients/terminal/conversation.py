@@ -13,6 +13,7 @@ from chatserv.client import (
     RoomHandle,
     RoomJoined,
     RoomLeft,
+    RoomOffered,
     RoomRewound,
     RoomTitled,
     SendFailed,
@@ -218,6 +219,8 @@ class Conversation(Life):
                 self._on_status(status, error)
             case RoomTitled(room=room, before=before):
                 self._rooms.rename(before, room)
+            case RoomOffered():
+                self._notifier.tell(event)
             case RoomRewound(room=room, head=head) if room == self._rooms.current:
                 self._reading.rewound(head)
         if concerns(event, self._rooms.current) and not self._stands_there(event):

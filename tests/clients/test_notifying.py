@@ -7,6 +7,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client import RoomOffered
 from clients.notifying import (
     BELL,
     DESKTOP,
@@ -75,6 +76,11 @@ class NotifierTests(SynchronousTestCase):
             self.assertEqual(len(self.rung), rings)
             expected = [] if words is None else [["notify-send", "--app-name=chatserv", "--", *words]]
             self.assertEqual(self.spawned, expected)
+
+    def test_offer(self) -> None:
+        """An offer says who invites, and where to."""
+        self.notifier(TEXT).tell(RoomOffered("plans", "bob"))
+        self.assertEqual(self.spawned[0][-2:], ["bob invites you", "#plans"])
 
     def test_direct(self) -> None:
         """A direct message says who writes, without the text."""

@@ -38,6 +38,12 @@ class RoomsTests(ConversationTestCase):
         self.client.tell(message(2, "x", mentioned=True))
         self.assertEqual(self.screen.rings, 1)
 
+    def test_rings_for_an_offer(self) -> None:
+        """Somebody who invites us, or wants to talk, rings."""
+        self.begin()
+        self.client.tell(RoomOffered("offer", "bob"))
+        self.assertEqual(self.screen.rings, 1)
+
     def test_change(self) -> None:
         """Alt and a digit, and Alt-A, enter rooms: a header, what was said last, and from then on lines go there."""
         conversation = self.begin()
