@@ -1,13 +1,17 @@
 """The command line of ``chatserv-client``."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from chatserv.client import DEFAULT_NAME, translate
+from clients.notifying import DESKTOP, STYLES
 from clients.usage import Parser
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
+NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,19 @@ class Arguments:
     no_tls: bool
     commands: tuple[str, ...] = ()
     accept_invites: bool = False
+    plain: bool = False
+    notify: str = DESKTOP
 
     @property
     def interactive(self) -> bool:
         """Whether to talk to a person line by line."""
         scripted = self.send or self.follow or self.invite or bool(self.commands)
         return not scripted and sys.stdin.isatty() and sys.stdout.isatty()
+
+    @property
+    def drawn(self) -> bool:
+        """Whether that person has a line editor and a bar of rooms, or plain lines."""
+        return self.interactive and not self.plain and os.environ.get("TERM", "") not in NOT_DRAWN_ON
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -84,6 +95,17 @@ def parse_arguments(argv: list[str]) -> Arguments:
         action="store_true",
         help=translate("without TLS, where the server allows it; the session protects"),
     )
+    add("--plain", action="store_true", help=translate("plain lines on a terminal, for screen readers"))
+    add(
+        "--notify",
+        choices=STYLES,
+        default=DESKTOP,
+        metavar="WAY",
+        help=translate(
+            "on a terminal, how mentions and direct messages are told: none, bell, desktop (the bell too), or text: on the "
+            "desktop, with what was said (desktop)"
+        ),
+    )
     add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
         help=translate("how long to wait for the server before giving up (30)"))  # fmt: skip
     found = parser.parse(argv)
@@ -114,4 +136,6 @@ def parse_arguments(argv: list[str]) -> Arguments:
         no_tls=found.no_tls,
         commands=tuple(found.command),
         accept_invites=found.accept_invites,
+        plain=found.plain,
+        notify=found.notify,
     )

@@ -29,7 +29,9 @@ from chatserv.client import (
 )
 from clients.arguments import Arguments
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
+from clients.life import Life
 from clients.lines import alarm_text, held_text
+from clients.notifying import NONE
 from clients.orders import Orders
 from clients.showing import Showing
 from clients.talk import Talk
@@ -37,7 +39,7 @@ from clients.typing_in import Lines
 from clients.wanted import WantedRoom
 
 
-class Program:
+class Program(Life):
     """One run of the program.
 
     Args:
@@ -50,18 +52,20 @@ class Program:
     def __init__(
         self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
     ) -> None:
-        self._reactor, self._arguments = reactor, arguments
+        self._arguments = arguments
         talking = self._talking = arguments.interactive
         no_input = arguments.follow or arguments.invite or arguments.commands
         self._following = arguments.follow or talking
         self._reading = talking or arguments.send or not no_input
-        self._client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
+        client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
+        super().__init__(reactor, client, reading=self._reading)
         terminal = sys.stdout.isatty()
+        rings = talking and terminal and arguments.notify != NONE
         self._showing = Showing(
-            self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=talking and terminal
+            self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=rings
         )
         self._talk = Talk(
-            self._client, arguments.room, write=self._print, say=self._showing.say, sent=self._sent, quit=self._quit,
+            self._client, arguments.room, write=self._print, say=self._showing.say, sent=self.sent, quit=self.quit,
             colour=terminal,
         )  # fmt: skip
         self._orders = Orders(
@@ -69,61 +73,31 @@ class Program:
         )
         self._wanted = WantedRoom(self._client, arguments.room)
         self._lines = Lines(self)
-        self._input_over = not self._reading
         self._connected = self._begun = False
         self._shown = 0
         self._patience: Any = None
         self._trouble: Exception | None = None
-        self.done: Deferred[Exit] = Deferred()
-        self._over = False
-        self._waiting: list[Deferred[None]] = []
 
     def start(self, token: bytes | None) -> None:
         """Connects; input is read once the first connection is up."""
         self._wait()
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupted)
-        self._client.start(token)
+        super().start(token)
 
-    def _interrupted(self) -> "Deferred[None]":
-        """Ctrl-C or SIGTERM, or the end: the reactor waits until the server was told and the exit code is known."""
-        over: Deferred[None] = Deferred()
-        if self._over:
-            over.callback(None)
-        else:
-            self._waiting.append(over)
-        self.finish(Exit(INTERRUPTED))
-        return over
-
-    async def run(self, token: bytes | None) -> int:
-        """Until everything is done. Returns the exit code."""
-        try:
-            self.start(token)
-            end = await self.done
-            self._wait_no_more()
-            self._orders.stop()
-            await self._client.stop()
-        finally:
-            self._over = True
-            if self._waiting:
-                self._reactor.callLater(0, self._let_go)  # once the code was given on
-        if end.message:
-            print(end.message, file=sys.stderr, flush=True)
-        return end.code
-
-    def _let_go(self) -> None:
-        for over in self._waiting:
-            over.callback(None)
-        self._waiting.clear()
+    async def end(self) -> None:
+        """Nothing is waited for any more."""
+        self._wait_no_more()
+        self._orders.stop()
 
     def finish(self, end: Exit) -> None:
         """Ends the run; the first call counts. What a script could not send does not go out behind its back later."""
-        if self.done.called:
-            return
         sending = (self._reading and not self._talking) or self._orders.sending
-        if sending and end.code not in {DONE, INTERRUPTED}:
+        if not self.done.called and sending and end.code not in {DONE, INTERRUPTED}:
             self._client.forget_unsent()
-        self._client.unfollow()
-        self.done.callback(end)
+        super().finish(end)
+
+    def say(self, line: str) -> None:
+        """News for a person."""
+        self._showing.say(line)
 
     # -- patience -------------------------------------------------------------------------------------------------------
 
@@ -165,41 +139,21 @@ class Program:
             self.finish(self._no_room())
             return
         try:
-            self._sent(handle.send(line))
+            self.sent(handle.send(line))
         except ChatError as error:
             self.finish(Exit(NOT_SENT, explained(error), clean=True))
 
-    def _sent(self, stored: "Deferred[int]") -> None:
-        stored.addBoth(self._answered)
-
-    def _answered(self, result: Any) -> None:  # noqa: ARG002 - failures are shown by SendFailed
+    def _answered(self, result: Any) -> None:
         if not self.done.called:
             self._lines.regulate(self._client.unacknowledged)
-            self._check_done()
+        super()._answered(result)
 
-    def _quit(self) -> None:
-        """Waits for the lines that are under way; a second ``/quit`` does not."""
-        if self._input_over and self._client.unacknowledged:
-            text = translate("Lines that are not stored: {count}.").format(count=self._client.unacknowledged)
-            self.finish(Exit(NOT_SENT, text))
-            return
-        self.input_ended()
-        if not self.done.called:
-            text = translate("Lines that wait for the server: {count}. /quit once more leaves without them.")
-            self._showing.say(text.format(count=self._client.unacknowledged))
-
-    def input_ended(self) -> None:
-        """No more lines will come."""
-        self._input_over = True
-        self._check_done()
-
-    def _check_done(self) -> None:
+    def check_done(self) -> None:
+        """Ends the run where nothing is left to send, to show or to do."""
         count = self._arguments.count
         counted = not self._arguments.follow or (count is not None and self._shown >= count)
-        other = self._arguments.invite or self._arguments.commands
-        over = self._input_over and counted and not other and not self.done.called
-        if over and self._client.unacknowledged == 0:
-            self.finish(Exit(DONE))
+        if counted and not self._arguments.invite and not self._arguments.commands:
+            super().check_done()
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
@@ -227,7 +181,7 @@ class Program:
     def _show(self, message: MessageReceived) -> None:
         if self._following and not self.done.called and self._showing.message(message):
             self._shown += 1
-            self._check_done()
+            self.check_done()
 
     def _held(self, room: str, users: tuple[str, ...]) -> None:
         if self._arguments.commands:

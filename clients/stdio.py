@@ -1,10 +1,11 @@
 """``chatserv-client``: lines of standard input go to a room, messages of the room come out.
 
-Four ways to run it, all on Twisted's stdio: a person on a terminal, ``--send`` and ``--follow`` on pipes, ``--command`` and
-``--invite`` without any input.
+Five ways to run it: a person on a terminal, with a line editor (`clients.terminal`) or with plain lines, ``--send`` and
+``--follow`` on pipes, ``--command`` and ``--invite`` without any input.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,19 +14,20 @@ from twisted.internet.task import react
 from chatserv.client import ChatError, Profile, translate
 from clients.arguments import Arguments, parse_arguments
 from clients.exits import INTERRUPTED, Exit, exit_for
+from clients.life import Life
 from clients.program import Program
 from clients.registering import open_account
 
 
-async def run(reactor: Any, arguments: Arguments) -> None:
-    """Registers where needed, then runs. Raises `SystemExit` with the exit code."""
+async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Life] = Program) -> None:
+    """Registers where needed, then runs what ``make`` makes. Raises `SystemExit` with the exit code."""
     try:
         profile = Profile.named(arguments.profile)
         token = await open_account(arguments, profile)
         running: Deferred[None] = Deferred()  # before, a signal would end us as it ends any program
         reactor.callWhenRunning(running.callback, None)
         await running
-        code = await Program(reactor, arguments, profile).run(token)
+        code = await make(reactor, arguments, profile).run(token)
     except ChatError as error:
         end = exit_for(error)
     except Exit as end_:
@@ -42,7 +44,14 @@ async def run(reactor: Any, arguments: Arguments) -> None:
 def main() -> None:
     """The console script."""
     arguments = parse_arguments(sys.argv[1:])
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, arguments)))
+    make: Callable[[Any, Arguments, Profile], Life] = Program
+    if arguments.drawn:
+        # It brings another reactor, which has to be there before any other is; pipes need neither that nor its libraries.
+        from clients.terminal.run import install_reactor, on_terminal  # noqa: PLC0415
+
+        install_reactor()
+        make = on_terminal
+    react(lambda reactor: Deferred.fromCoroutine(run(reactor, arguments, make)))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,10 @@ class Talk:
             text = not line.startswith("/") or line.startswith("//")
             self._say(f"{translate('Not sent:')} {explained(error)}" if text else explained(error))
         else:
-            for each in lines:
-                self._write(each)
+            self.answer(lines)
         self._work()
+
+    def answer(self, lines: list[str]) -> None:
+        """Shows what a line has led to."""
+        for each in lines:
+            self._write(each)

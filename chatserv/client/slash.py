@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {command.name: command for command in (*PROGRAM, *COMING, *SAYING, *MEMBERS, *RULES, *PEOPLE, *ADMIN)}
 HOME: Final = "lobby"
+_OUTSIDERS: Final = frozenset({"invite", "ban"})  # commands about a room that name somebody who is not in it
 _RANKS: Final = {"": 0, "banned": 0, "member": 1, "moderator": 2, "owner": 3}
 
 
@@ -193,22 +194,25 @@ class Slash:
         if place_of_word >= len(wanted):
             return []
         kind = wanted[place_of_word].strip("[]")
-        return [f"/{name} {done}{between}{each}" for each in self._candidates(kind) if each.startswith(begun)]
+        candidates = self._candidates(kind, everywhere=not command.room or name in _OUTSIDERS)
+        return [f"/{name} {done}{between}{each}" for each in candidates if each.startswith(begun)]
 
-    def _candidates(self, kind: str) -> Iterable[str]:
+    def _candidates(self, kind: str, *, everywhere: bool) -> Iterable[str]:
         if kind == "ROOM":
             return sorted(name if name.startswith("@") else f"#{name}" for name in self.client.rooms)
         if kind == "USER":
-            return self._known_users()
+            return self.users(everywhere=everywhere)
         if kind == "COMMAND":
             return sorted(COMMANDS)
         return [each for each in kind.split("|") if each.islower()] if "|" in kind or kind == "admin" else []
 
-    def _known_users(self) -> list[str]:
-        users = {name[1:] for name in self.client.rooms if name.startswith("@")}
+    def users(self, *, everywhere: bool = False) -> list[str]:
+        """Whom one may mean: members of the current room, or of all our rooms, and whom we talk with; not ourselves."""
+        found = {name[1:] for name in self.client.rooms if name.startswith("@")}
         with contextlib.suppress(ChatError):  # no room, no members
-            users |= {member.user for member in self.here().members()}
-        return sorted(users - {self.client.keyring.user})
+            rooms = [handle for handle in self.handles() if not handle.offered] if everywhere else [self.here()]
+            found |= {member.user for room in rooms for member in room.members()}
+        return sorted(found - {self.client.user})
 
 
 def _let_be(stored: "Deferred[int]") -> None:

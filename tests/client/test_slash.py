@@ -324,9 +324,13 @@ class CompletionTests(SlashTestCase):
         """Where a user is wanted, those in the room and in direct messages are offered, but not ourselves."""
         self.client.there["lobby"].people.append(member("bella"))
         self.assertEqual(self.slash.complete("/kick b"), ["/kick bella", "/kick bob"])
+        self.client.there["plans"].people.append(member("brigitte"))
+        self.assertEqual(self.slash.complete("/kick br"), [], "not in this room")
+        self.assertEqual(self.slash.complete("/invite br"), ["/invite brigitte"])
+        self.assertEqual(self.slash.complete("/verify br"), ["/verify brigitte"])
         self.assertEqual(self.slash.complete("/verify a"), [])
         del self.client.there["lobby"]
-        self.assertEqual(self.slash.complete("/msg "), ["/msg bob"])
+        self.assertEqual(self.slash.complete("/msg "), ["/msg bob", "/msg brigitte"])
 
     def test_words(self) -> None:
         """Where certain words are wanted, those; behind the last argument nothing."""

@@ -1,6 +1,7 @@
 """The command line of ``chatserv-client``."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class ArgumentsTests(SynchronousTestCase):
         expected = Arguments(
             link=None, profile="default", room="lobby", user=None, password_file=None, send=False, follow=False,
             count=None, json=False, invite=False, invite_name="", invite_admin=False, timeout_seconds=30.0,
-            no_tls=False, commands=(), accept_invites=False,
+            no_tls=False, commands=(), accept_invites=False, plain=False, notify="desktop",
         )  # fmt: skip
         self.assertEqual(parse_arguments([]), expected)
 
@@ -47,12 +48,12 @@ class ArgumentsTests(SynchronousTestCase):
         """Every option lands where it belongs."""
         argv = (
             "chatserv://h/ --profile p --room r --user u --password-file f --send --follow --count 3 --json --invite "
-            "--invite-name n --invite-admin --timeout 1.5 --no-tls --accept-invites"
+            "--invite-name n --invite-admin --timeout 1.5 --no-tls --accept-invites --plain --notify text"
         )
         expected = Arguments(
             link="chatserv://h/", profile="p", room="r", user="u", password_file=Path("f"), send=True, follow=True,
             count=3, json=True, invite=True, invite_name="n", invite_admin=True, timeout_seconds=1.5,
-            no_tls=True, accept_invites=True,
+            no_tls=True, accept_invites=True, plain=True, notify="text",
         )  # fmt: skip
         self.assertEqual(parse_arguments(argv.split()), expected)
 
@@ -101,6 +102,29 @@ class ArgumentsTests(SynchronousTestCase):
             self.patch(sys, "stdin", Terminal(reads))
             self.patch(sys, "stdout", Terminal(writes))
             self.assertIs(parse_arguments(argv).interactive, expected, (argv, reads, writes))
+
+    def test_drawn(self) -> None:
+        """A line editor is for a person on a terminal that can be drawn on, and who does not want plain lines."""
+        cases: list[tuple[list[str], str | None, bool, bool]] = [
+            ([], "xterm-256color", True, True),
+            ([], "screen", True, True),
+            (["--plain"], "xterm", True, False),
+            ([], "dumb", True, False),
+            ([], "", True, False),
+            ([], None, True, False),
+            ([], "xterm", False, False),
+            (["--send"], "xterm", True, False),
+        ]
+        for argv, kind, terminal, expected in cases:
+            for stream in ("stdin", "stdout"):
+                self.patch(sys, stream, Terminal(terminal))
+            self.patch(os, "environ", {} if kind is None else {"TERM": kind})
+            self.assertIs(parse_arguments(argv).drawn, expected, (argv, kind, terminal))
+
+    def test_notify(self) -> None:
+        """Ways to notify are known ones."""
+        self.assertEqual(parse_arguments(["--notify", "none"]).notify, "none")
+        self.assertIn("--notify", self.assert_refused("--notify", "loud"))
 
     def test_information(self) -> None:
         """Help and version are printed, and are no failure."""

@@ -397,6 +397,9 @@ class TalkTests(ProgramTestCase):
         self.client.tell(message(2))
         self.assertEqual(self.output.getvalue().count("\a"), 1)
         self.assertTrue(self.lines[1].startswith("\a["))
+        self.talk("--notify", "none")
+        self.client.tell(message(1, mentioned=True))
+        self.assertNotIn("\a", self.output.getvalue())
 
     def test_answers(self) -> None:
         """An answer shows the start of what it answers, and an action who does it."""

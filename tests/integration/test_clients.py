@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from pathlib import Path
@@ -314,16 +315,26 @@ class KilledServerTests(ClientsTestCase):
 
 
 class Terminal:
-    """A program on a pseudo-terminal of its own, and what stands on its screen."""
+    """A program on a pseudo-terminal of its own, and what stands on its screen.
 
-    def __init__(self, test: ClientsTestCase, command: list[str]) -> None:
-        self.screen = pyte.Screen(150, 24)
+    Args:
+        test: Ends the program with itself.
+        command: The program.
+        columns: How wide the terminal is; it has 24 rows.
+        environment: Further variables.
+    """
+
+    def __init__(
+        self, test: ClientsTestCase, command: list[str], columns: int = 150, environment: dict[str, str] | None = None
+    ) -> None:
+        self.screen = pyte.Screen(columns, 24)
         self._stream = pyte.ByteStream(self.screen)
         self._ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
         self.process = subprocess.Popen(
             [*ON_TERMINAL, *command],
             cwd=test.directory,
-            env=child_environment(test.directory),
+            env=child_environment(test.directory) | (environment or {}),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -370,8 +381,8 @@ class TalkTests(ClientsTestCase):
     def test_talk(self) -> None:
         """A newcomer is asked for name and password, which is not shown; two people talk; ``/quit`` and Ctrl-C end it."""
         link = format_link(parse_link(self.invite()))  # made before alice's own talk holds her profile
-        alice = Terminal(self, client_command(self.directory, "alice"))
-        carol = Terminal(self, [*CLIENT, "--profile", "carol", link])
+        alice = Terminal(self, client_command(self.directory, "alice", "--plain"))
+        carol = Terminal(self, [*CLIENT, "--plain", "--profile", "carol", link])
         carol.until("User name:")
         carol.type("carol\n")
         carol.until("Password:")

@@ -1,0 +1,104 @@
+"""One run of a program with a client: from the start to the exit code, in order, whatever ends it."""
+
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client import Client, translate
+from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit
+
+
+class Life:
+    """Connects, waits for the end, leaves.
+
+    Args:
+        reactor: The reactor.
+        client: The client, not started.
+        reading: Whether there is input to wait for.
+    """
+
+    def __init__(self, reactor: Any, client: Client, *, reading: bool) -> None:
+        self._reactor, self._client = reactor, client
+        self._input_over = not reading
+        self.done: Deferred[Exit] = Deferred()
+        self._over = False
+        self._waiting: list[Deferred[None]] = []
+
+    def start(self, token: bytes | None) -> None:
+        """Connects."""
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupted)
+        self._client.start(token)
+
+    def _interrupted(self) -> "Deferred[None]":
+        """Ctrl-C or SIGTERM, or the end: the reactor waits until the server was told and the exit code is known."""
+        over: Deferred[None] = Deferred()
+        if self._over:
+            over.callback(None)
+        else:
+            self._waiting.append(over)
+        self.finish(Exit(INTERRUPTED))
+        return over
+
+    async def run(self, token: bytes | None) -> int:
+        """Until everything is done. Returns the exit code."""
+        try:
+            self.start(token)
+            end = await self.done
+            await self.end()
+            await self._client.stop()
+        finally:
+            self._over = True
+            if self._waiting:
+                self._reactor.callLater(0, self._let_go)  # once the code was given on
+        if end.message:
+            print(end.message, file=sys.stderr, flush=True)
+        return end.code
+
+    async def end(self) -> None:
+        """What is to be done before the connection is ended."""
+
+    def _let_go(self) -> None:
+        for over in self._waiting:
+            over.callback(None)
+        self._waiting.clear()
+
+    def finish(self, end: Exit) -> None:
+        """Ends the run; the first call counts. Nothing more is shown."""
+        if not self.done.called:
+            self._client.unfollow()
+            self.done.callback(end)
+
+    def say(self, line: str) -> None:
+        """Tells a person something; the line is clean."""
+
+    # -- input that ends --------------------------------------------------------------------------------------------------
+
+    def sent(self, stored: "Deferred[int]") -> None:
+        """A message is under way."""
+        stored.addBoth(self._answered)
+
+    def _answered(self, result: Any) -> None:  # noqa: ARG002 - failures are shown by SendFailed
+        if not self.done.called:
+            self.check_done()
+
+    def input_ended(self) -> None:
+        """No more lines will come."""
+        self._input_over = True
+        self.check_done()
+
+    def check_done(self) -> None:
+        """Ends the run where nothing is left to do."""
+        if self._input_over and not self.done.called and self._client.unacknowledged == 0:
+            self.finish(Exit(DONE))
+
+    def quit(self) -> None:
+        """Waits for the lines that are under way; a second ``/quit`` does not."""
+        if self._input_over and self._client.unacknowledged:
+            text = translate("Lines that are not stored: {count}.").format(count=self._client.unacknowledged)
+            self.finish(Exit(NOT_SENT, text))
+            return
+        self.input_ended()
+        if not self.done.called:
+            text = translate("Lines that wait for the server: {count}. /quit once more leaves without them.")
+            self.say(text.format(count=self._client.unacknowledged))

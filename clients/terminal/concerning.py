@@ -1,0 +1,37 @@
+"""Which news a person reads where."""
+
+from chatserv.client import (
+    Alarm,
+    Announced,
+    ClientEvent,
+    Delivered,
+    DeviceSeen,
+    IdentityChanged,
+    MessageReceived,
+    PresenceSeen,
+    ReadMoved,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+    SendAcknowledged,
+    SendFailed,
+    SendHeld,
+    SendQueued,
+    StatusChanged,
+    TypingSeen,
+)
+
+
+def concerns(event: ClientEvent, room: str) -> bool:
+    """Whether somebody who looks at this room is told: of what concerns all of it always, of a room's news only there."""
+    match event:
+        case Alarm() | Announced() | DeviceSeen() | IdentityChanged() | SendHeld() | SendFailed():
+            return True
+        case RoomJoined() | RoomLeft() | RoomOffered() | PresenceSeen():  # presence: of the room's members (Showing)
+            return True
+        case StatusChanged() | MessageReceived() | SendQueued() | SendAcknowledged():
+            return False  # shown otherwise
+        case Delivered() | ReadMoved() | TypingSeen():
+            return False  # too much of it for lines that stay
+        case _:
+            return event.room == room

@@ -1,0 +1,276 @@
+"""A person who talks on a terminal, in several rooms."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from chatserv.client import (
+    ChatError,
+    Client,
+    ClientEvent,
+    MessageReceived,
+    Profile,
+    RoomHandle,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+    RoomRewound,
+    RoomTitled,
+    SendFailed,
+    Status,
+    StatusChanged,
+    place,
+    shown,
+    translate,
+)
+from clients.arguments import Arguments
+from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
+from clients.life import Life
+from clients.notifying import Notifier, find_program
+from clients.showing import Showing
+from clients.talk import Talk
+from clients.terminal.bar import bar
+from clients.terminal.completing import candidates
+from clients.terminal.concerning import concerns
+from clients.terminal.reading import Reading
+from clients.terminal.rendering import Line, news_line, output_line, told_line
+from clients.terminal.rooms import Rooms
+from clients.terminal.talker import Screen
+from clients.terminal.waiting import waiting_lines
+
+
+class RoomTalk(Talk):
+    """A talk whose screen shows a room as soon as a command has led there.
+
+    Args:
+        look: Sees whether the room is another one by now.
+        given: What `Talk` takes.
+        named: That too.
+    """
+
+    def __init__(self, look: Callable[[], bool], *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._look = look
+
+    def answer(self, lines: list[str]) -> None:
+        """Shows the answer; where it has led to another room, the room itself in place of the word about it."""
+        gone = translate("You talk in {room} now.").format(room=place(self.slash.room))
+        before = lines[: lines.index(gone)] if gone in lines else []
+        super().answer(before)
+        if not self._look():
+            super().answer(lines[len(before) :])
+
+
+class Conversation(Life):
+    """One run with a person.
+
+    Args:
+        reactor: The reactor.
+        arguments: What was asked for.
+        profile: Whose account it is.
+        make_screen: Makes the screen, whose keys speak to us.
+        make_client: Makes the client.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        arguments: Arguments,
+        profile: Profile,
+        make_screen: "Callable[[Conversation], Screen]",
+        make_client: type[Client] = Client,
+    ) -> None:
+        client = make_client(profile, reactor, self._on_event, follow=True, plain=arguments.no_tls)
+        super().__init__(reactor, client, reading=True)
+        self._screen = make_screen(self)
+        self._rooms = Rooms()
+        self._showing = Showing(client, lambda: self._rooms.current, self._news, talking=True)
+        self._reading = Reading(self._screen.write, self._showing.find, lambda function: reactor.callLater(0, function))
+        self._talk = RoomTalk(
+            self._look, client, arguments.room, write=self._write, say=self.say, sent=self.sent, quit=self.quit
+        )
+        self._notifier = Notifier(reactor, arguments.notify, self._screen.bell, find_program())
+        self._status: Status | None = None
+        self._begun = False
+        self._last_said = ""
+
+    # -- life -------------------------------------------------------------------------------------------------------------
+
+    def start(self, token: bytes | None) -> None:
+        """Connects, shows the room that was asked for as this device knows it, and draws: in this order, as it may fail."""
+        super().start(token)
+        self._look()
+        self.say(translate("Tab completes, Alt+1 to Alt+0 and Alt+A change rooms, /help tells more."))
+        self._screen.start()
+
+    async def end(self) -> None:
+        """Gives the terminal back."""
+        self._notifier.stop()
+        self._reading.stop()
+        await self._screen.leave()
+
+    def say(self, line: str) -> None:
+        """News."""
+        self._screen.write(news_line(line))
+
+    def _write(self, line: str) -> None:
+        self._screen.write(output_line(line))
+
+    def _news(self, line: str) -> None:
+        self._screen.write(told_line(line))
+
+    # -- rooms ------------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> bool:
+        """Sees which rooms there are, and enters the one where commands have led; says whether it did."""
+        handles = {handle.name: handle for handle in self._talk.slash.handles() if not handle.offered}
+        before = {place_.name for place_ in self._rooms.places}
+        self._rooms.update(handles)
+        for name in handles.keys() - before:
+            self._rooms.count(name, handles[name].unread)
+        wanted = self._talk.slash.room
+        if self._rooms.current and self._rooms.current not in handles and wanted not in handles:
+            self._talk.slash.go_home()
+            wanted = self._talk.slash.room
+        entering = wanted in handles and wanted != self._rooms.current
+        if entering:
+            self._enter(handles[wanted])
+        elif wanted not in handles:
+            self._rooms.current = ""
+        self._screen.refresh()
+        return entering
+
+    def _enter(self, handle: RoomHandle) -> None:
+        self._rooms.enter(handle.name)
+        self._reading.enter(handle)
+
+    def _here(self) -> RoomHandle | None:
+        try:
+            return self._talk.slash.here() if self._rooms.current else None
+        except ChatError:
+            return None
+
+    def room_wanted(self, number: int) -> None:
+        """Alt with a digit."""
+        name = self._rooms.at(number)
+        if name is not None and not self.done.called:
+            self._go(name)
+
+    def active_room_wanted(self) -> None:
+        """Alt-A."""
+        name = self._rooms.next_active()
+        if name is not None and not self.done.called:
+            self._go(name)
+
+    def _go(self, name: str) -> None:
+        with contextlib.suppress(ChatError):  # gone in this moment
+            self._talk.slash.go(self._talk.slash.room_named(name))
+        self._look()
+
+    # -- keys -------------------------------------------------------------------------------------------------------------
+
+    def line_typed(self, line: str) -> None:
+        """Return."""
+        if not self.done.called:
+            self._talk.line_typed(line)
+
+    def leave(self) -> None:
+        """Ctrl-D."""
+        if not self.done.called:
+            self.quit()
+
+    def interrupted(self) -> None:
+        """Ctrl-C on an empty line, twice."""
+        self.finish(Exit(INTERRUPTED))
+
+    def broken(self, error: BaseException | None) -> None:
+        """The terminal is gone."""
+        said = translate("The terminal cannot be used: {error}").format(error=repr(error))
+        self.finish(Exit(DONE) if isinstance(error, EOFError) else Exit(NOT_SENT, said))
+
+    # -- what stands around the prompt ------------------------------------------------------------------------------------
+
+    def prompt(self) -> Line:
+        """The room where a line goes."""
+        return [("class:prompt", f"{place(self._talk.slash.room)}> ")]
+
+    def bar(self, width: int) -> Line:
+        """Who we are, the connection, the rooms."""
+        return bar(self._rooms, self._client.user, self._status, width)
+
+    def waiting(self) -> list[Line]:
+        """Messages of ours on their way to this room."""
+        handle = None if self.done.called else self._here()
+        return [] if handle is None else waiting_lines(handle.waiting(), self._client.user)
+
+    def candidates(self, line: str) -> tuple[int, list[str]]:
+        """What the line may become."""
+        return (0, []) if self.done.called else candidates(line, self._talk.slash)
+
+    # -- events -----------------------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: ClientEvent) -> None:
+        if self.done.called:
+            return
+        match event:
+            case MessageReceived():
+                self._message(event)
+            case StatusChanged(status, error):
+                self._on_status(status, error)
+            case RoomTitled(room=room, before=before):
+                self._rooms.rename(before, room)
+            case RoomOffered():
+                self._notifier.tell(event)
+            case RoomRewound(room=room, head=head) if room == self._rooms.current:
+                self._reading.rewound(head)
+        if concerns(event, self._rooms.current) and not self._stands_there(event):
+            self._showing.news(event)
+        if isinstance(event, RoomJoined | RoomLeft | RoomTitled | StatusChanged):
+            self._look()
+        self._screen.refresh()
+
+    def _stands_there(self, event: ClientEvent) -> bool:
+        """Whether a message that failed is seen above the prompt, with the reason."""
+        handle = self._here()
+        if handle is None or not isinstance(event, SendFailed):
+            return False
+        return any(each.message_id == event.message_id for each in handle.waiting())
+
+    def _message(self, message: MessageReceived) -> None:
+        wanted = not message.own and (message.mentioned or message.room.startswith("@"))
+        if message.room == self._rooms.current:
+            self._reading.message(message, missed=self._status is not Status.ONLINE)
+        elif not message.own and self._rooms.arrived(message.room, mentioned=message.mentioned):
+            self._tell(message)
+        if wanted:
+            self._notifier.tell(message)
+
+    def _tell(self, message: MessageReceived) -> None:
+        said = translate("{user} writes to you: {key}")
+        if not message.room.startswith("@"):
+            said = translate("{user} calls you in {room}: {key}")
+        number = self._rooms.number(message.room) or 0
+        key = f"Alt+{number % 10}" if 1 <= number <= 10 else "Alt+A"
+        self.say(said.format(user=shown(message.sender), room=place(message.room), key=key))
+
+    def _on_status(self, status: Status, error: Exception | None) -> None:
+        self._status = status
+        match status:
+            case Status.ONLINE:
+                self._greet()
+            case Status.FAILED:
+                self.finish(exit_for(error))
+            case Status.OFFLINE:
+                self._reading.parted()
+                again = translate("Trying again...")
+                said = f"{why_offline(error, was_online=self._begun)} {again}"
+                if said != self._last_said:  # once, however often it is tried
+                    self.say(said)
+                self._last_said = said
+
+    def _greet(self) -> None:
+        said = translate("Connected again.")
+        if not self._begun:
+            said = translate("Connected as {name}.").format(name=shown(self._client.user))
+        self.say(said)
+        self._begun, self._last_said = True, ""

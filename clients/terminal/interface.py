@@ -1,0 +1,265 @@
+"""The screen of a person: lines go into the terminal's own scrollback; below them stands the prompt."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.input import Input
+from prompt_toolkit.layout import (
+    AnyContainer,
+    BufferControl,
+    Dimension,
+    HSplit,
+    Layout,
+    VerticalAlign,
+    Window,
+)
+from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.widgets import SearchToolbar
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from chatserv.client import translate
+from clients.terminal.completing import Completion
+from clients.terminal.keys import bindings
+from clients.terminal.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
+from clients.terminal.remembering import Remembered
+from clients.terminal.rendering import Line
+from clients.terminal.rows import pieces, rows
+from clients.terminal.steady import SteadyOutput
+from clients.terminal.styles import STYLE
+from clients.terminal.talker import Talker
+
+MAX_BATCH: Final = 500  # lines that are written together
+INPUT_ROWS: Final = 5
+SHOWN_CANDIDATES: Final = 8
+
+
+class Interface:
+    """Draws, and takes keys.
+
+    Args:
+        talker: Does what is asked for.
+        input: Where keys come from.
+        output: The terminal.
+        later: Calls a function in the next turn of the reactor.
+        depth: How many colours; by default what the terminal's kind has.
+    """
+
+    def __init__(
+        self,
+        talker: Talker,
+        input: Input,  # noqa: A002 - prompt-toolkit's word
+        output: SteadyOutput,
+        later: Callable[[Callable[[], None]], object],
+        depth: ColorDepth | None = None,
+    ) -> None:
+        self._talker, self._output, self._later = talker, output, later
+        self._lines: list[Line] = []
+        self._flushing = self._left = False
+        self._over: Deferred[None] | None = None
+        self._asked: Pasted | None = None
+        self._hint = ""
+        self._completion = Completion(talker.candidates)
+        self._buffer = Buffer(
+            multiline=False, history=Remembered(), accept_handler=self._accept, on_text_changed=self._changed
+        )
+        self._search = SearchToolbar(
+            forward_search_prompt=lambda: translate("Search forward: "),
+            backward_search_prompt=lambda: translate("Search: "),
+            ignore_case=True,
+        )
+        self.app: Application[None] = Application(
+            layout=self._layout(),
+            key_bindings=bindings(self),
+            style=STYLE,
+            color_depth=depth,
+            input=input,
+            output=output,
+            erase_when_done=True,
+            after_render=self._rendered,
+        )
+        self.app.ttimeoutlen = 0.1
+
+    def _layout(self) -> Layout:
+        prompt = BufferControl(
+            self._buffer,
+            input_processors=[BeforeInput(lambda: pieces(self._talker.prompt()))],
+            search_buffer_control=self._search.control,
+            preview_search=True,
+        )
+        parts: list[AnyContainer] = [
+            rows(self._talker.waiting),
+            rows(self._question),
+            Window(prompt, height=Dimension(min=1, max=INPUT_ROWS), wrap_lines=True, dont_extend_height=True),
+            self._search,
+            rows(self._candidates),
+            rows(lambda: [self._talker.bar(self._output.get_size().columns)], style="class:bar"),
+        ]
+        return Layout(HSplit(parts, align=VerticalAlign.TOP), focused_element=prompt)
+
+    def _question(self) -> list[Line]:
+        text = self._asked.question if self._asked is not None else self._hint
+        return [[("class:question", text)]] if text else []
+
+    def _candidates(self) -> list[Line]:
+        found, at = self._completion.candidates, self._completion.index
+        if not found:
+            return []
+        first = 0 if at is None else at // SHOWN_CANDIDATES * SHOWN_CANDIDATES
+        line: Line = []
+        for number, each in enumerate(found[first : first + SHOWN_CANDIDATES], first):
+            line.append(("class:candidate" if number == at else "class:candidates", f" {each.strip()} "))
+        hidden = len(found) - SHOWN_CANDIDATES
+        return [[*line, ("class:candidates", f" +{hidden}")] if hidden > 0 else line]
+
+    # -- life -------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Draws from now on."""
+        running = asyncio.ensure_future(self.app.run_async(handle_sigint=False, set_exception_handler=False))
+        self._over = Deferred.fromFuture(running)
+        self._over.addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        self._left = True
+        self._output.leave()
+        self._talker.broken(failure.value)
+
+    def leave(self) -> "Deferred[None]":
+        """Takes the prompt away, and gives the terminal back as it was."""
+        self._flush()
+        self._left = True
+        self._output.leave()
+        if self.app.is_running and not self.app.is_done:
+            self.app.exit()
+        return succeed(None) if self._over is None else self._over
+
+    # -- lines ------------------------------------------------------------------------------------------------------------
+
+    def write(self, line: Line) -> None:
+        """Prints a line above the prompt, together with all others of this turn of the reactor."""
+        self._lines.append(line)
+        if len(self._lines) >= MAX_BATCH:
+            self._flush()
+        elif not self._flushing:
+            self._flushing = True
+            self._later(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        lines, self._lines = self._lines, []
+        if not lines or self._left:
+            return
+        if self.app.is_running:
+            self._make_room()
+        text: StyleAndTextTuples = []
+        for line in lines:
+            text += [*pieces(line), ("", "\n")]
+        print_formatted_text(self._output, text, STYLE, color_depth=self.app.color_depth)
+        self.app.invalidate()
+
+    def _make_room(self) -> None:
+        """Takes the prompt away until it is drawn again; the terminal sees both at once."""
+        self._output.hold()
+        self.app.renderer.erase(leave_alternate_screen=False)
+
+    def _rendered(self, app: "Application[None]") -> None:
+        screen, size = app.renderer.last_rendered_screen, self._output.get_size()
+        wanted = app.layout.container.preferred_height(size.columns, size.rows).preferred
+        if screen is not None and screen.height > max(wanted, 1):  # it would not get smaller by itself
+            self._make_room()
+            app.invalidate()
+        else:
+            self._output.release()
+
+    def refresh(self) -> None:
+        """Something around the prompt has changed."""
+        if not self._left:
+            self.app.invalidate()
+
+    def bell(self) -> None:
+        """Rings."""
+        if not self._left:
+            self._output.bell()
+
+    # -- what keys do (clients.terminal.keys) -----------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> bool:
+        """Whether a question waits for y or n."""
+        return self._asked is not None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is typed."""
+        return not self._buffer.text
+
+    def answer(self, *, yes: bool) -> None:
+        """Answers the question."""
+        lines, self._asked = (() if self._asked is None else self._asked.lines), None
+        if yes:
+            self._buffer.reset()
+            for line in lines:
+                self._talker.line_typed(line)
+
+    def paste(self, data: str) -> None:
+        """Text was pasted."""
+        document = self._buffer.document
+        found = pasted(data, document.text_before_cursor, document.text_after_cursor)
+        self._hint = found.refusal
+        if found.question:
+            self._asked = found
+        elif not found.refusal:
+            self._buffer.insert_text("".join(found.lines))
+
+    def clear_line(self) -> None:
+        """Ctrl-C: the line goes; where it is empty, the second time ends the talk."""
+        said = translate("Ctrl-C once more leaves.")
+        if not self.empty:
+            self._buffer.reset()
+        elif self._hint == said:
+            self._talker.interrupted()
+        else:
+            self._hint = said
+
+    def complete(self, step: int) -> None:
+        """The Tab key."""
+        before = self._buffer.document.text_before_cursor
+        after = self._buffer.document.text_after_cursor
+        made = self._completion.tab(before, step)
+        kept, index = self._completion.candidates, self._completion.index
+        if made != before:
+            self._buffer.set_document(self._buffer.document.__class__(made + after, len(made)))
+        self._completion.candidates, self._completion.index = kept, index
+
+    def go(self, number: int) -> None:
+        """Alt with a digit."""
+        self._talker.room_wanted(number)
+
+    def go_active(self) -> None:
+        """Alt-A."""
+        self._talker.active_room_wanted()
+
+    def leave_asked(self) -> None:
+        """Ctrl-D."""
+        self._talker.leave()
+
+    def _changed(self, buffer: Buffer) -> None:
+        self._hint = ""
+        if len(buffer.text) > MAX_LINE_CHARACTERS:  # what is pasted where the terminal does not say that it is
+            buffer.text = buffer.text[:MAX_LINE_CHARACTERS]
+            self._hint = translate("The line is too long; what was too much is gone.")
+        self._completion.candidates, self._completion.index = [], None
+
+    def _accept(self, buffer: Buffer) -> bool:
+        line = buffer.text
+        self._completion.forget()
+        if line.strip():
+            self._talker.line_typed(line)
+        return False

@@ -1,0 +1,141 @@
+"""What happens as lines of styled text. No line holds anything that a terminal obeys."""
+
+import zlib
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Final
+
+from chatserv.client import MessageReceived, clean_line, message_line, place, shown, translate
+
+Line = list[tuple[str, str]]
+"""Pieces of one line, each with the name of its style; no piece has a line break."""
+
+# Colours of senders: each has a contrast of at least 3 to 1 against black and against white (a test computes it).
+PALETTE: Final = (
+    "#0087d7", "#00875f", "#af5f00", "#af5faf", "#d75f5f", "#5f87af", "#5f8700", "#875fff", "#d700af", "#008787",
+    "#d75f00", "#8787af",
+)  # fmt: skip
+REPLACEMENT: Final = "\ufffd"
+_OBEYED: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), REPLACEMENT)
+_HALF_BLOCKS: Final = frozenset("█▀▄ \u00a0")
+
+
+def safe(line: Line) -> Line:
+    """The last gate: whatever comes here uncleaned, no control character passes."""
+    return [(style, text.translate(_OBEYED)) for style, text in line]
+
+
+def text_of(line: Line) -> str:
+    """The line without its styles."""
+    return "".join(text for _style, text in line)
+
+
+def sender_style(user: str) -> str:
+    """The style of a sender: always the same for the same name."""
+    return f"class:sender-{zlib.crc32(clean_line(user).encode()) % len(PALETTE)}"
+
+
+def message_fragments(message: MessageReceived, quoted: MessageReceived | None = None) -> Line:
+    """``[HH:MM] <name> text``: the time dim, the name in its colour or bold where it is ours."""
+    line = message_line(message, quoted=quoted)
+    # In front of the name stands the time alone, so the first place where it is found is the right one.
+    time, who, text = line.partition(_who(message))
+    said = "class:mention" if message.mentioned and not message.own else ""
+    return [("class:time", time), ("class:own" if message.own else sender_style(message.sender), who), (said, text)]
+
+
+def _who(message: MessageReceived) -> str:
+    sender = shown(message.sender)
+    return f"* {sender}" if message.action else f"<{sender}>"
+
+
+def news_line(text: str) -> Line:
+    """News beside the messages; the text is clean."""
+    return told_line(f"-- {text}")
+
+
+def told_line(line: str) -> Line:
+    """News that say so already (`clients.showing`)."""
+    return [("class:news", line)]
+
+
+def output_line(text: str) -> Line:
+    """What a command answers; the text is clean. The rows of a QR code are dark on light, whatever the terminal is."""
+    drawn = len(text) > 4 and not set(text) - _HALF_BLOCKS
+    return [("class:code" if drawn else "", text)]
+
+
+def rule(text: str, style: str) -> Line:
+    """A line that parts what is above from what is below."""
+    return [(style, f"── {text} ──")]
+
+
+def header(room: str, topic: str) -> Line:
+    """Stands where a room is entered."""
+    return rule(f"{place(room)}: {shown(topic)}" if topic else place(room), "class:header")
+
+
+def new_line() -> Line:
+    """Stands in front of the first message that was not read."""
+    return rule(translate("new"), "class:new")
+
+
+class Days:
+    """Puts a line between messages of different days."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+
+    def reset(self) -> None:
+        """Begins anew: another room is shown."""
+        self._day = None
+
+    def before(self, at_ms: int) -> list[Line]:
+        """The lines in front of a message of this time."""
+        try:
+            day = datetime.fromtimestamp(at_ms / 1000).astimezone().date()
+        except (OverflowError, OSError, ValueError):
+            return []  # the server's word, and no time at all
+        if day == self._day:
+            return []
+        self._day = day
+        return [rule(day_text(day), "class:day")]
+
+
+def day_text(day: date) -> str:
+    """``Wednesday, 25 November 2026``, in words of the catalogue and not of the system's locale."""
+    weekdays = (
+        translate("Monday"), translate("Tuesday"), translate("Wednesday"), translate("Thursday"), translate("Friday"),
+        translate("Saturday"), translate("Sunday"),
+    )  # fmt: skip
+    dates = (
+        translate("{weekday}, {day} January {year}"),
+        translate("{weekday}, {day} February {year}"),
+        translate("{weekday}, {day} March {year}"),
+        translate("{weekday}, {day} April {year}"),
+        translate("{weekday}, {day} May {year}"),
+        translate("{weekday}, {day} June {year}"),
+        translate("{weekday}, {day} July {year}"),
+        translate("{weekday}, {day} August {year}"),
+        translate("{weekday}, {day} September {year}"),
+        translate("{weekday}, {day} October {year}"),
+        translate("{weekday}, {day} November {year}"),
+        translate("{weekday}, {day} December {year}"),
+    )
+    return dates[day.month - 1].format(weekday=weekdays[day.weekday()], day=day.day, year=day.year)
+
+
+def conversation(messages: Iterable[MessageReceived], days: Days, read: int) -> list[Line]:
+    """Kept messages, oldest first, with lines for days, and one in front of the first of others after ``read``."""
+    kept = list(messages)
+    by_id = {message.message_id: message for message in kept}
+    lines: list[Line] = []
+    marked = False
+    for message in kept:
+        lines += days.before(message.at_ms)
+        if message.seq > read and not message.own and not marked:
+            marked = True
+            lines.append(new_line())
+        quoted = None if message.reply_to is None else by_id.get(message.reply_to)
+        lines.append(message_fragments(message, quoted))
+    return lines

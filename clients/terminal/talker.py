@@ -1,0 +1,75 @@
+"""What the two halves of the terminal client know of each other: who talks, and what is drawn on."""
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from clients.terminal.rendering import Line
+
+
+class Talker(Protocol):
+    """Whom the keys speak to, and who knows what stands around the prompt: `clients.terminal.conversation.Conversation`."""
+
+    def line_typed(self, line: str) -> None:
+        """Return was pressed."""
+        ...
+
+    def room_wanted(self, number: int) -> None:
+        """Go to this room."""
+        ...
+
+    def active_room_wanted(self) -> None:
+        """Go where something has happened."""
+        ...
+
+    def leave(self) -> None:
+        """End the talk."""
+        ...
+
+    def interrupted(self) -> None:
+        """End it at once."""
+        ...
+
+    def broken(self, error: BaseException | None) -> None:
+        """There is no terminal any more, or it cannot be used."""
+        ...
+
+    def prompt(self) -> Line:
+        """What stands in front of what is typed."""
+        ...
+
+    def bar(self, width: int) -> Line:
+        """The line below."""
+        ...
+
+    def waiting(self) -> list[Line]:
+        """The lines above: messages of ours that are not in the room yet."""
+        ...
+
+    def candidates(self, line: str) -> tuple[int, list[str]]:
+        """See `clients.terminal.completing.candidates`."""
+        ...
+
+
+class Screen(Protocol):
+    """What is drawn on: `clients.terminal.interface.Interface`."""
+
+    def start(self) -> None:
+        """Draws from now on."""
+        ...
+
+    def write(self, line: Line) -> None:
+        """Prints a line above the prompt."""
+        ...
+
+    def refresh(self) -> None:
+        """Draws the prompt and what stands around it anew."""
+        ...
+
+    def bell(self) -> None:
+        """Rings."""
+        ...
+
+    def leave(self) -> "Deferred[None]":
+        """Gives the terminal back."""
+        ...

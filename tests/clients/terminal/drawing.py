@@ -1,0 +1,166 @@
+"""The real interface on a terminal in memory: keys from a pipe, output into pyte."""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import pyte
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input.base import PipeInput
+from prompt_toolkit.input.defaults import create_pipe_input
+from prompt_toolkit.output import ColorDepth
+
+from clients.terminal.interface import Interface
+from clients.terminal.rendering import Line
+from clients.terminal.steady import SteadyOutput
+from clients.terminal.talker import Talker
+
+SECONDS: Final = 20.0
+COLUMNS, ROWS = 80, 24
+
+
+class FakeTalker:
+    """Notes what keys ask for."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+        self.above: list[Line] = []
+        self.words: list[str] = []
+
+    def line_typed(self, line: str) -> None:
+        """Return."""
+        self.calls.append(line)
+
+    def room_wanted(self, number: int) -> None:
+        """Alt and a digit."""
+        self.calls.append(number)
+
+    def active_room_wanted(self) -> None:
+        """Alt-A."""
+        self.calls.append("active")
+
+    def leave(self) -> None:
+        """Ctrl-D."""
+        self.calls.append("leave")
+
+    def interrupted(self) -> None:
+        """Ctrl-C."""
+        self.calls.append("interrupted")
+
+    def broken(self, error: BaseException | None) -> None:
+        """The end."""
+        self.calls.append(error)
+
+    def prompt(self) -> Line:
+        """In front."""
+        return [("class:prompt", "#lobby> ")]
+
+    def bar(self, width: int) -> Line:
+        """Below."""
+        return [("class:bar", f"bar of {width}")]
+
+    def waiting(self) -> list[Line]:
+        """Above."""
+        return self.above
+
+    def candidates(self, line: str) -> tuple[int, list[str]]:
+        """Words."""
+        word = line.rpartition(" ")[2]
+        return len(word), [each for each in self.words if each.startswith(word)]
+
+
+class Wire(io.StringIO):
+    """Takes what is written, and feeds the terminal.
+
+    Args:
+        stream: The terminal.
+    """
+
+    def __init__(self, stream: pyte.Stream) -> None:
+        super().__init__()
+        self._stream = stream
+        self.writes = 0
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Of a terminal."""
+        return "utf-8"
+
+    def write(self, text: str) -> int:
+        """Draws."""
+        self.writes += 1
+        self._stream.feed(text)
+        return super().write(text)
+
+
+class Drawing:
+    """An interface that runs.
+
+    Args:
+        input: Where keys come from.
+        depth: How many colours.
+    """
+
+    def __init__(self, input: PipeInput, depth: ColorDepth | None = None) -> None:  # noqa: A002
+        self.screen = pyte.HistoryScreen(COLUMNS, ROWS, history=10_000)
+        self.wire = Wire(pyte.Stream(self.screen))
+        self._input, self._depth = input, depth
+        self.talker = FakeTalker()
+        self.interface: Interface
+
+    def open(self, talker: Talker) -> Interface:
+        """Makes it."""
+        output = SteadyOutput(self.wire, lambda: Size(ROWS, COLUMNS), term="xterm-256color")
+        loop = asyncio.get_running_loop()
+        self.interface = Interface(talker, self._input, output, loop.call_soon, self._depth)
+        return self.interface
+
+    async def leave(self) -> None:
+        """Ends it."""
+        await self.interface.leave().asFuture(asyncio.get_running_loop())
+
+    @property
+    def rows(self) -> list[str]:
+        """The screen without what is empty below."""
+        rows = [row.rstrip() for row in self.screen.display]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    @property
+    def raw(self) -> str:
+        """All that was written."""
+        return self.wire.getvalue()
+
+    def type(self, text: str) -> None:
+        """Types."""
+        self._input.send_text(text)
+
+    async def settle(self) -> None:
+        """Waits until nothing is drawn any more."""
+        quiet, seen = 0, -1
+        for _ in range(int(SECONDS / 0.002)):
+            await asyncio.sleep(0.002)
+            quiet, seen = (quiet + 1, seen) if self.wire.writes == seen else (0, self.wire.writes)
+            if quiet >= 4:
+                return
+        raise AssertionError("it never comes to rest")
+
+    async def keys(self, text: str) -> None:
+        """Types, and waits until that has been drawn; an escape that stands alone takes a while."""
+        self.type(text)
+        await asyncio.sleep(0.02)
+        await self.settle()
+
+
+def drawn(play: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None = None) -> Drawing:
+    """Plays a scene to its end."""
+
+    async def scene() -> Drawing:
+        with create_pipe_input() as given:
+            drawing = Drawing(given, depth)
+            await play(drawing)
+            return drawing
+
+    return asyncio.run(scene())

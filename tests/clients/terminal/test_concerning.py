@@ -1,0 +1,67 @@
+"""Which news are read where."""
+
+from typing import get_args
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client import (
+    Alarm,
+    Announced,
+    ClientEvent,
+    Delivered,
+    DeviceSeen,
+    GapSeen,
+    IdentityChanged,
+    KeysBroken,
+    MessageDeleted,
+    MessageEdited,
+    MessagesMissing,
+    PresenceSeen,
+    Reacted,
+    ReadMoved,
+    RoomChanged,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+    RoomRewound,
+    RoomTitled,
+    SendAcknowledged,
+    SendFailed,
+    SendHeld,
+    SendQueued,
+    Status,
+    StatusChanged,
+    TypingSeen,
+)
+from chatserv.errors import Muted
+from clients.terminal.concerning import concerns
+from tests.client.slash_fakes import message
+
+ID = b"\1" * 16
+
+
+class ConcernsTests(SynchronousTestCase):
+    """`clients.terminal.concerning.concerns`."""
+
+    def test_every_event(self) -> None:
+        """What concerns all is read anywhere, a room's news in the room alone; the rest is shown in other ways."""
+        anywhere = (
+            Alarm("old_log"), Announced("x", 0), DeviceSeen("bob", ID), IdentityChanged("bob", was_verified=False),
+            SendHeld("plans", ("bob",)), SendFailed(ID, Muted()), RoomJoined("plans"), RoomLeft("plans"),
+            RoomOffered("plans", "bob"), PresenceSeen("bob", "away"),
+        )  # fmt: skip
+        here = (
+            MessageEdited("plans", ID, "bob", "x"), MessageDeleted("plans", ID, "bob"),
+            Reacted("plans", ID, "bob", "x", on=True),
+            RoomChanged("plans", "bob", ()), RoomTitled("plans", "plan", "", "bob"), GapSeen("plans", 1, 2),
+            MessagesMissing("plans", "bob", 1), RoomRewound("plans", 2, 1), KeysBroken("plans", "bob"),
+        )  # fmt: skip
+        nowhere = (
+            StatusChanged(Status.ONLINE), message(1, room="plans"), SendQueued("plans", ID, "x", 0), SendAcknowledged(ID, 1),
+            Delivered("plans", "bob", (ID,)), ReadMoved("plans", "bob", 1), TypingSeen("plans", "bob"),
+        )  # fmt: skip
+        for events, expected in ((anywhere, (True, True)), (here, (True, False)), (nowhere, (False, False))):
+            for event in events:
+                self.assertEqual((concerns(event, "plans"), concerns(event, "lobby")), expected, event)
+        covered = {type(event) for events in (anywhere, here, nowhere) for event in events}
+        self.assertEqual(covered, set(get_args(ClientEvent)))

@@ -1,0 +1,293 @@
+"""The interface on a terminal in memory."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from prompt_toolkit.output import ColorDepth
+from twisted.trial.unittest import SynchronousTestCase
+
+from clients.terminal.interface import INPUT_ROWS, MAX_BATCH
+from clients.terminal.pasting import MAX_LINE_CHARACTERS
+from clients.terminal.remembering import MAX_REMEMBERED, Remembered
+from clients.terminal.styles import colour_depth
+from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, drawn
+
+PASTE = "\x1b[200~{}\x1b[201~"
+
+
+def play(scene: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None = None) -> Drawing:
+    """Plays a scene with an interface that runs; it leaves at the end."""
+
+    async def whole(drawing: Drawing) -> None:
+        drawing.open(drawing.talker).start()
+        await drawing.settle()
+        await scene(drawing)
+        await drawing.leave()
+
+    return drawn(whole, depth)
+
+
+class InterfaceTests(SynchronousTestCase):
+    """`clients.terminal.interface.Interface`."""
+
+    def test_prompt(self) -> None:
+        """Prompt and bar stand below the lines; a typed line goes away with Return; at the end lines alone are left."""
+
+        async def scene(drawing: Drawing) -> None:
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+            drawing.interface.write([("", "one")])
+            await drawing.keys("hello")
+            self.assertEqual(drawing.rows, ["one", "#lobby> hello", "bar of 80"])
+            self.assertEqual((drawing.screen.cursor.y, drawing.screen.cursor.x), (1, 13))
+            await drawing.keys("\r")
+            self.assertEqual(drawing.rows, ["one", "#lobby>", "bar of 80"])
+            await drawing.keys("  \r")
+            drawing.interface.write([("", "two")])
+
+        drawing = play(scene)
+        self.assertEqual((drawing.rows, drawing.talker.calls), (["one", "two"], ["hello"]))
+
+    def test_scrollback(self) -> None:
+        """What scrolls away is in the terminal's own scrollback, each line once and in order."""
+
+        async def scene(drawing: Drawing) -> None:
+            for number in range(100):
+                drawing.interface.write([("", f"line {number}")])
+                if number % 7 == 0:
+                    await drawing.settle()
+
+        drawing = play(scene)
+        history = ["".join(row[at].data for at in range(COLUMNS)).rstrip() for row in drawing.screen.history.top]
+        lines = [line for line in (*history, *drawing.rows) if line.startswith("line")]
+        self.assertEqual(lines, [f"line {number}" for number in range(100)])
+
+    def test_one_write(self) -> None:
+        """Lines of one turn of the reactor are one write, with the prompt below them, so that nothing flickers."""
+
+        async def scene(drawing: Drawing) -> None:
+            before = drawing.wire.writes
+            for number in range(20):
+                drawing.interface.write([("", f"line {number}")])
+            await drawing.settle()
+            self.assertEqual(drawing.wire.writes, before + 1)
+
+        play(scene)
+
+    def test_burst(self) -> None:
+        """5,000 lines are written in batches, each once."""
+
+        async def scene(drawing: Drawing) -> None:
+            for number in range(5000):
+                drawing.interface.write(
+                    [("class:time", "[12:34] "), ("class:sender-1", "<bob>"), ("", f" line {number}")]
+                )
+                self.assertLess(len(drawing.interface._lines), MAX_BATCH)
+            await drawing.settle()
+            self.assertEqual(drawing.raw.count("<bob>"), 5000)
+            self.assertIn("line 4999", drawing.rows[-3])
+
+        play(scene)
+
+    def test_waiting(self) -> None:
+        """Lines of the area above the prompt come and go, and leave no gap."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.interface.write([("", "one")])
+            drawing.talker.above = [[("class:waiting", "… two")], [("class:waiting", "… " + "x" * 200)]]
+            drawing.interface.refresh()
+            await drawing.settle()
+            rows = drawing.rows
+            self.assertEqual(rows[:2] + rows[3:], ["one", "… two", "#lobby>", "bar of 80"])
+            self.assertLessEqual(len(rows[2]), COLUMNS)
+            drawing.talker.above = []
+            drawing.interface.refresh()
+            await drawing.settle()
+            self.assertEqual(drawing.rows, ["one", "#lobby>", "bar of 80"])
+
+        play(scene)
+
+    def test_rooms(self) -> None:
+        """Alt with a digit and Alt-A ask for rooms; 0 is the tenth; what is typed stays."""
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys("dr")
+            for key in "1290aA":
+                await drawing.keys(f"\x1b{key}")
+            self.assertEqual(drawing.rows, ["#lobby> dr", "bar of 80"])
+
+        self.assertEqual(play(scene).talker.calls, [1, 2, 9, 10, "active", "active"])
+
+    def test_leaving(self) -> None:
+        """Ctrl-D leaves where nothing is typed, or deletes; Ctrl-C clears the line, and twice on an empty one leaves."""
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys("ab\x02\x04")
+            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("#lobby> a", []))
+            await drawing.keys("\x03")
+            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("#lobby>", []))
+            await drawing.keys("\x03")
+            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("Ctrl-C once more leaves.", []))
+            await drawing.keys("x\x03")
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+            await drawing.keys("\x03")
+            await drawing.keys("\x03")
+            await drawing.keys("\x04")
+
+        self.assertEqual(play(scene).talker.calls, ["interrupted", "leave"])
+
+    def test_history(self) -> None:
+        """The arrow keys bring back what was typed, and Ctrl-R finds it."""
+
+        async def scene(drawing: Drawing) -> None:
+            for line in ("first line", "second line", "third"):
+                await drawing.keys(line + "\r")
+            await drawing.keys("\x1b[A\x1b[A")
+            self.assertEqual(drawing.rows[0], "#lobby> second line")
+            await drawing.keys("\x03")
+            await drawing.keys("\x12FIR")
+            self.assertEqual(drawing.rows[:2], ["#lobby> first line", "Search: FIR"])
+            await drawing.keys("\r")
+            await drawing.keys("\r")
+            self.assertEqual(drawing.talker.calls[3:], ["first line"])
+            await drawing.keys("\x12sec\x03")
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+
+        play(scene)
+
+    def test_completion(self) -> None:
+        """Tab takes what is common, shows what there is, then goes through; a key ends it."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.talker.words = ["bob ", "bobby "]
+            await drawing.keys("hi b\t")
+            self.assertEqual(drawing.rows[:2], ["#lobby> hi bob", " bob  bobby"])
+            await drawing.keys("\t\t")
+            self.assertEqual(drawing.rows[0], "#lobby> hi bobby")
+            await drawing.keys("\x1b[Z")
+            self.assertEqual(drawing.rows[0], "#lobby> hi bob")
+            await drawing.keys("x")
+            self.assertEqual(drawing.rows, ["#lobby> hi bob x", "bar of 80"])
+
+        play(scene)
+
+    def test_many_candidates(self) -> None:
+        """Of many candidates a few are shown at a time, the others are counted."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.talker.words = [f"u{number:02}" for number in range(20)]
+            await drawing.keys("u\t")
+            self.assertEqual(drawing.rows[1], " u00  u01  u02  u03  u04  u05  u06  u07  +12")
+            await drawing.keys("\t" * 9)
+            self.assertTrue(drawing.rows[1].startswith(" u08  u09"))
+
+        play(scene)
+
+    def test_paste(self) -> None:
+        """One pasted line goes into the prompt; several are asked about, sent with y, and forgotten with n."""
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys("a" + PASTE.format("b\n") + "c")
+            self.assertEqual(drawing.rows[0], "#lobby> abc")
+            await drawing.keys(PASTE.format("1\r2\r/quit"))
+            self.assertEqual(drawing.rows[0], "3 lines were pasted: send them? y/n")
+            await drawing.keys("x\r\t\x04\x1b1" + PASTE.format("a\rb"))
+            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("3 lines were pasted: send them? y/n", []))
+            await drawing.keys("n")
+            self.assertEqual((drawing.rows, drawing.talker.calls), (["#lobby> abc", "bar of 80"], []))
+            await drawing.keys(PASTE.format("1\r2\r/quit"))
+            await drawing.keys("y")
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+            await drawing.keys(PASTE.format("x\r" * 201))
+            self.assertIn("are not sent", drawing.rows[0])
+            await drawing.keys("z")
+            self.assertEqual(drawing.rows, ["#lobby> z", "bar of 80"])
+
+        self.assertEqual(play(scene).talker.calls, ["abc1", "2", "//quit"])
+
+    def test_paste_stays_on(self) -> None:
+        """A paste is told from typing even while lines are printed; at the end the terminal is as it was."""
+
+        async def scene(drawing: Drawing) -> None:
+            for _ in range(3):
+                drawing.interface.write([("", "x")])
+                await drawing.settle()
+            self.assertNotIn("\x1b[?2004l", drawing.raw)
+            self.assertIn(2004 << 5, drawing.screen.mode)
+
+        drawing = play(scene)
+        self.assertNotIn(2004 << 5, drawing.screen.mode)
+        self.assertFalse(drawing.screen.cursor.hidden)
+
+    def test_long_lines(self) -> None:
+        """A long line is wrapped by the terminal; a long typed one takes some rows and no more."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.interface.write([("", "x" * 100)])
+            await drawing.keys("y" * 1000)
+            self.assertEqual(drawing.rows[:2], ["x" * 80, "x" * 20])
+            self.assertEqual(len(drawing.rows), 2 + INPUT_ROWS + 1)
+            self.assertLess(len(drawing.rows), ROWS)
+
+        play(scene)
+
+    def test_too_long(self) -> None:
+        """A line holds as many characters as a message may have, and none more."""
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys("y" * MAX_LINE_CHARACTERS)
+            self.assertNotIn("too long", drawing.rows[0])
+            await drawing.keys("z")
+            self.assertIn("too long", drawing.rows[0])
+            await drawing.keys("\r")
+
+        self.assertEqual(play(scene).talker.calls, ["y" * MAX_LINE_CHARACTERS])
+
+    def test_colours(self) -> None:
+        """Colours go where ``NO_COLOR`` has a value; what is said stays."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.interface.write([("class:sender-1", "<bob>"), ("class:code", "██")])
+            await drawing.settle()
+            self.assertIn("<bob>██", drawing.rows)
+
+        self.assertRegex(play(scene).raw, r"\x1b\[[0-9;]*38;5;")
+        without = play(scene, colour_depth({"NO_COLOR": "1"})).raw
+        self.assertNotRegex(without, r"\x1b\[[0-9;]*[34][0-8]")
+        self.assertIsNone(colour_depth({"NO_COLOR": ""}))
+
+    def test_bell(self) -> None:
+        """It rings when it is told to, and not any more after the end."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.interface.bell()
+            await drawing.settle()
+            await drawing.leave()
+            drawing.interface.bell()
+            drawing.interface.write([("", "late")])
+            drawing.interface.refresh()
+            await asyncio.sleep(0.01)
+
+        drawing = play(scene)
+        self.assertEqual((drawing.raw.count("\a"), drawing.rows), (1, []))
+
+    def test_terminal_gone(self) -> None:
+        """A terminal that is closed ends the talk."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing._input.close()
+            await drawing.settle()
+
+        (error,) = play(scene).talker.calls
+        self.assertIsInstance(error, EOFError)
+
+    def test_remembered(self) -> None:
+        """So many lines are remembered, the last ones."""
+        kept = Remembered()
+        for number in range(MAX_REMEMBERED + 1):
+            kept.append_string(str(number))
+
+        async def loaded() -> list[str]:
+            return [line async for line in kept.load()]
+
+        self.assertEqual(kept.get_strings(), [str(number) for number in range(1, MAX_REMEMBERED + 1)])
+        self.assertEqual(asyncio.run(loaded()), kept.get_strings()[::-1])

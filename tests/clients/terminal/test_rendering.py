@@ -1,0 +1,128 @@
+"""Lines of styled text."""
+
+import datetime
+import time
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clients.terminal.rendering import (
+    PALETTE,
+    REPLACEMENT,
+    Days,
+    Line,
+    conversation,
+    day_text,
+    header,
+    message_fragments,
+    news_line,
+    output_line,
+    safe,
+    sender_style,
+    text_of,
+)
+from tests.client.slash_fakes import AT_MS, message
+
+DAY_MS = 86_400_000
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.1) of ``#rrggbb``."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+class RenderingTests(SynchronousTestCase):
+    """`clients.terminal.rendering`."""
+
+    def test_message(self) -> None:
+        """Time, name and text have styles of their own, and together are the line that every client shows."""
+        (time_, who, text) = message_fragments(message(1, "<bob> says"))
+        self.assertEqual(time_[0], "class:time")
+        self.assertRegex(time_[1], r"^\[\d\d:\d\d\] $")
+        self.assertEqual(who, (sender_style("bob"), "<bob>"))
+        self.assertEqual(text, ("", " <bob> says"))
+
+    def test_own_and_mentioned(self) -> None:
+        """One's own name and mentions of oneself stand out; an action names who acts."""
+        self.assertEqual(message_fragments(message(1, "x", "alice"))[1], ("class:own", "<alice>"))
+        self.assertEqual(message_fragments(message(1, "@alice", mentioned=True))[2][0], "class:mention")
+        self.assertEqual(message_fragments(message(1, "@alice", "alice", mentioned=True))[2][0], "")
+        self.assertEqual(
+            message_fragments(message(1, "waves", action=True))[1:], [(sender_style("bob"), "* bob"), ("", " waves")]
+        )
+
+    def test_answer(self) -> None:
+        """An answer shows the start of what it answers."""
+        line = message_fragments(message(2, "well", reply_to=b"x" * 16), message(1, "how are you", "eve"))
+        self.assertEqual(text_of(line)[8:], "<bob> (eve: how are you) well")
+
+    def test_senders(self) -> None:
+        """A name has one colour of the palette, whatever it holds; the palette is used."""
+        self.assertEqual(sender_style("bob"), sender_style("bob"))
+        styles = {sender_style(f"user{number}") for number in range(500)}
+        self.assertEqual(len(styles), len(PALETTE))
+        sender_style("\ud800")
+
+    def test_palette(self) -> None:
+        """Each colour has a contrast of at least 3 to 1 (WCAG 2.1, 1.4.11) against black and against white."""
+        for colour in PALETTE:
+            self.assertGreaterEqual((luminance(colour) + 0.05) / 0.05, 3, colour)
+            self.assertGreaterEqual(1.05 / (luminance(colour) + 0.05), 3, colour)
+        self.assertEqual(len(set(PALETTE)), len(PALETTE))
+
+    def test_gate(self) -> None:
+        """Control characters that come to the last gate do not pass it."""
+        line: Line = [("", "a\x1b]0;x\x07\x9b1m\r\n\x7fé")]
+        self.assertEqual(text_of(safe(line)), f"a{REPLACEMENT}]0;x{REPLACEMENT}{REPLACEMENT}1m{REPLACEMENT * 3}é")
+
+    def test_days(self) -> None:
+        """A line stands between two days, none within a day; a time that is none makes none."""
+        days = Days()
+        self.assertEqual(len(days.before(AT_MS)), 1)
+        self.assertEqual(days.before(AT_MS), [])
+        self.assertEqual(days.before(1 << 62), [])
+        self.assertEqual(len(days.before(AT_MS + DAY_MS)), 1)
+        days.reset()
+        self.assertEqual(len(days.before(AT_MS + DAY_MS)), 1)
+
+    def test_day_text(self) -> None:
+        """The date is written out."""
+        self.assertEqual(day_text(datetime.date(2026, 11, 25)), "Wednesday, 25 November 2026")
+        self.assertEqual(day_text(datetime.date(2024, 2, 29)), "Thursday, 29 February 2024")
+
+    def test_local_days(self) -> None:
+        """The day is that of the person's own time."""
+        self.addCleanup(time.tzset)
+        midnight = int(datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC).timestamp() * 1000)
+        for zone, expected in (("UTC", "25 November"), ("EST5", "24 November")):
+            self.patch_zone(zone)
+            self.assertIn(expected, text_of(Days().before(midnight)[0]))
+
+    def patch_zone(self, zone: str) -> None:
+        """Lives elsewhere."""
+        import os
+
+        self.patch(os, "environ", {**os.environ, "TZ": zone})
+        os.putenv("TZ", zone)
+        time.tzset()
+        self.addCleanup(os.unsetenv, "TZ")
+
+    def test_read_marker(self) -> None:
+        """One line stands before the first message of others that was not read; one's own do not count."""
+        kept = [message(1), message(2), message(3, "x", "alice"), message(4), message(5)]
+        texts = [text_of(line) for line in conversation(kept, Days(), read=2)]
+        self.assertEqual([texts.index("── new ──"), texts.count("── new ──")], [4, 1])
+        self.assertNotIn("── new ──", [text_of(line) for line in conversation(kept, Days(), read=5)])
+
+    def test_headers(self) -> None:
+        """A room is headed by its name, and its topic if it has one."""
+        self.assertEqual(text_of(header("plans", "")), "── #plans ──")
+        self.assertEqual(text_of(header("@bob", "a\x1b[2Jb")), f"── @bob: a{REPLACEMENT}[2Jb ──")
+
+    def test_output(self) -> None:
+        """Rows of a QR code are dark on light; other lines are as they are; news say that they are."""
+        self.assertEqual(output_line("█▀▀▀█ ▄█"), [("class:code", "█▀▀▀█ ▄█")])
+        self.assertEqual(output_line("█▀▀▀█ a"), [("", "█▀▀▀█ a")])
+        self.assertEqual(output_line(""), [("", "")])
+        self.assertEqual(text_of(news_line("x")), "-- x")

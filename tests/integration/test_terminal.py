@@ -1,0 +1,249 @@
+"""The line editor: the real program on a terminal of 80 columns and 24 rows, against a real server."""
+
+import os
+import re
+import shlex
+import time
+from typing import Any, ClassVar
+
+from chatserv.client import format_link, parse_link
+from chatserv.testing.processes import CLIENT, PASSWORD, client_command
+from tests.integration.test_clients import SECONDS, ClientsTestCase, Terminal
+
+COLUMNS = 80
+KINDS = {"TERM": "xterm-256color", "NO_COLOR": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": ""}
+ALT_1, ALT_2, ALT_A, CTRL_C, CTRL_D = "\x1b1", "\x1b2", "\x1ba", "\x03", "\x04"
+BRACKETED_PASTE = 2004 << 5  # as pyte counts private modes
+
+
+class TerminalTests(ClientsTestCase):
+    """`clients.terminal`, as people meet it."""
+
+    settings: ClassVar[dict[str, dict[str, Any]]] = {"server": {"max_connections": 10}}
+
+    def open(self, profile: str, *arguments: str, **environment: str) -> Terminal:
+        """Somebody with an account sits down at a terminal."""
+        command = client_command(self.directory, profile, *arguments)
+        terminal = Terminal(self, command, COLUMNS, KINDS | environment)
+        terminal.until("(connected)")
+        return terminal
+
+    def leave(self, *terminals: Terminal) -> None:
+        """They leave with ``/quit``: exit code 0, nothing of the prompt is left, the terminal is as it was."""
+        for terminal in terminals:
+            terminal.type("/quit\r")
+            self.assertEqual(terminal.finish(), 0, terminal.text)
+            self.until_gone(terminal, "(connected)")
+            self.assertNotIn("Traceback", terminal.text)
+            self.check_given_back(terminal)
+
+    def check_given_back(self, terminal: Terminal) -> None:
+        """The terminal is as it was."""
+        deadline = time.monotonic() + SECONDS
+        while BRACKETED_PASTE in terminal.screen.mode and time.monotonic() < deadline:
+            terminal._read()
+        self.assertNotIn(BRACKETED_PASTE, terminal.screen.mode)
+        self.assertFalse(terminal.screen.cursor.hidden)
+
+    def until_gone(self, terminal: Terminal, words: str) -> None:
+        """Waits until these words are not on the screen any more."""
+        deadline = time.monotonic() + SECONDS
+        while words in terminal.text:
+            self.assertLess(time.monotonic(), deadline, f"{words!r} stays:\n{terminal.text}")
+            terminal._read()
+
+    def count(self, terminal: Terminal, pattern: str) -> int:
+        """How many rows of the screen fit."""
+        return sum(re.search(pattern, row) is not None for row in terminal.text.splitlines())
+
+    def test_register_and_talk(self) -> None:
+        """A newcomer answers the questions and stands in the lobby; two people talk; each line stands there once."""
+        link = format_link(parse_link(self.invite()))
+        alice = self.open("alice")
+        dora = Terminal(self, [*CLIENT, "--profile", "dora", link], COLUMNS, KINDS)
+        for question, answer in (("User name:", "dora"), ("Password:", PASSWORD), ("Once more:", PASSWORD)):
+            dora.until(question)
+            dora.type(answer + "\r")
+        dora.until("[1:#lobby]")
+        dora.until("Connected as dora")
+        self.assertNotIn(PASSWORD, dora.text)
+        alice.until("dora joined")
+        dora.type("hello ali\t")  # completed to the name of a member
+        dora.until("hello alice")
+        dora.type("\r")
+        alice.until("] <dora> hello alice")
+        dora.until("] <dora> hello alice")
+        alice.type("wel\x17welcome\r")
+        dora.until("] <alice> welcome")
+        alice.until("] <alice> welcome")
+        for terminal in (alice, dora):
+            self.assertEqual(self.count(terminal, r"^\[\d\d:\d\d\] <dora> hello alice"), 1)
+            self.assertEqual(self.count(terminal, r"^\[\d\d:\d\d\] <alice> welcome"), 1)
+            self.assertEqual(self.count(terminal, "hello"), 1)
+            self.assertEqual(self.count(terminal, r"^── \w+day, \d+ \w+ \d{4} ──$"), 1)
+        alice.type("/kick dora\r")
+        dora.until("alice has put you out of #lobby")
+        dora.type(CTRL_D)
+        self.assertEqual(dora.finish(), 0)
+        self.leave(alice)
+
+    def test_interrupted_question(self) -> None:
+        """Ctrl-C at a question ends the program before anything is drawn."""
+        eve = Terminal(self, [*CLIENT, "--profile", "eve", self.server.link()], COLUMNS, KINDS)
+        eve.until("User name:")
+        eve.type("eve\r")
+        eve.until("Password:")
+        eve.type(CTRL_C)
+        self.assertEqual(eve.finish(), 130)
+        self.assertIn("Interrupted.", eve.text)
+        self.assertNotIn("Traceback", eve.text)
+
+    def test_failed(self) -> None:
+        """A message that the server does not take stands above the prompt, until it is sent again or given up."""
+        alice, bob = self.open("alice"), self.open("bob")
+        alice.type("/server-mute bob\r")
+        alice.until("bob is muted on the server.")
+        bob.type("not taken\r")
+        bob.until("✗ <bob> not taken")
+        bob.until("/resend or /discard: You are muted")
+        bob.type("/discard\r")
+        self.until_gone(bob, "not taken")
+        bob.type("taken later\r")
+        bob.until("✗ <bob> taken later")
+        alice.type("/server-unmute bob\r")
+        alice.until("bob is not muted on the server any more.")
+        bob.type("/resend\r")
+        alice.until("] <bob> taken later")
+        bob.until("] <bob> taken later")
+        self.until_gone(bob, "✗")
+        self.assertEqual(self.count(bob, "taken later"), 1)
+        self.leave(alice, bob)
+
+    def test_rooms(self) -> None:
+        """What is said elsewhere is counted and called out without its text; Alt and a digit go there; two people verify."""
+        alice, bob = self.open("alice"), self.open("bob")
+        alice.type("/create attic\r")
+        alice.until("[2:#attic]")
+        alice.type("/invite bo\t\r")
+        bob.until("alice invites you")
+        bob.type("/accept\r")
+        bob.until("[2:#attic]")
+        bob.type(ALT_1)
+        bob.until("[1:#lobby]")
+        alice.type("the first\r")
+        bob.until("2:#attic (1)")
+        alice.type("@bob the second\r")
+        bob.until("2:#attic (2!)")
+        bob.until("alice calls you in #attic: Alt+2")
+        self.assertNotIn("the second", bob.text)
+        bob.type(ALT_2)
+        bob.until("<alice> @bob the second")
+        bob.until("[2:#attic]")
+        rows = bob.text.splitlines()
+        first = next(at for at, row in enumerate(rows) if row.endswith("<alice> the first"))
+        self.assertEqual(rows[first - 1], "── new ──")
+        bob.type(ALT_1)
+        bob.until("[1:#lobby] 2:#attic")
+        bob.type("/verify alice\r")
+        bob.until("/verify alice yes")
+        bob.type("/verify alice yes\r")
+        bob.until("alice is verified.")
+        alice.type("/verify bob\r")
+        alice.until("/verify bob yes")
+        self.assertGreater(self.count(alice, "^█[█▀▄ ]+█$"), 10)  # the QR code
+        alice.type("/verify bob yes\r")
+        alice.until("bob is verified.")
+        alice.type("/kick bob\r")
+        bob.until("alice has put you out of #attic.")
+        self.until_gone(bob, "2:#attic")
+        self.leave(alice, bob)
+
+    def test_connection(self) -> None:
+        """A lost connection is told; what is typed meanwhile waits above the prompt, and comes once when it is back."""
+        alice, bob = self.open("alice"), self.open("bob")
+        self.server.kill()
+        for terminal in (alice, bob):
+            terminal.until("Connection lost. Trying again...")
+            terminal.until("(no connection)")
+        bob.type("typed meanwhile\r")
+        bob.until("… <bob> typed meanwhile")
+        self.assertEqual(self.count(bob, "typed meanwhile"), 1)
+        self.server.start()
+        alice.until("<bob> typed meanwhile")
+        for terminal in (alice, bob):
+            terminal.until("Connected again.")
+            terminal.until("] <bob> typed meanwhile")
+            self.assertEqual(self.count(terminal, r"^\[\d\d:\d\d\] <bob> typed meanwhile"), 1)
+            self.assertEqual(self.count(terminal, "typed meanwhile"), 1)
+        self.leave(alice, bob)
+
+    def test_hostile(self) -> None:
+        """What a peer sends moves no cursor, sets no title, forges no line."""
+        alice = self.open("alice")
+        title = alice.screen.title
+        hostile = "\x1b]2;owned\x07\x1b[2J\x1b[H\x9b31m\x1b[?25l evil \u202e\x1b]52;c;eA==\x07"
+        self.assert_exit(self.client("bob", "--send", typed=f"{hostile}\nharmless\n"), 0)
+        alice.until("<bob> harmless")
+        self.assertEqual((alice.screen.title, alice.screen.icon_name), (title, ""))
+        self.assertEqual(self.count(alice, r"^\[\d\d:\d\d\] <bob> \ufffd\]2;owned\ufffd\ufffd\[2J\ufffd\[H.* evil"), 1)
+        self.assertIn("Connected as alice", alice.text)  # nothing was cleared
+        alice.type("typed")
+        alice.until("#lobby> typed")
+        row = next(at for at, text in enumerate(alice.screen.display) if text.startswith("#lobby> typed"))
+        self.assertEqual((alice.screen.cursor.y, alice.screen.cursor.x), (row, len("#lobby> typed")))
+        alice.type(CTRL_C)
+        self.until_gone(alice, "#lobby> typed")
+        self.leave(alice)
+
+    def test_notifications(self) -> None:
+        """A mention is shown on the desktop, without its text, and so is the next one when the first is done."""
+        tool, shown = self.directory / "tools" / "notify-send", self.directory / "shown"
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(f'#!/bin/sh\necho "$*" >> {shlex.quote(str(shown))}\nexec <&- >&- 2>&-\nsleep 0.3\n')
+        tool.chmod(0o755)
+        alice = self.open("alice", PATH=f"{tool.parent}:{os.environ['PATH']}", DISPLAY=":nowhere")
+        bob = self.open("bob")
+        deadline = time.monotonic() + SECONDS
+        while not shown.exists() or len(shown.read_text().splitlines()) < 2:
+            self.assertLess(time.monotonic(), deadline)
+            bob.type("@alice a secret\r")
+            bob.until("] <bob> @alice")
+            time.sleep(1)
+        self.assertEqual(shown.read_text().splitlines()[:2], ["--app-name=chatserv -- bob calls you #lobby"] * 2)
+        self.leave(alice, bob)
+
+    def test_paste(self) -> None:
+        """Several pasted lines are asked about, and sent in order."""
+        alice = self.open("alice")
+        alice.type("\x1b[200~pasted 1\rpasted 2\r/pasted 3\x1b[201~")
+        alice.until("3 lines were pasted: send them? y/n")
+        alice.type("y")
+        alice.until("] <alice> /pasted 3")
+        rows = [row[8:] for row in alice.text.splitlines() if "pasted" in row]
+        self.assertEqual(rows, ["<alice> pasted 1", "<alice> pasted 2", "<alice> /pasted 3"])
+        self.leave(alice)
+
+    def test_without_colours(self) -> None:
+        """``NO_COLOR`` switches colours off, in QR codes too; Ctrl-C twice leaves; ``TERM=dumb`` gets plain lines."""
+        alice = self.open("alice", NO_COLOR="1")
+        alice.type("/verify bob\r")
+        alice.until("/verify bob yes")
+        colours = {cell.fg for row in alice.screen.buffer.values() for cell in row.values()}
+        self.assertEqual(colours, {"default"})
+        alice.type(CTRL_C)
+        alice.until("Ctrl-C once more leaves.")
+        alice.type(CTRL_C)
+        self.assertEqual(alice.finish(), 130)
+        plain = Terminal(self, client_command(self.directory, "alice"), COLUMNS, KINDS | {"TERM": "dumb"})
+        plain.until("Connected to #lobby as alice")
+        self.assertNotIn("1:#lobby", plain.text)
+
+    def test_terminated(self) -> None:
+        """A profile in use is refused before anything is drawn; SIGTERM ends the talk, and gives the terminal back."""
+        alice = self.open("alice")
+        second = Terminal(self, client_command(self.directory, "alice"), COLUMNS, KINDS)
+        self.assertEqual(second.finish(), 8, second.text)
+        self.assertNotIn("#lobby", second.text)
+        os.kill(alice.process.pid, 15)
+        self.assertEqual(alice.finish(), 130)
+        self.check_given_back(alice)
