@@ -1,7 +1,8 @@
 # chatserv: install, run, test.
 #
 # Variables (make run CONFIG=settings.toml):
-#   PYTHON     the interpreter that makes the virtual environment, 3.11 or later  (python3)
+#   PYTHON     the interpreter that makes the virtual environment, 3.11 or later  (python3; Debian's own,
+#              /usr/bin/python3, where that alone has Tk, which the window needs)
 #   VENV       the virtual environment                                           (.venv)
 #   CONFIG     run: the settings file, JSON or TOML                              (none: the defaults)
 #   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
@@ -12,7 +13,11 @@
 #   ARGS       bench, test: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
 
-PYTHON ?= python3
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell for each in python3 /usr/bin/python3; do \
+    if $$each -c 'import sys, tkinter; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$each; exit; fi; \
+    done; echo python3)
+endif
 VENV ?= .venv
 CONFIG ?=
 STATE_DIR ?=
@@ -28,7 +33,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DECLARED = pyproject.toml setup.py
 TESTS = $(or $(ARGS),tests)
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations bench catalogues wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench catalogues wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -78,6 +83,9 @@ mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every struc
 	CHATSERV_MUTATIONS=$(MUTATIONS) $(BIN)/python -m twisted.trial tests.crypto.test_mutations \
 	    tests.crypto.test_statement_mutations tests.crypto.test_commits tests.crypto.test_room_state \
 	    tests.crypto.test_log_leaves tests.crypto.test_bodies
+
+screenshots: $(VENV)/.stamp-test  ## docs/images: pictures of the window (needs Xvfb, openbox, xdotool, ImageMagick)
+	$(BIN)/python -m tests.support.screenshots
 
 bench: $(VENV)/.stamp-run  ## benchmarks
 	$(BIN)/python -m bench $(ARGS)

@@ -56,6 +56,7 @@ class ChatView(ttk.Frame):
         bind("<End>", lambda _: self._end_of(1))
         bind("<Control-a>", lambda _: self._select_all())
         bind("<Control-c>", lambda _: self._copy())
+        bind("<Escape>", lambda _: self._let_go())
         for key in ("<Shift-F10>", "<Menu>"):
             bind(key, lambda _: self._menu_by_key())
         for key, what in (("r", "reply"), ("e", "edit"), ("<Delete>", "delete"), ("<plus>", "react")):
@@ -276,6 +277,12 @@ class ChatView(ttk.Frame):
     def _select_all(self) -> str:
         self.text.tag_add("sel", "1.0", "end-1c")
         return "break"
+
+    def _let_go(self) -> None:
+        """Nothing is marked any more; the window takes the keyboard elsewhere."""
+        self.text.tag_remove("sel", "1.0", "end")
+        self.text.tag_remove("chosen", "1.0", "end")
+        self.chosen = None
 
     def _copy(self) -> str:
         ranges = self.text.tag_ranges("sel") or self.text.tag_ranges("chosen")

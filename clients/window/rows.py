@@ -35,13 +35,13 @@ def room_row(handle: RoomHandle, *, current: bool, mentioned: bool) -> Row:
     return Row(name, place(name), f"{sign}{count}", tags)
 
 
-def member_rows(members: Iterable[MemberView]) -> list[Row]:
-    """Members: who is there first, then by name; who is banned last."""
+def member_rows(members: Iterable[MemberView], us: str = "") -> list[Row]:
+    """Members: who is there first, then by name; who is banned last. ``us``: our own name, which we need not verify."""
     ordered = sorted(members, key=lambda one: (one.role == "banned", _PRESENCE_ORDER.get(one.presence, 2), one.user))
-    return [_member_row(member) for member in ordered]
+    return [_member_row(member, us) for member in ordered]
 
 
-def _member_row(member: MemberView) -> Row:
+def _member_row(member: MemberView, us: str) -> Row:
     role = {
         "owner": translate("owner"),
         "moderator": translate("moderator"),
@@ -49,6 +49,7 @@ def _member_row(member: MemberView) -> Row:
         "banned": translate("banned"),
     }.get(member.role, shown(member.role))
     trust = {"verified": "✓", "changed": translate("IDENTITY CHANGED")}.get(member.trust, "")
+    trust = translate("you") if member.user == us else trust
     facts = [role, translate("muted") if member.muted else "", trust]
     presence = "✗" if member.role == "banned" else _PRESENCE.get(member.presence, "○")
     tags = ("changed",) if member.trust == "changed" else () if member.presence == "online" else ("faint",)

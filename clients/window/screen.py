@@ -184,7 +184,7 @@ class Screen:
         if handle is None or handle.offered:
             layout.members.show([])
             return
-        layout.members.show(member_rows([*handle.members(), *handle.members(banned=True)]))
+        layout.members.show(member_rows([*handle.members(), *handle.members(banned=True)], self.us))
 
     def _mark_seen(self) -> None:
         handle, here = self.handle(), self._conversations.here

@@ -1,0 +1,142 @@
+"""Pictures of the window for the documents: ``make screenshots`` (needs Xvfb, openbox, xdotool and ImageMagick).
+
+Everything on them is real: a server, two accounts, and the program on a screen without a monitor, driven by keys.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from chatserv.testing.display import Display, missing
+from chatserv.testing.processes import PASSWORD, ServerProgram, child_environment, client_command, run_client
+from tests.integration.window_driver import TO_MEMBERS, Clipboard, WindowDriver, why_not
+
+DIRECTORY: Final = Path("docs/images")
+SETTLE_SECONDS: Final = 1.5
+MAX_BYTES: Final = 200_000
+
+TALK: Final = (
+    ("alice", "Good morning! The new server is up."),
+    ("bob", "That was quick. Who can read this?"),
+    ("alice", "You and me. The server stores it and cannot open it."),
+    ("bob", "@alice and when it is down?"),
+    ("alice", "Then your messages wait, and go out when it is back."),
+)
+
+
+class Pictures:
+    """Takes them, one after the other.
+
+    Args:
+        directory: For server and profiles.
+        target: For the pictures.
+        display: The screen.
+    """
+
+    def __init__(self, directory: Path, target: Path, display: Display) -> None:
+        self._directory, self._target, self._display = directory, target, display
+        self._clipboard = Clipboard(display)
+
+    def window(self, *arguments: str) -> WindowDriver:
+        """A window that is there."""
+        window = WindowDriver(self._display, self._clipboard, self._directory, *arguments)
+        window.wait_title("^chatserv$")
+        return window
+
+    def take(self, name: str) -> None:
+        """What can be seen of the main window and its dialogs."""
+        time.sleep(SETTLE_SECONDS)
+        path = self._target / f"window-{name}.png"
+        whole = self._directory / "whole.png"
+        self._display.screenshot(whole)
+        reduce = ["-trim", "+repage", "+dither", "-colors", "200", "-strip"]
+        subprocess.run(["convert", str(whole), *reduce, f"PNG8:{path}"], check=True)
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise SystemExit(f"{path}: {size} bytes, at most {MAX_BYTES}")
+        print(f"{path}: {size} bytes")
+
+    def register(self, link: str) -> None:
+        """The first minute."""
+        window = self.window("--profile", "dora", link)
+        window.keys("Return")
+        window.wait_title("^Register$")
+        for text in ("dora", PASSWORD, PASSWORD):
+            window.type(text)
+            window.keys("Tab")
+        self.take("register")
+        window.keys("Escape", "Escape")
+        window.end()
+
+    def talk(self) -> None:
+        """A conversation, in both themes, and the dialog that verifies somebody."""
+        window = self.window("--profile", "alice", "--theme", "light")
+        window.keys("Return")
+        window.wait_title("alice - chatserv$")
+        window.wait_chat("Connected to")
+        window.say("/create plans what we do next")
+        window.wait_title("^#plans")
+        window.say("/invite bob")
+        window.wait_chat("bob")
+        window.say("/msg carol")
+        window.wait_title("^@carol")
+        window.keys("alt+2")
+        window.wait_title("^#lobby")
+        bob = subprocess.Popen(
+            client_command(self._directory, "bob", "--send"),
+            env=child_environment(self._directory), stdin=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for user, text in TALK:
+            if user == "alice" or bob.stdin is None:
+                window.say(text)
+            else:
+                print(text, file=bob.stdin, flush=True)
+            window.wait_chat(re.escape(text))
+        run_client(self._directory, "carol", "--command", "/react -1 ❤")
+        run_client(self._directory, "carol", "--command", "/reply -1 That is how it should be.")
+        window.wait_chat("how it should be")
+        run_client(self._directory, "carol", "--command", "/accept @alice")
+        run_client(self._directory, "carol", "--command", "/msg alice Have you seen this?")
+        self.take("light")
+        window.keys(*["F6"] * TO_MEMBERS, "Home", "Down", "shift+F10", "v")
+        window.wait_title("^Verify bob$")
+        self.take("verify")
+        window.keys("Escape", "alt+v", "d", "Escape")
+        self.take("dark")
+        window.keys("ctrl+q")
+        window.wait_end()
+        bob.terminate()
+        bob.wait()
+
+
+def main() -> int:
+    """Takes all pictures. 1 where something that is needed is not installed."""
+    parser = argparse.ArgumentParser(description="Takes pictures of the window.")
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where they go")
+    target: Path = parser.parse_args().directory.absolute()
+    lacking = why_not() or ", ".join(missing("import", "convert"))
+    if lacking:
+        print(f"screenshots: {lacking}", file=sys.stderr)
+        return 1
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, Display(manager=True) as display:
+        directory = Path(name)
+        with ServerProgram(directory) as server:
+            run_client(directory, "alice", server.link(), "--send")
+            for user in ("bob", "carol", "dora"):
+                invite = run_client(directory, "alice", "--invite").strip()
+                if user != "dora":
+                    run_client(directory, user, invite, "--send")
+            pictures = Pictures(directory, target, display)
+            pictures.register(invite)
+            pictures.talk()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
