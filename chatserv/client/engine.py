@@ -42,6 +42,7 @@ from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
 SKIPPED_MS: Final = 7 * 86_400_000  # CRYPTO 9.3: keys of messages that never came are kept so long
+KEPT_AT_ONCE: Final = 100
 STORE: Final = "store"
 PRESENCES: Final = ("offline", "online", "away")
 
@@ -107,6 +108,23 @@ class Engine:
 
     def _rotate(self, room: Room) -> None:
         self.upkeep.rotate(room)
+
+    def show_kept(self) -> None:
+        """Tells the program what was received earlier and nobody was shown."""
+        for room in self.rooms.ours():
+            if room.row is None or room.row.standing is not Standing.IN:
+                continue
+            last = room.row.shown
+            while self.intake.follow:  # or the program wants no more
+                kept = self.parts.vault.archive.after(room.room_id, last, KEPT_AT_ONCE)
+                if not kept:
+                    break
+                for message in kept:
+                    if self.intake.follow:
+                        self.parts.emit(self.contents.received(room, message))
+                        last = message.seq
+                if self.intake.marks_shown:
+                    self.intake.mark_shown(room, last)
 
     # -- the connection ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -28,15 +28,12 @@ from chatserv.client.parts import Interrupted, Parts
 from chatserv.client.pins import Pins
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.retrying import Backoff, is_final, now_ms
-from chatserv.client.rooms import Standing
 from chatserv.client.storage.vault import Vault
 from chatserv.client.streaming import EventStream
 from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import ChatError, LocalProtocolError, NotMember
 from chatserv.i18n import _
-
-KEPT_AT_ONCE: Final = 100
 
 
 class Running:
@@ -125,7 +122,7 @@ class Running:
             clock=self._reactor,
         )
         self._engine.outgoing.tell_kept()
-        self._show_kept()
+        self.engine.show_kept()
         self._emit(StatusChanged(Status.CONNECTING))
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
@@ -206,24 +203,6 @@ class Running:
         if self._service is not None and self._status is not Status.FAILED:
             self._emit(StatusChanged(Status.OFFLINE, failure.value))
 
-    def _show_kept(self) -> None:
-        """What was received earlier and nobody was shown."""
-        engine = self.engine
-        for room in engine.rooms.ours():
-            if room.row is None or room.row.standing is not Standing.IN:
-                continue
-            last = room.row.shown
-            while engine.intake.follow:  # or the program wants no more
-                kept = engine.parts.vault.archive.after(room.room_id, last, KEPT_AT_ONCE)
-                if not kept:
-                    break
-                for message in kept:
-                    if engine.intake.follow:
-                        self._emit(engine.contents.received(room, message))
-                        last = message.seq
-                if engine.intake.marks_shown:
-                    engine.intake.mark_shown(room, last)
-
     async def online(self) -> None:
         """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
         if self._status is Status.ONLINE:
@@ -237,7 +216,7 @@ class Running:
     def _set_following(self, wanted: bool) -> None:
         if self._engine is not None and self._service is not None:
             self._engine.intake.follow = wanted and self._follow
-            self._show_kept()
+            self.engine.show_kept()
 
     def _mark_shown(self, room: str, seq: int) -> None:
         if self._engine is not None:
