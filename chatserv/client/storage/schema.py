@@ -128,8 +128,9 @@ CREATE TABLE pins (
 );
 """
 
-_WORDS: Final = """
+_SECOND: Final = """
 CREATE VIRTUAL TABLE words USING fts5(text, tokenize = "unicode61 remove_diacritics 2");
+CREATE INDEX outbox_by_generation ON outbox (room_id, epoch, generation, position);
 """
 
-MIGRATIONS: Final = (_FIRST, _WORDS)
+MIGRATIONS: Final = (_FIRST, _SECOND)
