@@ -134,7 +134,7 @@ def main(words: list[str]) -> int:
 def _run_window(options: argparse.Namespace) -> bool:
     """Measures the window; True where that failed."""
     if not options.json_lines:
-        print("bench: the window while keys are made and 10,000 messages come, about 60 s", file=sys.stderr)
+        print("bench: the window while keys are made and 10,000 messages come, about 80 s", file=sys.stderr)
     try:
         line = window_figures(options.directory)
     except (BenchError, DisplayError, ProgramError) as error:
