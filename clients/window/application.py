@@ -32,10 +32,12 @@ from chatserv.client import (
 from clients.exits import why_offline
 from clients.lines import news
 from clients.talk import Talk
+from clients.terminal.pasting import pasted
 from clients.window.actions import PersonActions
 from clients.window.arguments import Arguments
 from clients.window.connecting import Connecting
 from clients.window.conversations import Conversations
+from clients.window.dialogs import confirm, tell
 from clients.window.doing import Doing
 from clients.window.entries import RESULT
 from clients.window.layout import Layout, Wiring
@@ -70,7 +72,7 @@ class Application:
         arguments: Arguments,
         *,
         now_ms: Callable[[], int],
-        attention: Callable[[MessageReceived], None],
+        attention: Callable[[MessageReceived | RoomOffered], None],
         quit: Callable[[], None],  # noqa: A002 - what it does
         make_client: type[Client] = Client,
     ) -> None:
@@ -116,6 +118,7 @@ class Application:
             send=self._send,
             complete=self._complete,
             gave_up=self.actions.messages.give_up,
+            several=self._paste_several,
             close=self._quit,
             seconds=self._reactor.seconds,
         )
@@ -185,6 +188,8 @@ class Application:
             case SendQueued() | SendAcknowledged() | SendFailed():
                 screen.waiting_changed = True
             case RoomJoined() | RoomOffered():
+                if isinstance(event, RoomOffered) and self.session.state is State.ONLINE:
+                    self._attention(event)
                 screen.rooms.ask()
                 self._reactor.callLater(0, screen.follow)
             case RoomLeft() | RoomTitled():
@@ -255,6 +260,21 @@ class Application:
         if not self.actions.messages.send_as_wanted(line):
             self.talk.line_typed(line)
         return True
+
+    def _paste_several(self, text: str) -> bool:
+        """Several lines are asked about; each becomes a message, and none a command."""
+        found = pasted(text)
+        if found.refusal:
+            tell(self.layout.root, translate("Paste"), found.refusal)
+        elif len(found.lines) > 1:
+            said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
+            confirm(self.layout.root, translate("Paste"), said, translate("Send"), lambda: self._send_all(found.lines))
+        return bool(found.refusal) or len(found.lines) > 1
+
+    def _send_all(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            if not self._send(line):
+                return
 
     def _complete(self, prefix: str) -> Sequence[str]:
         return [] if self.talk is None or not self.session.running else self.talk.slash.complete(prefix)

@@ -1,9 +1,10 @@
 """The command line of ``chatserv-tk``."""
 
-import argparse
 from dataclasses import dataclass
 
-from chatserv.client import DEFAULT_NAME, VERSION, translate
+from chatserv.client import DEFAULT_NAME, translate
+from clients.notifying import DESKTOP, STYLES
+from clients.usage import Parser
 from clients.window.settings import LARGEST_SCALE, SMALLEST_SCALE, THEMES, bounded_scale
 
 
@@ -17,25 +18,36 @@ class Arguments:
     no_tls: bool = False
     theme: str | None = None
     scale: float | None = None
+    notify: str = DESKTOP
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
     """Reads the command line; ends the program with 2 where it makes no sense."""
-    parser = argparse.ArgumentParser(
-        prog="chatserv-tk", description=translate("A window to talk on a chatserv server.")
-    )
+    parser = Parser("chatserv-tk", translate("A window to talk on a chatserv server."))
     add = parser.add_argument
     add("link", nargs="?", metavar="LINK", help=translate("chatserv:// link; the window can take it later as well"))
-    add("--version", action="version", version=f"chatserv-tk {VERSION}")
     add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
     add("--room", default="lobby", metavar="ROOM", help=translate("where to begin: lobby, or @bob for direct messages"))
     add(
-        "--no-tls", action="store_true", help=translate("without TLS, where the server allows it; the session protects")
+        "--no-tls",
+        action="store_true",
+        help=translate("without TLS, where the server allows it; the session protects"),
     )
-    add("--theme", choices=THEMES, help=translate("light or dark; remembered"))
+    add("--theme", choices=THEMES, metavar="THEME", help=translate("light or dark; remembered"))
     add("--scale", type=float, metavar="FACTOR", help=translate("how large everything is, such as 1.5; remembered"))
-    found = parser.parse_args(argv)
+    add(
+        "--notify",
+        choices=STYLES,
+        default=DESKTOP,
+        metavar="WAY",
+        help=translate(
+            "how mentions and direct messages are told while you look elsewhere: none, bell, desktop (the bell too), or "
+            "text: on the desktop, with what was said (desktop)"
+        ),
+    )
+    found = parser.parse(argv)
     if found.scale is not None and not SMALLEST_SCALE <= found.scale <= LARGEST_SCALE:
-        parser.error(f"--scale FACTOR: {SMALLEST_SCALE} to {LARGEST_SCALE}")
+        said = translate("--scale FACTOR: {least} to {most}")
+        parser.error(said.format(least=SMALLEST_SCALE, most=LARGEST_SCALE))
     scale = None if found.scale is None else bounded_scale(found.scale)
-    return Arguments(found.link, found.profile, found.room, found.no_tls, found.theme, scale)
+    return Arguments(found.link, found.profile, found.room, found.no_tls, found.theme, scale, found.notify)

@@ -110,8 +110,8 @@ def _message(
     for emoji, users in signs.items():
         spans.append(Span(f"  {shown(emoji)} {names(users)}", "mark"))
     if message.own:
-        mark = translate(" ✓ arrived at {users}").format(users=names(arrived)) if arrived else " ✓"
-        spans.append(Span(mark, "stored"))
+        mark = translate("✓ arrived at {users}").format(users=names(arrived)) if arrived else "✓"
+        spans.append(Span(f" {mark}", "stored"))
     return tuple(spans)
 
 

@@ -43,6 +43,7 @@ class EntryBar(ttk.Frame):
         send: Gets a line; says whether it was taken.
         complete: What a line that begins so may become.
         gave_up: Escape was pressed.
+        several: Takes what was pasted if it is several lines; says whether it has.
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class EntryBar(ttk.Frame):
         send: Callable[[str], bool],
         complete: Callable[[str], Sequence[str]],
         gave_up: Callable[[], None],
+        several: Callable[[str], bool],
     ) -> None:
         super().__init__(parent)
-        self._send, self._complete, self._gave_up = send, complete, gave_up
+        self._send, self._complete, self._gave_up, self._several = send, complete, gave_up, several
         self.about = ttk.Label(self, style="Faint.TLabel")
         row = self._row = ttk.Frame(self)
         row.pack(fill="x", side="bottom")
@@ -69,6 +71,7 @@ class EntryBar(ttk.Frame):
         bind("<Tab>", lambda _: self._tab())
         bind("<Up>", lambda _: self._key(lambda: self.put(self.history.step(-1, self.field.get()))))
         bind("<Down>", lambda _: self._key(lambda: self.put(self.history.step(1, self.field.get()))))
+        bind("<<Paste>>", lambda _: self._pasted())
         bind("<Escape>", lambda _: self._key(self._gave_up))
 
     @staticmethod
@@ -101,6 +104,13 @@ class EntryBar(ttk.Frame):
             self.history.add(line)
             self.field.delete(0, "end")
         self.focus_in()
+
+    def _pasted(self) -> str | None:
+        try:
+            text = self.clipboard_get()
+        except tk.TclError:
+            return None  # nothing there, or no text
+        return "break" if self._several(text) else None  # one line is pasted as ever
 
     def _tab(self) -> str | None:
         begun = self.field.get()[: self.field.index("insert")]

@@ -19,7 +19,7 @@ def keys() -> list[tuple[str, str]]:
         ("Menu, Shift+F10", translate("the menu of a room, a message or a member")),
         ("R, E, Del, +", translate("on a message: reply, edit, take back, react")),
         ("Ctrl+F", translate("search")),
-        ("Ctrl+L, Ctrl+K, Ctrl+D", translate("use a link, connect, disconnect")),
+        ("Ctrl+L, Ctrl+K, Ctrl+Shift+K", translate("use a link, connect, disconnect")),
         ("Ctrl+N, Ctrl+J", translate("new room, join a room")),
         ("Ctrl++, Ctrl+-, Ctrl+0", translate("larger, smaller, normal")),
         ("F10, Alt+S …", translate("the menus")),

@@ -38,6 +38,7 @@ class Wiring:
     send: Callable[[str], bool]
     complete: Callable[[str], Sequence[str]]
     gave_up: Callable[[], None]
+    several: Callable[[str], bool]
     close: Callable[[], None]
     seconds: Callable[[], float]
 
@@ -74,7 +75,9 @@ class Layout:
         )
         self.heading = ttk.Label(middle, text="", style="Big.TLabel", anchor="w")
         self.chat = ChatView(middle, wiring.chat, wiring.seconds)
-        self.entry = EntryBar(middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up)
+        self.entry = EntryBar(
+            middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, several=wiring.several
+        )
         self.bar.pack(side="top", fill="x")
         self.status.pack(side="bottom", fill="x")
         panes.pack(fill="both", expand=True, padx=8)

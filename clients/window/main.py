@@ -4,8 +4,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from chatserv.client import ChatError, MessageReceived, Profile, translate
+from chatserv.client import ChatError, Profile, translate
 from clients.exits import DONE, USAGE, exit_for
+from clients.notifying import Notifier, find_program
 from clients.window.arguments import Arguments, parse_arguments
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def run(
 
     from clients.window.application import Application  # noqa: PLC0415
 
-    def attention(message: MessageReceived) -> None:
-        del message
-        root.bell()
+    notifier = Notifier(reactor, arguments.notify, root.bell, find_program())
 
     def leave() -> None:
         """The window goes at once; the program when the server was told."""
@@ -70,11 +69,12 @@ def run(
         profile,
         arguments,
         now_ms=lambda: time.time_ns() // 1_000_000,
-        attention=attention,
+        attention=notifier.tell,
         quit=leave,
     )
 
     def gone() -> None:
+        notifier.stop()
         tksupport.uninstall()
         root.destroy()
 

@@ -78,7 +78,7 @@ class Menus:
             "<Control-q>": self._quit,
             "<Control-l>": lambda: self._connecting.use_link(""),
             "<Control-k>": self._connecting.connect,
-            "<Control-d>": self._connecting.disconnect,
+            "<Control-K>": self._connecting.disconnect,
             "<Control-f>": actions.messages.search,
             "<Control-n>": actions.rooms.create_room,
             "<Control-j>": actions.rooms.join_room,
@@ -111,7 +111,7 @@ class Menus:
         actions, here = self._actions, self._actions.doing.client is not None
         admin = here and actions.doing.client is not None and actions.doing.client.is_admin
         add(menu, translate("&Connect"), self._connecting.connect, "Ctrl+K", on=not here)
-        add(menu, translate("&Disconnect"), self._connecting.disconnect, "Ctrl+D", on=here)
+        add(menu, translate("&Disconnect"), self._connecting.disconnect, "Ctrl+Shift+K", on=here)
         add(menu, translate("Use a &link…"), lambda: self._connecting.use_link(""), "Ctrl+L", on=not here)
         menu.add_separator()
         add(menu, translate("&Invite somebody to the server"), actions.rooms.invite_to_server, on=admin)

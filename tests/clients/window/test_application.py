@@ -1,6 +1,5 @@
 """Tests of the whole window with a client that is none, on a screen."""
 
-import tkinter as tk
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -83,7 +82,7 @@ class ApplicationTestCase(ScreenTestCase):
             cast(Profile, self.profile),
             arguments,
             now_ms=lambda: AT_MS,
-            attention=lambda found: self.calls.append(("attention", found.text)),
+            attention=lambda found: self.calls.append(("attention", found)),
             quit=lambda: self.calls.append("quit"),
             make_client=cast(type[Client], client),
         )
@@ -129,6 +128,8 @@ class ApplicationTestCase(ScreenTestCase):
 
     def menu(self, fill: Any) -> dict[str, str]:
         """A menu's lines, and whether they can be chosen."""
+        import tkinter as tk
+
         menu = tk.Menu(self.root, tearoff=False)
         fill(menu)
         kinds = [(menu.type(at), at) for at in range((menu.index("end") or 0) + 1)]
@@ -383,7 +384,7 @@ class TalkingTests(ApplicationTestCase):
         self.tell(
             message(3, "a", room="plans"), message(4, "b", room="plans", mentioned=True), message(5, "c", room="@bob")
         )
-        self.assertEqual([text for _, text in self.calls], ["b", "c"])
+        self.assertEqual([found.text for _, found in self.calls], ["b", "c"])
         self.tell(StatusChanged(Status.OFFLINE), StatusChanged(Status.SYNCING), message(6, "d", room="@bob"))
         self.assertEqual(len(self.calls), 2)
 
@@ -410,6 +411,21 @@ class TalkingTests(ApplicationTestCase):
         entry.put("/un")
         entry._tab()
         self.assertIn("/unban ", str(entry.about.cget("text")))
+
+    def test_several_lines_that_are_pasted_are_asked_about(self) -> None:
+        """Each is a message then, and none a command; one line goes into the field."""
+        entry = self.application.layout.entry
+        self.root.clipboard_clear()
+        self.root.clipboard_append("one")
+        self.assertIsNone(entry._pasted())
+        self.root.clipboard_append("\n/quit\n")
+        self.assertEqual(entry._pasted(), "break")
+        self.assertEqual(self.dialog_title, "Paste")
+        self.application._send_all(("one", "//quit"))
+        sent = [call[2] for call in self.client.calls if call[1] == "send"]
+        self.assertEqual(sent, ["one", "/quit"])
+        self.root.clipboard_append("x" * 9000)
+        self.assertEqual(entry._pasted(), "break")
 
     def test_a_number_that_is_the_same_verifies(self) -> None:
         """Another one is told as such, loudly."""

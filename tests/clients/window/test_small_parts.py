@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import PinMismatch
 from clients.window.arguments import Arguments, parse_arguments
-from clients.window.connecting import MAX_REASON_CHARACTERS, reason
 from clients.window.throttle import Throttle
 
 QR_TEXT = "CHATSERV-VERIFY:" + "A" * 104
@@ -40,8 +39,10 @@ class ArgumentsTests(SynchronousTestCase):
             "dark",
             "--scale",
             "1.26",
+            "--notify",
+            "none",
         ]
-        self.assertEqual(parse_arguments(words), Arguments("chatserv://x", "bob", "plans", True, "dark", 1.3))
+        self.assertEqual(parse_arguments(words), Arguments("chatserv://x", "bob", "plans", True, "dark", 1.3, "none"))
 
     def test_what_makes_no_sense_ends_the_program_with_2(self) -> None:
         """A scale out of bounds, an unknown theme."""
@@ -77,22 +78,6 @@ class ThrottleTests(SynchronousTestCase):
         throttle.ask()
         clock.advance(1)
         self.assertEqual((done, clock.getDelayedCalls()), ([], []))
-
-
-class ReasonTests(SynchronousTestCase):
-    """Why there is no connection."""
-
-    def test_the_systems_word_stands_behind_ours(self) -> None:
-        """Cleaned and short."""
-        text = reason(OSError("refused\x1b[31m" + "x" * 1000))
-        self.assertTrue(text.startswith("The server cannot be reached."), text)
-        self.assertNotIn("\x1b", text)
-        self.assertLess(len(text), MAX_REASON_CHARACTERS + 120)
-
-    def test_a_wrong_identity_is_told_as_such(self) -> None:
-        """With what to do."""
-        self.assertIn("not the server that your link", reason(PinMismatch()))
-        self.assertIn("cannot be reached", reason(None))
 
 
 class WidgetModulesTests(SynchronousTestCase):
@@ -147,6 +132,28 @@ class WidgetModulesTests(SynchronousTestCase):
         for number in range(MAX_HISTORY + 1):
             history.add(str(number))
         self.assertEqual(len(history._lines), MAX_HISTORY)
+
+
+class ReasonTests(SynchronousTestCase):
+    """Why there is no connection."""
+
+    skip = needs_tk() or None
+
+    def test_the_systems_word_stands_behind_ours(self) -> None:
+        """Cleaned and short."""
+        from clients.window.connecting import MAX_REASON_CHARACTERS, reason
+
+        text = reason(OSError("refused\x1b[31m" + "x" * 1000))
+        self.assertTrue(text.startswith("The server cannot be reached."), text)
+        self.assertNotIn("\x1b", text)
+        self.assertLess(len(text), MAX_REASON_CHARACTERS + 120)
+
+    def test_a_wrong_identity_is_told_as_such(self) -> None:
+        """With what to do."""
+        from clients.window.connecting import reason
+
+        self.assertIn("not the server that your link", reason(PinMismatch()))
+        self.assertIn("cannot be reached", reason(None))
 
 
 class StartTests(SynchronousTestCase):
