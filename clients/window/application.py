@@ -1,5 +1,6 @@
 """The window at work: one account, what happens to it, and what a person does."""
 
+import re
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -48,6 +49,7 @@ from clients.window.settings import load_settings
 from clients.window.text_area import Actions
 
 PASSING_SECONDS: Final = 5.0
+VERIFY: Final = re.compile(r"\s*/verify\s+@?(\S+)\s*")
 
 
 class Application:
@@ -257,7 +259,10 @@ class Application:
             self._say(translate("Not connected: nothing was sent."))
             return False
         self.screen.newest()
-        if not self.actions.messages.send_as_wanted(line):
+        asked = VERIFY.fullmatch(line)
+        if asked is not None:
+            self.actions.people.verify(asked[1])  # a dialog shows the code better than lines do
+        elif not self.actions.messages.send_as_wanted(line):
             self.talk.line_typed(line)
         return True
 

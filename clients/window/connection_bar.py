@@ -53,7 +53,7 @@ class ConnectionBar(ttk.Frame):
         self.host = tk.StringVar(self, DEFAULT_HOST)
         self.port = tk.StringVar(self, str(DEFAULT_PORT))
         ttk.Label(self, text=translate("Server")).pack(side="left")
-        self.host_field = ttk.Entry(self, textvariable=self.host, width=22)
+        self.host_field = ttk.Entry(self, textvariable=self.host, width=18)
         self.host_field.pack(side="left", padx=(6, 12))
         ttk.Label(self, text=translate("Port")).pack(side="left")
         self.port_field = ttk.Entry(self, textvariable=self.port, width=7)

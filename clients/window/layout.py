@@ -61,7 +61,7 @@ class Layout:
         for key in ("<Return>", "<KP_Enter>"):  # ttk's own key is the space bar alone
             root.bind_class("TButton", key, "%W invoke")
         for each in ("TEntry", "TCombobox"):  # Tk's own key on X11 goes to the beginning of the line
-            root.bind_class(each, "<Control-a>", "%W selection range 0 end; %W icursor end; break")
+            root.bind_class(each, "<Control-a>", _select_all)
         root.protocol("WM_DELETE_WINDOW", wiring.close)
         root.minsize(560, 360)
         root.geometry(f"{settings.width or WIDTH}x{settings.height or HEIGHT}")
@@ -143,3 +143,10 @@ class Layout:
         here = next((at for at, pane in enumerate(self._around) if focus.startswith(str(pane))), -by)
         self._around[(here + by) % len(self._around)].focus_in()
         return "break"
+
+
+def _select_all(event: "tk.Event[tk.Misc]") -> str:
+    if isinstance(event.widget, ttk.Entry):
+        event.widget.selection_range(0, "end")
+        event.widget.icursor("end")
+    return "break"

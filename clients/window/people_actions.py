@@ -1,6 +1,7 @@
 """What a person asks for about people."""
 
 from chatserv.client import MemberView, shown, translate
+from clients.window.dialogs import tell
 from clients.window.doing import Doing
 from clients.window.verifying import Verifying
 
@@ -26,6 +27,9 @@ class PeopleActions:
         """Shows the safety number with somebody."""
         client = self._doing.client
         if client is None or not user:
+            return
+        if user == client.user:
+            tell(self._doing.layout.root, translate("Verify"), translate("That is you."))
             return
 
         async def work() -> None:

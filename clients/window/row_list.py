@@ -17,7 +17,7 @@ class RowList(ttk.Frame):
     Args:
         parent: What it stands in.
         heading: What the rows are.
-        width: In pixels.
+        width: In pixels, at the scale 1.
         chosen: Told which row a person wants to go to, by a click or Return.
         menu: Told which row a menu is wanted for, and where on the screen.
     """
@@ -32,13 +32,13 @@ class RowList(ttk.Frame):
         menu: Callable[[str, int, int], None],
     ) -> None:
         super().__init__(parent)
-        self._chosen, self._menu = chosen, menu
-        self.tree = ttk.Treeview(self, columns=("facts",), selectmode="browse", show="tree headings")
+        self._chosen, self._menu, self._width = chosen, menu, width
+        self.tree = ttk.Treeview(self, columns=("facts",), selectmode="browse", show=("tree", "headings"))
         bar = ttk.Scrollbar(self, command=self.tree.yview)
         self.tree.configure(yscrollcommand=bar.set)
         self.tree.heading("#0", text=heading, anchor="w")
-        self.tree.column("#0", width=width, minwidth=60)
-        self.tree.column("facts", width=FACTS_WIDTH, minwidth=30, anchor="e", stretch=False)
+        self.tree.column("#0", minwidth=60)
+        self.tree.column("facts", minwidth=30, anchor="e", stretch=False)
         bar.pack(side="right", fill="y")
         self.tree.pack(side="left", fill="both", expand=True)
         self.rows: list[Row] = []
@@ -55,8 +55,10 @@ class RowList(ttk.Frame):
         return next(iter(self.tree.selection()), "")
 
     def dress(self, theme: Theme) -> None:
-        """Takes the theme's colours."""
+        """Takes the theme's colours and size."""
         palette = theme.palette
+        self.tree.column("#0", width=round(self._width * theme.scale))
+        self.tree.column("facts", width=round(FACTS_WIDTH * theme.scale))
         tag = self.tree.tag_configure
         tag("unread", font=BOLD)
         tag("mentioned", font=BOLD, foreground=palette.loud)

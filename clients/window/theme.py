@@ -143,7 +143,7 @@ class Theme:
         menu.configure(
             background=palette.window, foreground=palette.text, activebackground=palette.accent,
             activeforeground=palette.on_accent, disabledforeground=palette.faint, selectcolor=palette.text,
-            borderwidth=1, activeborderwidth=0, relief="flat",
+            borderwidth=1, activeborderwidth=0, relief="solid",
         )  # fmt: skip
 
     def dress_text(self, text: tk.Text) -> None:

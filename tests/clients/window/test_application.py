@@ -439,7 +439,7 @@ class TalkingTests(ApplicationTestCase):
             made.append(dialog)
 
         self.patch(Verifying, "__init__", init)
-        self.application.actions.people.verify("bob")
+        self.type("/verify bob")
         self.assertEqual(self.dialog_title, "Verify bob")
         made[0].given.insert(0, "11111")
         made[0]._go()
