@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chatserv.client import translate
 from clients.window.actions import PersonActions
-from clients.window.menu_lines import add
+from clients.window.menu_lines import add, add_below
 from clients.window.rows import may_act
 from clients.window.screen import Screen
 
@@ -57,7 +57,7 @@ class MemberMenu:
                 label=label, state="disabled" if role == theirs else "normal",
                 command=lambda role=role: self._actions.doing.command(f"/role {user} {role}"),  # type: ignore[misc]
             )  # fmt: skip
-        menu.add_cascade(label=translate("Role"), underline=0, menu=roles, state="normal" if on else "disabled")
+        add_below(menu, translate("&Role"), roles, on=on)
 
     def _ask_to_put_out(self, user: str, command: str) -> None:
         title = translate("Ban") if command == "ban" else translate("Kick")

@@ -10,7 +10,7 @@ from clients.window.connecting import Connecting
 from clients.window.help import show_keys
 from clients.window.layout import Layout
 from clients.window.member_menu import MemberMenu
-from clients.window.menu_lines import Command, add
+from clients.window.menu_lines import Command, add, add_below, underlined
 from clients.window.message_menu import MessageMenu
 from clients.window.screen import Screen
 from clients.window.settings import DARK, LIGHT
@@ -63,7 +63,7 @@ class Menus:
             menu = self._layout().adopt(tk.Menu(bar, tearoff=False))
             menu.configure(postcommand=lambda menu=menu, fill=fill: self._refill(menu, fill))  # type: ignore[misc]
             fill(menu)
-            bar.add_cascade(label=label.replace("&", "", 1), underline=label.find("&"), menu=menu)
+            add_below(bar, label, menu)
         root.configure(menu=bar)
         self._bind(root)
 
@@ -116,7 +116,7 @@ class Menus:
         menu.add_separator()
         add(menu, translate("&Invite somebody to the server"), actions.rooms.invite_to_server, on=admin)
         add(menu, translate("&Announce…"), self._announce, on=admin)
-        add(menu, translate("Your &devices"), lambda: actions.doing.command("/devices"), on=here)
+        add(menu, translate("Your de&vices"), lambda: actions.doing.command("/devices"), on=here)
         menu.add_separator()
         add(menu, translate("&Quit"), self._quit, "Ctrl+Q")
 
@@ -173,8 +173,9 @@ class Menus:
     def _view(self, menu: tk.Menu) -> None:
         layout = self._layout()
         for label, value in ((translate("Li&ght"), LIGHT), (translate("&Dark"), DARK)):
+            text, at = underlined(label)
             menu.add_radiobutton(
-                label=label.replace("&", "", 1), underline=label.find("&"), value=value,
+                label=text, underline=at, value=value,
                 variable=layout.theme_name, command=layout.take_theme,
             )  # fmt: skip
         menu.add_separator()

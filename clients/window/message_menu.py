@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chatserv.client import translate
 from clients.window.actions import PersonActions
-from clients.window.menu_lines import add
+from clients.window.menu_lines import add, add_below
 from clients.window.message_actions import EMOJI
 
 
@@ -52,4 +52,4 @@ class MessageMenu:
         signs.add_command(
             label=translate("Another…"), command=lambda: self._actions.messages.act("react"), accelerator="+"
         )
-        menu.add_cascade(label=translate("React"), underline=3, menu=signs, state="normal" if on else "disabled")
+        add_below(menu, translate("Re&act"), signs, on=on)

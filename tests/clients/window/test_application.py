@@ -1,10 +1,12 @@
 """Tests of the whole window with a client that is none, on a screen."""
 
+import gettext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.testing import MemoryReactorClock
 
+import chatserv.i18n
 from chatserv.client import (
     Client,
     ClientEvent,
@@ -353,6 +355,26 @@ class TalkingTests(ApplicationTestCase):
         self.pass_time()
         for fill in fills:
             self.assertTrue(self.menu(fill))
+
+    def test_each_letter_that_is_underlined_chooses_one_line(self) -> None:
+        """In every menu, in every language."""
+        import tkinter as tk
+
+        menus = self.application.menus
+        for language in ("en", "es"):
+            found = gettext.translation("chatserv", Path(chatserv.i18n.__file__).parent / "locale", [language])
+            self.patch(chatserv.i18n, "_translations", found)
+            fills = (menus._server, menus._rooms, menus.of_message.fill, menus._view, menus._help)
+            for fill in (*fills, lambda menu: menus.of_member.fill(menu, "bob")):
+                menu = tk.Menu(self.root, tearoff=False)
+                fill(menu)
+                lines = [at for at in range((menu.index("end") or 0) + 1) if menu.type(at) != "separator"]
+                letters = [
+                    str(menu.entrycget(at, "label"))[int(menu.entrycget(at, "underline"))].lower()
+                    for at in lines
+                    if int(menu.entrycget(at, "underline")) >= 0
+                ]
+                self.assertEqual(len(letters), len(set(letters)), (language, letters))
 
     def test_another_room_is_shown_when_it_is_chosen(self) -> None:
         """By the list, by a command, by a key; a room that waits for consent asks for it."""
