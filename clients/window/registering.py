@@ -37,7 +37,7 @@ class Registration(Form):
         profile: Gets the account.
         link: Which server.
         ready: The keys are there: connect.
-        given_up: The dialog was closed before there was an account.
+        given_up: It was closed before there was an account.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Registration(Form):
         self._profile, self._link, self._ready, self._given_up = profile, link, ready, given_up
         self._work = ttk.Label(self.body, style="Faint.TLabel")
         self._bar = ttk.Progressbar(self.body, mode="indeterminate")
-        self.busy = self.done = False
+        self.busy = self.done = self._making = False
 
     def _begin(self, values: list[str]) -> str | None:
         user, password, again = values
@@ -80,16 +80,19 @@ class Registration(Form):
         if password != again:
             return translate("The two passwords differ.")
         self._be_busy(translate("Making your keys. This takes a few seconds..."))
+        self._making = True
         making: Deferred[Any] = Deferred.fromCoroutine(prepare_account(self._profile, self._link, name, prepared))
         making.addCallbacks(lambda _: self._made(), self._failed)
         return ""
 
     def _made(self) -> None:
+        self._making = False
         if self.is_open:
             self._work.configure(text=translate("Registering..."))
             self._ready()
 
     def _failed(self, failure: Failure) -> None:
+        self._making = False
         error = failure.value
         self.refuse(exit_for(error if isinstance(error, Exception) else None).message)
 
@@ -121,7 +124,9 @@ class Registration(Form):
         self.close()
 
     def close(self) -> None:
-        """Goes away; without an account, whoever opened it is told."""
+        """Goes away, but not while keys are made: two at a time could take each other's place in the profile."""
+        if self._making:
+            return
         was_open = self.is_open
         super().close()
         if was_open and not self.done:
