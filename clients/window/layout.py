@@ -139,8 +139,8 @@ class Layout:
 
     def next_pane(self, by: int) -> str:
         """Takes the keyboard to the next part."""
-        focus = str(self.root.tk.call("focus"))
-        here = next((at for at, pane in enumerate(self._around) if focus.startswith(str(pane))), -by)
+        focus = f"{self.root.tk.call('focus')}."
+        here = next((at for at, pane in enumerate(self._around) if focus.startswith(f"{pane}.")), -by)
         self._around[(here + by) % len(self._around)].focus_in()
         return "break"
 

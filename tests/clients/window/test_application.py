@@ -376,6 +376,36 @@ class TalkingTests(ApplicationTestCase):
                 ]
                 self.assertEqual(len(letters), len(set(letters)), (language, letters))
 
+    def test_f6_goes_round_and_back(self) -> None:
+        """Field, rooms, conversation, members."""
+        layout = self.application.layout
+        layout.entry.field.focus_force()
+        self.update()
+        parts = [layout.rooms.tree, layout.chat.text, layout.members.tree, layout.entry.field]
+        for key, around in (("<F6>", parts), ("<Shift-F6>", [*parts[2::-1], parts[3]])):
+            for part in around:
+                focus = self.root.focus_get()
+                assert focus is not None
+                focus.event_generate(key)
+                self.update()
+                self.assertIs(self.root.focus_get(), part, key)
+
+    def test_keys_of_the_window_do_nothing_in_dialogs(self) -> None:
+        """Escape closes the dialog, and does no more."""
+        self.application.actions.rooms.create_room()
+        self.update()
+        focus = self.root.focus_get()
+        assert focus is not None
+        self.assertIs(focus.winfo_toplevel(), self.dialog())
+        focus.event_generate("<Control-q>")
+        self.update()
+        self.assertNotIn("quit", self.calls)
+        self.root.focus_force()
+        self.update()
+        self.root.event_generate("<Control-q>")
+        self.update()
+        self.assertIn("quit", self.calls)
+
     def test_another_room_is_shown_when_it_is_chosen(self) -> None:
         """By the list, by a command, by a key; a room that waits for consent asks for it."""
         self.application.actions.rooms.go("plans")
