@@ -50,7 +50,7 @@ def _member_row(member: MemberView, us: str) -> Row:
     }.get(member.role, shown(member.role))
     trust = {"verified": "✓", "changed": translate("IDENTITY CHANGED")}.get(member.trust, "")
     trust = translate("you") if member.user == us else trust
-    facts = [role, translate("muted") if member.muted else "", trust]
+    facts = [trust, role, translate("muted") if member.muted else ""]  # what matters most may not be cut off
     presence = "✗" if member.role == "banned" else _PRESENCE.get(member.presence, "○")
     tags = ("changed",) if member.trust == "changed" else () if member.presence == "online" else ("faint",)
     return Row(member.user, f"{presence} {shown(member.user)}", ", ".join(filter(None, facts)), tags)

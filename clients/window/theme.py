@@ -104,6 +104,7 @@ class Theme:
     def _style(self) -> None:
         palette, style = self.palette, ttk.Style(self._root)
         self._root.configure(background=palette.window)
+        self._dress_choices(palette)
         style.configure(
             ".", background=palette.window, foreground=palette.text, fieldbackground=palette.field,
             bordercolor=palette.border, lightcolor=palette.window, darkcolor=palette.window,
@@ -137,13 +138,24 @@ class Theme:
         style.configure("Sash", sashthickness=6)
         style.configure("Vertical.TScrollbar", background=palette.border)
 
+    def _dress_choices(self, palette: Palette) -> None:
+        """The list below a combobox is none of ttk's widgets; those that are opened from now on look so."""
+        for name, value in (
+            ("background", palette.field),
+            ("foreground", palette.text),
+            ("selectBackground", palette.accent),
+            ("selectForeground", palette.on_accent),
+            ("font", "TkTextFont"),
+        ):
+            self._root.option_add(f"*TCombobox*Listbox.{name}", value)
+
     def dress_menu(self, menu: tk.Menu) -> None:
-        """Menus are not ttk's."""
-        palette = self.palette
+        """Menus are not ttk's. The bar, which alone can be torn off in Tk's eyes, has no frame."""
+        palette, is_bar = self.palette, bool(menu.getboolean(menu.cget("tearoff")))
         menu.configure(
             background=palette.window, foreground=palette.text, activebackground=palette.accent,
             activeforeground=palette.on_accent, disabledforeground=palette.faint, selectcolor=palette.text,
-            borderwidth=1, activeborderwidth=0, relief="solid",
+            borderwidth=1, activeborderwidth=0, relief="flat" if is_bar else "solid",
         )  # fmt: skip
 
     def dress_text(self, text: tk.Text) -> None:

@@ -51,9 +51,9 @@ class MemberRowTests(SynchronousTestCase):
         self.assertEqual(
             [(row.text, row.facts) for row in rows],
             [
-                ("● alice", "owner, ✓"),
+                ("● alice", "✓, owner"),
                 ("● zoe", ""),
-                ("◐ dan", "muted, IDENTITY CHANGED"),
+                ("◐ dan", "IDENTITY CHANGED, muted"),
                 ("○ bob", ""),
                 ("✗ eve", "banned"),
             ],
