@@ -11,6 +11,8 @@ import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -57,6 +59,20 @@ class Display:
     def environment(self) -> dict[str, str]:
         """What a program needs to find the screen."""
         return {"DISPLAY": self.name, "XAUTHORITY": str(self._authority)}
+
+    @contextmanager
+    def entered(self) -> Generator[None]:
+        """Windows that this process opens in the block are on the screen: Xlib looks at the environment then."""
+        before = {name: os.environ.get(name) for name in self.environment}
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
     @property
     def _authority(self) -> Path:

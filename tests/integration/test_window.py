@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from chatserv.testing.processes import (
     register_two,
     run_client,
 )
-from tests.integration.window_driver import SECONDS, TO_MEMBERS, Clipboard, WindowDriver, why_not
+from tests.integration.window_driver import SECONDS, TO_CHAT, TO_MEMBERS, Clipboard, WindowDriver, why_not
 
 
 class Stage:
@@ -187,10 +188,7 @@ class TalkTests(WindowTestCase):
         number = "".join(re.findall(r"\b\d{5}\b", shown))
         self.assertEqual(len(number), 60)
         window = self.connected()
-        window.keys(*["F6"] * TO_MEMBERS)
-        self.choose_member(window, "bob")
-        window.keys("v")
-        window.wait_title("^Verify bob$")
+        self.open_by_menu(window, "v", "^Verify bob$")
         window.type("1" + number[1:] if number[0] != "1" else "2" + number[1:])
         window.keys("Return")
         self.assertEqual(window.wait_title("^Verify bob$"), "Verify bob")
@@ -202,10 +200,15 @@ class TalkTests(WindowTestCase):
         window.wait_chat("bob is verified.$")
 
     @staticmethod
-    def choose_member(window: WindowDriver, user: str) -> None:
-        """Marks a member, whatever the order, and opens their menu. Typing a letter does not help: rows move."""
-        order = ["alice", "bob", "carol", "dora"]
-        window.keys("Home", *["Down"] * order.index(user), "shift+F10")
+    def open_by_menu(window: WindowDriver, letter: str, title: str) -> None:
+        """Chooses a line of the menu of bob, who is the first behind alice: again until his row is there."""
+
+        def look() -> bool:
+            window.keys("Escape", "Escape", *["F6"] * TO_MEMBERS, "Home", "Down", "shift+F10", letter)
+            time.sleep(0.5)
+            return re.search(title, window.title) is not None
+
+        window.wait(look, f"dialog {title}")
 
     def test_a_member_is_put_out_by_the_members_menu(self) -> None:
         """Kick asks first, and then the other one is not in the room any more."""
@@ -213,13 +216,10 @@ class TalkTests(WindowTestCase):
         window.say("/create plans")
         window.wait_title("^#plans - alice")
         window.say("/invite bob")
+        window.wait_chat("alice has taken in bob.$")
         self.bob("--command", "/accept")
         self.assertIn("#plans", self.bob("--command", "/list"))
-        window.wait_chat("bob")
-        window.keys(*["F6"] * TO_MEMBERS)
-        self.choose_member(window, "bob")
-        window.keys("k")
-        window.wait_title("^Kick$")
+        self.open_by_menu(window, "k", "^Kick$")
         window.keys("Return")
         window.wait_title("^#plans - alice")
         window.keys("Escape")
@@ -231,11 +231,16 @@ class TalkTests(WindowTestCase):
         window = self.connected()
         window.say("a typing eror")
         window.wait_chat("typing eror ✓$")
-        window.keys("F6", "F6", "End", "Up", "End", "e")
+
+        def begin_to_change() -> bool:
+            window.keys("Escape", *["F6"] * TO_CHAT, "End", "Up", "End", "e")
+            return window.copied() == "a typing eror"
+
+        window.wait(begin_to_change, "message in the field")
         window.keys("ctrl+a")
         window.say("a typing error")
         window.wait_chat(r"a typing error \(edited\) ✓$")
-        window.keys("F6", "F6", "End", "Delete")
+        window.keys(*["F6"] * TO_CHAT, "End", "Delete")
         window.wait_title("^Take back$")
         window.keys("Return")
         window.wait_title("alice - chatserv$")

@@ -1,6 +1,5 @@
 """The window program on a screen of its own: keys go in, and what can be seen or copied comes out."""
 
-import os
 import re
 import subprocess
 import sys
@@ -39,8 +38,8 @@ class Clipboard:
     def __init__(self, display: Display) -> None:
         import tkinter as tk
 
-        os.environ.update(display.environment)  # Xlib looks there
-        self._tk, self._error = tk.Tk(), tk.TclError
+        with display.entered():
+            self._tk, self._error = tk.Tk(), tk.TclError
         self._tk.withdraw()
 
     def get(self) -> str:

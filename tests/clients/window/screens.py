@@ -1,7 +1,6 @@
 """A screen for widgets: one for the whole run of the tests, where Xvfb and Tk are installed."""
 
 import atexit
-import os
 from typing import TYPE_CHECKING, ClassVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -25,20 +24,20 @@ class ScreenTestCase(SynchronousTestCase):
             raise SkipTest("not installed: tkinter (python3-tk)") from None
         if missing("Xvfb"):
             raise SkipTest("not installed: Xvfb")
-        os.environ.update(self.screen())
-        self.root: tk.Tk = tk.Tk()
+        with self.screen().entered():
+            self.root: tk.Tk = tk.Tk()
         self.errors: list[BaseException] = []
         self.root.report_callback_exception = lambda kind, error, trace: self.errors.append(error)  # noqa: ARG005
         self.addCleanup(self.close)
 
     @classmethod
-    def screen(cls) -> dict[str, str]:
+    def screen(cls) -> Display:
         """Where it is."""
         if ScreenTestCase.display is None:
             ScreenTestCase.display = Display()
             ScreenTestCase.display.start()
             atexit.register(ScreenTestCase.display.stop)
-        return ScreenTestCase.display.environment
+        return ScreenTestCase.display
 
     def close(self) -> None:
         """The window goes; nothing has gone wrong in what widgets called."""
