@@ -93,7 +93,7 @@ class Gaps:
     def __init__(self, reactor: Any) -> None:
         self._reactor, self._last, self._main = reactor, time.monotonic(), threading.get_ident()
         self.longest_seconds, self.over, self.culprit = 0.0, 0, ""
-        self._looking = True
+        self._suspect = ""
         threading.Thread(target=self._look, daemon=True).start()
         self._tick()
 
@@ -106,18 +106,18 @@ class Gaps:
         gap = now - self._last - TICK_SECONDS
         self._last = now
         self.over += gap * 1000 > LIMIT_MS
-        self.longest_seconds = max(self.longest_seconds, gap)
+        if gap > self.longest_seconds:
+            self.longest_seconds, self.culprit = gap, self._suspect if gap * 1000 > LIMIT_MS else ""
         self._reactor.callLater(TICK_SECONDS, self._tick)
 
     def _look(self) -> None:
-        """In a thread of its own: what the longest one is busy with."""
-        worst = 0.0
-        while self._looking:
+        """In a thread of its own: what the reactor is busy with when the limit is passed."""
+        looked_at = 0.0
+        while True:
             time.sleep(TICK_SECONDS)
-            gap = time.monotonic() - self._last
-            if gap * 1000 > LIMIT_MS and (gap > worst or not self.culprit):
-                worst = gap
-                self.culprit = _stack(sys._current_frames().get(self._main))
+            last = self._last
+            if (time.monotonic() - last) * 1000 > LIMIT_MS and last != looked_at:
+                looked_at, self._suspect = last, _stack(sys._current_frames().get(self._main))
 
 
 def _stack(frame: FrameType | None) -> str:
