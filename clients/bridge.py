@@ -20,7 +20,9 @@ USAGE = "python -m clients.bridge PROFILE ROOM PROFILE ROOM"
 async def carry(source: Client, room: str, target: Client, into: str) -> None:
     """Says in ``into`` what others say in ``room``, until the source is stopped."""
     async for event in source:
-        if isinstance(event, MessageReceived) and event.room == room and not event.own and event.text is not None:
+        if not isinstance(event, MessageReceived) or event.room != room or event.text is None:
+            continue
+        if event.sender not in {source.user, target.user}:  # or our words would go round, if both sides are one room
             try:
                 sent = target.room(into).send(f"<{shown(event.sender)}> {event.text}", action=event.action)
                 sent.addErrback(failed)

@@ -30,7 +30,11 @@ async def serve(client: Client) -> None:
 
 def accept(client: Client, room: str) -> None:
     """Agrees to a room, and answers what was said there meanwhile."""
-    for message in client.room(room).accept():
+    try:
+        meanwhile = client.room(room).accept()
+    except ChatError:  # it is gone already
+        return
+    for message in meanwhile:
         answer(client, message)
 
 

@@ -69,7 +69,7 @@ from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
 from chatserv.client.slash_lines import message_line, message_text, names, quotation
 from chatserv.client.storage.database import StorageError
-from chatserv.client.waiting import WaitingMessage
+from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.errors import (
@@ -173,4 +173,5 @@ __all__ = [
     "ServerFull",
     "SlashError",
     "StorageError",
+    "Withdrawn",
 ]

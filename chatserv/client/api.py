@@ -78,14 +78,20 @@ class Client(Running):
         """Names of our rooms, in order; rooms that wait for our consent included."""
         if self._engine is None:
             return []
-        return sorted(self._engine.rooms.name(room) for room in self._engine.rooms.ours())
+        return sorted(self._engine.rooms.names().values())
+
+    def handles(self) -> list[RoomHandle]:
+        """Our rooms, in order of name; rooms that wait for our consent included."""
+        names = {} if self._engine is None else self._engine.rooms.names()
+        ours = [] if self._engine is None else self._engine.rooms.ours()
+        return [self._handle(room) for room in sorted(ours, key=lambda room: names[room.room_id])]
 
     def room(self, name: str) -> RoomHandle:
         """One of our rooms: ``lobby``, ``#lobby`` or ``@bob``. Raises `NotMember`."""
         return self._handle(self.engine.rooms.find(name))
 
     def _handle(self, room: Room) -> RoomHandle:
-        return RoomHandle(self.engine, room, self._await_acknowledgement)
+        return RoomHandle(self.engine, room, self._await_acknowledgement, self._withdraw)
 
     # -- what is asked for --------------------------------------------------------------------------------------------------
 
@@ -107,7 +113,11 @@ class Client(Running):
         self.engine.intake.follow = False
 
     def forget_unsent(self) -> int:
-        """Gives up on messages that are not acknowledged: they will not go out later. Returns how many."""
+        """Gives up on messages that are not acknowledged: they will not go out later. Returns how many.
+
+        What `send` gave for them does not fire.
+        """
+        self._acknowledgements.clear()
         return self.engine.outgoing.forget()
 
     async def create_room(self, name: str, *, public: bool = False, topic: str = "") -> RoomHandle:

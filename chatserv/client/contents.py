@@ -30,10 +30,17 @@ class Contents:
         parts: The surroundings.
         rooms: For names and roles.
         check_gossip: Compares what a sender has seen of the log.
+        tidy: Told that something was taken back or replaced, and is to leave the disk.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms, check_gossip: Callable[[str, LogHead | None], None]) -> None:
-        self._parts, self._rooms, self._check_gossip = parts, rooms, check_gossip
+    def __init__(
+        self,
+        parts: Parts,
+        rooms: Rooms,
+        check_gossip: Callable[[str, LogHead | None], None],
+        tidy: Callable[[], None],
+    ) -> None:
+        self._parts, self._rooms, self._check_gossip, self._tidy = parts, rooms, check_gossip, tidy
 
     def take(self, room: Room, message: StoredMessage, head: LogHead | None) -> list[ClientEvent]:
         """Stores what a message says, and tells it; inside the transaction that moves the cursor."""
@@ -93,6 +100,7 @@ class Contents:
         if target is None or target.sender != message.sender or target.deleted or target.ctype != ContentType.TEXT:
             return []
         archive.mark_edited(room.room_id, body.target, body.text.encode(), message.seq)
+        self._tidy()
         return [MessageEdited(self._rooms.name(room), body.target, message.sender, body.text.text)]
 
     def _delete(self, room: Room, message: StoredMessage, body: Delete) -> list[ClientEvent]:
@@ -102,6 +110,7 @@ class Contents:
         if target is None or (target.sender != message.sender and not self._moderates(room, message.sender)):
             return []
         archive.mark_deleted(room.room_id, body.target)
+        self._tidy()
         return [MessageDeleted(self._rooms.name(room), body.target, message.sender)]
 
     def _receipt(self, room: Room, message: StoredMessage, message_ids: tuple[bytes, ...]) -> list[ClientEvent]:

@@ -5,6 +5,7 @@ out again under the same ids, so that nothing is lost and nothing doubled.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -37,12 +38,13 @@ from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.upkeep import DUE_SECONDS, Upkeep
-from chatserv.errors import BadMessage, ChatError, Internal
+from chatserv.errors import BadMessage, ChatError, Internal, NotMember
 from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
 SKIPPED_MS: Final = 7 * 86_400_000  # CRYPTO 9.3: keys of messages that never came are kept so long
 KEPT_AT_ONCE: Final = 100
+TIDY_SECONDS: Final = 300.0  # how long what was taken back may stay on the disk
 STORE: Final = "store"
 PRESENCES: Final = ("offline", "online", "away")
 
@@ -70,7 +72,7 @@ class Engine:
         self.rooms = Rooms(parts.vault, parts.user)
         self.certificates = Certificates(parts, self.requests)
         self.follower = LogFollower(parts, self.requests, self.rooms, self.certificates)
-        self.contents = Contents(parts, self.rooms, self.follower.check_gossip)
+        self.contents = Contents(parts, self.rooms, self.follower.check_gossip, self._tidy_soon)
         reader = Reader(parts, self.rooms, self.certificates, self.contents, self.follower.watch)
         self.keys = EpochKeys(parts, self.requests, self.rooms, reader)
         self.intake = Intake(
@@ -92,7 +94,7 @@ class Engine:
         self.read: dict[tuple[bytes, str], int] = {}  # by room and user, as others tell
         self.role = ""
         self.server_muted = False
-        self._welcomed = False
+        self._welcomed = self._tidying = False
         self.closed = False
 
     def _moved(self, room: Room) -> None:
@@ -135,8 +137,8 @@ class Engine:
 
     def disconnected(self) -> None:
         """The session is over."""
+        self.intake.disconnected()  # first: what fails below must not take the queues for worked off
         self.requests.down()
-        self.intake.disconnected()
         self.outgoing.disconnected()
         self.presence.clear()
         self.read.clear()
@@ -149,10 +151,8 @@ class Engine:
 
     def arrived(self, message: MessageReceived) -> None:
         """A message was shown: its sender may be told."""
-        for room in self.rooms.ours():
-            if self.rooms.name(room) == message.room:
-                self.receipts.arrived(room, message)
-                return
+        with suppress(NotMember):  # left meanwhile
+            self.receipts.arrived(self.rooms.find(message.room), message)
 
     def receive(self, message: messages.ServerMessage) -> None:
         """Takes a message of the server in. Raises `ChatError` where only another connection helps."""
@@ -231,7 +231,18 @@ class Engine:
         if self.requests.connected:
             self.parts.emit(StatusChanged(Status.ONLINE))
         self.upkeep.look(self.role)
-        self.parts.vault.database.checkpoint()  # what was deleted leaves the file with it
+        self._tidy()
+
+    def _tidy_soon(self) -> None:
+        if not self._tidying:
+            self._tidying = True
+            self.parts.later(TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        """What was deleted leaves the file."""
+        self._tidying = False
+        self.parts.vault.archive.words.clean()
+        self.parts.vault.database.checkpoint()
 
     async def _sync(self, welcome: messages.Welcome) -> None:
         there = {info.room: info for info in welcome.rooms}

@@ -17,12 +17,13 @@ from chatserv.crypto.commits import make_leave
 from chatserv.crypto.room_state import Kind, Policy, Role
 from chatserv.domain.mentions import mentioned_names
 from chatserv.domain.names import room_name, user_name
-from chatserv.errors import Forbidden, NotFound
+from chatserv.errors import Forbidden, NotFound, NotMember
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
     from chatserv.client.engine import Engine
 
+MAX_ACCEPTED = 1000
 ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
 
 
@@ -35,11 +36,18 @@ class RoomHandle(RoomView):
         engine: Does the work.
         room: Which room.
         sent: Registers a message that is under way; gives what fires with its ``seq``.
+        given_up: Told that it will not leave.
     """
 
-    def __init__(self, engine: "Engine", room: Room, sent: Callable[[bytes], "Deferred[int]"]) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        room: Room,
+        sent: Callable[[bytes], "Deferred[int]"],
+        given_up: Callable[[bytes], None],
+    ) -> None:
         super().__init__(engine, room)
-        self._sent = sent
+        self._sent, self._given_up = sent, given_up
 
     # -- what is said -----------------------------------------------------------------------------------------------------
 
@@ -63,8 +71,12 @@ class RoomHandle(RoomView):
         return sent
 
     def discard(self, message_id: bytes) -> None:
-        """Gives a text up that failed, or that has not left yet. Raises `NotFound` where it is neither."""
+        """Gives a text up that failed, or that has not left yet. Raises `NotFound` where it is neither.
+
+        What `send` gave for one that has not left fails with `Withdrawn`.
+        """
         self._engine.outgoing.discard(message_id)
+        self._given_up(message_id)
 
     def edit(self, message_id: bytes, text: str) -> "Deferred[int]":
         """Replaces the text of a message of ours. Raises `NotFound` or `Forbidden`."""
@@ -91,6 +103,8 @@ class RoomHandle(RoomView):
         return found.sender
 
     def _say(self, body: Body) -> "Deferred[int]":
+        if self.offered:
+            raise NotMember(f"room {self.name}: not agreed to")
         outgoing: Outgoing = self._engine.outgoing
         return self._sent(outgoing.put(self._room, body))
 
@@ -117,14 +131,20 @@ class RoomHandle(RoomView):
     # -- consent, and the end ---------------------------------------------------------------------------------------------
 
     def accept(self) -> list[MessageReceived]:
-        """Agrees to a room that somebody took us into. Gives what was said there meanwhile."""
-        row = self._room.row
+        """Agrees to a room that somebody took us into.
+
+        Returns:
+            What was said there meanwhile, as far as it is no more than `MAX_ACCEPTED`; the rest is told by events.
+        """
+        row, vault = self._room.row, self._engine.parts.vault
         if row is None or row.standing is not Standing.OFFERED:
             return []
-        self._room.row = replace(row, standing=Standing.IN, shown=row.cursor)
-        self._engine.parts.vault.rooms.put(self._room.row)
+        kept = vault.archive.after(row.room_id, row.shown, MAX_ACCEPTED)
+        shown = kept[-1].seq if len(kept) == MAX_ACCEPTED else row.cursor
+        self._room.row = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
+        vault.rooms.put(self._room.row)
+        self._engine.parts.later(0, self._engine.show_kept)
         self._engine.outgoing.flush_soon(self._room)
-        kept = self._engine.parts.vault.archive.after(row.room_id, row.shown, 1000)
         return [self._engine.contents.received(self._room, message) for message in kept]
 
     async def leave(self) -> None:

@@ -60,7 +60,7 @@ class Intake:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._reader, self._keys, self._certificates, self._follower = reader, keys, certificates, follower
         self._moved, self._broken, self._start_anew = moved, broken, start_anew
-        self._offers = Offers(parts, rooms)
+        self.offers = Offers(parts, rooms)
         self._settling: list[Deferred[None]] = []
         self.follow = True
         self.marks_shown = True  # else whoever is told says how far it was shown
@@ -76,14 +76,17 @@ class Intake:
         self.go_on(room)
 
     async def settled(self) -> None:
-        """Returns when no event waits any more."""
+        """Returns when no event waits any more. Raises `Interrupted` where the connection goes before."""
         if any(room.busy for room in self._rooms.all()):
             waiting: Deferred[None] = Deferred()
             self._settling.append(waiting)
             await waiting
 
     def disconnected(self) -> None:
-        """What waits will come again."""
+        """What waits will come again; nobody is told that it was dealt with."""
+        waiting, self._settling = self._settling, []
+        for waiter in waiting:
+            waiter.errback(Interrupted("the connection was lost"))
         for room in self._rooms.all():
             room.queue.clear()
             room.wraps.clear()
@@ -168,13 +171,14 @@ class Intake:
                 if not self.follow or silent:  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
                 last = max(last, event.seq)
-            self._offers.tell(room, event)
+            self.offers.tell(room, event)
         if last and self.marks_shown:
             self.mark_shown(room, last)
 
     def mark_shown(self, room: Room, seq: int) -> RoomRow | None:
-        """The program was shown everything up to ``seq``; gives the room's new row."""
+        """The program was shown everything up to ``seq``, as far as we have come; gives the room's new row."""
         if room.row is not None:
+            seq = min(seq, room.row.cursor)
             room.row = replace(room.row, shown=max(room.row.shown, seq))
             self._parts.vault.rooms.set_shown(room.room_id, seq)
         return room.row

@@ -1,16 +1,21 @@
-"""Rooms that somebody has put us into: told when their sealed name is here, so that a person is asked about a name."""
+"""Rooms that somebody has put us into, until we agree: what of them is told, and when.
+
+The offer waits a moment for the room's sealed name, so that a person is asked about a name. Nothing that was said in the
+room is told, not even what edits and reactions hold.
+"""
 
 from typing import Final
 
-from chatserv.client.events import ClientEvent, RoomOffered, RoomTitled
+from chatserv.client.events import ClientEvent, RoomJoined, RoomLeft, RoomOffered, RoomTitled
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Room, Rooms, Standing
+from chatserv.crypto.room_state import Role
 
 NAME_SECONDS: Final = 5.0  # a name that has not come by then may never come
 
 
 class Offers:
-    """Holds an offer back for a moment; everything else passes.
+    """Tells events of rooms.
 
     Args:
         parts: The surroundings.
@@ -19,22 +24,54 @@ class Offers:
 
     def __init__(self, parts: Parts, rooms: Rooms) -> None:
         self._parts, self._rooms = parts, rooms
-        self._held: dict[bytes, RoomOffered] = {}
+        self._held: dict[bytes, str] = {}  # who has put us into each room
 
     def tell(self, room: Room, event: ClientEvent) -> None:
-        """Passes an event of a room on to the program."""
-        if isinstance(event, RoomOffered) and self._is_nameless(room):
-            self._held[room.room_id] = event
+        """Passes an event of a room on to the program, as far as it may know of it."""
+        if not self._is_offered(room):
+            self._held.pop(room.room_id, None)
+            if not isinstance(event, RoomOffered):  # out of it again, or agreed to
+                self._parts.emit(event)
+            return
+        match event:
+            case RoomOffered(by=by):
+                self._offer(room, by)
+            case RoomTitled(before=before, by=by):
+                if not self._release(room):
+                    self._parts.emit(RoomTitled(self._rooms.name(room), before, "", by))
+            case RoomJoined() | RoomLeft():
+                self._parts.emit(event)
+
+    def tell_kept(self) -> None:
+        """Tells of what waits for our consent since an earlier run."""
+        for room in self._rooms.ours():
+            if self._is_offered(room):
+                self._offer(room, _inviter(room))
+
+    def _offer(self, room: Room, by: str) -> None:
+        self._held[room.room_id] = by
+        if self._rooms.name(room).startswith("~"):
             self._parts.later(NAME_SECONDS, lambda: self._release(room))
-        elif isinstance(event, RoomTitled) and room.room_id in self._held:
-            self._release(room)
         else:
-            self._parts.emit(event)
+            self._release(room)
 
-    def _is_nameless(self, room: Room) -> bool:
-        return self._rooms.name(room).startswith("~")
+    def _release(self, room: Room) -> bool:
+        """Tells an offer that is held; says whether there was one."""
+        by = self._held.pop(room.room_id, None)
+        if by is None or not self._is_offered(room):
+            return False
+        self._parts.emit(RoomOffered(self._rooms.name(room), by))
+        return True
 
-    def _release(self, room: Room) -> None:
-        held = self._held.pop(room.room_id, None)
-        if held is not None and room.row is not None and room.row.standing is Standing.OFFERED:
-            self._parts.emit(RoomOffered(self._rooms.name(room), held.by))
+    @staticmethod
+    def _is_offered(room: Room) -> bool:
+        return room.row is not None and room.row.standing is Standing.OFFERED
+
+
+def _inviter(room: Room) -> str:
+    """Whoever made the room's newest change, if they are still there; else an owner."""
+    if room.row is None or room.state is None:
+        return ""
+    entry = room.state.device(room.row.committer)
+    owners = [member.user for member in room.state.members if member.role is Role.OWNER]
+    return entry.user if entry is not None else next(iter(owners), "")

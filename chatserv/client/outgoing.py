@@ -143,8 +143,11 @@ class Outgoing:
                     outbox.delete(row.message_id)
                 else:
                     outbox.mark_done(row.message_id, seq)  # its event is still on the way
-        for _, row, seq in answered:
-            self.waiting.stored(row.message_id)
+        for room, row, seq in answered:
+            if room.row is not None and room.row.cursor >= seq:
+                self.waiting.drop(row.message_id)
+            else:
+                self.waiting.stored(row.message_id)
             self._parts.emit(SendAcknowledged(row.message_id, seq))
 
     # -- the connection ---------------------------------------------------------------------------------------------------
@@ -249,7 +252,7 @@ class Outgoing:
                 envelope=row.envelope,
             )
         except Interrupted:
-            return
+            self._under_way.discard(row.message_id)  # whatever has become of it, it goes out again
         except StaleEpoch:
             self._went_stale(room, row)
         except ChatError as error:

@@ -152,6 +152,8 @@ class Reader:
         )
         if row.standing is Standing.OUT and standing is not Standing.OUT:  # we are back
             row = replace(row, since=event.seq - 1, shown=event.seq - 1)
+        if standing is Standing.IN and (room.row is None or room.row.standing is Standing.OUT):
+            row = replace(row, agreed=self._parts.vault.rooms.next_agreed())
         row = replace(
             row,
             cursor=event.seq,

@@ -143,15 +143,20 @@ class Rooms:
         if peer is not None:
             return f"@{peer}"
         title = _title(room)
-        short = room.room_id.hex()[:SHORT_ID_DIGITS]
-        if not title:
-            return f"~{short}"
-        before = [other for other in self._same_title(title) if other is not room]
-        return f"{title}~{short}" if before and _rank(before[0]) < _rank(room) else title
+        same = [
+            other for other in self.ours() if other is not room and _title(other) == title and self.peer(other) is None
+        ]
+        return _named(room, title, first=all(_rank(room) < _rank(other) for other in same))
 
-    def _same_title(self, title: str) -> list[Room]:
-        named = [room for room in self.ours() if self.peer(room) is None and _title(room) == title]
-        return sorted(named, key=_rank)
+    def names(self) -> dict[bytes, str]:
+        """The names of all our rooms, by id: what `name` says of each, for the price of one."""
+        titled = [(room, _title(room)) for room in self.ours() if self.peer(room) is None]
+        first: dict[str, Room] = {}
+        for room, title in titled:
+            if title not in first or _rank(room) < _rank(first[title]):
+                first[title] = room
+        found = {room.room_id: _named(room, title, first=first[title] is room) for room, title in titled}
+        return found | {room.room_id: f"@{peer}" for room in self.ours() if (peer := self.peer(room)) is not None}
 
     def find(self, name: str) -> Room:
         """The room of ours that is addressed so: ``lobby``, ``#lobby``, ``@bob``, or a name with a part of its id.
@@ -160,13 +165,10 @@ class Rooms:
             NotMember: We are in no such room.
         """
         wanted = name.strip()
-        for room in self.ours():
-            if self.name(room) in {wanted, wanted.removeprefix("#")}:
-                return room
-        canonical = _canonical(wanted)
-        for room in self.ours():
-            if self.name(room) == canonical:
-                return room
+        by_name = {each: room_id for room_id, each in self.names().items()}
+        for each in (wanted, wanted.removeprefix("#"), _canonical(wanted)):
+            if each in by_name:
+                return self._rooms[by_name[each]]
         raise NotMember(f"room {name}")
 
     def direct(self, user: str) -> Room | None:
@@ -200,10 +202,17 @@ def _title(room: Room) -> str:
     return "" if room.row is None else room.row.title
 
 
-def _rank(room: Room) -> tuple[bool, bytes]:
-    """Of two rooms of one name the public one keeps it: its name is unique on the server."""
-    public = room.state is not None and room.state.policy.public
-    return (not public, room.room_id)
+def _rank(room: Room) -> tuple[bool, int, bytes]:
+    """Of two rooms of one name, the one that we agreed to first keeps it: whoever invites us takes no name away."""
+    row = room.row
+    return (row is None or row.standing is Standing.OFFERED, 0 if row is None else row.agreed, room.room_id)
+
+
+def _named(room: Room, title: str, *, first: bool) -> str:
+    short = room.room_id.hex()[:SHORT_ID_DIGITS]
+    if not title:
+        return f"~{short}"
+    return title if first else f"{title}~{short}"
 
 
 def _canonical(name: str) -> str:

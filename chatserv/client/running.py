@@ -24,13 +24,14 @@ from chatserv.client.events import (
     StatusChanged,
 )
 from chatserv.client.log_copy import LogCopy
-from chatserv.client.parts import Interrupted, Parts
+from chatserv.client.parts import Interrupted, Parts, log
 from chatserv.client.pins import Pins
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.retrying import Backoff, is_final, now_ms
 from chatserv.client.storage.vault import Vault
 from chatserv.client.streaming import EventStream
 from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
+from chatserv.client.waiting import Withdrawn
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import ChatError, LocalProtocolError, NotMember
 from chatserv.i18n import _
@@ -75,7 +76,9 @@ class Running:
             raise ProfileError(f"{profile.directory}: {_('no account yet; register with a chatserv:// link first')}")
         self.profile, self.keyring = profile, keyring
         self._reactor, self._follow, self._receipts = reactor, follow, receipts
-        self._stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
+        self._stream = (
+            None if on_event is not None else EventStream(self._set_following, self._room_id, self._mark_shown)
+        )
         self._on_event = self._stream.put if on_event is None and self._stream is not None else on_event
         connect = plain_endpoint if plain else tls_endpoint
         self._endpoint, self._plain = endpoint or connect(reactor, keyring.host, keyring.port), plain
@@ -122,6 +125,7 @@ class Running:
             clock=self._reactor,
         )
         self._engine.outgoing.tell_kept()
+        self._engine.intake.offers.tell_kept()
         self.engine.show_kept()
         self._emit(StatusChanged(Status.CONNECTING))
         self._service.startService()
@@ -218,10 +222,15 @@ class Running:
             self._engine.intake.follow = wanted and self._follow
             self.engine.show_kept()
 
-    def _mark_shown(self, room: str, seq: int) -> None:
-        if self._engine is not None:
-            with suppress(NotMember):  # left meanwhile, or renamed: then the rest is told once more
-                self._engine.intake.mark_shown(self._engine.rooms.find(room), seq)
+    def _room_id(self, name: str) -> bytes:
+        with suppress(NotMember):
+            return self.engine.rooms.find(name).room_id
+        return b""
+
+    def _mark_shown(self, room_id: bytes, seq: int) -> None:
+        room = None if self._engine is None else self._engine.rooms.get(room_id)
+        if room is not None:
+            self.engine.intake.mark_shown(room, seq)
 
     @property
     def engine(self) -> Engine:
@@ -263,7 +272,10 @@ class Running:
             case MessageReceived(own=True, message_id=message_id):
                 self.engine.outgoing.waiting.drop(message_id)
         if self._on_event is not None:
-            self._on_event(event)
+            try:
+                self._on_event(event)
+            except Exception:  # noqa: BLE001 - a bug of the program must not lose what comes behind
+                log.failure("the program failed on {event}", event=type(event).__name__)
         match event:
             case StatusChanged():
                 self._status_changed()
@@ -275,6 +287,10 @@ class Running:
             case SendFailed(message_id, error_):
                 if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
                     acknowledged.errback(error_)
+
+    def _withdraw(self, message_id: bytes) -> None:
+        if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
+            acknowledged.errback(Withdrawn())
 
     def _status_changed(self) -> None:
         if self._status is Status.ONLINE:

@@ -90,11 +90,7 @@ class Slash:
 
     def handles(self) -> list[RoomHandle]:
         """All our rooms, in order of name."""
-        found = []
-        for name in self.client.rooms:
-            with contextlib.suppress(NotMember):  # a name that somebody else made up, and that cannot be looked up
-                found.append(self.client.room(name))
-        return found
+        return self.client.handles()
 
     def room_named(self, name: str, *, consented: bool = False) -> RoomHandle:
         """A room of ours. Raises `SlashError` where there is none, and where ``consented`` and we have not agreed to it."""

@@ -4,6 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chatserv.errors import ChatError
+from chatserv.i18n import N_
+
+
+class Withdrawn(ChatError):
+    """A text was given up before it left."""
+
+    code = "withdrawn"
+    text = N_("You gave this message up.")
+
 
 SENDING: Final = "sending"
 STORED: Final = "stored"

@@ -334,6 +334,10 @@ class FakeClient:
         """Names."""
         return sorted(self.there)
 
+    def handles(self) -> list[FakeRoom]:
+        """All of them."""
+        return [self.there[name] for name in self.rooms]
+
     def room(self, name: str) -> FakeRoom:
         """One of them."""
         found = self.there.get(name) or self.there.get(name.removeprefix("#").lower())

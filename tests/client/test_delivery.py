@@ -4,13 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.events import Alarm, GapSeen, MessageReceived, MessagesMissing, SendAcknowledged, SendFailed
+from chatserv.client.events import (
+    Alarm,
+    ClientEvent,
+    GapSeen,
+    MessageReceived,
+    MessagesMissing,
+    SendAcknowledged,
+    SendFailed,
+)
 from chatserv.client.parts import Interrupted
 from chatserv.domain.roles import Role
 from chatserv.errors import NotMember, StorageFull
 from chatserv.ports import Appended
-from chatserv.testing.world import Person
+from chatserv.testing.world import Person, World
 from tests.client.test_rooms import RoomCase
 
 
@@ -266,3 +275,41 @@ class CrowdTests(RoomCase):
         """A second administrator joins the lobby that is there."""
         dave = self.world.person("dave", Role.ADMIN)
         self.assertEqual("member", dave.room("lobby").role)
+
+
+class BetweenBatchesTests(SynchronousTestCase):
+    """A connection that goes while a long queue is worked off in batches."""
+
+    def test_lost_between_two_batches(self) -> None:
+        """What we say after it goes out once, in order, on the next connection."""
+        world = World(self.mktemp())
+        self.addCleanup(world.close)
+        alice, bob = world.person("alice", Role.ADMIN), world.person("bob")
+        bob.leave_the_machine()
+        for number in range(350):
+            alice.client.send("lobby", str(number))
+        world.settle(60)
+
+        class Cutting(list[ClientEvent]):
+            """What bob is told; the first message cuts all connections before the next batch."""
+
+            done = False
+
+            def append(self, event: ClientEvent) -> None:
+                """Cuts once."""
+                super().append(event)
+                if isinstance(event, MessageReceived) and not self.done:
+                    self.done = True
+                    world.reactor.callLater(0, world.server.cut)
+
+        bob.told = Cutting()
+        bob.client = bob._make(follow=True)
+        bob.client.start()
+        bob.client.send("lobby", "first")
+        world.settle(60)
+        bob.client.send("lobby", "second")
+        world.settle()
+        self.assertEqual([text for sender, text in alice.texts("lobby") if sender == "bob"], ["first", "second"])
+        self.assertEqual(bob.client.unacknowledged, 0)
+        others = [text for sender, text in bob.texts("lobby") if sender == "alice"]
+        self.assertEqual(others, [str(number) for number in range(350)])

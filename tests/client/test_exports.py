@@ -85,6 +85,7 @@ PUBLIC = [
     "ServerFull",
     "SlashError",
     "StorageError",
+    "Withdrawn",
 ]
 
 

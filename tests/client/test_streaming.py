@@ -21,8 +21,13 @@ class StreamTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Notes what the stream asks for."""
         self.following: list[bool] = []
-        self.shown: list[tuple[str, int]] = []
-        self.stream = EventStream(self.following.append, lambda room, seq: self.shown.append((room, seq)))
+        self.shown: list[tuple[bytes, int]] = []
+        self.names = {"lobby": b"lobby's id"}
+        self.stream = EventStream(self.following.append, self.names.__getitem__, self.show)
+
+    def show(self, room_id: bytes, seq: int) -> None:
+        """Notes how far a room was shown."""
+        self.shown.append((room_id, seq))
 
     def take(self) -> "Deferred[ClientEvent]":
         """The next event, when it comes."""
@@ -45,7 +50,15 @@ class StreamTests(SynchronousTestCase):
         self.take()
         self.assertEqual(self.shown, [])
         self.take()
-        self.assertEqual(self.shown, [("lobby", 1)])
+        self.assertEqual(self.shown, [(b"lobby's id", 1)])
+
+    def test_renamed_meanwhile(self) -> None:
+        """What counts as shown is the room as it was named when the message came."""
+        self.stream.put(message(1))
+        self.names["lobby"] = b"another room"
+        self.take()
+        self.take()
+        self.assertEqual(self.shown, [(b"lobby's id", 1)])
 
     def test_shown_at_once(self) -> None:
         """While many wait, what was shown is remembered every so many messages."""
@@ -53,7 +66,7 @@ class StreamTests(SynchronousTestCase):
             self.stream.put(message(seq % 256))
         for _ in range(SHOWN_AT_ONCE + 1):
             self.take()
-        self.assertEqual(self.shown, [("lobby", SHOWN_AT_ONCE)])
+        self.assertEqual(self.shown, [(b"lobby's id", SHOWN_AT_ONCE)])
 
     def test_held_above_the_bound(self) -> None:
         """Above the bound messages are held back until the program has caught up, and what passes is left out."""
@@ -79,8 +92,11 @@ class StreamTests(SynchronousTestCase):
 
     def test_ends(self) -> None:
         """The loop ends when the client stops, behind its last event; a refusal is raised."""
+        self.stream.put(message(1))
+        self.stream.put(TYPING)
         self.stream.put(StatusChanged(Status.STOPPED))
         self.stream.put(message(1))
+        self.assertEqual(self.successResultOf(self.take()), TYPING, "messages are told the next time")
         self.successResultOf(self.take())
         self.failureResultOf(self.take(), StopAsyncIteration)
         self.setUp()
@@ -167,6 +183,15 @@ class ClientTests(SynchronousTestCase):
         self.successResultOf(self.run_program(read()))
         self.assertEqual(self.heard, [str(number) for number in range(total)])
         self.assertTrue(self.bob.client.engine.intake.follow)
+
+    def test_stopped_on_the_way(self) -> None:
+        """What a program has not read when it is stopped is told the next time, once."""
+        for text in ("one", "two"):
+            self.alice.say("lobby", text)
+        self.world.settle()
+        self.again()
+        self.successResultOf(self.run_program(self.listen(2)))
+        self.assertEqual(self.heard, ["one", "two"])
 
     def test_callback(self) -> None:
         """A client with a callback cannot be iterated over as well."""

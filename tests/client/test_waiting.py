@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, SendAcknowledged, SendFailed, SendQueued
-from chatserv.client.waiting import FAILED, MAX_SETTLED, SENDING, STORED, Waiting, WaitingMessage
+from chatserv.client.waiting import FAILED, MAX_SETTLED, SENDING, STORED, Waiting, WaitingMessage, Withdrawn
 from chatserv.errors import Muted, NotFound
 from chatserv.testing.world import World
 
@@ -120,13 +120,25 @@ class WaitingTests(WaitingCase):
         self.assertEqual(self.alice.texts("lobby"), [("bob", "later")])
         self.assertEqual(self.bob.room("lobby").waiting(), [])
 
+    def test_answer_lost(self) -> None:
+        """A text whose answer was lost, and that is in its room, does not wait any more after the next answer."""
+        self.patch(self.bob.client.engine.outgoing, "_stored", lambda *_: None)
+        self.room.send("ghost")
+        self.world.settle()
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+        self.assertEqual(self.bob.room("lobby").waiting(), [])
+        self.assertEqual([text for _, text in self.alice.texts("lobby")], ["ghost"])
+
     def test_discarded_before_it_leaves(self) -> None:
         """What has not left yet can be given up; what is under way or unknown cannot."""
         self.world.server.up = False
         self.world.server.cut()
-        self.room.send("never")
+        sent = self.room.send("never")
         (message,) = self.room.waiting()
         self.room.discard(message.message_id)
+        self.failureResultOf(sent, Withdrawn)
+        self.assertEqual(self.bob.client._acknowledgements, {})
         self.assertEqual((self.states(), self.bob.client.unacknowledged), ([], 0))
         with self.assertRaises(NotFound):
             self.room.discard(message.message_id)

@@ -56,6 +56,21 @@ class EchoTests(ExampleTestCase):
         self.world.settle()
         self.assertEqual(self.heard(self.alice, "@echo"), ["one", "two"])
 
+    def test_put_out_at_once(self) -> None:
+        """A room that it is put into and out of again does not end it."""
+        trap = self.alice.do(self.alice.client.create_room("trap", public=True))
+
+        async def both() -> None:
+            await trap.invite("echo")
+            await trap.kick("echo")
+
+        self.alice.do(both())
+        self.world.settle(20)
+        self.assertNoResult(self.serving)
+        self.alice.say("lobby", "@echo there?")
+        self.world.settle()
+        self.assertEqual(self.heard(self.bob, "lobby"), ["@echo there?"])
+
     def test_ends(self) -> None:
         """It ends when its client is stopped."""
         self.assertNoResult(self.serving)

@@ -50,6 +50,7 @@ class RoomRow:
         epoch_since_ms: When the epoch began.
         epoch_messages: How many messages it has.
         committer: The device that made the newest commit, 16 bytes.
+        agreed: In which order we have agreed to our rooms; 0: not yet, or before this was noted.
     """
 
     room_id: bytes
@@ -70,6 +71,7 @@ class RoomRow:
     epoch_since_ms: int
     epoch_messages: int
     committer: bytes = b""
+    agreed: int = 0
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(RoomRow))
@@ -97,6 +99,10 @@ class RoomTable:
     def all(self) -> list[RoomRow]:
         """All rooms, in no order that means anything but always the same."""
         return [_row(row) for row in self._database.all(f"{_SELECT} ORDER BY room_id")]
+
+    def next_agreed(self) -> int:
+        """The number of the next room that we agree to."""
+        return int(self._database.one("SELECT max(0, coalesce(max(agreed), 0)) + 1 FROM rooms")[0])
 
     def put(self, row: RoomRow) -> None:
         """Keeps a room in place of what was known of it."""

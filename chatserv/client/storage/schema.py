@@ -130,6 +130,7 @@ CREATE TABLE pins (
 
 _SECOND: Final = """
 CREATE VIRTUAL TABLE words USING fts5(text, tokenize = "unicode61 remove_diacritics 2");
+ALTER TABLE rooms ADD COLUMN agreed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX outbox_by_generation ON outbox (room_id, epoch, generation, position);
 """
 

@@ -1,7 +1,7 @@
 """Full-text search over the archive: the words of every text, in an FTS5 table of SQLite.
 
 The rows have the positions of the table of messages. Deleting one leaves its words in the index until SQLite merges that
-part of it, so what was taken back is merged away when the file is closed.
+part of it, so what was taken back is merged away after a while, and when the file is closed.
 """
 
 import re
