@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from chatserv.client import Client, translate
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit
@@ -32,11 +32,10 @@ class Life:
 
     def _interrupted(self) -> "Deferred[None]":
         """Ctrl-C or SIGTERM, or the end: the reactor waits until the server was told and the exit code is known."""
-        over: Deferred[None] = Deferred()
         if self._over:
-            over.callback(None)
-        else:
-            self._waiting.append(over)
+            return succeed(None)
+        over: Deferred[None] = Deferred()
+        self._waiting.append(over)
         self.finish(Exit(INTERRUPTED))
         return over
 

@@ -64,8 +64,8 @@ class Notifier:
         arguments = [PROGRAM, "--app-name=chatserv", "--", title, html.escape(body)]
         try:
             self._running = self._reactor.spawnProcess(_Shown(self._ended), program, arguments, env=None)
-        except OSError:
-            self._program = None  # gone, or not allowed: no more of that
+        except (OSError, ValueError):
+            self._program = None  # gone, not allowed, or a locale that has no such characters: no more of that
         else:
             self._patience = self._reactor.callLater(PATIENCE_SECONDS, self._give_up)
 

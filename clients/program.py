@@ -1,6 +1,7 @@
 """One run of ``chatserv-client``: a person who talks, ``--send``, ``--follow``, ``--command`` or ``--invite``."""
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -37,6 +38,9 @@ from clients.showing import Showing
 from clients.talk import Talk
 from clients.typing_in import Lines
 from clients.wanted import WantedRoom
+from clients.wrapping import is_code, is_link, wrapped
+
+LEAST_COLUMNS = 10
 
 
 class Program(Life):
@@ -59,7 +63,7 @@ class Program(Life):
         self._reading = talking or arguments.send or not no_input
         client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=self._reading)
-        terminal = sys.stdout.isatty()
+        terminal = self._terminal = sys.stdout.isatty()
         rings = talking and terminal and arguments.notify != NONE
         self._showing = Showing(
             self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=rings
@@ -264,6 +268,8 @@ class Program(Life):
 
     def _print(self, line: str) -> None:
         try:
+            if self._terminal and not (is_code(line) or is_link(line)):
+                line = "\n".join(wrapped(line, max(shutil.get_terminal_size().columns, LEAST_COLUMNS)))
             print(line, flush=True)
         except BrokenPipeError:
             # What is left in the buffer must not fail once more when the interpreter ends.

@@ -4,6 +4,7 @@ Five ways to run it: a person on a terminal, with a line editor (`clients.termin
 ``--follow`` on pipes, ``--command`` and ``--invite`` without any input.
 """
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +45,8 @@ async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments
 def main() -> None:
     """The console script."""
     arguments = parse_arguments(sys.argv[1:])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a locale without a character must not end the talk
     make: Callable[[Any, Arguments, Profile], Life] = Program
     if arguments.drawn:
         # It brings another reactor, which has to be there before any other is; pipes need neither that nor its libraries.

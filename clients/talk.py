@@ -42,9 +42,14 @@ class Talk:
         self._working = False
         self.slash = Slash(client, room, sent=sent, quit=quit, colour=colour)
 
+    @property
+    def waits(self) -> bool:
+        """Whether lines wait for a command that may lead to another room."""
+        return self.slash.switching or bool(self._waiting)
+
     def line_typed(self, line: str) -> None:
         """A line to send or to obey. ``/quit`` waits for nothing."""
-        if line.strip() in {"/quit", "/exit"}:
+        if line.rstrip() in {"/quit", "/exit"}:
             self._quit()
         elif len(self._waiting) >= MAX_WAITING:
             self._say(translate("Too many lines wait; this one is dropped."))

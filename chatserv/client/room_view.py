@@ -88,6 +88,11 @@ class RoomView:
         return 0 if row is None else self._engine.parts.vault.archive.count_after(row.room_id, row.read, us)
 
     @property
+    def position(self) -> int:
+        """The place of the newest event that was dealt with; below that of kept messages where the server has lost some."""
+        return 0 if self._room.row is None else self._room.row.cursor
+
+    @property
     def read(self) -> int:
         """The read marker: the place of the newest message that we have seen."""
         return 0 if self._room.row is None else self._room.row.read

@@ -153,7 +153,11 @@ def _may_not_title(here: RoomHandle) -> str:
 async def _topic(slash: "Slash", words: list[str]) -> list[str]:
     here, (text,) = slash.here(), words
     if not text:
-        return [shown(here.topic)] if here.topic else [_("{room} has no topic.").format(room=place(here.name))]
+        return (
+            [f"{place(here.name)}: {shown(here.topic)}"]
+            if here.topic
+            else [_("{room} has no topic.").format(room=place(here.name))]
+        )
     with refused(Forbidden, _may_not_title(here)):
         await changing(slash).set_topic(_topic_of(text))
     return _known(here)

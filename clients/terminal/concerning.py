@@ -6,13 +6,17 @@ from chatserv.client import (
     ClientEvent,
     Delivered,
     DeviceSeen,
+    GapSeen,
     IdentityChanged,
+    KeysBroken,
     MessageReceived,
+    MessagesMissing,
     PresenceSeen,
     ReadMoved,
     RoomJoined,
     RoomLeft,
     RoomOffered,
+    RoomRewound,
     SendAcknowledged,
     SendFailed,
     SendHeld,
@@ -26,6 +30,8 @@ def concerns(event: ClientEvent, room: str) -> bool:
     """Whether somebody who looks at this room is told: of what concerns all of it always, of a room's news only there."""
     match event:
         case Alarm() | Announced() | DeviceSeen() | IdentityChanged() | SendHeld() | SendFailed():
+            return True
+        case GapSeen() | MessagesMissing() | RoomRewound() | KeysBroken():
             return True
         case RoomJoined() | RoomLeft() | RoomOffered() | PresenceSeen():  # presence: of the room's members (Showing)
             return True

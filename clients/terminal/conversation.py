@@ -122,16 +122,16 @@ class Conversation(Life):
     # -- rooms ------------------------------------------------------------------------------------------------------------
 
     def _look(self) -> bool:
-        """Sees which rooms there are, and enters the one where commands have led; says whether it did."""
+        """Sees which rooms there are, and enters the one where commands have led; says whether it did.
+
+        Who is put out of a room stands in none: a line that is typed in this moment goes nowhere, until a person has chosen.
+        """
         handles = {handle.name: handle for handle in self._talk.slash.handles() if not handle.offered}
         before = {place_.name for place_ in self._rooms.places}
         self._rooms.update(handles)
         for name in handles.keys() - before:
             self._rooms.count(name, handles[name].unread)
         wanted = self._talk.slash.room
-        if self._rooms.current and self._rooms.current not in handles and wanted not in handles:
-            self._talk.slash.go_home()
-            wanted = self._talk.slash.room
         entering = wanted in handles and wanted != self._rooms.current
         if entering:
             self._enter(handles[wanted])
@@ -163,6 +163,9 @@ class Conversation(Life):
             self._go(name)
 
     def _go(self, name: str) -> None:
+        if self._talk.waits:  # a command will lead somewhere first, and what is typed waits for it as well
+            self._talk.line_typed(f"/room {name if name.startswith('@') else f'#{name}'}")
+            return
         with contextlib.suppress(ChatError):  # gone in this moment
             self._talk.slash.go(self._talk.slash.room_named(name))
         self._look()

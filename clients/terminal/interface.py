@@ -29,12 +29,13 @@ from clients.terminal.completing import Completion
 from clients.terminal.keys import bindings
 from clients.terminal.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.terminal.remembering import Remembered
-from clients.terminal.rendering import Line
+from clients.terminal.rendering import Line, fitted
 from clients.terminal.rows import pieces, rows
 from clients.terminal.steady import SteadyOutput
 from clients.terminal.styles import STYLE
 from clients.terminal.talker import Talker
 
+LEAST_COLUMNS: Final = 10
 MAX_BATCH: Final = 500  # lines that are written together
 INPUT_ROWS: Final = 5
 SHOWN_CANDIDATES: Final = 8
@@ -64,6 +65,7 @@ class Interface:
         self._flushing = self._left = False
         self._over: Deferred[None] | None = None
         self._asked: Pasted | None = None
+        self._asked_in: Line = []
         self._hint = ""
         self._completion = Completion(talker.candidates)
         self._buffer = Buffer(
@@ -159,8 +161,9 @@ class Interface:
         if self.app.is_running:
             self._make_room()
         text: StyleAndTextTuples = []
-        for line in lines:
-            text += [*pieces(line), ("", "\n")]
+        width = max(self._output.get_size().columns, LEAST_COLUMNS)
+        for row in (row for line in lines for row in fitted(line, width)):
+            text += [*pieces(row), ("", "\n")]
         print_formatted_text(self._output, text, STYLE, color_depth=self.app.color_depth)
         self.app.invalidate()
 
@@ -203,7 +206,9 @@ class Interface:
     def answer(self, *, yes: bool) -> None:
         """Answers the question."""
         lines, self._asked = (() if self._asked is None else self._asked.lines), None
-        if yes:
+        if yes and self._talker.prompt() != self._asked_in:
+            self._hint = translate("The room is another one by now: nothing was sent.")
+        elif yes:
             self._buffer.reset()
             for line in lines:
                 self._talker.line_typed(line)
@@ -214,7 +219,7 @@ class Interface:
         found = pasted(data, document.text_before_cursor, document.text_after_cursor)
         self._hint = found.refusal
         if found.question:
-            self._asked = found
+            self._asked, self._asked_in = found, self._talker.prompt()
         elif not found.refusal:
             self._buffer.insert_text("".join(found.lines))
 

@@ -44,7 +44,7 @@ class Reading:
             self._write(news_line(said.format(count=unread - len(kept))))
         for line in conversation(kept, self._days, read):
             self._write(line)
-        self._printed = kept[-1].seq if kept else 0
+        self._printed = min(kept[-1].seq, handle.position) if kept else 0
         self._marked = unread > 0
         self._mark_seen()
 

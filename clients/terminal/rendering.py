@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from chatserv.client import MessageReceived, clean_line, message_line, place, shown, translate
+from clients.wrapping import indent_for, is_code, is_link, rows
 
 Line = list[tuple[str, str]]
 """Pieces of one line, each with the name of its style; no piece has a line break."""
@@ -17,7 +18,7 @@ PALETTE: Final = (
 )  # fmt: skip
 REPLACEMENT: Final = "\ufffd"
 _OBEYED: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), REPLACEMENT)
-_HALF_BLOCKS: Final = frozenset("█▀▄ \u00a0")
+_WHOLE: Final = frozenset(("class:code", "class:link"))
 
 
 def safe(line: Line) -> Line:
@@ -61,8 +62,24 @@ def told_line(line: str) -> Line:
 
 def output_line(text: str) -> Line:
     """What a command answers; the text is clean. The rows of a QR code are dark on light, whatever the terminal is."""
-    drawn = len(text) > 4 and not set(text) - _HALF_BLOCKS
-    return [("class:code" if drawn else "", text)]
+    return [("class:code" if is_code(text) else "class:link" if is_link(text) else "", text)]
+
+
+def fitted(line: Line, width: int) -> list[Line]:
+    """The rows of a line on a screen, rows that go on indented; codes and links stay whole, to be taken off in one piece."""
+    if any(style in _WHOLE for style, _text in line):
+        return [line]
+    found: list[Line] = []
+    for begin, end in rows(text_of(line), width):
+        row: Line = [("", " " * indent_for(width))] if found else []
+        at = 0
+        for style, text in line:
+            part = text[max(begin - at, 0) : max(end - at, 0)]
+            if part:
+                row.append((style, part))
+            at += len(text)
+        found.append(row)
+    return found
 
 
 def rule(text: str, style: str) -> Line:

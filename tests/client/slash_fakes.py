@@ -49,6 +49,7 @@ class FakeRoom:
     arrived: dict[bytes, set[str]] = field(default_factory=dict)
     refusal: Exception | None = None
     read: int = 0
+    position: int = 10**6
     texts: list[WaitingMessage] = field(default_factory=list)
 
     @property

@@ -26,6 +26,7 @@ from chatserv.client import (
     SlashError,
     StorageError,
     WireError,
+    Withdrawn,
 )
 from clients import exits
 from clients.arguments import parse_arguments
@@ -35,6 +36,7 @@ CODES: dict[type[ChatError], int] = {
     PinMismatch: 4,
     AuthFailed: 5,
     Quota: 5,
+    Withdrawn: 5,
     InviteInvalid: 6,
     MethodRefused: 6,
     NameTaken: 7,

@@ -454,7 +454,7 @@ class TalkTests(ProgramTestCase):
 
     def test_quit(self) -> None:
         """``/quit`` and ``/exit`` end the talk with 0; lines that are under way are waited for, unless it is said twice."""
-        for order in ("/quit", "/exit", "  /quit "):
+        for order in ("/quit", "/exit", "/quit "):
             self.talk().line_typed(order)
             self.assert_ended(0)
         program = self.talk()

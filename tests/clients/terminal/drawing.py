@@ -27,6 +27,7 @@ class FakeTalker:
         self.calls: list[object] = []
         self.above: list[Line] = []
         self.words: list[str] = []
+        self.room = "#lobby"
 
     def line_typed(self, line: str) -> None:
         """Return."""
@@ -54,7 +55,7 @@ class FakeTalker:
 
     def prompt(self) -> Line:
         """In front."""
-        return [("class:prompt", "#lobby> ")]
+        return [("class:prompt", f"{self.room}> ")]
 
     def bar(self, width: int) -> Line:
         """Below."""

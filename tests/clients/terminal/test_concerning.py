@@ -48,13 +48,13 @@ class ConcernsTests(SynchronousTestCase):
         anywhere = (
             Alarm("old_log"), Announced("x", 0), DeviceSeen("bob", ID), IdentityChanged("bob", was_verified=False),
             SendHeld("plans", ("bob",)), SendFailed(ID, Muted()), RoomJoined("plans"), RoomLeft("plans"),
-            RoomOffered("plans", "bob"), PresenceSeen("bob", "away"),
+            RoomOffered("plans", "bob"), PresenceSeen("bob", "away"), GapSeen("plans", 1, 2),
+            MessagesMissing("plans", "bob", 1), RoomRewound("plans", 2, 1), KeysBroken("plans", "bob"),
         )  # fmt: skip
         here = (
             MessageEdited("plans", ID, "bob", "x"), MessageDeleted("plans", ID, "bob"),
             Reacted("plans", ID, "bob", "x", on=True),
-            RoomChanged("plans", "bob", ()), RoomTitled("plans", "plan", "", "bob"), GapSeen("plans", 1, 2),
-            MessagesMissing("plans", "bob", 1), RoomRewound("plans", 2, 1), KeysBroken("plans", "bob"),
+            RoomChanged("plans", "bob", ()), RoomTitled("plans", "plan", "", "bob"),
         )  # fmt: skip
         nowhere = (
             StatusChanged(Status.ONLINE), message(1, room="plans"), SendQueued("plans", ID, "x", 0), SendAcknowledged(ID, 1),

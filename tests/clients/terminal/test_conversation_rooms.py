@@ -1,5 +1,7 @@
 """A person who talks in several rooms."""
 
+from twisted.internet.defer import Deferred
+
 from chatserv.client import (
     Alarm,
     MessageEdited,
@@ -9,7 +11,7 @@ from chatserv.client import (
     RoomTitled,
 )
 from clients.terminal.reading import MOST_KEPT
-from tests.client.slash_fakes import message
+from tests.client.slash_fakes import FakeRoom, message
 from tests.clients.terminal.conversation_fakes import ID, ConversationTestCase
 
 
@@ -89,20 +91,55 @@ class RoomsTests(ConversationTestCase):
         self.assertEqual(rest, ["── #new ──"])
 
     def test_put_out(self) -> None:
-        """Whoever is put out of the current room is told, and stands in the lobby."""
+        """Whoever is put out of the current room is told, and stands nowhere: what is being typed reaches nobody else."""
         conversation = self.begin()
         conversation.room_wanted(2)
         self.fresh()
         del self.client.there["plans"]
         self.client.tell(RoomLeft("plans", "bob"))
-        self.assertEqual(self.fresh(), ["-- bob has put you out of #plans.", "── #lobby ──"])
-        self.assertEqual(self.bar(), "[1:#lobby] 2:@bob")
+        self.assertEqual(self.fresh(), ["-- bob has put you out of #plans."])
+        self.assertEqual(self.bar(), "1:#lobby 2:@bob")
+        conversation.line_typed("secret for plans")
+        self.assertEqual(self.client.calls, [])
+        self.assertIn("Not sent: There is no room #plans", self.fresh()[0])
+        conversation.room_wanted(1)
+        self.assertEqual(self.fresh(), ["── #lobby ──"])
         del self.client.there["lobby"]
         self.client.tell(RoomLeft("lobby"))
         self.assertEqual(self.fresh(), ["-- You are not in #lobby any more."])
         self.assertEqual(self.bar(), "1:@bob")
         conversation.line_typed("x")
         self.assertIn("Not sent: There is no room #lobby", self.fresh()[0])
+
+    def test_room_changed_while_a_command_leads_elsewhere(self) -> None:
+        """A room that is chosen while a command is under way is gone to after it, and lines go where they were meant to."""
+        conversation = self.begin()
+        joining: Deferred[None] = Deferred()
+
+        async def join(name: str) -> FakeRoom:
+            await joining
+            return self.client.there[name]
+
+        self.patch(self.client, "join", join)
+        conversation.line_typed("/join plans")
+        conversation.room_wanted(3)
+        conversation.line_typed("for bob")
+        self.assertEqual(self.client.calls, [])
+        joining.callback(None)
+        self.assertEqual(self.client.calls, [("@bob", "send", "for bob", False, None)])
+        self.assertEqual(self.bar(), "1:#lobby 2:#plans [3:@bob]")
+
+    def test_rewound_elsewhere(self) -> None:
+        """Where the server has lost messages of a room that is not on the screen, the new ones in their places are shown."""
+        conversation = self.begin()
+        plans = self.client.there["plans"]
+        plans.kept, plans.read, plans.position = [message(50, "old", room="plans")], 50, 20
+        self.client.tell(RoomRewound("plans", 50, 20))
+        self.assertIn("#plans: the server has lost messages", self.fresh()[0])
+        conversation.room_wanted(2)
+        self.fresh()
+        self.client.tell(message(21, "new", room="plans"))
+        self.assertEqual(self.fresh(), ["<bob> new"])
 
     def test_renamed(self) -> None:
         """A room that gets another name stays the current one, without being entered again."""

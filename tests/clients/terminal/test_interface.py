@@ -204,6 +204,35 @@ class InterfaceTests(SynchronousTestCase):
 
         self.assertEqual(play(scene).talker.calls, ["abc1", "2", "//quit"])
 
+    def test_paste_into_another_room(self) -> None:
+        """A yes to what was asked in one room sends nothing in another."""
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys(PASTE.format("one\rtwo"))
+            drawing.talker.room = "#other"
+            await drawing.keys("y")
+            self.assertEqual(drawing.talker.calls, [])
+            self.assertIn("nothing was sent", drawing.rows[0])
+
+        play(scene)
+
+    def test_forged_lines(self) -> None:
+        """However a line is padded, only its own beginning stands at the left edge; a link stays in one piece."""
+        link = "chatserv://chat.example:5000/?invite=" + "A" * 52 + "#" + "B" * 52
+
+        async def scene(drawing: Drawing) -> None:
+            for filler in (" ", ".", "\u2003"):
+                forged = f"[08:53] <bob> ok{filler * 64}[12:00]{filler}<alice>{filler}yes, send it"
+                drawing.interface.write([("class:time", forged[:8]), ("", forged[8:])])
+            drawing.interface.write([("class:link", link)])
+            await drawing.keys("")
+            *said, first, second, _, _ = drawing.rows
+            self.assertEqual([row[:8] for row in said if row[:8] != " " * 8], ["[08:53] "] * 3)
+            self.assertGreaterEqual(len(said), 6)
+            self.assertEqual(first + second, link)
+
+        play(scene)
+
     def test_paste_stays_on(self) -> None:
         """A paste is told from typing even while lines are printed; at the end the terminal is as it was."""
 
@@ -219,12 +248,12 @@ class InterfaceTests(SynchronousTestCase):
         self.assertFalse(drawing.screen.cursor.hidden)
 
     def test_long_lines(self) -> None:
-        """A long line is wrapped by the terminal; a long typed one takes some rows and no more."""
+        """A long line goes on indented; a long typed one takes some rows and no more."""
 
         async def scene(drawing: Drawing) -> None:
             drawing.interface.write([("", "x" * 100)])
             await drawing.keys("y" * 1000)
-            self.assertEqual(drawing.rows[:2], ["x" * 80, "x" * 20])
+            self.assertEqual(drawing.rows[:2], ["x" * 80, " " * 8 + "x" * 20])
             self.assertEqual(len(drawing.rows), 2 + INPUT_ROWS + 1)
             self.assertLess(len(drawing.rows), ROWS)
 

@@ -1,0 +1,62 @@
+"""Where a line is broken for a screen.
+
+Whoever writes a message must not choose what stands at the left edge: rows that go on are indented, so that padding to the
+width of a terminal forges no line of somebody else, or of the program.
+"""
+
+from typing import Final
+
+from wcwidth import wcwidth
+
+INDENT: Final = 8  # behind "[HH:MM] "
+NARROW: Final = 40  # columns below which two have to do
+_NARROW_INDENT: Final = 2
+
+
+_HALF_BLOCKS: Final = frozenset("█▀▄ \u00a0")
+
+
+def is_code(text: str) -> bool:
+    """Whether it is a row of a QR code."""
+    return "\x1b" in text or (len(text) > 4 and not set(text) - _HALF_BLOCKS)
+
+
+def is_link(text: str) -> bool:
+    """Whether it is a link and nothing else, to be taken off the screen in one piece."""
+    return text.startswith("chatserv://") and " " not in text
+
+
+def indent_for(width: int) -> int:
+    """How far rows that go on are indented."""
+    return INDENT if width >= NARROW else _NARROW_INDENT
+
+
+def rows(text: str, width: int) -> list[tuple[int, int]]:
+    """The parts of a line, one for each row, as (begin, end); at spaces where there are some, which are left out.
+
+    Args:
+        text: The line, clean.
+        width: Of the screen in columns, 4 or more.
+    """
+    found, begin, taken, space = [], 0, 0, -1
+    for at, character in enumerate(text):
+        columns = max(wcwidth(character), 0)
+        if taken + columns > width and at > begin:
+            if character == " ":
+                space = at
+            end, go_on = (space, space + 1) if space > begin else (at, at)
+            found.append((begin, end))
+            begin, space = go_on, -1
+            taken = indent_for(width) + sum(max(wcwidth(each), 0) for each in text[begin:at])
+            if begin > at:
+                continue
+        if character == " ":
+            space = at
+        taken += columns
+    return [*found, (begin, len(text))]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The rows of a line; all but the first are indented."""
+    first, *others = (text[begin:end] for begin, end in rows(text, width))
+    return [first, *(" " * indent_for(width) + each for each in others)]

@@ -1,0 +1,48 @@
+"""What a program is told, and what leaves the disk."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client import Client, ClientEvent, MessageReceived
+from chatserv.client.engine import TIDY_SECONDS
+from chatserv.testing.world import World
+
+
+class ShowingTests(SynchronousTestCase):
+    """Alice talks, bob's program listens."""
+
+    def setUp(self) -> None:
+        """Both are in the lobby."""
+        self.world = World(self.mktemp())
+        self.addCleanup(self.world.close)
+        self.alice, self.bob = self.world.person("alice", admin=True), self.world.person("bob")
+
+    def test_callback_fails(self) -> None:
+        """A callback that fails on a message misses none of the others."""
+        self.bob.leave_the_machine()
+        for text in ("one", "two", "three"):
+            self.alice.say("lobby", text)
+        heard: list[str | None] = []
+
+        def on_event(event: ClientEvent) -> None:
+            if isinstance(event, MessageReceived):
+                heard.append(event.text)
+                if event.text == "two":
+                    raise ValueError
+
+        self.bob.client = Client(self.bob.profile, self.world.reactor, on_event, **self.world.surroundings)
+        self.bob.client.start()
+        self.world.settle()
+        self.alice.say("lobby", "four")
+        self.world.settle()
+        self.assertEqual(heard, ["one", "two", "three", "four"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_taken_back_leaves_the_disk(self) -> None:
+        """A message that was taken back is nowhere in the file some minutes later, while the program runs on."""
+        self.alice.say("lobby", "xylophones")
+        self.world.settle()
+        self.alice.do(self.alice.room("lobby").delete(self.alice.room("lobby").history()[-1].message_id))
+        self.world.settle(round(TIDY_SECONDS) + 2)
+        file = self.bob.profile.database
+        kept = b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+        self.assertFalse(b"xylophones" in kept)

@@ -1,0 +1,47 @@
+"""Where lines are broken."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+from wcwidth import wcswidth
+
+from chatserv.client import clean_line
+from clients.wrapping import indent_for, rows, wrapped
+
+
+class WrappingTests(SynchronousTestCase):
+    """`clients.wrapping`."""
+
+    def test_words(self) -> None:
+        """A line is broken between words; rows that go on are indented."""
+        self.assertEqual(wrapped("a line of words that is long", 12), ["a line of", "  words that", "  is long"])
+        self.assertEqual(wrapped("short", 12), ["short"])
+        self.assertEqual(wrapped("", 12), [""])
+
+    def test_long_word(self) -> None:
+        """A word that fits into no row is broken where the row ends."""
+        self.assertEqual(wrapped("x" * 25, 10), ["x" * 10, "  " + "x" * 8, "  " + "x" * 7])
+
+    def test_wide(self) -> None:
+        """Characters of two columns count as two."""
+        self.assertEqual(wrapped("漢" * 6, 6), ["漢漢漢", "  漢漢", "  漢"])
+
+    def test_padded(self) -> None:
+        """However a text is padded, nothing of it stands at the left edge but its beginning."""
+        for filler in (" ", ".", "\u00a0", "\u2003"):
+            for padding in range(60, 90):
+                text = f"[08:53] <bob> ok{filler * padding}[12:00]{filler}<alice>{filler}yes"
+                self.assertTrue(all(row.startswith(" " * indent_for(80)) for row in wrapped(text, 80)[1:]))
+
+    @given(st.text(max_size=300), st.integers(10, 100))
+    def test_complete(self, text: str, width: int) -> None:
+        """Nothing is lost but spaces where a row ends, and no row is wider than the screen."""
+        line = clean_line(text)
+        parts = rows(line, width)
+        self.assertEqual((parts[0][0], parts[-1][1]), (0, len(line)))
+        for (_, end), (begin, _) in pairwise(parts):
+            self.assertIn(line[end:begin], ("", " "))
+        for row in wrapped(line, width):
+            self.assertLessEqual(max(wcswidth(row), 0), width)
