@@ -110,7 +110,7 @@ class Client(Running):
 
     def unfollow(self) -> None:
         """Shows no more messages; they are kept for a client that follows."""
-        self.engine.intake.follow = False
+        self.engine.catching_up.follow(False)
 
     def forget_unsent(self) -> int:
         """Gives up on messages that are not acknowledged: they will not go out later. Returns how many.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.admin import Administration
+from chatserv.client.catching_up import CatchingUp
 from chatserv.client.certificates import Certificates
 from chatserv.client.committer import Committer
 from chatserv.client.contents import Contents
@@ -43,7 +44,6 @@ from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
 SKIPPED_MS: Final = 7 * 86_400_000  # CRYPTO 9.3: keys of messages that never came are kept so long
-KEPT_AT_ONCE: Final = 100
 TIDY_SECONDS: Final = 300.0  # how long what was taken back may stay on the disk
 STORE: Final = "store"
 PRESENCES: Final = ("offline", "online", "away")
@@ -79,6 +79,7 @@ class Engine:
             parts, self.requests, self.rooms, reader, self.keys, self.certificates, self.follower, self._moved, self._broke,
             lambda: refuse(Internal("storage")),
         )  # fmt: skip
+        self.catching_up = CatchingUp(parts, self.rooms, self.contents, self.intake)
         committer = Committer(parts, self.requests, self.intake, self.certificates, self.follower)
         self.planning = Planning(parts, self.certificates)
         self.outgoing = Outgoing(
@@ -110,23 +111,6 @@ class Engine:
 
     def _rotate(self, room: Room) -> None:
         self.upkeep.rotate(room)
-
-    def show_kept(self) -> None:
-        """Tells the program what was received earlier and nobody was shown."""
-        for room in self.rooms.ours():
-            if room.row is None or room.row.standing is not Standing.IN:
-                continue
-            last = room.row.shown
-            while self.intake.follow:  # or the program wants no more
-                kept = self.parts.vault.archive.after(room.room_id, last, KEPT_AT_ONCE)
-                if not kept:
-                    break
-                for message in kept:
-                    if self.intake.follow:
-                        self.parts.emit(self.contents.received(room, message))
-                        last = message.seq
-                if self.intake.marks_shown:
-                    self.intake.mark_shown(room, last)
 
     # -- the connection ---------------------------------------------------------------------------------------------------
 

@@ -143,7 +143,7 @@ class RoomHandle(RoomView):
         shown = kept[-1].seq if len(kept) == MAX_ACCEPTED else row.cursor
         self._room.row = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
         vault.rooms.put(self._room.row)
-        self._engine.parts.later(0, self._engine.show_kept)
+        self._engine.parts.later(0, self._engine.catching_up.again)
         self._engine.outgoing.flush_soon(self._room)
         return [self._engine.contents.received(self._room, message) for message in kept]
 

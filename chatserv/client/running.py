@@ -126,7 +126,7 @@ class Running:
         )
         self._engine.outgoing.tell_kept()
         self._engine.intake.offers.tell_kept()
-        self.engine.show_kept()
+        self._engine.catching_up.follow(self._follow)
         self._emit(StatusChanged(Status.CONNECTING))
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
@@ -149,7 +149,6 @@ class Running:
             emit=self._emit,
         )
         engine = Engine(parts, self._connection.write, self._connection.refuse, receipts=self._receipts)
-        engine.intake.follow = self._follow
         engine.intake.marks_shown = self._stream is None
         return engine
 
@@ -175,7 +174,7 @@ class Running:
         service, self._service = self._service, None
         if service is None:
             return succeed(None)
-        self.engine.intake.follow = False  # the program shall find the rest unread
+        self.engine.catching_up.follow(False)  # the program shall find the rest unread
         stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
         return stopped
 
@@ -219,8 +218,7 @@ class Running:
 
     def _set_following(self, wanted: bool) -> None:
         if self._engine is not None and self._service is not None:
-            self._engine.intake.follow = wanted and self._follow
-            self.engine.show_kept()
+            self._engine.catching_up.follow(wanted and self._follow)
 
     def _room_id(self, name: str) -> bytes:
         with suppress(NotMember):

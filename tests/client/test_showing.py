@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, MessageReceived
+from chatserv.client.catching_up import KEPT_AT_ONCE
 from chatserv.client.engine import TIDY_SECONDS
 from chatserv.testing.world import World
 
@@ -36,6 +37,41 @@ class ShowingTests(SynchronousTestCase):
         self.world.settle()
         self.assertEqual(heard, ["one", "two", "three", "four"])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def unshown(self, count: int) -> list[str]:
+        """So many messages that bob's device has and his program was not shown, and that is stopped."""
+        self.bob.client.unfollow()
+        texts = [str(number) for number in range(count)]
+        for text in texts:
+            self.alice.client.send("lobby", text)
+        self.world.settle()
+        self.bob.leave_the_machine()
+        return texts
+
+    def test_many_kept(self) -> None:
+        """What was kept is told first, in batches, and what comes meanwhile behind it."""
+        texts = self.unshown(3 * KEPT_AT_ONCE + 1)
+        self.alice.say("lobby", "live")
+        self.bob.told.clear()
+        self.bob.client = self.bob._make(follow=True)
+        self.bob.client.start()
+        self.assertEqual(len(self.bob.texts("lobby")), KEPT_AT_ONCE, "others have their turn")
+        self.world.settle()
+        self.assertEqual([text for _, text in self.bob.texts("lobby")], [*texts, "live"])
+        self.alice.say("lobby", "later")
+        self.world.settle()
+        self.assertEqual(self.bob.texts("lobby")[-1], ("alice", "later"))
+
+    def test_stopped_between_batches(self) -> None:
+        """Who is stopped between two batches is told the rest the next time."""
+        texts = self.unshown(2 * KEPT_AT_ONCE)
+        self.bob.told.clear()
+        self.bob.client = self.bob._make(follow=True)
+        self.bob.client.start()
+        self.bob.leave_the_machine()
+        first = [text for _, text in self.bob.texts("lobby")]
+        self.bob.come_back()
+        self.assertEqual(first + [text for _, text in self.bob.texts("lobby")], texts)
 
     def test_taken_back_leaves_the_disk(self) -> None:
         """A message that was taken back is nowhere in the file some minutes later, while the program runs on."""

@@ -1,0 +1,67 @@
+"""Whether the program follows, and what it was not shown while it did not."""
+
+from typing import Final
+
+from chatserv.client.contents import Contents
+from chatserv.client.intake import Intake
+from chatserv.client.parts import Parts
+from chatserv.client.rooms import Rooms, Standing
+
+KEPT_AT_ONCE: Final = 100
+
+
+class CatchingUp:
+    """Tells the program what the archive has and nobody was shown, in order and in batches, before it follows again.
+
+    Messages that come meanwhile go into the archive, and are told from there.
+
+    Args:
+        parts: The surroundings.
+        rooms: All rooms.
+        contents: Makes events of messages.
+        intake: Tells messages as they come, where its ``follow`` is set.
+    """
+
+    def __init__(self, parts: Parts, rooms: Rooms, contents: Contents, intake: Intake) -> None:
+        self._parts, self._rooms, self._contents, self._intake = parts, rooms, contents, intake
+        self._wanted, self._running = True, False
+
+    def follow(self, wanted: bool) -> None:
+        """Says whether the program wants messages; it gets the first ones at once."""
+        self._wanted = wanted
+        if not wanted:
+            self._intake.follow = False
+        elif not self._running:
+            self.again()
+
+    def again(self) -> None:
+        """There may be messages that the program was not shown."""
+        if self._wanted and not self._running:
+            self._running, self._intake.follow = True, False
+            self._parts.spawn(self._run(), "catching up")
+
+    async def _run(self) -> None:
+        told: dict[bytes, int] = {}
+        while self._wanted and self._tell_batch(told):
+            await self._parts.pause(0)  # others have their turn
+        self._running, self._intake.follow = False, self._wanted
+
+    def _tell_batch(self, told: dict[bytes, int]) -> bool:
+        """Tells some messages; says whether there may be more."""
+        left = KEPT_AT_ONCE
+        for room in self._rooms.ours():
+            row = room.row
+            if row is None or row.standing is not Standing.IN:
+                continue
+            last = max(told.get(room.room_id, 0), row.shown)
+            for message in self._parts.vault.archive.after(room.room_id, last, left):
+                if not self._wanted:  # the program has had enough
+                    break
+                self._parts.emit(self._contents.received(room, message))
+                told[room.room_id] = last = message.seq
+                left -= 1
+            if self._intake.marks_shown:
+                self._intake.mark_shown(room, last)
+            if not left:
+                return True
+        return False
