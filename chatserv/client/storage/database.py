@@ -177,6 +177,20 @@ class Database:
         with self.transaction():
             return self.execute(sql, values).rowcount
 
+    def note(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """One statement that does not wait for the disk: the next transaction does. A power failure in between undoes it.
+
+        For markers, of which an older one does no harm.
+        """
+        if self._depth:
+            self.execute(sql, values)
+            return
+        self.execute("PRAGMA synchronous=NORMAL")
+        try:
+            self.write(sql, values)
+        finally:
+            self.execute("PRAGMA synchronous=FULL")
+
     def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """One statement for each row of values, all or none."""
         with self.transaction(), _Explained(self._where):

@@ -117,12 +117,12 @@ class RoomTable:
         self._database.write("UPDATE rooms SET cursor = max(cursor, ?) WHERE room_id = ?", (seq, room_id))
 
     def set_shown(self, room_id: bytes, seq: int) -> None:
-        """Remembers the newest event that the program was shown; never goes back."""
-        self._database.write("UPDATE rooms SET shown = max(shown, ?) WHERE room_id = ?", (seq, room_id))
+        """Remembers the newest event that the program was shown; never goes back, but for a power failure."""
+        self._database.note("UPDATE rooms SET shown = max(shown, ?) WHERE room_id = ?", (seq, room_id))
 
     def set_read(self, room_id: bytes, seq: int) -> None:
-        """Remembers the newest event that was read; never goes back."""
-        self._database.write("UPDATE rooms SET read = max(read, ?) WHERE room_id = ?", (seq, room_id))
+        """Remembers the newest event that was read; never goes back, but for a power failure."""
+        self._database.note("UPDATE rooms SET read = max(read, ?) WHERE room_id = ?", (seq, room_id))
 
     def count_message(self, room_id: bytes) -> None:
         """One more message in the room's epoch."""

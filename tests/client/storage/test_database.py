@@ -224,6 +224,16 @@ class TransactionTests(SynchronousTestCase):
         """What is stored."""
         return self.facts.get("key"), self.facts.get("other")
 
+    def test_note(self) -> None:
+        """A note is there at once, inside a transaction and outside, and the next write waits for the disk as ever."""
+        self.database.note("INSERT INTO facts VALUES ('a', x'01')")
+        with self.database.transaction():
+            self.database.note("INSERT INTO facts VALUES ('b', x'02')")
+        self.assertEqual((self.facts.get("a"), self.facts.get("b")), (b"\1", b"\2"))
+        self.assertEqual(self.database.one("PRAGMA synchronous"), (2,))
+        self.assertRaises(sqlite3.Error, self.database.note, "INSERT INTO facts VALUES ('a', x'01')")
+        self.assertEqual(self.database.one("PRAGMA synchronous"), (2,))
+
     def test_whole(self) -> None:
         """What is written inside is there after it."""
         with self.database.transaction():
