@@ -6,7 +6,7 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import ChatError, Client, Slash, explained, translate
+from chatserv.client import ChatError, Client, RoomHandle, Slash, explained, translate
 
 MAX_WAITING: Final = 1000  # lines that were typed while a command goes to another room
 
@@ -46,6 +46,13 @@ class Talk:
     def waits(self) -> bool:
         """Whether lines wait for a command that may lead to another room."""
         return self.slash.switching or bool(self._waiting)
+
+    def go(self, handle: RoomHandle) -> None:
+        """Goes to a room; behind what waits, so that no line ends up in a room that it was not typed for."""
+        if self.waits:
+            self.line_typed(f"/room {handle.name if handle.direct else f'#{handle.name}'}")
+        else:
+            self.slash.go(handle)
 
     def line_typed(self, line: str) -> None:
         """A line to send or to obey. ``/quit`` waits for nothing."""

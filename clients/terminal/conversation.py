@@ -163,11 +163,8 @@ class Conversation(Life):
             self._go(name)
 
     def _go(self, name: str) -> None:
-        if self._talk.waits:  # a command will lead somewhere first, and what is typed waits for it as well
-            self._talk.line_typed(f"/room {name if name.startswith('@') else f'#{name}'}")
-            return
         with contextlib.suppress(ChatError):  # gone in this moment
-            self._talk.slash.go(self._talk.slash.room_named(name))
+            self._talk.go(self._talk.slash.room_named(name))
         self._look()
 
     # -- keys -------------------------------------------------------------------------------------------------------------

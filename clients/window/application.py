@@ -197,7 +197,8 @@ class Application:
             case RoomLeft() | RoomTitled():
                 screen.rooms.ask()
                 screen.members.ask()
-                self._reactor.callLater(0, self._go_home_if_gone)
+                left = isinstance(event, RoomLeft) and event.by == screen.us
+                self._reactor.callLater(0, self._go_home_if_left if left else screen.follow)
             case RoomChanged() | PresenceSeen() | ReadMoved() | IdentityChanged() | DeviceSeen():
                 screen.members.ask()
 
@@ -247,7 +248,8 @@ class Application:
                 PASSING_SECONDS, lambda: self.layout.status.say(self._state_text(self.session.state))
             )
 
-    def _go_home_if_gone(self) -> None:
+    def _go_home_if_left(self) -> None:
+        """Whoever leaves a room goes home; who is put out stays, or a line in the making would be said somewhere else."""
         if self.session.running and self.talk is not None and self.screen.handle() is None:
             self.talk.slash.go_home()
         self.screen.follow()
@@ -273,10 +275,16 @@ class Application:
             tell(self.layout.root, translate("Paste"), found.refusal)
         elif len(found.lines) > 1:
             said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
-            confirm(self.layout.root, translate("Paste"), said, translate("Send"), lambda: self._send_all(found.lines))
+            room = self.conversations.current
+            confirm(
+                self.layout.root, translate("Paste"), said, translate("Send"), lambda: self._send_all(found.lines, room)
+            )
         return bool(found.refusal) or len(found.lines) > 1
 
-    def _send_all(self, lines: Sequence[str]) -> None:
+    def _send_all(self, lines: Sequence[str], room: str) -> None:
+        if room != self.conversations.current:
+            self._say(translate("The room is another one by now: nothing was sent."))
+            return
         for line in lines:
             if not self._send(line):
                 return

@@ -28,7 +28,7 @@ class RoomActions:
             return
         if handle.name != self._doing.conversations.current:
             self._give_up()
-            talk.slash.go(handle)
+            talk.go(handle)
         self._doing.screen.follow()
         self._doing.layout.entry.focus_in()
 
@@ -48,7 +48,7 @@ class RoomActions:
         handle, talk = self._doing.screen.handle(room), self._doing.talk
         if handle is not None and talk is not None:
             handle.accept()
-            talk.slash.go(handle)
+            talk.go(handle)
             self._doing.screen.follow()
 
     def leave(self, room: str) -> None:

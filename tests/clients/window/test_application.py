@@ -4,6 +4,7 @@ import gettext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
 import chatserv.i18n
@@ -440,12 +441,35 @@ class TalkingTests(ApplicationTestCase):
         self.tell(StatusChanged(Status.OFFLINE), StatusChanged(Status.SYNCING), message(6, "d", room="@bob"))
         self.assertEqual(len(self.calls), 2)
 
-    def test_a_room_that_is_gone_is_left(self) -> None:
-        """The lobby is shown."""
+    def test_who_is_put_out_stands_nowhere(self) -> None:
+        """What is being typed reaches nobody else; who leaves by themselves goes home."""
+        self.application.actions.rooms.go("plans")
+        plans = self.client.there.pop("plans")
+        self.tell(RoomLeft("plans", "bob"))
+        self.type("secret for plans")
+        self.assertEqual([call for call in self.client.calls if call[1] == "send"], [])
+        self.assertEqual(self.application.conversations.current, "plans")
+        self.client.there["plans"] = plans
         self.application.actions.rooms.go("plans")
         del self.client.there["plans"]
-        self.tell(RoomLeft("plans", "bob"))
+        self.tell(RoomLeft("plans", "alice"))
         self.assertEqual(self.application.conversations.current, "lobby")
+
+    def test_room_chosen_while_a_command_leads_elsewhere(self) -> None:
+        """It is gone to after the command, and so is what is typed then."""
+        joining: Deferred[None] = Deferred()
+
+        async def join(name: str) -> Any:
+            await joining
+            return self.client.there[name]
+
+        self.patch(self.client, "join", join)
+        self.type("/join plans")
+        self.application.actions.rooms.go("@bob")
+        self.type("for bob")
+        joining.callback(None)
+        sent = [call for call in self.client.calls if call[1] == "send"]
+        self.assertEqual(sent, [("@bob", "send", "for bob", False, None)])
 
     def test_who_types_is_told_for_a_moment(self) -> None:
         """In the status line."""
@@ -473,7 +497,9 @@ class TalkingTests(ApplicationTestCase):
         self.root.clipboard_append("\n/quit\n")
         self.assertEqual(entry._pasted(), "break")
         self.assertEqual(self.dialog_title, "Paste")
-        self.application._send_all(("one", "//quit"))
+        self.application._send_all(("one", "//quit"), "plans")
+        self.assertEqual([call for call in self.client.calls if call[1] == "send"], [], "asked in another room")
+        self.application._send_all(("one", "//quit"), "lobby")
         sent = [call[2] for call in self.client.calls if call[1] == "send"]
         self.assertEqual(sent, ["one", "/quit"])
         self.root.clipboard_append("x" * 9000)
