@@ -67,7 +67,7 @@ from chatserv.client.registration import prepare_account
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
-from chatserv.client.slash_lines import message_line, message_text, names, quotation
+from chatserv.client.slash_lines import clock, date, message_line, message_text, names, quotation
 from chatserv.client.storage.database import StorageError
 from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.domain.names import room_name, user_name
@@ -145,6 +145,8 @@ __all__ = [
     "message_line",
     "message_text",
     "quotation",
+    "clock",
+    "date",
     "names",
     "place",
     "shown",

@@ -8,6 +8,8 @@ from typing import Final
 from chatserv.client import (
     MessageReceived,
     WaitingMessage,
+    clock,
+    date,
     explained,
     message_text,
     names,
@@ -15,7 +17,6 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.window.stamps import day, stamp
 
 SENDER_COLOURS: Final = 8
 NOTICE: Final = "notice"
@@ -84,9 +85,9 @@ def entry_line(
     """
     match entry:
         case Note(text=text, at_ms=at_ms, style=style):
-            return Span(f"{stamp(at_ms)} ", "stamp"), Span(text, style)
+            return Span(f"[{clock(at_ms)}] ", "stamp"), Span(text, style)
         case Day(at_ms=at_ms):
-            return (Span(f"— {day(at_ms)} —", "day"),)
+            return (Span(f"— {date(at_ms)} —", "day"),)
         case Unread():
             return (Span(translate("— new messages —"), "unread"),)
         case MessageReceived():
@@ -99,7 +100,7 @@ def _message(
     who = "own" if message.own else "other"
     sender = "own" if message.own else sender_tag(message.sender)
     name = f"* {shown(message.sender)} " if message.action else f"<{shown(message.sender)}> "
-    spans = [Span(f"{stamp(message.at_ms)} ", "stamp"), Span(name, sender)]
+    spans = [Span(f"[{clock(message.at_ms)}] ", "stamp"), Span(name, sender)]
     if message.reply_to is not None:
         answer = f"({quotation(quoted)}) " if quoted is not None else translate("(an answer) ")
         spans.append(Span(answer, "quote"))
@@ -118,7 +119,7 @@ def _message(
 def waiting_line(message: WaitingMessage, us: str, quoted: MessageReceived | None = None) -> Line:
     """A text of ours that is not in the room yet: ``…`` on its way, ``✓`` stored, ``✗`` not sent, and why."""
     name = f"* {shown(us)} " if message.action else f"<{shown(us)}> "
-    spans = [Span(f"{stamp(message.at_ms)} ", "stamp"), Span(name, "own")]
+    spans = [Span(f"[{clock(message.at_ms)}] ", "stamp"), Span(name, "own")]
     if message.reply_to is not None:
         answer = f"({quotation(quoted)}) " if quoted is not None else translate("(an answer) ")
         spans.append(Span(answer, "quote"))

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from tkinter import ttk
 from typing import Final
 
-from chatserv.client import ChatError, MessageReceived, explained, message_line, translate
+from chatserv.client import ChatError, MessageReceived, date, explained, message_line, translate
 from clients.window.dialogs import Dialog
-from clients.window.stamps import day
 
 MOST: Final = 200
 
@@ -63,7 +62,7 @@ class Searching(Dialog):
             self.said.configure(text=explained(error))
             return
         for at, message in enumerate(self.found):
-            self.tree.insert("", "end", iid=str(at), text=f"{day(message.at_ms)} {message_line(message, room=True)}")
+            self.tree.insert("", "end", iid=str(at), text=f"{date(message.at_ms)} {message_line(message, room=True)}")
         nothing = translate("Nothing on this device holds these words.")
         some = translate("Found: {count}. Return goes there.").format(count=len(self.found))
         self.said.configure(text=some if self.found else nothing)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from chatserv.client import MessageReceived
+from chatserv.client import MessageReceived, date
 from clients.window.entries import Day, Entry, Note, Unread
-from clients.window.stamps import day
 
 MAX_ENTRIES: Final = 2000
 MAX_NOTES: Final = 200  # that are kept of a room that is not on the screen
@@ -90,7 +89,7 @@ class Transcript:
     def _append(self, entry: Entry) -> None:
         if isinstance(entry, MessageReceived):
             last = next((each for each in reversed(self.entries) if isinstance(each, MessageReceived | Day)), None)
-            if last is None or day(last.at_ms) != day(entry.at_ms):
+            if last is None or date(last.at_ms) != date(entry.at_ms):
                 self.entries.append(Day(entry.at_ms))
             self._numbers[entry.message_id] = self.end
         self.entries.append(entry)
@@ -177,8 +176,8 @@ def _with_notes(kept: Iterable[MessageReceived], notes: list[Note], read: int) -
     for message in kept:
         while waiting and waiting[0].after < message.seq:
             found.append(waiting.pop(0))
-        if day(message.at_ms) != today:
-            today = day(message.at_ms)
+        if date(message.at_ms) != today:
+            today = date(message.at_ms)
             found.append(Day(message.at_ms))
         if not marked and message.seq > read and not message.own:
             marked = True

@@ -58,6 +58,8 @@ PUBLIC = [
     "message_line",
     "message_text",
     "quotation",
+    "clock",
+    "date",
     "names",
     "place",
     "shown",

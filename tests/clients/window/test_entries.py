@@ -2,12 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Quota, WaitingMessage
+from chatserv.client import Quota, WaitingMessage, clock, date
 from clients.window.entries import LOUD, Day, Note, Unread, entry_line, plain, sender_tag, waiting_line
-from clients.window.stamps import day, stamp
 from tests.client.slash_fakes import AT_MS, message
 
-CLOCK = stamp(AT_MS)
+CLOCK = f"[{clock(AT_MS)}]"
 
 
 def waiting(**fields: object) -> WaitingMessage:
@@ -62,13 +61,13 @@ class EntryLineTests(SynchronousTestCase):
 
     def test_days_and_the_unread_mark_are_lines(self) -> None:
         """Each in one span."""
-        self.assertEqual(plain(entry_line(Day(AT_MS))), f"— {day(AT_MS)} —")
+        self.assertEqual(plain(entry_line(Day(AT_MS))), f"— {date(AT_MS)} —")
         self.assertEqual(entry_line(Unread())[0].tag, "unread")
 
     def test_a_time_that_is_none_is_shown_as_such(self) -> None:
         """The server may claim anything."""
-        self.assertEqual(stamp(10**30), "[--:--]")
-        self.assertEqual(day(10**30), "----------")
+        self.assertEqual(f"[{clock(10**30)}]", "[--:--]")
+        self.assertEqual(date(10**30), "----------")
 
 
 class WaitingLineTests(SynchronousTestCase):
