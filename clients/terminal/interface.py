@@ -25,9 +25,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from chatserv.client import translate
+from clients.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.terminal.completing import Completion
 from clients.terminal.keys import bindings
-from clients.terminal.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.terminal.remembering import Remembered
 from clients.terminal.rendering import Line, fitted
 from clients.terminal.rows import pieces, rows

@@ -32,8 +32,8 @@ from chatserv.client import (
 )
 from clients.exits import why_offline
 from clients.lines import news
+from clients.pasting import pasted
 from clients.talk import Talk
-from clients.terminal.pasting import pasted
 from clients.window.actions import PersonActions
 from clients.window.arguments import Arguments
 from clients.window.connecting import Connecting

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from prompt_toolkit.output import ColorDepth
 from twisted.trial.unittest import SynchronousTestCase
 
+from clients.pasting import MAX_LINE_CHARACTERS
 from clients.terminal.interface import INPUT_ROWS, MAX_BATCH
-from clients.terminal.pasting import MAX_LINE_CHARACTERS
 from clients.terminal.remembering import MAX_REMEMBERED, Remembered
 from clients.terminal.styles import colour_depth
 from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, drawn
