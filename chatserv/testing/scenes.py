@@ -45,7 +45,7 @@ def private_room(stage: Stage) -> None:
     say(f"alice makes the private room #{ROOM} and invites bob and carol, who accept")
     stage.do("alice", f"/create {ROOM} {TOPIC}", "/invite bob", "/invite carol")
     seen = [stage.do(name, f"/accept {ROOM}", "/topic", "/who") for name in ("bob", "carol")]
-    stage.check("both know what it is about", all(TOPIC in printed.splitlines() for printed in seen))
+    stage.check("both know what it is about", all(f"#{ROOM}: {TOPIC}" in printed.splitlines() for printed in seen))
     flock = Flock.hatch(("before", "after"))
     before, after = (f"The door opens with {canary.text}." for canary in flock.canaries)
     bob, carol = (Reader(stage.directory, name, "--room", ROOM, file=f"{name}-{ROOM}.out") for name in ("bob", "carol"))

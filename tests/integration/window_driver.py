@@ -14,6 +14,7 @@ from chatserv.testing.processes import child_environment
 T = TypeVar("T")
 PROGRAM: Final = (sys.executable, "-m", "clients.window.main")
 SECONDS: Final = 30.0
+COPY_SECONDS = 2.0
 PAUSE_SECONDS: Final = 0.05
 TO_ROOMS, TO_CHAT, TO_MEMBERS = 1, 2, 3  # how often F6 goes from the field to there
 
@@ -145,11 +146,18 @@ class WindowDriver:
 
     def chat(self) -> str:
         """All that stands in the conversation, copied with keys; the keyboard is in the field before and afterwards."""
-        self._clipboard.put("-")
-        self.keys(*["F6"] * TO_CHAT, "ctrl+a", "ctrl+c")
-        text = self.wait(lambda: "" if self._clipboard.get() == "-" else self._clipboard.get(), "a copy")
-        self.keys("Escape")
-        return text
+
+        def copy() -> str:
+            """Tries; the window may have put the keyboard elsewhere in this moment, as it does when it is connected."""
+            self._clipboard.put("-")
+            self.keys(*["F6"] * TO_CHAT, "ctrl+a", "ctrl+c")
+            until = time.monotonic() + COPY_SECONDS
+            while (text := self._clipboard.get()) == "-" and time.monotonic() < until:
+                time.sleep(PAUSE_SECONDS)
+            self.keys("Escape")
+            return "" if text == "-" else text
+
+        return self.wait(copy, "a copy")
 
     def wait_chat(self, pattern: str) -> str:
         """Waits until the conversation matches; ``^`` and ``$`` are ends of lines."""
