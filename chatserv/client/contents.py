@@ -13,13 +13,12 @@ from chatserv.client.events import (
     RoomTitled,
 )
 from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Rooms
+from chatserv.client.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
 from chatserv.crypto.bodies import Delete, Edit, Reaction, Receipt, RoomTitle, decode_body
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
-from chatserv.domain.names import room_name
-from chatserv.errors import NameInvalid, Reject
+from chatserv.errors import Reject
 from chatserv.wire import messages
 
 
@@ -130,26 +129,21 @@ class Contents:
             return []
         if row.title and not self._moderates(room, message.sender):
             return []
-        if name and not _is_room_name(name):
+        if name and not is_room_name(name):
             return []
         if (row.title, row.topic) == (name, topic):
             return []
         before = self._rooms.name(room)
-        room.row = replace(row, title=name, topic=topic)
+        agreed = row.agreed
+        if name != row.title and row.standing is Standing.IN:
+            agreed = self._parts.vault.rooms.next_agreed()  # it comes behind those that have this name
+        room.row = replace(row, title=name, topic=topic, agreed=agreed)
         self._parts.vault.rooms.put(room.row)
         return [RoomTitled(self._rooms.name(room), before, topic, message.sender)]
 
     def _moderates(self, room: Room, user: str) -> bool:
         role = None if room.state is None else room.state.role(user)
         return role is not None and role >= Role.MODERATOR
-
-
-def _is_room_name(name: str) -> bool:
-    """Whether a name is one that people can write: none that begins with ``@``, above all, and looks like somebody."""
-    try:
-        return room_name(name) == name
-    except NameInvalid:
-        return False
 
 
 def reading_message(room: str, event: messages.Event, sender: str) -> MessageReceived:

@@ -130,8 +130,10 @@ class Engine:
     def close(self) -> None:
         """The end of the program: nothing is done any more."""
         self.closed = True
-        self.outgoing.store()
-        self.parts.vault.close()
+        try:
+            self.outgoing.store()
+        finally:
+            self.parts.vault.close()
 
     def arrived(self, message: MessageReceived) -> None:
         """A message was shown: its sender may be told."""
@@ -256,7 +258,8 @@ class Engine:
         self.parts.emit(RoomRewound(self.rooms.name(room), row.cursor, info.head))
         if other_chain:
             room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
-        room.row = replace(row, cursor=min(row.cursor, info.head))
+        head = info.head  # other messages will have the places behind
+        room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
         self.parts.vault.rooms.put(room.row)
 
     def _drop_pending(self) -> None:

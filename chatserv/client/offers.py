@@ -9,7 +9,6 @@ from typing import Final
 from chatserv.client.events import ClientEvent, RoomJoined, RoomLeft, RoomOffered, RoomTitled
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Room, Rooms, Standing
-from chatserv.crypto.room_state import Role
 
 NAME_SECONDS: Final = 5.0  # a name that has not come by then may never come
 
@@ -46,7 +45,7 @@ class Offers:
         """Tells of what waits for our consent since an earlier run."""
         for room in self._rooms.ours():
             if self._is_offered(room):
-                self._offer(room, _inviter(room))
+                self._offer(room, "" if room.row is None else room.row.inviter)
 
     def _offer(self, room: Room, by: str) -> None:
         self._held[room.room_id] = by
@@ -66,12 +65,3 @@ class Offers:
     @staticmethod
     def _is_offered(room: Room) -> bool:
         return room.row is not None and room.row.standing is Standing.OFFERED
-
-
-def _inviter(room: Room) -> str:
-    """Whoever made the room's newest change, if they are still there; else an owner."""
-    if room.row is None or room.state is None:
-        return ""
-    entry = room.state.device(room.row.committer)
-    owners = [member.user for member in room.state.members if member.role is Role.OWNER]
-    return entry.user if entry is not None else next(iter(owners), "")

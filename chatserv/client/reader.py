@@ -152,8 +152,12 @@ class Reader:
         )
         if row.standing is Standing.OUT and standing is not Standing.OUT:  # we are back
             row = replace(row, since=event.seq - 1, shown=event.seq - 1)
-        if standing is Standing.IN and (room.row is None or room.row.standing is Standing.OUT):
+        before = None if room.row is None or room.row.standing is Standing.OUT else room.row
+        renamed = room.state is not None and room.state.policy.name != outcome.state.policy.name
+        if standing is Standing.IN and (before is None or renamed):
             row = replace(row, agreed=self._parts.vault.rooms.next_agreed())
+        if standing is Standing.OFFERED and before is None:
+            row = replace(row, inviter=outcome.committer.user)
         row = replace(
             row,
             cursor=event.seq,

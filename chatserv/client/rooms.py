@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -139,24 +140,25 @@ class Rooms:
 
     def name(self, room: Room) -> str:
         """How people address it: ``@bob``, or the name, with part of the id behind it where another room has the same."""
+        if room.in_it:
+            return self.names()[room.room_id]
         peer = self.peer(room)
         if peer is not None:
             return f"@{peer}"
-        title = _title(room)
-        same = [
-            other for other in self.ours() if other is not room and _title(other) == title and self.peer(other) is None
-        ]
-        return _named(room, title, first=all(_rank(room) < _rank(other) for other in same))
+        return _title(room) or f"~{room.room_id.hex()[:SHORT_ID_DIGITS]}"
 
     def names(self) -> dict[bytes, str]:
-        """The names of all our rooms, by id: what `name` says of each, for the price of one."""
-        titled = [(room, _title(room)) for room in self.ours() if self.peer(room) is None]
-        first: dict[str, Room] = {}
-        for room, title in titled:
-            if title not in first or _rank(room) < _rank(first[title]):
-                first[title] = room
-        found = {room.room_id: _named(room, title, first=first[title] is room) for room, title in titled}
-        return found | {room.room_id: f"@{peer}" for room in self.ours() if (peer := self.peer(room)) is not None}
+        """The names of all our rooms, by id; no two are the same."""
+        found: dict[bytes, str] = {}
+        taken: set[str] = set()
+        for room in sorted(self.ours(), key=_rank):
+            peer, title = self.peer(room), _title(room)
+            name, digits = title if peer is None else f"@{peer}", SHORT_ID_DIGITS
+            while not name or name in taken:  # ids that begin alike can be made
+                name, digits = f"{title}~{room.room_id.hex()[:digits]}", digits + 2
+            found[room.room_id] = name
+            taken.add(name)
+        return found
 
     def find(self, name: str) -> Room:
         """The room of ours that is addressed so: ``lobby``, ``#lobby``, ``@bob``, or a name with a part of its id.
@@ -197,22 +199,29 @@ def _restored(row: RoomRow) -> Room:
 
 
 def _title(room: Room) -> str:
+    """What it is called; nothing where that is no name of a room, such as somebody's with an ``@``."""
+    title = "" if room.row is None else room.row.title
     if room.state is not None and room.state.policy.public:
-        return room.state.policy.name
-    return "" if room.row is None else room.row.title
+        title = room.state.policy.name
+    return title if is_room_name(title) else ""
+
+
+@lru_cache(maxsize=4096)
+def is_room_name(name: str) -> bool:
+    """Whether a name is one that people can write: none that begins with ``@``, above all, and looks like somebody."""
+    try:
+        return room_name(name) == name
+    except NameInvalid:
+        return False
 
 
 def _rank(room: Room) -> tuple[bool, int, bytes]:
-    """Of two rooms of one name, the one that we agreed to first keeps it: whoever invites us takes no name away."""
+    """Of two rooms of one name, the one that had it first keeps it, and none has it before we agree to the room.
+
+    So nobody takes a name away by an invitation, nor by giving a room another name.
+    """
     row = room.row
     return (row is None or row.standing is Standing.OFFERED, 0 if row is None else row.agreed, room.room_id)
-
-
-def _named(room: Room, title: str, *, first: bool) -> str:
-    short = room.room_id.hex()[:SHORT_ID_DIGITS]
-    if not title:
-        return f"~{short}"
-    return title if first else f"{title}~{short}"
 
 
 def _canonical(name: str) -> str:

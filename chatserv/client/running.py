@@ -192,12 +192,14 @@ class Running:
         for timer in timers:
             if timer.active():
                 timer.cancel()
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-        if self._release is not None:
-            self._release()
-            self._release = None
+        engine, self._engine = self._engine, None
+        release, self._release = self._release, None
+        try:
+            if engine is not None:
+                engine.close()
+        finally:
+            if release is not None:
+                release()
 
     def _make_protocol(self, listener: Connection) -> ClientProtocol:
         return ClientProtocol(self._reactor, self.keyring, self._token, listener, self._unwrap, plain=self._plain)

@@ -61,12 +61,16 @@ def user_name(text: str) -> str:
 def room_name(text: str) -> str:
     """The canonical form of a public room's name, without the ``#`` that people write before it.
 
-    The rules are those of `user_name`.
+    The rules are those of `user_name`, and a tilde is no part of it: clients put one between a name that they have twice
+    and a part of the room's id.
 
     Raises:
         NameInvalid: As `user_name`.
     """
-    return user_name(text.removeprefix("#"))
+    name = user_name(text.removeprefix("#"))
+    if "~" in name:
+        raise NameInvalid("a tilde")
+    return name
 
 
 def skeleton(name: str) -> str:

@@ -10,6 +10,7 @@ from chatserv.client import (
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    NameInvalid,
     NotMember,
     Reacted,
     RoomChanged,
@@ -96,6 +97,22 @@ class ToldTests(OfferCase):
         self.bob.come_back()
         self.assertEqual([event.room for event in self.bob.events(RoomOffered)], ["@alice"])
 
+    def test_invited_by(self) -> None:
+        """Whoever changes the room afterwards is not taken for who has invites us."""
+        plans, carol = self.made("plans"), self.world.person("carol")
+        self.alice.do(plans.invite("carol"))
+        self.world.settle()
+        carol.room("plans").accept()
+        self.alice.do(plans.set_role("carol", "moderator"))
+        self.alice.do(plans.invite("bob"))
+        self.world.settle()
+        self.world.person("dave")
+        carol.do(carol.room("plans").ban("dave"))
+        self.world.settle()
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+        self.assertEqual(self.bob.events(RoomOffered), [RoomOffered("plans", "alice")])
+
     def test_nothing_before_consent(self) -> None:
         """Nothing that is said, changed or put to something in the room is told before; afterwards the newest counts."""
         plans = self.made("plans")
@@ -156,6 +173,35 @@ class NameTests(OfferCase):
             self.bob.room(other).accept()
         self.assertEqual(self.alice.texts("plans"), [("bob", "for alice")] * 2)
         self.assertEqual(mallory.texts("plans"), [])
+
+    def test_renamed_takes_nothing(self) -> None:
+        """A room of ours that is given a name that another one has comes behind that one."""
+        mallory = self.world.person("mallory")
+        for person, name in ((mallory, "old"), (self.alice, "plans")):
+            person.do(self.made(name, person).invite("bob"))
+            self.world.settle()
+            self.bob.room(name).accept()
+        mallory.do(mallory.room("old").rename("plans"))
+        self.world.settle()
+        self.bob.say("plans", "for alice")
+        self.world.settle()
+        self.assertEqual(self.alice.texts("plans"), [("bob", "for alice")])
+        self.assertEqual(mallory.texts("plans"), [])
+
+    def test_no_name_twice(self) -> None:
+        """Two rooms never have the same name here, whatever others call them and however alike their ids begin."""
+        rooms = self.bob.client.engine.rooms
+        for number in range(3):
+            made = self.made("plans", self.bob)
+            room = made._room
+            rooms._rooms.pop(room.room_id)
+            room.room_id = b"\xab" * 12 + bytes((number,)) * 4
+            rooms._rooms[room.room_id] = room
+        names = self.bob.client.rooms
+        self.assertEqual(len(set(names)), len(names))
+        self.assertEqual(sorted(len(name) for name in names), [len("lobby"), 5, 5 + 1 + 6, 5 + 1 + 8])
+        with self.assertRaises(NameInvalid):
+            self.bob.do(self.bob.client.create_room("plans~abcdef"))
 
     def test_not_sent_before_consent(self) -> None:
         """Into a room that we have not agreed to nothing is sent, and nothing waits to be."""

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Client, ClientEvent, MessageReceived
+from chatserv.client import Client, ClientEvent, MessageReceived, StorageError
 from chatserv.client.catching_up import KEPT_AT_ONCE
 from chatserv.client.engine import TIDY_SECONDS
 from chatserv.testing.world import World
@@ -72,6 +72,21 @@ class ShowingTests(SynchronousTestCase):
         first = [text for _, text in self.bob.texts("lobby")]
         self.bob.come_back()
         self.assertEqual(first + [text for _, text in self.bob.texts("lobby")], texts)
+
+    def test_stopped_on_a_failing_disk(self) -> None:
+        """A client whose disk fails while it stops lets the profile go all the same."""
+        self.patch(self.bob.client.engine.outgoing, "store", self.fail_to_store)
+        stopped = self.bob.client.stop()
+        self.world.settle()
+        self.failureResultOf(stopped, StorageError)
+        self.bob.client = self.bob._make(follow=True)
+        self.bob.client.start()
+        self.world.settle()
+        self.assertTrue(self.bob.online)
+
+    def fail_to_store(self) -> None:
+        """The disk is gone."""
+        raise StorageError("client.db: disk I/O error")
 
     def test_taken_back_leaves_the_disk(self) -> None:
         """A message that was taken back is nowhere in the file some minutes later, while the program runs on."""

@@ -174,15 +174,27 @@ class Archive:
         return None if row is None else _message(row)
 
     def after(self, room_id: bytes, seq: int, limit: int) -> list[StoredMessage]:
-        """The first messages beyond a place, at most ``limit``, oldest first."""
+        """The first messages beyond a place, at most ``limit`` and those of the last one's place, oldest first."""
         sql = f"{_SELECT} WHERE room_id = ? AND seq > ? ORDER BY seq, position LIMIT ?"
-        return [_message(row) for row in self._database.all(sql, (room_id, seq, limit))]
+        found = self._database.all(sql, (room_id, seq, limit))
+        return [_message(row) for row in self._completed(room_id, found, limit)]
+
+    def _completed(self, room_id: bytes, found: list[Any], limit: int) -> list[Any]:
+        """A page, with all messages of the place where it ends: after a restore there may be several (see `add`)."""
+        if len(found) < limit or not found:
+            return found
+        end = found[-1][1]
+        same = self._database.all(f"{_SELECT} WHERE room_id = ? AND seq = ? ORDER BY position", (room_id, end))
+        if found[0][1] > end:  # newest first
+            same.reverse()
+        return [row for row in found if row[1] != end] + same
 
     def last(self, room_id: bytes, limit: int, before: int | None = None) -> list[StoredMessage]:
-        """The newest messages, or the newest before a place, at most ``limit``, oldest first."""
+        """The newest messages, or the newest before a place, at most ``limit`` and the first place's; oldest first."""
         end = _HALF - 1 if before is None else before
         sql = f"{_SELECT} WHERE room_id = ? AND seq < ? ORDER BY seq DESC, position DESC LIMIT ?"
-        return [_message(row) for row in reversed(self._database.all(sql, (room_id, end, limit)))]
+        found = self._completed(room_id, self._database.all(sql, (room_id, end, limit)), limit)
+        return [_message(row) for row in reversed(found)]
 
     def count_after(self, room_id: bytes, seq: int, not_sender: str | None = None) -> int:
         """How many kept messages come after ``seq``, those that were taken back and those of one sender left out."""

@@ -50,7 +50,8 @@ class RoomRow:
         epoch_since_ms: When the epoch began.
         epoch_messages: How many messages it has.
         committer: The device that made the newest commit, 16 bytes.
-        agreed: In which order we have agreed to our rooms; 0: not yet, or before this was noted.
+        agreed: In which order our rooms came to their names with us in them; 0: not yet, or before this was noted.
+        inviter: Who has put us into it, where we were not asked first.
     """
 
     room_id: bytes
@@ -72,6 +73,7 @@ class RoomRow:
     epoch_messages: int
     committer: bytes = b""
     agreed: int = 0
+    inviter: str = ""
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(RoomRow))

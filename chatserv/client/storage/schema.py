@@ -131,6 +131,7 @@ CREATE TABLE pins (
 _SECOND: Final = """
 CREATE VIRTUAL TABLE words USING fts5(text, tokenize = "unicode61 remove_diacritics 2");
 ALTER TABLE rooms ADD COLUMN agreed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rooms ADD COLUMN inviter TEXT NOT NULL DEFAULT '';
 CREATE INDEX outbox_by_generation ON outbox (room_id, epoch, generation, position);
 """
 

@@ -156,6 +156,22 @@ class ReadTests(ArchiveCase):
         self.assertEqual((self.newest(), self.newest("alice")), (3, 1))
 
 
+class PageTests(ArchiveCase):
+    """Pages where two messages have one place, as after a restore of the server."""
+
+    def test_complete(self) -> None:
+        """A page holds all messages of the place where it ends, so that the next one misses none."""
+        self.archive._max_messages = 100
+        for seq in (1, 2, 3):
+            self.archive.add(message(seq))
+        self.archive.add(replace(message(2), message_id=b"x" * 16))
+        first = self.archive.after(ROOM, 0, 2)
+        self.assertEqual([each.seq for each in first], [1, 2, 2])
+        self.assertEqual([each.seq for each in self.archive.after(ROOM, 2, 2)], [3])
+        self.assertEqual([each.seq for each in self.archive.last(ROOM, 2)], [2, 2, 3])
+        self.assertEqual([each.seq for each in self.archive.last(ROOM, 2, 2)], [1])
+
+
 class ChangeTests(ArchiveCase):
     """Edits, deletions, reactions and receipts."""
 
