@@ -157,10 +157,9 @@ def announce(prepared: Prepared, out: TextIO) -> None:
     if prepared.invite is not None:
         link = format_link(advertised_link(prepared, prepared.invite))
         lines += [
-            _("no administrator yet; the first one runs, once and within a day:"),
-            f"  {client_program()} '{link}'",
-            _("or scans:"),
+            _("no administrator yet; the first one scans this, or uses the link below it, once and within a day:"),
             terminal_qr(link, border=QUIET_MODULES, colour=out.isatty()),
+            f"  {client_program()} '{link}'",
         ]
     print("\n".join(lines), file=out, flush=True)
 

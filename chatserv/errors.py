@@ -209,7 +209,7 @@ class InviteInvalid(WireError):
     """An invite that is unknown, used, expired or for another name."""
 
     code = "invite_invalid"
-    text = N_("This invite does not work: it was used already, has expired or was never made. Ask for a new one.")
+    text = N_("This invite does not work: it was used already, has expired, was never made or is for another name.")
 
 
 class NameTaken(WireError):

@@ -22,8 +22,8 @@ def is_code(text: str) -> bool:
 
 
 def is_link(text: str) -> bool:
-    """Whether it is a link and nothing else, to be taken off the screen in one piece."""
-    return text.startswith("chatserv://") and " " not in text
+    """Whether it is a link, or the text of a QR code, and nothing else: to be taken off the screen in one piece."""
+    return text.startswith(("chatserv://", "CHATSERV-VERIFY:")) and " " not in text
 
 
 def indent_for(width: int) -> int:

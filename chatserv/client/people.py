@@ -8,13 +8,22 @@ from chatserv.crypto.safety import parse_qr_text, qr_matches, qr_payload, qr_tex
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256
 from chatserv.domain.names import user_name
-from chatserv.errors import BadKey, NotFound, Reject
+from chatserv.errors import BadKey, ChatError, NotFound, Reject
+from chatserv.i18n import N_
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
     from chatserv.client.engine import Engine
 
+NUMBER_DIGITS = 60
 LOST = 1  # the reason of a revocation, for people
+
+
+class NotANumber(ChatError):
+    """What was given to be compared is no safety number, and no text of a QR code."""
+
+    code = "not_a_number"
+    text = N_("That is no safety number: 60 digits, or what begins with CHATSERV-VERIFY. Compare it once more.")
 
 
 @dataclass(frozen=True)
@@ -82,18 +91,24 @@ class People:
         return pin.offered if pin.state is PinState.CHANGED and pin.offered is not None else pin.fingerprint
 
     async def compare(self, user: str, given: str) -> bool:
-        """Whether what the other side shows is ours too: the number, or the text of a QR code; if so they are verified."""
-        name = user_name(user)
+        """Whether what the other side shows is ours too: the number, or the text of a QR code; if so they are verified.
+
+        Raises:
+            NotANumber: It is neither.
+        """
+        name, given = user_name(user), "".join(given.split())  # a screen may have broken it
         fingerprint = self._fingerprint(name)
         if given.upper().startswith("CHATSERV-VERIFY:"):
             try:
                 payload = parse_qr_text(given)
             except Reject:
-                return False
+                raise NotANumber from None
             own = self._engine.parts.keyring.identity_fingerprint()
             same = qr_matches(payload, own, fingerprint)
         else:
-            digits = "".join(character for character in given if character.isdecimal())
+            digits = given.replace("-", "")
+            if not (digits.isascii() and digits.isdecimal() and len(digits) == NUMBER_DIGITS):
+                raise NotANumber
             same = digits == (await self.verification(name)).number
         if same:
             self.mark_verified(name, fingerprint)

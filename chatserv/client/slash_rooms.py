@@ -1,11 +1,12 @@
 """Slash commands about rooms: which there are, coming and going, and their names, topics and rules."""
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import RoomHandle
 from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, place, refused, shown
 from chatserv.client.slash_lines import message_line, room_line
-from chatserv.errors import BadKey, Forbidden, NotFound
+from chatserv.errors import BadKey, Forbidden, NotFound, NotMember
 from chatserv.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -53,15 +54,23 @@ def _topic_of(text: str) -> str:
     return text
 
 
+def _new_name(slash: "Slash", name: str) -> str:
+    """A name that no room of ours has. Raises `SlashError`."""
+    with contextlib.suppress(NotMember):
+        had = slash.client.room(name.removeprefix("#")).name
+        raise SlashError(_("You have a room {room} already.").format(room=place(had)))
+    return name
+
+
 async def _create(slash: "Slash", words: list[str]) -> list[str]:
-    name, topic = words
+    name, topic = _new_name(slash, words[0]), words[1]
     handle = await slash.client.create_room(name, topic=_topic_of(topic))
     said = _("{room} is private: who is in it and nobody else, the server included, knows its name and topic.")
     return [said.format(room=place(handle.name)), *slash.go(handle)]
 
 
 async def _create_public(slash: "Slash", words: list[str]) -> list[str]:
-    name, topic = words
+    name, topic = _new_name(slash, words[0]), words[1]
     handle = await slash.client.create_room(name, public=True, topic=_topic_of(topic))
     said = _("{room} is public: anybody may join, and the server knows its name and topic.")
     return [said.format(room=place(handle.name)), *slash.go(handle)]

@@ -139,7 +139,7 @@ async def _log(slash: "Slash", words: list[str]) -> list[str]:
 async def _search(slash: "Slash", words: list[str]) -> list[str]:
     found = slash.client.search(words[0], limit=SEARCHED_MESSAGES)
     lines = [f"{date(each.at_ms)} {message_line(each, room=True)}" for each in reversed(found)]
-    return lines or [_("Nothing on this device holds these words.")]
+    return lines or [_("Nothing in your rooms, as far as this device has it, holds these words.")]
 
 
 def _failed(slash: "Slash") -> list[bytes]:
@@ -200,7 +200,7 @@ SAYING: Final = (
     SlashCommand("react", "REF EMOJI", N_("puts a sign to a message"), _react, room=True),
     SlashCommand("unreact", "REF EMOJI", N_("takes the sign away again"), _unreact, room=True),
     SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
-    SlashCommand("search", "TEXT", N_("finds messages on this device by their words"), _search),
+    SlashCommand("search", "TEXT", N_("finds messages of your rooms on this device by their words"), _search),
     SlashCommand("resend", "", N_("sends what could not be sent here once more"), _resend, room=True),
     SlashCommand("discard", "", N_("gives up what could not be sent here"), _discard, room=True),
     SlashCommand("read", "", N_("marks the room as read; its members see it"), _read, room=True, warns_clear=True),

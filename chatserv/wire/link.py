@@ -71,7 +71,7 @@ def parse_link(text: str) -> ServerLink:
     """
     if len(text) > _MAX_LINK_LENGTH:
         raise LinkInvalid(f"{len(text)} characters, at most {_MAX_LINK_LENGTH} allowed")
-    match = _LINK.fullmatch(text.strip(" \t\r\n"))
+    match = _LINK.fullmatch("".join(text.split()))  # a screen or a mail may have broken it
     if match is None:
         raise LinkInvalid("not of the form chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT")
     if match["fingerprint"] is None:
