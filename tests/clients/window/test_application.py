@@ -563,11 +563,11 @@ class LookingBackTests(ApplicationTestCase):
         ]
         plans = self.room("plans")
         plans.kept = self.old
-        plans.history = (
-            lambda limit=50, before=None: [  # type: ignore[method-assign]
-                each for each in plans.kept if before is None or each.seq < before
-            ][-limit:]
-        )
+
+        def history(limit: int = 50, before: int | None = None) -> list[MessageReceived]:
+            return [each for each in plans.kept if before is None or each.seq < before][-limit:]
+
+        self.patch(plans, "history", history)
         self.application.actions.messages._go_to_message(self.old[99])
         self.root.focus_force()
         self.pass_time()
