@@ -40,7 +40,7 @@ from clients.window.connecting import Connecting
 from clients.window.conversations import Conversations
 from clients.window.dialogs import confirm, tell
 from clients.window.doing import Doing
-from clients.window.entries import RESULT
+from clients.window.entries import LOUD, NOTICE, RESULT
 from clients.window.layout import Layout, Wiring
 from clients.window.menus import Menus
 from clients.window.screen import Screen
@@ -258,7 +258,7 @@ class Application:
 
     def _send(self, line: str) -> bool:
         if self.talk is None or not self.session.running:
-            self._say(translate("Not connected: nothing was sent."))
+            self._say(translate("Not connected: nothing was sent."), LOUD)
             return False
         self.screen.newest()
         asked = VERIFY.fullmatch(line)
@@ -297,8 +297,8 @@ class Application:
         self.conversations.say(line, RESULT)
         self.screen.chat.ask()
 
-    def _say(self, line: str) -> None:
-        self.conversations.say(line)
+    def _say(self, line: str, style: str = NOTICE) -> None:
+        self.conversations.say(line, style)
         self.screen.chat.ask()
 
 

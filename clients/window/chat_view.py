@@ -6,7 +6,7 @@ from tkinter import ttk
 from typing import Final
 
 from chatserv.client import WaitingMessage
-from clients.window.entries import Entry, Line
+from clients.window.entries import Entry, Line, Newer
 from clients.window.text_area import Actions, Writing
 from clients.window.transcript import Transcript
 
@@ -98,7 +98,8 @@ class ChatView(ttk.Frame):
 
     def refresh(self) -> None:
         """Draws a batch of what is new or other than before; says whether something is left to ``more``."""
-        transcript, following = self.transcript, self.at_end
+        transcript = self.transcript
+        following = self.at_end or transcript.urgent  # what is loud has to be seen
         with Writing(self.text):
             self._forget_gone()
             if transcript.end - self._last > SKIP_ABOVE and following:
@@ -108,6 +109,7 @@ class ChatView(ttk.Frame):
             self._draw_changed()
         if following:
             self.text.see("end-1c")
+        transcript.urgent &= transcript.end > self._last
         if self.pending:
             self._actions.more()
 
@@ -256,6 +258,8 @@ class ChatView(ttk.Frame):
     def _clicked(self, event: "tk.Event[tk.Misc]") -> None:
         self.text.focus_set()
         self._choose_line(self._line_under(event))
+        if isinstance(self.chosen, Newer):
+            self._actions.act("newest")
 
     def _right_clicked(self, event: "tk.Event[tk.Misc]") -> str:
         self._choose_line(self._line_under(event))

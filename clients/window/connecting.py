@@ -169,7 +169,12 @@ class Connecting:
 
     def disconnect(self) -> None:
         """Disconnect was pressed."""
-        self._session.disconnect()
+        self._session.disconnect().addCallback(lambda _: self._interrupted())
+
+    def _interrupted(self) -> None:
+        """Whoever was about to register can try once more."""
+        if self.registration is not None and self.registration.is_open and self.registration.busy:
+            self.registration.refuse(translate("Interrupted. You can try again."))
 
     def _refuse(self, title: str, error: ChatError) -> None:
         tell(self._layout().root, title, explained_with_detail(error))

@@ -50,9 +50,12 @@ class Conversations:
         self.current = ""
         self.mentioned: set[str] = set()
         self._transcripts: dict[str, Transcript] = {}
+        self._nowhere = Transcript()
 
     def of(self, room: str) -> Transcript:
-        """The transcript of a room."""
+        """The transcript of a room; without a name, that of what is said before there is a room."""
+        if not room:
+            return self._nowhere
         found = self._transcripts.get(room)
         if found is None:
             if len(self._transcripts) >= MAX_ROOMS:
@@ -73,6 +76,9 @@ class Conversations:
                 self.here.unload()
             self.current = room
         self.mentioned.discard(room)
+        if room:
+            for note in self._nowhere.take_notes():
+                self.here.note(note)
         return self.here
 
     def say(self, text: str, style: str = NOTICE, room: str | None = None) -> None:
@@ -93,8 +99,8 @@ class Conversations:
                 self.of(event.room).receive(event)
                 if event.mentioned and not event.own and event.room != self.current:
                     self.mentioned.add(event.room)
-            case MessageEdited(room, message_id, _, text):
-                self.of(room).change(message_id, text=text, edited=True)
+            case MessageEdited(room, message_id, sender, text):
+                self.of(room).change(message_id, sender, text=text, edited=True)
             case MessageDeleted(room, message_id):
                 self.of(room).change(message_id, text=None, deleted=True)
             case Reacted(room, message_id):
@@ -122,6 +128,7 @@ class Conversations:
             return
         if before in self._transcripts:
             self._transcripts[room] = self._transcripts.pop(before)
+            self._transcripts[room].rename(room)
         if before in self.mentioned:
             self.mentioned = self.mentioned - {before} | {room}
         if self.current == before:
@@ -131,7 +138,8 @@ class Conversations:
         if isinstance(event, _ELSEWHERE):
             return
         room = getattr(event, "room", "")
-        where = room if room in self._transcripts and not isinstance(event, RoomLeft) else self.current
+        known = room and room in self._transcripts and not isinstance(event, RoomLeft)
+        where = room if known else self.current
         style = LOUD if isinstance(event, (*_LOUD, Announced)) else NOTICE
         for line in news(event, self._find, self._us()):
             text = line.removeprefix(f"{place(room)}: ") if where == room else line

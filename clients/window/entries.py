@@ -19,6 +19,7 @@ from chatserv.client import (
 )
 
 SENDER_COLOURS: Final = 8
+MAX_SIGN_CHARACTERS: Final = 8
 NOTICE: Final = "notice"
 LOUD: Final = "loud"
 RESULT: Final = "result"
@@ -49,7 +50,12 @@ class Unread:
     """Here begins what was not read."""
 
 
-Entry = MessageReceived | Note | Day | Unread
+@dataclass(frozen=True)
+class Newer:
+    """Here what is old ends; the newest messages are elsewhere."""
+
+
+Entry = MessageReceived | Note | Day | Unread | Newer
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def entry_line(
             return (Span(f"— {date(at_ms)} —", "day"),)
         case Unread():
             return (Span(translate("— new messages —"), "unread"),)
+        case Newer():
+            return (Span(translate("Newer messages: End"), "unread"),)
         case MessageReceived():
             return _message(entry, quoted, signs or {}, sorted(arrived))
 
@@ -109,11 +117,17 @@ def _message(
     if message.edited and message.text is not None:
         spans.append(Span(f" {translate('(edited)')}", "mark"))
     for emoji, users in signs.items():
-        spans.append(Span(f"  {shown(emoji)} {names(users)}", "mark"))
+        spans.append(Span(f" [{_sign(emoji)} {names(users)}]", "mark"))
     if message.own:
         mark = translate("✓ arrived at {users}").format(users=names(arrived)) if arrived else "✓"
         spans.append(Span(f" {mark}", "stored"))
     return tuple(spans)
+
+
+def _sign(emoji: str) -> str:
+    """A sign is any short text that somebody chose: it may neither look like a state nor leave its brackets."""
+    text = shown(emoji).translate({ord("["): None, ord("]"): None})
+    return text if len(text) <= MAX_SIGN_CHARACTERS else f"{text[: MAX_SIGN_CHARACTERS - 1]}…"
 
 
 def waiting_line(message: WaitingMessage, us: str, quoted: MessageReceived | None = None) -> Line:

@@ -35,7 +35,7 @@ class MessageActions:
         entry = self._doing.layout.chat.chosen
         if not isinstance(entry, MessageReceived):
             return None
-        return self._doing.conversations.here.find(entry.message_id) or entry
+        return self._doing.conversations.here.find(entry.message_id, entry.sender) or entry
 
     @property
     def chosen_waiting(self) -> WaitingMessage | None:

@@ -70,10 +70,14 @@ class RowList(ttk.Frame):
         """Draws what differs from before.
 
         Args:
-            rows: All of them, in order.
+            rows: All of them, in order; of those with the same key the first.
             marked: The row to mark; by default the one that is.
         """
-        if list(rows) != self.rows:
+        firsts: dict[str, Row] = {}
+        for row in rows:
+            firsts.setdefault(row.key, row)
+        rows = list(firsts.values())
+        if rows != self.rows:
             before = {row.key: row for row in self.rows}
             self._draw(rows, before)
         wanted = self.selected if marked is None else marked

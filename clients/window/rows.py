@@ -23,9 +23,8 @@ class Row:
     tags: tuple[str, ...] = ()
 
 
-def room_row(handle: RoomHandle, *, current: bool, mentioned: bool) -> Row:
-    """A room of ours, with what is unread."""
-    name = handle.name
+def room_row(handle: RoomHandle, name: str, *, current: bool, mentioned: bool) -> Row:
+    """A room of ours, with what is unread. ``name``: its name, which costs a look at all rooms where it is asked for."""
     if handle.offered:
         return Row(name, place(name), translate("invited"), ("offered",))
     unread = 0 if current else handle.unread

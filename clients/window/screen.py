@@ -96,7 +96,7 @@ class Screen:
         if handle is None:
             return
         transcript.load_around(handle.history, message.seq)
-        self._show(transcript.number(message.message_id))
+        self._show(transcript.number(message.message_id, message.sender))
 
     def _show(self, number: int | None = None) -> None:
         layout = self._layout()
@@ -126,17 +126,19 @@ class Screen:
         """How an entry looks."""
         if not isinstance(entry, MessageReceived):
             return entry_line(entry)
-        handle, quoted = self.handle(entry.room), None
-        if entry.reply_to is not None:
-            quoted = self._conversations.of(entry.room).find(entry.reply_to)
-        if handle is None:
-            return entry_line(entry, quoted=quoted)
+        handle, transcript = self.handle(entry.room), self._conversations.of(entry.room)
+        quoted = None if entry.reply_to is None else transcript.find(entry.reply_to)
+        first = transcript.number(entry.message_id)
+        if handle is None or first != transcript.number(entry.message_id, entry.sender):
+            return entry_line(entry, quoted=quoted)  # signs are on the first message with an id
         arrived = handle.delivered_to(entry.message_id) if entry.own and handle.direct else ()
         return entry_line(entry, quoted=quoted, signs=handle.reactions(entry.message_id), arrived=arrived)
 
     def _draw(self) -> None:
         chat = self._layout().chat
         self.chat.seconds = SYNCING_SECONDS if self._session.state is State.SYNCING else DRAW_SECONDS
+        if not self._conversations.current and chat.transcript is not self._conversations.here:
+            chat.show(self._conversations.here)
         chat.refresh()
         if self.waiting_changed:
             self.waiting_changed = False
@@ -167,13 +169,12 @@ class Screen:
         if self._session.state is State.SYNCING:
             self.rooms.ask()  # until it is over, now and then
         current, rows, unread = self._conversations.current, [], 0
-        for name in client.rooms:
-            handle = self.handle(name)
-            if handle is not None:
-                looked_at = name == current and layout.focused
-                row = room_row(handle, current=looked_at, mentioned=name in self._conversations.mentioned)
-                unread += bool(row.facts)
-                rows.append(row)
+        looks = layout.focused and not self._conversations.here.detached
+        for name, handle in zip(client.rooms, client.handles(), strict=False):  # both in order of name
+            mentioned = name in self._conversations.mentioned
+            row = room_row(handle, name, current=looks and name == current, mentioned=mentioned)
+            unread += bool(row.facts)
+            rows.append(row)
         layout.rooms.show(rows, current)
         self._head()
         count = f"({unread}) " if unread else ""
@@ -187,6 +188,8 @@ class Screen:
         layout.members.show(member_rows([*handle.members(), *handle.members(banned=True)], self.us))
 
     def _mark_seen(self) -> None:
+        if not self._conversations.current:
+            return
         handle, here = self.handle(), self._conversations.here
         if handle is not None and not handle.offered and self._layout().focused and not here.detached:
             handle.mark_seen()

@@ -1,10 +1,11 @@
 """The connection that a window has: made, lost and ended, with one client at a time."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, TimeoutError  # noqa: A004 - Twisted's own
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from chatserv.client import ChatError, Client, ClientEvent, Profile, Status, StatusChanged
 
@@ -136,15 +137,15 @@ class Session:
         self._waiting.append(done)
         if len(self._waiting) == 1:
             self._enter(State.STOPPING)
-            stopping = self.client.stop()
+            stopping = maybeDeferred(self.client.stop)
             stopping.addTimeout(STOP_SECONDS, self._reactor)
-            stopping.addErrback(lambda failure: failure.trap(TimeoutError))
-            stopping.addCallback(lambda _: self._stopped())
+            stopping.addBoth(lambda _: self._stopped())  # whatever went wrong, it is over
         return done
 
     def _stopped(self) -> None:
         self.client = None
-        self._move_back()
+        with suppress(ChatError):  # the disk may be what the client stumbled over
+            self._move_back()
         self._enter(State.OFF)
         waiting, self._waiting = self._waiting, []
         for each in waiting:

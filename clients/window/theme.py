@@ -167,7 +167,8 @@ class Theme:
             highlightbackground=palette.border, highlightcolor=palette.accent, inactiveselectbackground=palette.accent,
         )  # fmt: skip
         tag = text.tag_configure
-        tag("line", lmargin2=40)
+        stamp = font.nametofont("TkTextFont", self._root).measure("[00:00] ")
+        tag("line", lmargin2=stamp)  # a row that goes on never begins where times and names do
         for name in ("stamp", "mark", "sending"):
             tag(name, foreground=palette.faint)
         tag("stored", foreground=palette.good)

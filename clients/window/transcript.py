@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from chatserv.client import MessageReceived, date
-from clients.window.entries import Day, Entry, Note, Unread
+from clients.window.entries import LOUD, Day, Entry, Newer, Note, Unread
 
 MAX_ENTRIES: Final = 2000
-MAX_NOTES: Final = 200  # that are kept of a room that is not on the screen
+MAX_NOTES: Final = 200  # that are kept of a room that is not on the screen, without the loud ones
+MAX_LOUD: Final = 50  # loud notes that are kept; others do not push them out
 DROPPED: Final = 200  # entries at once, when there are too many
 LOADED: Final = 200  # messages at once
 AROUND: Final = 30  # messages behind one that is looked for
+_UNKNOWN: Final = 1 << 63  # behind messages of which none is known yet
 
 History = Callable[[int, int | None], list[MessageReceived]]
 """The last so many messages before a place, oldest first."""
@@ -30,15 +32,16 @@ class Transcript:
         loaded: Whether messages are held, or notes alone.
         detached: Whether the newest messages are not held, since older ones are looked at.
         complete: Whether nothing older is kept on this device.
+        urgent: Whether something loud was said that is not drawn yet.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.first = 0
         self.changed: dict[int, None] = {}
-        self.loaded = self.detached = self.complete = False
+        self.loaded = self.detached = self.complete = self.urgent = False
         self._notes: list[Note] = []
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[bytes, dict[str, int]] = {}  # by id, and by sender: who sends chooses the id
         self._newest = 0
 
     @property
@@ -50,35 +53,54 @@ class Transcript:
         """The entry of this number, if it is still there."""
         return self.entries[number - self.first] if self.first <= number < self.end else None
 
-    def find(self, message_id: bytes) -> MessageReceived | None:
-        """The message with this id, if it is held."""
-        number = self._numbers.get(message_id)
+    def find(self, message_id: bytes, sender: str | None = None) -> MessageReceived | None:
+        """The message with this id, if it is held: that of one sender, or the first one."""
+        number = self.number(message_id, sender)
         found = None if number is None else self.entry(number)
         return found if isinstance(found, MessageReceived) else None
 
-    def number(self, message_id: bytes) -> int | None:
+    def number(self, message_id: bytes, sender: str | None = None) -> int | None:
         """The number of the entry with this message."""
-        return self._numbers.get(message_id)
+        held = self._numbers.get(message_id, {})
+        return min(held.values(), default=None) if sender is None else held.get(sender)
 
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def receive(self, message: MessageReceived) -> None:
         """A message came."""
+        if not self._newest:
+            self._settle(message.seq - 1)
         self._newest = max(self._newest, message.seq)
-        if self.loaded and not self.detached and message.message_id not in self._numbers:
+        if self.loaded and not self.detached and self.number(message.message_id, message.sender) is None:
             self._append(message)
 
     def note(self, note: Note) -> None:
-        """The program says something."""
-        note = replace(note, after=self._newest)
+        """The program says something; it stands at the end, also of what is old."""
+        note = replace(note, after=self._newest or _UNKNOWN)
         self._notes.append(note)
-        del self._notes[:-MAX_NOTES]
-        if not self.detached:
-            self._append(note)
+        loud = note.style == LOUD
+        alike = [at for at, each in enumerate(self._notes) if (each.style == LOUD) is loud]
+        if len(alike) > (MAX_LOUD if loud else MAX_NOTES):
+            del self._notes[alike[0]]
+        self.urgent |= loud
+        self._append(note)
 
-    def change(self, message_id: bytes, **fields: Any) -> None:
-        """A message is another one now, or looks otherwise."""
-        number = self._numbers.get(message_id)
+    def take_notes(self) -> list[Note]:
+        """What the program has said, which is here no more."""
+        notes, self._notes = self._notes, []
+        self._restart([])
+        self.urgent = False
+        return notes
+
+    def rename(self, room: str) -> None:
+        """The room has another name."""
+        self.entries = [
+            replace(entry, room=room) if isinstance(entry, MessageReceived) else entry for entry in self.entries
+        ]
+
+    def change(self, message_id: bytes, sender: str | None = None, **fields: Any) -> None:
+        """A message is another one now, or looks otherwise: that of one sender, or the first one with this id."""
+        number = self.number(message_id, sender)
         if number is None:
             return
         message = self.entries[number - self.first]
@@ -86,23 +108,37 @@ class Transcript:
             self.entries[number - self.first] = replace(message, **fields)
         self.changed[number] = None
 
+    def _settle(self, seq: int) -> None:
+        """Notes from before a message was known stand behind this place."""
+        self._notes = [replace(note, after=min(note.after, seq)) for note in self._notes]
+
     def _append(self, entry: Entry) -> None:
         if isinstance(entry, MessageReceived):
             last = next((each for each in reversed(self.entries) if isinstance(each, MessageReceived | Day)), None)
             if last is None or date(last.at_ms) != date(entry.at_ms):
                 self.entries.append(Day(entry.at_ms))
-            self._numbers[entry.message_id] = self.end
+            self._hold(entry, self.end)
         self.entries.append(entry)
         if len(self.entries) > MAX_ENTRIES:
             self._drop(DROPPED)
 
     def _drop(self, count: int) -> None:
-        for entry in self.entries[:count]:
-            if isinstance(entry, MessageReceived):
-                del self._numbers[entry.message_id]
+        self._let_go(self.entries[:count])
         del self.entries[:count]
         self.first += count
         self.complete = False
+
+    def _hold(self, entry: Entry, number: int) -> None:
+        if isinstance(entry, MessageReceived):
+            self._numbers.setdefault(entry.message_id, {})[entry.sender] = number
+
+    def _let_go(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if isinstance(entry, MessageReceived):
+                held = self._numbers.get(entry.message_id, {})
+                held.pop(entry.sender, None)
+                if not held:
+                    self._numbers.pop(entry.message_id, None)
 
     # -- what this device keeps ---------------------------------------------------------------------------------------
 
@@ -121,18 +157,26 @@ class Transcript:
             read: The read marker; what others said behind it is new.
         """
         kept = history(LOADED, None)
-        self._newest = max([self._newest, *(message.seq for message in kept)])
+        self._know(kept)
         self.complete = len(kept) < LOADED
         self._restart(_with_notes(kept, self._notes, read))
         self.loaded, self.detached = True, False
 
     def load_around(self, history: History, seq: int) -> None:
         """Shows the messages around a place."""
-        kept = history(LOADED, seq + AROUND)
+        newest, kept = history(1, None), history(LOADED, seq + AROUND)
+        self._know(newest)
         self.complete = len(kept) < LOADED
-        self._restart(_with_notes(kept, [], 0))
+        self.detached = bool(kept and newest) and kept[-1].seq < newest[-1].seq
+        if self.detached:
+            self._restart([*_with_notes(kept, [], 0), Newer()])
+        else:
+            self._restart(_with_notes(kept, self._notes, 0))
         self.loaded = True
-        self.detached = bool(kept) and kept[-1].seq < self._newest
+
+    def _know(self, kept: list[MessageReceived]) -> None:
+        self._newest = max([self._newest, *(message.seq for message in kept)])
+        self._settle(self._newest)
 
     def load_older(self, history: History) -> int:
         """Puts older messages before the first one. Returns how many entries came."""
@@ -145,28 +189,26 @@ class Transcript:
         self.first -= len(older)
         self.entries[:0] = older
         for at, entry in enumerate(older):
-            if isinstance(entry, MessageReceived):
-                self._numbers[entry.message_id] = self.first + at
+            self._hold(entry, self.first + at)
         self._cut_end()
         return len(older)
 
     def _cut_end(self) -> None:
         """Whoever reads what is old does not look at the newest."""
-        for entry in self.entries[MAX_ENTRIES:]:
-            if isinstance(entry, MessageReceived):
-                del self._numbers[entry.message_id]
-                self.detached = True
-        del self.entries[MAX_ENTRIES:]
+        if len(self.entries) <= MAX_ENTRIES:
+            return
+        self._let_go(self.entries[MAX_ENTRIES - 1 :])
+        self.entries[MAX_ENTRIES - 1 :] = [Newer()]
+        self.changed[self.end - 1] = None
+        self.detached = True
 
     def _restart(self, entries: list[Entry]) -> None:
         self.first = self.end + 1  # so that nothing of before is taken for one of these
         self.entries = entries[-MAX_ENTRIES:]
         self.changed.clear()
-        self._numbers = {
-            entry.message_id: self.first + at
-            for at, entry in enumerate(self.entries)
-            if isinstance(entry, MessageReceived)
-        }
+        self._numbers = {}
+        for at, entry in enumerate(self.entries):
+            self._hold(entry, self.first + at)
 
 
 def _with_notes(kept: Iterable[MessageReceived], notes: list[Note], read: int) -> list[Entry]:

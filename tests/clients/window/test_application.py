@@ -1,14 +1,16 @@
 """Tests of the whole window with a client that is none, on a screen."""
 
 import gettext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.testing import MemoryReactorClock
 
 import chatserv.i18n
 from chatserv.client import (
+    Alarm,
     Client,
     ClientEvent,
     MessageReceived,
@@ -18,12 +20,14 @@ from chatserv.client import (
     SendQueued,
     Status,
     StatusChanged,
+    StorageError,
     TypingSeen,
     WaitingMessage,
     format_link,
 )
 from chatserv.wire.link import ServerLink
 from clients.window.arguments import Arguments
+from clients.window.rows import Row
 from clients.window.session import State
 from tests.client.slash_fakes import AT_MS, NUMBER, FakeRoom, member, message
 from tests.clients.program_fakes import StartedClient
@@ -544,3 +548,119 @@ class TalkingTests(ApplicationTestCase):
         self.assertEqual(self.application.conversations.current, "plans")
         chosen = self.application.layout.chat.chosen
         self.assertEqual(isinstance(chosen, MessageReceived) and chosen.text, "needle")
+
+
+class LookingBackTests(ApplicationTestCase):
+    """Old messages are on the screen; the lobby has a thousand."""
+
+    def setUp(self) -> None:
+        """One of the first was looked for, in a room that was not shown before."""
+        super().setUp()
+        self.online()
+        self.old = [message(1, f"old{seq}", room="plans") for seq in range(1, 1001)]
+        self.old = [
+            replace(each, seq=seq, message_id=seq.to_bytes(16, "big")) for seq, each in enumerate(self.old, start=1)
+        ]
+        plans = self.room("plans")
+        plans.kept = self.old
+
+        def history(limit: int = 50, before: int | None = None) -> list[MessageReceived]:
+            return [each for each in plans.kept if before is None or each.seq < before][-limit:]
+
+        self.patch(plans, "history", history)
+        self.application.actions.messages._go_to_message(self.old[99])
+        self.root.focus_force()
+        self.pass_time()
+
+    def test_nothing_is_seen_that_is_not_shown(self) -> None:
+        """A new message is counted; a line says where it is, and leads there."""
+        plans = self.room("plans")
+        self.assertEqual(plans.read, 0)
+        new = message(1, "NEW", room="plans")
+        new = replace(new, seq=1001, message_id=b"n" * 16)
+        plans.kept, plans.unread = [*self.old, new], 1
+        self.tell(new)
+        self.assertEqual(plans.read, 0)
+        self.assertNotIn("NEW", self.chat)
+        self.assertEqual(self.chat.splitlines()[-1], "Newer messages: End")
+        rows = {row.key: row.facts for row in self.application.layout.rooms.rows}
+        self.assertEqual(rows["plans"], "1")
+        self.application.layout.chat._end_of(1)
+        self.pass_time()
+        self.assertIn("NEW", self.chat)
+        self.assertEqual(plans.read, 1001)
+
+    def test_what_has_to_be_seen_is_seen(self) -> None:
+        """The conversation moves there."""
+        self.application.layout.chat.text.yview_moveto(0.5)
+        self.update()
+        self.assertFalse(self.application.layout.chat.at_end)
+        self.tell(Alarm("old_log"))
+        self.assertIn("ALARM", self.chat)
+        self.assertTrue(self.application.layout.chat.at_end)
+        self.application.connecting.disconnect()
+        self.pass_time()
+        self.application.layout.chat.text.yview_moveto(0.5)
+        self.type("hello")
+        self.assertIn("nothing was sent", self.chat)
+        self.assertTrue(self.application.layout.chat.at_end)
+
+
+class WithoutARoomTests(ApplicationTestCase):
+    """Before there is a connection."""
+
+    def test_nothing_is_lost_that_has_to_be_seen(self) -> None:
+        """Though the window had the keyboard already."""
+        self.root.focus_force()
+        self.root.event_generate("<FocusIn>")
+        self.pass_time(1.5)
+        self.type("hello")
+        self.assertIn("Not connected: nothing was sent.", self.chat)
+        self.online()
+        self.tell(Alarm("old_log"))
+        self.assertIn("Not connected: nothing was sent.", self.chat)
+        self.assertIn("ALARM", self.chat)
+
+    def test_a_registration_that_is_interrupted_can_be_tried_again(self) -> None:
+        """Its fields take texts again."""
+        self.profile.registered = None
+        connecting = self.application.connecting
+        connecting.use_link(format_link(LINK))
+        connecting.connect()
+        registration = connecting.registration
+        assert registration is not None
+        registration._be_busy("")
+        self.profile.registered = False
+        registration._made()
+        self.assertEqual(self.application.session.state, State.CONNECTING)
+        connecting.disconnect()
+        self.pass_time()
+        self.assertTrue(registration.is_open)
+        self.assertFalse(registration.busy)
+        self.assertTrue(registration.entries[0].instate(["!disabled"]))
+        self.assertIn("Interrupted", str(registration.error.cget("text")))
+
+    def test_a_client_that_cannot_stop_does_not_keep_the_window(self) -> None:
+        """It can be closed, and connected again."""
+        self.online()
+        self.client.stop = lambda: fail(StorageError("disk full"))  # type: ignore[method-assign]
+        self.application.connecting.disconnect()
+        self.pass_time()
+        self.assertEqual(self.application.session.state, State.OFF)
+        self.successResultOf(self.application.stop())
+
+    def test_rows_that_go_on_begin_behind_the_time(self) -> None:
+        """At every scale."""
+        from tkinter import font
+
+        layout = self.application.layout
+        for steps in (0, 5):
+            layout.rescale(steps)
+            width = font.nametofont("TkTextFont", self.root).measure("[00:00] ")
+            self.assertGreaterEqual(int(str(layout.chat.text.tag_cget("line", "lmargin2"))), width)
+
+    def test_a_row_with_a_key_that_is_there_already_is_left_out(self) -> None:
+        """The first counts."""
+        rooms = self.application.layout.rooms
+        rooms.show([Row("a", "one"), Row("b", "two"), Row("a", "three")])
+        self.assertEqual([row.text for row in rooms.rows], ["one", "two"])

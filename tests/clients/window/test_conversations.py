@@ -124,3 +124,27 @@ class ConversationsTests(SynchronousTestCase):
             self.conversations.of(f"room{number}")
         self.assertEqual(len(self.conversations._transcripts), MAX_ROOMS)
         self.assertIsNotNone(self.conversations.here.find(self.said.message_id))
+
+    def test_what_is_said_before_there_is_a_room_is_shown_in_the_first_one(self) -> None:
+        """No room without a name takes what comes later."""
+        self.conversations = Conversations(lambda: AT_MS, lambda: "alice")
+        self.assertEqual(self.conversations.here.entries, [])
+        self.take(Alarm("old_log"))
+        self.conversations.go("lobby")
+        self.take(Announced("hello", AT_MS))
+        self.assertEqual([style for _, style in self.notes()], [LOUD] * 2)
+        self.assertEqual(self.notes(""), [])
+        self.assertEqual(list(self.conversations._transcripts), ["lobby"])
+
+    def test_only_the_line_of_who_has_changed_a_message_changes(self) -> None:
+        """Though somebody else uses its id as well."""
+        mallorys = replace(message(2, sender="mallory"), message_id=self.said.message_id)
+        self.take(mallorys, MessageEdited("lobby", self.said.message_id, "mallory", "forged"))
+        found = self.conversations.here.find(self.said.message_id)
+        self.assertEqual(found and found.text, self.said.text)
+
+    def test_messages_of_a_room_that_is_renamed_are_in_it(self) -> None:
+        """What is done with them is done there."""
+        self.take(RoomTitled("hall", "lobby", "", "bob"))
+        found = self.conversations.here.find(self.said.message_id)
+        self.assertEqual(found and found.room, "hall")

@@ -47,7 +47,7 @@ class EntryLineTests(SynchronousTestCase):
             message(2, sender="alice", edited=True, reply_to=quoted.message_id),
             quoted=quoted, signs={"👍": ["bob"]}, arrived={"bob"},
         )  # fmt: skip
-        self.assertEqual(plain(line), f"{CLOCK} <alice> (bob: what?) hello (edited)  👍 bob ✓ arrived at bob")
+        self.assertEqual(plain(line), f"{CLOCK} <alice> (bob: what?) hello (edited) [👍 bob] ✓ arrived at bob")
 
     def test_an_answer_to_something_unknown_is_an_answer(self) -> None:
         """Though it is not at hand."""
@@ -84,3 +84,15 @@ class WaitingLineTests(SynchronousTestCase):
         """With the start of what they answer."""
         line = waiting_line(waiting(action=True, reply_to=b"x" * 16), "alice", message(1, "what?"))
         self.assertEqual(plain(line), f"{CLOCK} * alice (bob: what?) hello …")
+
+
+class SignTests(SynchronousTestCase):
+    """Signs are texts that somebody chose."""
+
+    def test_a_sign_does_not_look_like_a_state(self) -> None:
+        """It stands in brackets that it cannot leave, and is short."""
+        line = entry_line(message(1, sender="alice"), signs={"] ✗ not sent: banned": ["mallory"]})
+        self.assertEqual(plain(line), f"{CLOCK} <alice> hello [ ✗ not … mallory] ✓")
+        self.assertEqual([span.tag for span in line[-2:]], ["mark", "stored"])
+        whole = entry_line(message(1), signs={"12345678": ["bob"], "123456789": ["bob"]})
+        self.assertTrue(plain(whole).endswith(" [12345678 bob] [1234567… bob]"))

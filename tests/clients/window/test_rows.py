@@ -16,7 +16,7 @@ class RoomRowTests(SynchronousTestCase):
         """A room of alice's."""
         room = FakeClient().there[name]
         room.unread = unread
-        return room_row(cast(RoomHandle, room), current=current, mentioned=mentioned)
+        return room_row(cast(RoomHandle, room), name, current=current, mentioned=mentioned)
 
     def test_what_is_unread_is_counted(self) -> None:
         """But not in the room that is looked at."""

@@ -6,8 +6,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived
-from clients.window.entries import Day, Entry, Note, Unread
-from clients.window.transcript import DROPPED, LOADED, MAX_ENTRIES, MAX_NOTES, Transcript
+from clients.window.entries import LOUD, Day, Entry, Newer, Note, Unread
+from clients.window.transcript import DROPPED, LOADED, MAX_ENTRIES, MAX_LOUD, MAX_NOTES, Transcript
 from tests.client.slash_fakes import AT_MS, message
 
 DAY_MS = 86_400_000
@@ -158,3 +158,106 @@ class TranscriptTests(SynchronousTestCase):
         self.transcript.load_newest(Archive(3))
         self.assertIsNone(self.transcript.entry(old))
         self.assertIsInstance(self.transcript.entry(self.transcript.first), Day)
+
+
+class ForeignIdsTests(SynchronousTestCase):
+    """Senders choose the ids of their messages, and may choose those of others."""
+
+    def setUp(self) -> None:
+        """Mallory has taken carol's."""
+        self.transcript = Transcript()
+        self.carols = said(1, "deal at 100", sender="carol")
+        self.mallorys = replace(said(2, "deal at 900", sender="mallory"), message_id=self.carols.message_id)
+        self.transcript.load_newest(lambda *_: [self.carols, self.mallorys])
+
+    def shown(self) -> list[tuple[str, str | None]]:
+        """Who has said what."""
+        entries = self.transcript.entries
+        return [(entry.sender, entry.text) for entry in entries if isinstance(entry, MessageReceived)]
+
+    def test_each_sender_has_a_message_of_their_own(self) -> None:
+        """What carol changes is hers; an id alone means the first."""
+        message_id = self.carols.message_id
+        self.transcript.change(message_id, "carol", text="deal at 101")
+        self.assertEqual(self.shown(), [("carol", "deal at 101"), ("mallory", "deal at 900")])
+        self.transcript.change(message_id, "eve", text="nothing")
+        self.transcript.change(message_id, text=None, deleted=True)
+        self.assertEqual(self.shown(), [("carol", None), ("mallory", "deal at 900")])
+        self.assertEqual(self.transcript.find(message_id, "mallory"), self.mallorys)
+
+    def test_a_second_one_with_an_id_is_shown(self) -> None:
+        """Once."""
+        for _ in range(2):
+            self.transcript.receive(replace(self.mallorys, seq=3, sender="eve"))
+        self.assertEqual([sender for sender, _ in self.shown()], ["carol", "mallory", "eve"])
+
+    def test_it_stays_bounded(self) -> None:
+        """Both go when there are too many."""
+        for seq in range(10, 10 + MAX_ENTRIES):
+            self.transcript.receive(said(seq))
+        self.assertLessEqual(len(self.transcript.entries), MAX_ENTRIES)
+        self.assertIsNone(self.transcript.find(self.carols.message_id))
+        self.assertLessEqual(len(self.transcript._numbers), MAX_ENTRIES)
+
+
+class LookingBackTests(SynchronousTestCase):
+    """Old messages are looked at."""
+
+    def setUp(self) -> None:
+        """Those around one of long ago, in a room that was not on the screen before."""
+        self.transcript = Transcript()
+        self.archive = Archive(1000)
+        self.transcript.load_around(self.archive, 100)
+
+    def test_new_messages_are_not_put_behind_old_ones(self) -> None:
+        """A line says where they are."""
+        self.assertTrue(self.transcript.detached)
+        self.transcript.receive(said(1001))
+        self.assertIsNone(self.transcript.find(said(1001).message_id))
+        self.assertIsInstance(self.transcript.entries[-1], Newer)
+
+    def test_what_the_program_says_stands_below(self) -> None:
+        """And behind the newest message, once that is looked at."""
+        self.transcript.note(Note("ALARM", AT_MS, LOUD))
+        self.assertEqual(texts(self.transcript.entries)[-2:], ["Newer", "ALARM"])
+        self.transcript.load_newest(self.archive)
+        self.assertEqual(texts(self.transcript.entries)[-2:], ["1000", "ALARM"])
+        self.assertNotIn(Newer(), self.transcript.entries)
+
+    def test_who_scrolls_far_back_sees_where_the_newest_are(self) -> None:
+        """The line is drawn anew, and is there once."""
+        archive = Archive(MAX_ENTRIES + 2 * LOADED)
+        self.transcript.load_newest(archive)
+        while self.transcript.load_older(archive):
+            pass
+        self.assertIsInstance(self.transcript.entries[-1], Newer)
+        self.assertEqual(self.transcript.entries.count(Newer()), 1)
+        self.assertIn(self.transcript.end - 1, self.transcript.changed)
+
+
+class LoudNotesTests(SynchronousTestCase):
+    """What has to be seen."""
+
+    def test_others_do_not_push_them_out(self) -> None:
+        """Though they are bounded themselves."""
+        transcript = Transcript()
+        transcript.note(Note("ALARM", AT_MS, LOUD))
+        for number in range(MAX_NOTES + 1):
+            transcript.note(Note(str(number), AT_MS))
+        transcript.unload()
+        self.assertEqual(texts(transcript.entries)[:2], ["ALARM", "1"])
+        for number in range(MAX_LOUD):
+            transcript.note(Note(f"loud {number}", AT_MS, LOUD))
+        transcript.unload()
+        self.assertEqual(len(transcript.entries), MAX_NOTES + MAX_LOUD)
+        self.assertNotIn("ALARM", texts(transcript.entries))
+
+    def test_what_is_said_before_anything_is_known_stands_at_the_end(self) -> None:
+        """Not before messages of long ago."""
+        transcript = Transcript()
+        transcript.note(Note("ALARM", AT_MS, LOUD))
+        transcript.load_newest(Archive(2))
+        self.assertEqual(texts(transcript.entries), ["Day", "1", "2", "ALARM"])
+        transcript.receive(said(3))
+        transcript.load_newest(Archive(3))
+        self.assertEqual(texts(transcript.entries), ["Day", "1", "2", "ALARM", "3"])
