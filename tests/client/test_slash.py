@@ -11,7 +11,7 @@ from chatserv.client.api import Client
 from chatserv.client.slash import COMMANDS, Slash
 from chatserv.client.slash_base import SlashError, explained
 from chatserv.client.slash_talk import MAX_LOG_MESSAGES
-from chatserv.errors import ChatError, Forbidden, Muted, NameTaken, RateLimited, Reject
+from chatserv.errors import ChatError, Forbidden, Muted, RateLimited, Reject
 from tests.client.slash_fakes import QR, FakeClient, member, message
 from tests.clients.test_lines import HOSTILE
 
@@ -187,7 +187,8 @@ class RunTests(SlashTestCase):
         """What the library refuses comes through, as an error with words."""
         self.client.there["lobby"].refusal = Forbidden("x")
         self.assertEqual(self.refusal("/invite carol", Forbidden), "You are not allowed to do that.")
-        self.assertIn("taken", self.refusal("/create plans", NameTaken))
+        self.assertIn("You have a room #plans already", self.refusal("/create plans"))
+        self.assertIn("You have a room #plans already", self.refusal("/create-public #plans"))
 
     def test_impossible_text(self) -> None:
         """A text that no message can hold is refused in words that fit."""
@@ -435,9 +436,9 @@ class BoundsTests(SlashTestCase):
     def test_topic(self) -> None:
         """A topic has at most 1024 bytes, wherever it is given."""
         for line in ("/topic ", "/create new ", "/create-public newer "):
-            self.run_line(line + "x" * 1024)
             self.assertIn("1024", self.refusal(line + "x" * 1025))
             self.assertIn("1024", self.refusal(line + "\u00e9" * 513))
+            self.run_line(line + "x" * 1024)
 
     def test_emoji(self) -> None:
         """A reaction has at most 32 bytes."""

@@ -62,7 +62,7 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "log": [("/log", [], r"^ +1 \[..:..\] <alice> hello\n +2 \[..:..\] <bob> hello$"), ("/log 1", [], "^ +2 .* <bob>")],
     "search": [
         ("/search ell", [], r"^2025-10-\d\d \[..:..\] #lobby <alice> hello\n2025-10-\d\d .* #lobby <bob> hello$"),
-        ("/search nowhere", [], "Nothing on this device"),
+        ("/search nowhere", [], "Nothing in your rooms"),
     ],
     "resend": [("/resend", [("lobby", "resend", ID_1)], r"^$")],
     "discard": [("/discard", [("lobby", "discard", ID_1)], "Given up: 1")],

@@ -15,7 +15,7 @@ from chatserv.testing.memory_server import keyring, server_id
 from clients import registering
 from clients.arguments import parse_arguments
 from clients.exits import NAME, PROFILE, USAGE, Exit
-from clients.registering import open_account
+from clients.registering import TRIES, open_account
 from tests.clients.test_arguments import Terminal
 
 TOKEN = b"t" * 32
@@ -122,15 +122,22 @@ class RegisteringTests(SynchronousTestCase):
         self.assertNotIn(link[30:60], end.message)
 
     def test_bad_name(self) -> None:
-        """A name that cannot be used is refused before a password is asked for."""
-        self.answer("two words")
+        """A name that cannot be used is asked for again, before a password is; not for ever, and never a given one."""
+        self.answer("two words", "alice", GOOD_PASSWORD, GOOD_PASSWORD)
+        self.open(format_link(LINK))
+        self.assertEqual([user for user, _ in self.prepared], ["alice"])
+        self.prepared.clear()
+        self.answer(*["two words"] * TRIES)
         self.assertEqual(self.refused(format_link(LINK)).code, NAME)
+        self.assertEqual(self.refused(format_link(LINK), "--user", "two words").code, NAME)
 
     def test_bad_password(self) -> None:
-        """So is a password that is too short; the two entries have to be the same."""
-        self.answer("alice", "short", "short")
-        self.assertEqual(self.refused(format_link(LINK)).code, USAGE)
-        self.answer("alice", GOOD_PASSWORD, GOOD_PASSWORD + "x")
+        """So is a password that is too short, before it is asked for once more; the two entries have to be the same."""
+        self.answer("alice", "short", GOOD_PASSWORD, GOOD_PASSWORD + "x", GOOD_PASSWORD, GOOD_PASSWORD)
+        self.open(format_link(LINK))
+        self.assertEqual(self.prepared, [("alice", GOOD_PASSWORD)])
+        self.prepared.clear()
+        self.answer("alice", *[GOOD_PASSWORD, GOOD_PASSWORD + "x"] * TRIES)
         end = self.refused(format_link(LINK))
         self.assertEqual(end.code, USAGE)
         self.assertNotIn(GOOD_PASSWORD, end.message)
