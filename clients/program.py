@@ -70,7 +70,7 @@ class Program(Life):
         )
         self._talk = Talk(
             self._client, arguments.room, write=self._print, say=self._showing.say, sent=self.sent, quit=self.quit,
-            colour=terminal,
+            codes=False,
         )  # fmt: skip
         self._orders = Orders(
             self._client, arguments.room, reactor, arguments.timeout_seconds, write=self._print, finish=self.finish

@@ -23,7 +23,7 @@ class Talk:
         say: Prints a line of news.
         sent: Gets what fires when a message is stored.
         quit: What ``/quit`` does.
-        colour: Whether the terminal knows colours.
+        codes: Whether QR codes are drawn.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class Talk:
         say: Callable[[str], None],
         sent: Callable[["Deferred[int]"], object],
         quit: Callable[[], None],  # noqa: A002 - the command's name
-        colour: bool = False,
+        codes: bool = True,
     ) -> None:
         self._write, self._say, self._quit = write, say, quit
         self._waiting: deque[str] = deque()
         self._working = False
-        self.slash = Slash(client, room, sent=sent, quit=quit, colour=colour)
+        self.slash = Slash(client, room, sent=sent, quit=quit, codes=codes)
 
     @property
     def waits(self) -> bool:

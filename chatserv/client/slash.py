@@ -46,6 +46,7 @@ class Slash:
             events tell it.
         quit: What ``/quit`` does.
         colour: Whether QR codes are coloured with escape sequences, for terminals.
+        codes: Whether QR codes are drawn at all; not for who hears lines read out.
     """
 
     commands = COMMANDS
@@ -58,8 +59,9 @@ class Slash:
         sent: "Callable[[Deferred[int]], object] | None" = None,
         quit: Callable[[], None] = lambda: None,  # noqa: A002 - the command's name
         colour: bool = False,
+        codes: bool = True,
     ) -> None:
-        self.client, self.quit, self.colour = client, quit, colour
+        self.client, self.quit, self.colour, self.codes = client, quit, colour, codes
         self.sent = sent or _let_be
         self.compared: dict[str, str] = {}  # the safety numbers that were shown, by user
         self._wanted = room.strip().removeprefix("#")

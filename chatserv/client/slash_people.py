@@ -26,7 +26,7 @@ async def _verify(slash: "Slash", words: list[str]) -> list[str]:
         if not given:
             found = await slash.client.people.verification(user)
             slash.compared[user] = found.number
-            return _verification_lines(found, colour=slash.colour)
+            return _verification_lines(found, colour=slash.colour, codes=slash.codes)
         if given.lower() == _YES:
             return await _person_compared(slash, user)
         if not await slash.client.people.compare(user, given):
@@ -58,7 +58,7 @@ async def _person_compared(slash: "Slash", user: str) -> list[str]:
     return [_("{user} is verified.").format(user=shown(user))]
 
 
-def _verification_lines(found: Verification, *, colour: bool) -> list[str]:
+def _verification_lines(found: Verification, *, colour: bool, codes: bool) -> list[str]:
     groups = grouped(found.number).split()
     rows = [" ".join(groups[at : at + _GROUPS_IN_ROW]) for at in range(0, len(groups), _GROUPS_IN_ROW)]
     user = shown(found.user)
@@ -76,7 +76,7 @@ def _verification_lines(found: Verification, *, colour: bool) -> list[str]:
         _("Safety number with {user}:").format(user=user),
         *(f"  {row}" for row in rows),
         found.qr,
-        *terminal_qr(found.qr, colour=colour).splitlines(),
+        *(terminal_qr(found.qr, colour=colour).splitlines() if codes else ()),
         state.format(user=user),
         todo.format(user=user),
     ]

@@ -16,6 +16,7 @@ BATCH_SECONDS: Final = 0.008
 SKIP_ABOVE: Final = 150  # lines that wait to be drawn: then the last ones alone are
 SHOWN_AT_FIRST: Final = 100
 MAX_WAITING_LINES: Final = 100
+_MODIFIERS: Final = 0x4 | 0x8  # Control and Alt, as X11 says it
 NEAR_THE_TOP: Final = 0.02
 
 
@@ -44,6 +45,7 @@ class ChatView(ttk.Frame):
         self._waiting: list[tuple[WaitingMessage, Line]] = []
         self.chosen: Entry | WaitingMessage | None = None
         self._looking_back = False
+        self._by_keys = False  # whether the chosen line was reached by keys: then letters act on it
         self._bind()
 
     def _bind(self) -> None:
@@ -60,7 +62,8 @@ class ChatView(ttk.Frame):
         for key in ("<Shift-F10>", "<Menu>"):
             bind(key, lambda _: self._menu_by_key())
         for key, what in (("r", "reply"), ("e", "edit"), ("<Delete>", "delete"), ("<plus>", "react")):
-            bind(key, lambda _, what=what: self._act(what))  # type: ignore[misc]
+            bind(key, lambda event, what=what: self._act(what, event.char))  # type: ignore[misc]
+        bind("<Key>", self._typed)
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
@@ -229,6 +232,7 @@ class ChatView(ttk.Frame):
         return int(str(ranges[0]).split(".", maxsplit=1)[0]) if ranges else 0
 
     def _step(self, by: int) -> str:
+        self._by_keys = True
         total = self.lines + len(self._waiting)
         now = self._chosen_line or (total + 1 if by < 0 else total)
         if total:
@@ -247,6 +251,7 @@ class ChatView(ttk.Frame):
     def focus_in(self) -> None:
         """Takes the keyboard; a line is chosen for the keys."""
         self.text.focus_set()
+        self._by_keys = True
         if not self._chosen_line:
             self._step(-1)
 
@@ -257,6 +262,7 @@ class ChatView(ttk.Frame):
 
     def _clicked(self, event: "tk.Event[tk.Misc]") -> None:
         self.text.focus_set()
+        self._by_keys = False
         self._choose_line(self._line_under(event))
         if isinstance(self.chosen, Newer):
             self._actions.act("newest")
@@ -274,8 +280,18 @@ class ChatView(ttk.Frame):
             self._actions.menu(self.text.winfo_rootx() + x, self.text.winfo_rooty() + y)
         return "break"
 
-    def _act(self, what: str) -> str:
-        self._actions.act(what)
+    def _act(self, what: str, typed: str) -> str:
+        if self._by_keys or not typed.isprintable():
+            self._actions.act(what)
+        else:
+            self._actions.type_on(typed)
+        return "break"
+
+    def _typed(self, event: "tk.Event[tk.Misc]") -> str | None:
+        """Whoever clicks here and types on means the field."""
+        if not event.char or not event.char.isprintable() or int(event.state) & _MODIFIERS:
+            return None
+        self._actions.type_on(event.char)
         return "break"
 
     def _select_all(self) -> str:

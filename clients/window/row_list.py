@@ -42,6 +42,7 @@ class RowList(ttk.Frame):
         bar.pack(side="right", fill="y")
         self.tree.pack(side="left", fill="both", expand=True)
         self.rows: list[Row] = []
+        self._marked = ""
         bind = self.tree.bind
         bind("<ButtonRelease-1>", self._clicked)
         bind("<Return>", lambda _: self._choose(self.selected))
@@ -81,9 +82,15 @@ class RowList(ttk.Frame):
             before = {row.key: row for row in self.rows}
             self._draw(rows, before)
         wanted = self.selected if marked is None else marked
-        if wanted and self.tree.exists(wanted) and self.selected != wanted:
+        walking = wanted == self._marked and self._has_keyboard  # a person is on the way to another row
+        if wanted and self.tree.exists(wanted) and self.selected != wanted and not (walking and self.selected):
             self.tree.selection_set(wanted)
             self.tree.focus(wanted)
+        self._marked = wanted
+
+    @property
+    def _has_keyboard(self) -> bool:
+        return str(self.tree.tk.call("focus")) == str(self.tree)
 
     def _draw(self, rows: Sequence[Row], before: dict[str, Row]) -> None:
         gone = before.keys() - {row.key for row in rows}

@@ -17,6 +17,7 @@ class Actions:
         act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
         older: The beginning was reached.
         more: Something is left to be drawn.
+        type_on: Something was typed here that belongs into the field.
     """
 
     draw: Callable[[Entry], Line]
@@ -24,6 +25,7 @@ class Actions:
     act: Callable[[str], None]
     older: Callable[[], None]
     more: Callable[[], None]
+    type_on: Callable[[str], None] = lambda _: None
 
 
 class Writing:

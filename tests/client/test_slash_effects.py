@@ -1,10 +1,11 @@
 """What each slash command does, one by one."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from chatserv.client.admin import BanView
-from chatserv.client.slash import COMMANDS
+from chatserv.client.api import Client
+from chatserv.client.slash import COMMANDS, Slash
 from chatserv.client.waiting import FAILED, WaitingMessage
 from chatserv.errors import Forbidden, Muted
 from chatserv.wire.messages import PublicRoom
@@ -382,3 +383,10 @@ class EffectsTests(SlashTestCase):
         """The server refuses who is no administrator."""
         self.client.is_admin = False
         self.refusal("/suspend bob", Forbidden)
+
+    def test_without_codes(self) -> None:
+        """Who hears lines read out gets no drawing."""
+        self.slash = Slash(cast(Client, self.client), codes=False)
+        lines = self.run_line("/verify bob")
+        self.assertIn(QR, lines)
+        self.assertFalse(any("█" in line or "▀" in line for line in lines))
