@@ -17,6 +17,7 @@ from chatserv.client import (
     Profile,
     ReadMoved,
     RoomChanged,
+    RoomHandle,
     RoomJoined,
     RoomLeft,
     RoomOffered,
@@ -92,6 +93,7 @@ class Application:
         self.actions = PersonActions.of(
             Doing(self.session, self.screen, self.conversations, lambda: self.layout, lambda: self.talk)
         )
+        self.screen.followed = self.actions.messages.look
         self.menus = Menus(self.actions, self.screen, self.connecting, lambda: self.layout, self._quit)
         settings = load_settings(profile.directory)
         settings.theme = arguments.theme or settings.theme
@@ -152,7 +154,7 @@ class Application:
             )  # fmt: skip
         if state is State.OFF:
             self.talk = None
-            self.actions.messages.give_up()
+            self.actions.messages.look()
         if not hasattr(self, "layout"):
             return
         self.layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
@@ -260,11 +262,17 @@ class Application:
         if self.talk is None or not self.session.running:
             self._say(translate("Not connected: nothing was sent."))
             return False
+        if self.talk.waits and line.strip() not in {"/quit", "/exit"}:
+            self._say(translate("A command that may lead to another room is under way: nothing was sent."))
+            return False
         self.screen.newest()
+        taken = self.actions.messages.send_as_wanted(line)
+        if taken is not None:
+            return taken
         asked = VERIFY.fullmatch(line)
         if asked is not None:
             self.actions.people.verify(asked[1])  # a dialog shows the code better than lines do
-        elif not self.actions.messages.send_as_wanted(line):
+        else:
             self.talk.line_typed(line)
         return True
 
@@ -275,16 +283,17 @@ class Application:
             tell(self.layout.root, translate("Paste"), found.refusal)
         elif len(found.lines) > 1:
             said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
-            room = self.conversations.current
+            room = self.actions.doing.here()
             confirm(
                 self.layout.root, translate("Paste"), said, translate("Send"), lambda: self._send_all(found.lines, room)
             )
         return bool(found.refusal) or len(found.lines) > 1
 
-    def _send_all(self, lines: Sequence[str], room: str) -> None:
-        if room != self.conversations.current:
+    def _send_all(self, lines: Sequence[str], room: RoomHandle | None) -> None:
+        if self.actions.doing.here() is not room:
             self._say(translate("The room is another one by now: nothing was sent."))
             return
+        self.actions.messages.give_up()
         for line in lines:
             if not self._send(line):
                 return
