@@ -85,7 +85,7 @@ class Doing:
         if isinstance(failure.value, ChatError):
             self.refuse(failure.value, take=take)
             return
-        _log.failure("an action of the window", failure)
+        _log.failure("unexpected", failure)
         said = translate("Something went wrong inside the program; it may not be done. The log says more.")
         tell(self.layout.root, translate("Not done"), said, take=take)
 

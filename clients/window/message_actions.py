@@ -123,8 +123,8 @@ class MessageActions:
             None where it is neither; False where it was for a room that is not the current one any more, or is refused.
         """
         self.look()
-        if self._lost:
-            self._lost = False
+        lost, self._lost = self._lost and not _is_command(line), False
+        if lost:
             self._doing.conversations.say(translate("The room is another one by now: nothing was sent."))
             self._doing.screen.chat.ask()
             return False

@@ -503,9 +503,9 @@ class TalkingTests(ApplicationTestCase):
         self.root.clipboard_append("\n/quit\n")
         self.assertEqual(entry._pasted(), "break")
         self.assertEqual(self.dialog_title, "Paste")
-        self.application._send_all(("one", "//quit"), cast(RoomHandle, self.room("plans")))
+        self.application.writing.send_all(("one", "//quit"), cast(RoomHandle, self.room("plans")))
         self.assertEqual([call for call in self.client.calls if call[1] == "send"], [], "asked in another room")
-        self.application._send_all(("one", "//quit"), cast(RoomHandle, self.room()))
+        self.application.writing.send_all(("one", "//quit"), cast(RoomHandle, self.room()))
         sent = [call[2] for call in self.client.calls if call[1] == "send"]
         self.assertEqual(sent, ["one", "/quit"])
         self.root.clipboard_append("x" * 9000)

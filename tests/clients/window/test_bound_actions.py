@@ -266,10 +266,17 @@ class AnsweringTests(BoundTestCase):
         self.type("hello")
         self.assertEqual(self.calls_of("send"), [("lobby", "send", "hello", False, None)])
 
+    def test_a_command_is_obeyed_although_an_answer_was_lost(self) -> None:
+        """It was not meant for the room."""
+        self.begin("reply", "hunter2")
+        self.led("lobby")
+        self.type("/me waves")
+        self.assertEqual(self.calls_of("send"), [("lobby", "send", "waves", True, None)])
+
     def test_lines_that_are_pasted_are_messages_and_no_change(self) -> None:
         """What was begun is given up first."""
         self.begin("edit")
-        self.application._send_all(("//etc", "two"), self.application.actions.doing.here())
+        self.application.writing.send_all(("//etc", "two"), self.application.actions.doing.here())
         self.pass_time()
         self.assertEqual([call[1:3] for call in self.client.calls], [("send", "/etc"), ("send", "two")])
         self.assertFalse(self.explained)
@@ -293,7 +300,7 @@ class UnderWayTests(BoundTestCase):
     def test_a_line_that_is_typed_meanwhile_stays_in_the_field(self) -> None:
         """It is sent to no room, now or later."""
         self.type("good night all")
-        self.application._send_all(["pasted"], self.application.actions.doing.here())
+        self.application.writing.send_all(["pasted"], self.application.actions.doing.here())
         self.assertEqual(self.application.layout.entry.field.get(), "good night all")
         self.assertIn("nothing was sent", self.chat)
         self.opened.callback(None)
