@@ -2,13 +2,23 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import ChatError, Client, RoomHandle, Slash, explained, translate
+from chatserv.client import ChatError, Client, RoomHandle, Slash, SlashError, explained, translate
 
 MAX_WAITING: Final = 1000  # lines that were typed while a command goes to another room
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """A line. ``room``: where alone it may be carried out; ``done``: gets what comes of it, in place of the screen."""
+
+    line: str
+    room: RoomHandle | None = None
+    done: "Deferred[list[str]] | None" = None
 
 
 class Talk:
@@ -38,7 +48,7 @@ class Talk:
         codes: bool = True,
     ) -> None:
         self._write, self._say, self._quit = write, say, quit
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[_Wanted] = deque()
         self._working = False
         self.slash = Slash(client, room, sent=sent, quit=quit, codes=codes)
 
@@ -59,10 +69,30 @@ class Talk:
         if line.rstrip() in {"/quit", "/exit"}:
             self._quit()
         elif len(self._waiting) >= MAX_WAITING:
-            self._say(translate("Too many lines wait; this one is dropped."))
+            self._say(_too_many())
         else:
-            self._waiting.append(line)
+            self._waiting.append(_Wanted(line))
             self._work()
+
+    async def carry_out(self, line: str, room: RoomHandle | None = None) -> list[str]:
+        """Carries out a command that was not typed, such as a menu's, behind what waits.
+
+        Args:
+            line: The command.
+            room: The room that it was meant for, as `Slash.here` gave it: in any other one it is refused.
+
+        Returns:
+            Lines to show.
+
+        Raises:
+            ChatError: It is refused.
+        """
+        if len(self._waiting) >= MAX_WAITING:
+            raise SlashError(_too_many())
+        done: Deferred[list[str]] = Deferred()
+        self._waiting.append(_Wanted(line, room, done))
+        self._work()
+        return await done
 
     def _work(self) -> None:
         if self._working:
@@ -74,17 +104,38 @@ class Talk:
         finally:
             self._working = False
 
-    async def _carry_out(self, line: str) -> None:
+    async def _carry_out(self, wanted: _Wanted) -> None:
         try:
-            lines = await self.slash.run(line)
-        except ChatError as error:
-            text = not line.startswith("/") or line.startswith("//")
-            self._say(f"{translate('Not sent:')} {explained(error)}" if text else explained(error))
+            lines = await self._run(wanted)
+        except Exception as error:  # for whoever waits for it; what is no refusal, the log gets
+            if wanted.done is not None:
+                wanted.done.errback(error)
+            elif isinstance(error, ChatError):
+                self._refused(wanted.line, error)
+            else:
+                raise
         else:
-            self.answer(lines)
-        self._work()
+            if wanted.done is not None:
+                wanted.done.callback(lines)
+            else:
+                self.answer(lines)
+        finally:
+            self._work()
+
+    async def _run(self, wanted: _Wanted) -> list[str]:
+        if wanted.room is not None and self.slash.here() is not wanted.room:
+            raise SlashError(translate("The room is another one by now: nothing was done."))
+        return await self.slash.run(wanted.line)
+
+    def _refused(self, line: str, error: ChatError) -> None:
+        text = not line.startswith("/") or line.startswith("//")
+        self._say(f"{translate('Not sent:')} {explained(error)}" if text else explained(error))
 
     def answer(self, lines: list[str]) -> None:
         """Shows what a line has led to."""
         for each in lines:
             self._write(each)
+
+
+def _too_many() -> str:
+    return translate("Too many lines wait; this one is dropped.")

@@ -1,8 +1,7 @@
 """The window at work: one account, what happens to it, and what a person does."""
 
-import re
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -32,13 +31,11 @@ from chatserv.client import (
 )
 from clients.exits import why_offline
 from clients.lines import news
-from clients.pasting import pasted
 from clients.talk import Talk
 from clients.window.actions import PersonActions
 from clients.window.arguments import Arguments
 from clients.window.connecting import Connecting
 from clients.window.conversations import Conversations
-from clients.window.dialogs import confirm, tell
 from clients.window.doing import Doing
 from clients.window.entries import LOUD, NOTICE, RESULT
 from clients.window.layout import Layout, Wiring
@@ -47,9 +44,9 @@ from clients.window.screen import Screen
 from clients.window.session import Session, State
 from clients.window.settings import load_settings
 from clients.window.text_area import Actions
+from clients.window.writing import Writing
 
 PASSING_SECONDS: Final = 5.0
-VERIFY: Final = re.compile(r"\s*/verify\s+@?(\S+)\s*")
 
 
 class Application:
@@ -92,6 +89,8 @@ class Application:
         self.actions = PersonActions.of(
             Doing(self.session, self.screen, self.conversations, lambda: self.layout, lambda: self.talk)
         )
+        self.screen.followed = self.actions.messages.look
+        self.writing = Writing(self.actions, lambda text: self._say(text, LOUD))
         self.menus = Menus(self.actions, self.screen, self.connecting, lambda: self.layout, self._quit)
         settings = load_settings(profile.directory)
         settings.theme = arguments.theme or settings.theme
@@ -116,11 +115,12 @@ class Application:
                 act=self.actions.messages.act,
                 older=lambda: self._reactor.callLater(0, self.screen.older),
                 more=self.screen.chat.ask,
+                type_on=lambda text: self.layout.entry.type_on(text),  # noqa: PLW0108 - the layout comes later
             ),
-            send=self._send,
-            complete=self._complete,
+            send=self.writing.send,
+            complete=self.writing.complete,
             gave_up=self.actions.messages.give_up,
-            several=self._paste_several,
+            several=self.writing.paste_several,
             close=self._quit,
             seconds=self._reactor.seconds,
         )
@@ -152,7 +152,7 @@ class Application:
             )  # fmt: skip
         if state is State.OFF:
             self.talk = None
-            self.actions.messages.give_up()
+            self.actions.messages.look()
         if not hasattr(self, "layout"):
             return
         self.layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
@@ -254,43 +254,7 @@ class Application:
             self.talk.slash.go_home()
         self.screen.follow()
 
-    # -- what a person types ------------------------------------------------------------------------------------------
-
-    def _send(self, line: str) -> bool:
-        if self.talk is None or not self.session.running:
-            self._say(translate("Not connected: nothing was sent."), LOUD)
-            return False
-        self.screen.newest()
-        asked = VERIFY.fullmatch(line)
-        if asked is not None:
-            self.actions.people.verify(asked[1])  # a dialog shows the code better than lines do
-        elif not self.actions.messages.send_as_wanted(line):
-            self.talk.line_typed(line)
-        return True
-
-    def _paste_several(self, text: str) -> bool:
-        """Several lines are asked about; each becomes a message, and none a command."""
-        found = pasted(text)
-        if found.refusal:
-            tell(self.layout.root, translate("Paste"), found.refusal)
-        elif len(found.lines) > 1:
-            said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
-            room = self.conversations.current
-            confirm(
-                self.layout.root, translate("Paste"), said, translate("Send"), lambda: self._send_all(found.lines, room)
-            )
-        return bool(found.refusal) or len(found.lines) > 1
-
-    def _send_all(self, lines: Sequence[str], room: str) -> None:
-        if room != self.conversations.current:
-            self._say(translate("The room is another one by now: nothing was sent."))
-            return
-        for line in lines:
-            if not self._send(line):
-                return
-
-    def _complete(self, prefix: str) -> Sequence[str]:
-        return [] if self.talk is None or not self.session.running else self.talk.slash.complete(prefix)
+    # -- what is said -------------------------------------------------------------------------------------------------------
 
     def _write(self, line: str) -> None:
         self.screen.follow()

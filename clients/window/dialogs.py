@@ -34,6 +34,7 @@ class Dialog:
         self.body.pack(fill="both", expand=True)
         self._default: ttk.Button | None = None
         self._main = main
+        self._quiet = False
 
     @property
     def is_open(self) -> bool:
@@ -62,11 +63,17 @@ class Dialog:
         return made
 
     def _return(self, event: "tk.Event[tk.Misc]") -> None:
-        if not isinstance(event.widget, ttk.Button | tk.Text) and self._default is not None:
+        typed_elsewhere = self._quiet and event.widget is self.top  # a window manager alone took the keyboard here
+        if not isinstance(event.widget, ttk.Button | tk.Text) and self._default is not None and not typed_elsewhere:
             self._default.invoke()
 
-    def open(self, focus: tk.Misc | None = None) -> None:
-        """Shows it in front of the main window."""
+    def open(self, focus: tk.Misc | None = None, *, take: bool = True) -> None:
+        """Shows it in front of the main window.
+
+        Args:
+            focus: What gets the keyboard; by default the first button.
+            take: Whether it takes the keyboard at all: not from a person who is typing, where it comes by itself.
+        """
         self.top.update_idletasks()
         main = self._main
         x = main.winfo_rootx() + (main.winfo_width() - self.top.winfo_reqwidth()) // 2
@@ -74,7 +81,9 @@ class Dialog:
         self.top.geometry(f"+{max(x, 0)}+{max(y, 0)}")
         self.top.deiconify()
         self.top.lift()
-        (focus or self._default or self.top).focus_force()
+        self._quiet = not take
+        if take:
+            (focus or self._default or self.top).focus_force()
 
     def close(self) -> None:
         """Goes away."""
@@ -83,12 +92,12 @@ class Dialog:
             (self._main.focus_lastfor() or self._main).focus_force()
 
 
-def tell(parent: tk.Misc, title: str, text: str) -> Dialog:
-    """Says something that a person has to see."""
+def tell(parent: tk.Misc, title: str, text: str, *, take: bool = True) -> Dialog:
+    """Says something that a person has to see. ``take``: see `Dialog.open`."""
     dialog = Dialog(parent, title)
     dialog.text(text)
     dialog.buttons((translate("OK"), dialog.close))
-    dialog.open()
+    dialog.open(take=take)
     return dialog
 
 
@@ -174,9 +183,9 @@ class Form(Dialog):
         entry.grid(row=at, column=1, sticky="ew", pady=3)
         return entry
 
-    def ask(self) -> "Form":
-        """Shows it, with the first field ready."""
-        self.open(self.entries[0] if self.entries else None)
+    def ask(self, *, take: bool = True) -> "Form":
+        """Shows it, with the first field ready. ``take``: see `Dialog.open`."""
+        self.open(self.entries[0] if self.entries else None, take=take)
         if self.entries:
             self.entries[0].selection_range(0, "end")
         return self

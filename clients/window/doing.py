@@ -4,9 +4,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatserv.client import ChatError, Client, explained, translate
+from chatserv.client import ChatError, Client, RoomHandle, explained, place, translate
 from clients.talk import Talk
 from clients.window.conversations import Conversations
 from clients.window.dialogs import Field, Form, confirm, tell
@@ -15,9 +16,14 @@ from clients.window.layout import Layout
 from clients.window.screen import Screen
 from clients.window.session import Session
 
+_log = Logger()
+
 
 class Doing:
     """Does what a person asks for.
+
+    What is about a room keeps the room's handle from the moment when it is asked about: names move from room to room, and
+    another room may be current by the time when a person has answered a dialog.
 
     Args:
         session: Has the client.
@@ -53,29 +59,54 @@ class Doing:
         """The client, while it can be asked."""
         return self._session.client if self._session.running else None
 
+    def here(self) -> RoomHandle | None:
+        """The room that lines go to, if we are in it and it is the one on the screen."""
+        talk = self.talk
+        if talk is None or self.client is None:
+            return None
+        try:
+            handle = talk.slash.here()
+        except ChatError:
+            return None
+        return handle if handle.name == self.conversations.current else None
+
+    def watch(self) -> Callable[[], bool]:
+        """What tells later whether a dialog may take the keyboard: nothing was typed since now."""
+        entry = self.layout.entry
+        before = entry.typed
+        return lambda: entry.typed == before
+
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something that the server takes part in; what it refuses is told."""
-        Deferred.fromCoroutine(work).addErrback(self._refused)
+        free = self.watch()
+        Deferred.fromCoroutine(work).addErrback(lambda failure: self._failed(failure, take=free()))
 
-    def _refused(self, failure: Failure) -> None:
-        failure.trap(ChatError)
+    def _failed(self, failure: Failure, *, take: bool) -> None:
         if isinstance(failure.value, ChatError):
-            self.refuse(failure.value)
+            self.refuse(failure.value, take=take)
+            return
+        _log.failure("unexpected", failure)
+        said = translate("Something went wrong inside the program; it may not be done. The log says more.")
+        tell(self.layout.root, translate("Not done"), said, take=take)
 
-    def refuse(self, error: ChatError) -> None:
-        """Tells why something is not done."""
-        tell(self.layout.root, translate("Not done"), explained(error))
+    def refuse(self, error: ChatError, *, take: bool = True) -> None:
+        """Tells why something is not done. ``take``: see `Dialog.open`."""
+        tell(self.layout.root, translate("Not done"), explained(error), take=take)
 
-    def command(self, line: str) -> None:
-        """Carries a slash command out, as if it had been typed; its lines stand in the conversation."""
+    def command(self, line: str, room: RoomHandle | None = None) -> None:
+        """Carries a slash command out, as if it had been typed; its lines stand in the conversation.
+
+        Args:
+            line: The command.
+            room: The room that it is about, where it is about one: it is refused if another one is current by now.
+        """
         talk = self.talk
         if talk is None or self.client is None:
             tell(self.layout.root, translate("Not done"), translate("Not connected."))
             return
-        slash = talk.slash
 
         async def work() -> None:
-            lines = await slash.run(line)
+            lines = await talk.carry_out(line, room)
             self.screen.follow()
             for each in lines:
                 self.conversations.say(each, RESULT)
@@ -83,12 +114,20 @@ class Doing:
 
         self.run(work())
 
-    def sent(self, begin: Callable[[], "Deferred[int]"]) -> None:
-        """Sends something; what becomes of it, events tell."""
+    def sent(self, begin: Callable[[], "Deferred[int]"]) -> bool:
+        """Sends something, and says whether it is on its way; what becomes of it then, events tell."""
+        free = self.watch()
+
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, ChatError):
+                self._failed(failure, take=free())
+
         try:
-            begin().addErrback(lambda _: None)
-        except ChatError as error:
-            self.refuse(error)
+            begin().addErrback(failed)
+        except Exception:  # noqa: BLE001 - the log and the person get it
+            self._failed(Failure(), take=True)
+            return False
+        return True
 
     def copy(self, text: str) -> None:
         """Puts a text on the clipboard."""
@@ -97,7 +136,17 @@ class Doing:
 
     # -- dialogs -
 
-    def form(self, title: str, text: str, fields: list[Field], label: str, line: Callable[[list[str]], str]) -> None:
+    def form(
+        self,
+        title: str,
+        text: str,
+        fields: list[Field],
+        label: str,
+        line: Callable[[list[str]], str],
+        *,
+        room: RoomHandle | None = None,
+        take: bool = True,
+    ) -> None:
         """Asks for the words of a slash command.
 
         Args:
@@ -106,21 +155,32 @@ class Doing:
             fields: What to fill in.
             label: Of the button.
             line: Makes the command of what was filled in; empty where something is missing.
+            room: See `command`.
+            take: See `Dialog.open`.
         """
 
         def go(values: list[str]) -> str | None:
             command = line([value.strip() for value in values])
             if not command:
                 return translate("Something is missing.")
-            self.command(command)
+            self.command(command, room)
             return None
 
-        Form(self.layout.root, title, text, fields, label, go).ask()
+        Form(self.layout.root, title, text, fields, label, go).ask(take=take)
 
-    def one_word(self, title: str, label: str, button: str, command: str, value: str = "", text: str = "") -> None:
+    def one_word(self, title: str, label: str, button: str, command: str, text: str = "") -> None:
         """Asks for one thing that a command is about."""
-        self.form(title, text, [Field(label, value)], button, lambda v: f"/{command} {v[0]}" if v[0] else "")
+        self.form(title, text, [Field(label)], button, lambda v: f"/{command} {v[0]}" if v[0] else "")
 
-    def ask_to(self, title: str, text: str, label: str, command: str) -> None:
-        """Asks before a command is carried out."""
-        confirm(self.layout.root, title, text, label, lambda: self.command(command))
+    def one_word_here(self, title: str, label: str, button: str, command: str, value: str = "") -> None:
+        """Asks for one thing that a command about the current room is about."""
+        here = self.here()
+        if here is not None:
+            self.form(
+                title, translate("Room: {room}").format(room=place(here.name)), [Field(label, value)], button,
+                lambda v: f"/{command} {v[0]}" if v[0] else "", room=here,
+            )  # fmt: skip
+
+    def ask_to(self, title: str, text: str, label: str, command: str, room: RoomHandle | None = None) -> None:
+        """Asks before a command is carried out. ``room``: see `command`."""
+        confirm(self.layout.root, title, text, label, lambda: self.command(command, room))

@@ -44,6 +44,9 @@ class EntryBar(ttk.Frame):
         complete: What a line that begins so may become.
         gave_up: Escape was pressed.
         several: Takes what was pasted if it is several lines; says whether it has.
+
+    Attributes:
+        typed: How often a key was pressed here, or something pasted: whoever sees it grow knows that a person types.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class EntryBar(ttk.Frame):
         self.button.pack(side="right", padx=(6, 0))
         self.field.pack(side="left", fill="x", expand=True)
         self.history = History()
+        self.typed = 0
         bind = self.field.bind
+        bind("<Key>", lambda _: self._count())  # but for the keys below
         bind("<Return>", lambda _: self._key(self.take))
         bind("<KP_Enter>", lambda _: self._key(self.take))
         bind("<Tab>", lambda _: self._tab())
@@ -79,11 +84,20 @@ class EntryBar(ttk.Frame):
         act()
         return "break"
 
+    def _count(self) -> None:
+        self.typed += 1
+
     def put(self, text: str) -> None:
         """Puts a text in place of what is there."""
         self.field.delete(0, "end")
         self.field.insert(0, text)
         self.field.icursor("end")
+
+    def type_on(self, text: str) -> None:
+        """Takes what was typed elsewhere and belongs here, and the keyboard with it."""
+        self.field.insert("insert", text)
+        self.typed += 1
+        self.focus_in()
 
     def explain(self, text: str) -> None:
         """What the field is for now; empty: for a message."""
@@ -106,6 +120,7 @@ class EntryBar(ttk.Frame):
         self.focus_in()
 
     def _pasted(self) -> str | None:
+        self._count()
         try:
             text = self.clipboard_get()
         except tk.TclError:

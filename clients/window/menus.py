@@ -127,9 +127,9 @@ class Menus:
         )
 
     def _rooms(self, menu: tk.Menu) -> None:
-        actions, handle = self._actions, self._screen.handle()
+        actions, handle = self._actions, self._actions.doing.here()
         here = actions.doing.client is not None
-        room = handle is not None and not handle.direct and not handle.offered
+        room = handle is not None and not handle.direct
         topic = handle.topic if handle is not None else ""
         add(menu, translate("&New room…"), actions.rooms.create_room, "Ctrl+N", on=here)
         add(menu, translate("&Join a public room…"), actions.rooms.join_room, "Ctrl+J", on=here)
@@ -145,15 +145,18 @@ class Menus:
         add(menu, translate("&Invite…"), self._invite, on=room)
         add(
             menu, translate("&Topic…"),
-            lambda: actions.doing.one_word(translate("Topic"), translate("Topic"), translate("Set"), "topic", topic),
+            lambda: actions.doing.one_word_here(
+                translate("Topic"), translate("Topic"), translate("Set"), "topic", topic
+            ),
             on=room,
         )  # fmt: skip
         add(
             menu, translate("&Rename…"),
-            lambda: actions.doing.one_word(translate("Rename"), translate("Name"), translate("Rename"), "name"), on=room,
+            lambda: actions.doing.one_word_here(translate("Rename"), translate("Name"), translate("Rename"), "name"),
+            on=room,
         )  # fmt: skip
-        add(menu, translate("&Mark as read, for all to see"), lambda: actions.doing.command("/read"), on=room)
-        add(menu, translate("&Leave…"), actions.rooms.ask_to_leave, on=room)
+        add(menu, translate("&Mark as read, for all to see"), lambda: actions.doing.command("/read", handle), on=room)
+        add(menu, translate("&Leave…"), lambda: actions.rooms.ask_to_leave(handle), on=room)
         self._offers(menu)
 
     def _offers(self, menu: tk.Menu) -> None:
@@ -162,13 +165,15 @@ class Menus:
             menu.add_separator()
         for row in waiting[:ROOM_KEYS]:
             said = translate("Invitation to {room}…").format(room=row.text)
-            menu.add_command(label=said, command=lambda key=row.key: self._actions.rooms.offer(key))  # type: ignore[misc]
+            handle = self._screen.handle(row.key)
+            if handle is not None:
+                menu.add_command(label=said, command=lambda handle=handle: self._actions.rooms.go_to(handle))  # type: ignore[misc]
 
     def _direct(self) -> None:
         self._actions.doing.one_word(translate("Direct messages"), translate("With whom"), translate("Begin"), "msg")
 
     def _invite(self) -> None:
-        self._actions.doing.one_word(translate("Invite"), translate("User name"), translate("Invite"), "invite")
+        self._actions.doing.one_word_here(translate("Invite"), translate("User name"), translate("Invite"), "invite")
 
     def _view(self, menu: tk.Menu) -> None:
         layout = self._layout()
@@ -218,12 +223,12 @@ class Menus:
         offered, direct = handle.offered, handle.direct
 
         def fill(menu: tk.Menu) -> None:
-            add(menu, translate("&Open"), lambda: self._actions.rooms.go(room))
+            add(menu, translate("&Open"), lambda: self._actions.rooms.go_to(handle))
             if offered:
-                add(menu, translate("&Accept"), lambda: self._actions.rooms.accept(room))
+                add(menu, translate("&Accept"), lambda: self._actions.rooms.accept(handle))
             add(
                 menu, translate("&Refuse") if offered else translate("&Leave…"),
-                lambda: self._actions.rooms.leave(room) if offered else self._actions.rooms.ask_to_leave(room),
+                lambda: self._actions.rooms.leave(handle) if offered else self._actions.rooms.ask_to_leave(handle),
                 on=not direct,
             )  # fmt: skip
 

@@ -1,10 +1,12 @@
 """What a person asks for about messages."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from chatserv.client import (
     ChatError,
     MessageReceived,
+    RoomHandle,
     WaitingMessage,
     message_text,
     quotation,
@@ -18,8 +20,20 @@ EMOJI: Final = ("👍", "❤", "😂", "🎉", "😮", "😢", "👀", "✅")
 MAX_SIGN_BYTES: Final = 32
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What the next line is: an answer to a message, or its new text (``edit``); in this room and in no other."""
+
+    edit: bool
+    message: MessageReceived
+    room: RoomHandle
+
+
 class MessageActions:
     """Answering, changing, taking back, signs, sending again, searching.
+
+    All of them are about the room on the screen. They keep its handle as long as they last, as its name may become another
+    one, or another room's.
 
     Args:
         doing: Does it.
@@ -27,7 +41,8 @@ class MessageActions:
 
     def __init__(self, doing: Doing) -> None:
         self._doing = doing
-        self._mode: tuple[str, MessageReceived] | None = None
+        self._mode: _Begun | None = None
+        self._lost = False  # an answer or a change that was being written has lost its room
 
     @property
     def chosen(self) -> MessageReceived | None:
@@ -45,7 +60,7 @@ class MessageActions:
 
     def may_delete(self, message: MessageReceived) -> bool:
         """Whether we may take a message back."""
-        handle = self._doing.screen.handle(message.room)
+        handle = self._doing.here()
         moderates = handle is not None and not handle.direct and handle.role in {"moderator", "owner"}
         return not message.deleted and (message.own or moderates)
 
@@ -57,9 +72,9 @@ class MessageActions:
         elif message is None or self._doing.client is None:
             return
         elif what == "reply" and message.text is not None:
-            self._begin_mode("reply", message)
+            self._begin_mode(message, edit=False)
         elif what == "edit" and message.own and message.text is not None:
-            self._begin_mode("edit", message)
+            self._begin_mode(message, edit=True)
         elif what == "delete" and self.may_delete(message):
             self._ask_to_delete(message)
         elif what == "react" and message.text is not None:
@@ -67,10 +82,13 @@ class MessageActions:
         elif what == "copy":
             self._doing.copy(message_text(message))
 
-    def _begin_mode(self, what: str, message: MessageReceived) -> None:
-        self._mode = (what, message)
+    def _begin_mode(self, message: MessageReceived, *, edit: bool) -> None:
+        here = self._doing.here()
+        if here is None:
+            return
+        self._mode, self._lost = _Begun(edit, message, here), False
         entry = self._doing.layout.entry
-        if what == "edit":
+        if edit:
             entry.put(message.text or "")
             said = translate("Changing {message}  (Return: done, Escape: leave it)")
         else:
@@ -80,30 +98,51 @@ class MessageActions:
 
     def give_up(self) -> None:
         """The field is for an ordinary message again."""
-        mode, self._mode = self._mode, None
+        mode, self._mode, self._lost = self._mode, None, False
         entry = self._doing.layout.entry
         entry.explain("")
-        if mode is not None and mode[0] == "edit":
+        if mode is not None and mode.edit:
             entry.put("")
 
-    def send_as_wanted(self, line: str) -> bool:
-        """Sends a line as an answer, or as the new text of a message; False where it is neither."""
-        mode, self._mode = self._mode, None
-        self._doing.layout.entry.explain("")
-        if mode is None:
+    def look(self) -> None:
+        """Gives up what was begun in a room that is not the current one any more.
+
+        What is in the field stays there: whoever presses Return in this moment means the room before, and is told.
+        """
+        if self._mode is not None and self._doing.here() is not self._mode.room:
+            text = self._doing.layout.entry.field.get()
+            self._mode, self._lost = None, bool(text.strip()) and not _is_command(text)
+            self._doing.layout.entry.explain("")
+
+    def send_as_wanted(self, line: str) -> bool | None:
+        """Sends a line as an answer, or as the new text of a message.
+
+        A command is none of it, and leaves what was begun as it is; ``//text`` is the text ``/text``, as everywhere.
+
+        Returns:
+            None where it is neither; False where it was for a room that is not the current one any more, or is refused.
+        """
+        self.look()
+        lost, self._lost = self._lost and not _is_command(line), False
+        if lost:
+            self._doing.conversations.say(translate("The room is another one by now: nothing was sent."))
+            self._doing.screen.chat.ask()
             return False
-        what, message = mode
-        handle = self._doing.screen.handle(message.room)
-        if handle is None:
-            return False
-        if what == "edit":
-            self._doing.sent(lambda: handle.edit(message.message_id, line))
+        mode = self._mode
+        if mode is None or _is_command(line):
+            return None
+        text, message_id = line.removeprefix("/"), mode.message.message_id
+        if mode.edit:
+            taken = self._doing.sent(lambda: mode.room.edit(message_id, text))
         else:
-            self._doing.sent(lambda: handle.send(line, reply_to=message.message_id))
-        return True
+            taken = self._doing.sent(lambda: mode.room.send(text, reply_to=message_id))
+        if taken:
+            self._mode = None
+            self._doing.layout.entry.explain("")
+        return taken
 
     def _ask_to_delete(self, message: MessageReceived) -> None:
-        handle = self._doing.screen.handle(message.room)
+        handle = self._doing.here()
         if handle is not None:
             confirm(
                 self._doing.layout.root,
@@ -115,19 +154,21 @@ class MessageActions:
                 lambda: self._doing.sent(lambda: handle.delete(message.message_id)),
             )
 
-    def react(self, message: MessageReceived, emoji: str) -> None:
-        """Puts a sign to a message, or takes ours away."""
-        handle = self._doing.screen.handle(message.room)
+    def react(self, message: MessageReceived, emoji: str, room: RoomHandle | None = None) -> None:
+        """Puts a sign to a message, or takes ours away. ``room``: where it was said; by default the current one."""
+        handle = room or self._doing.here()
         if handle is not None and emoji:
             ours = self._doing.screen.us in handle.reactions(message.message_id).get(emoji, [])
             self._doing.sent(lambda: handle.react(message.message_id, emoji, on=not ours))
 
     def _ask_for_sign(self, message: MessageReceived) -> None:
+        here = self._doing.here()
+
         def go(values: list[str]) -> str | None:
             sign = values[0].strip()
             if not sign or len(sign.encode(errors="replace")) > MAX_SIGN_BYTES:
                 return translate("One sign, please.")
-            self.react(message, sign)
+            self.react(message, sign, here)
             return None
 
         Form(
@@ -135,16 +176,16 @@ class MessageActions:
             [Field(translate("Sign"), EMOJI[0], EMOJI)], translate("React"), go,
         ).ask()  # fmt: skip
 
-    def resend(self, message: WaitingMessage) -> None:
-        """Sends a text that failed once more."""
-        handle = self._doing.screen.handle()
+    def resend(self, message: WaitingMessage, room: RoomHandle | None = None) -> None:
+        """Sends a text that failed once more. ``room``: where; by default the current one."""
+        handle = room or self._doing.here()
         if handle is not None:
             self._doing.sent(lambda: handle.resend(message.message_id))
             self._waiting_changed()
 
-    def discard(self, message: WaitingMessage) -> None:
-        """Gives a text up."""
-        handle = self._doing.screen.handle()
+    def discard(self, message: WaitingMessage, room: RoomHandle | None = None) -> None:
+        """Gives a text up. ``room``: where it waits; by default the current one."""
+        handle = room or self._doing.here()
         if handle is None:
             return
         try:
@@ -169,8 +210,15 @@ class MessageActions:
 
     def _go_to_message(self, message: MessageReceived) -> None:
         handle, talk = self._doing.screen.handle(message.room), self._doing.talk
-        if handle is not None and talk is not None:
+        if handle is None or talk is None:
+            return
+        if handle.name != talk.slash.room:
             self.give_up()
-            talk.slash.go(handle)
+            talk.go(handle)
+        if not talk.waits:  # else the room comes later
             self._doing.screen.show_message(message)
             self._doing.layout.chat.text.focus_set()
+
+
+def _is_command(line: str) -> bool:
+    return line.startswith("/") and not line.startswith("//")

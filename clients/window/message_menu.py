@@ -24,10 +24,16 @@ class MessageMenu:
         """What can be done with it."""
         actions = self._actions
         waiting, message = actions.messages.chosen_waiting, actions.messages.chosen
+        room = actions.doing.here()
         if waiting is not None:
             failed = waiting.state == "failed"
-            add(menu, translate("&Send again"), lambda: actions.messages.resend(waiting), on=failed)
-            add(menu, translate("&Discard"), lambda: actions.messages.discard(waiting), on=waiting.state != "stored")
+            add(menu, translate("&Send again"), lambda: actions.messages.resend(waiting, room), on=failed)
+            add(
+                menu,
+                translate("&Discard"),
+                lambda: actions.messages.discard(waiting, room),
+                on=waiting.state != "stored",
+            )
         else:
             text = message is not None and message.text is not None
             own = message is not None and message.own and text
@@ -43,11 +49,11 @@ class MessageMenu:
     def _signs(self, menu: tk.Menu, *, on: bool) -> None:
         signs = tk.Menu(menu, tearoff=False)
         self._dress(signs)
-        message = self._actions.messages.chosen
+        message, room = self._actions.messages.chosen, self._actions.doing.here()
         for emoji in EMOJI if message is not None else ():
             signs.add_command(
                 label=emoji,
-                command=lambda emoji=emoji, message=message: self._actions.messages.react(message, emoji),  # type: ignore[misc]
+                command=lambda emoji=emoji, message=message: self._actions.messages.react(message, emoji, room),  # type: ignore[misc]
             )
         signs.add_command(
             label=translate("Another…"), command=lambda: self._actions.messages.act("react"), accelerator="+"

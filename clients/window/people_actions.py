@@ -18,7 +18,7 @@ class PeopleActions:
 
     def member(self, user: str) -> MemberView | None:
         """Somebody in the room on the screen, or banned from it."""
-        handle = self._doing.screen.handle()
+        handle = self._doing.here()
         if handle is None:
             return None
         return next((one for one in (*handle.members(), *handle.members(banned=True)) if one.user == user), None)
@@ -31,6 +31,7 @@ class PeopleActions:
         if user == client.user:
             tell(self._doing.layout.root, translate("Verify"), translate("That is you."))
             return
+        free = self._doing.watch()
 
         async def work() -> None:
             found = await client.people.verification(user)
@@ -54,6 +55,6 @@ class PeopleActions:
                     )
 
             dialog = Verifying(self._doing.layout.root, found, lambda: compare(found.number), compare)
-            dialog.open(dialog.given)
+            dialog.open(dialog.given, take=free())
 
         self._doing.run(work())

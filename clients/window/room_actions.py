@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chatserv.client import format_link, place, translate
+from chatserv.client import RoomHandle, format_link, place, translate
 from clients.window.dialogs import Field, Form, confirm
 from clients.window.doing import Doing
 
@@ -20,11 +20,17 @@ class RoomActions:
 
     def go(self, room: str) -> None:
         """Goes to a room of ours, or asks whether we want to be in it."""
-        handle, talk = self._doing.screen.handle(room), self._doing.talk
-        if handle is None or talk is None:
+        handle = self._doing.screen.handle(room) if room else None
+        if handle is not None:
+            self.go_to(handle)
+
+    def go_to(self, handle: RoomHandle) -> None:
+        """The same, where the room is known already."""
+        talk = self._doing.talk
+        if talk is None or self._doing.client is None:
             return
         if handle.offered:
-            self.offer(room)
+            self.offer(handle)
             return
         if handle.name != self._doing.conversations.current:
             self._give_up()
@@ -32,38 +38,42 @@ class RoomActions:
         self._doing.screen.follow()
         self._doing.layout.entry.focus_in()
 
-    def offer(self, room: str) -> None:
+    def offer(self, handle: RoomHandle) -> None:
         """A room waits for our consent."""
         confirm(
             self._doing.layout.root,
-            translate("Invitation to {room}").format(room=place(room)),
-            self._doing.screen.explain_offer(room),
+            translate("Invitation to {room}").format(room=place(handle.name)),
+            self._doing.screen.explain_offer(handle.name),
             translate("Accept"),
-            lambda: self.accept(room),
-            *([] if room.startswith("@") else [(translate("Refuse"), lambda: self.leave(room))]),
+            lambda: self.accept(handle),
+            *([] if handle.direct else [(translate("Refuse"), lambda: self.leave(handle))]),
         )
 
-    def accept(self, room: str) -> None:
+    def accept(self, handle: RoomHandle) -> None:
         """We agree to a room."""
-        handle, talk = self._doing.screen.handle(room), self._doing.talk
-        if handle is not None and talk is not None:
-            handle.accept()
+        talk = self._doing.talk
+        if talk is None or self._doing.client is None:
+            return
+        handle.accept()
+        if handle.name in self._doing.client.rooms:
+            self._give_up()
             talk.go(handle)
             self._doing.screen.follow()
 
-    def leave(self, room: str) -> None:
+    def leave(self, handle: RoomHandle) -> None:
         """We leave a room, or refuse it."""
-        handle = self._doing.screen.handle(room)
-        if handle is not None:
+        if self._doing.client is not None:
             self._doing.run(handle.leave())
 
-    def ask_to_leave(self, room: str = "") -> None:
+    def ask_to_leave(self, handle: RoomHandle | None) -> None:
         """Asks first."""
-        name = room or self._doing.conversations.current
-        text = translate("Leave {room}? What is said there afterwards does not reach you.").format(room=place(name))
+        if handle is None:
+            return
+        text = translate("Leave {room}? What is said there afterwards does not reach you.")
         confirm(
-            self._doing.layout.root, translate("Leave the room"), text, translate("Leave"), lambda: self.leave(name)
-        )
+            self._doing.layout.root, translate("Leave the room"), text.format(room=place(handle.name)),
+            translate("Leave"), lambda: self.leave(handle),
+        )  # fmt: skip
 
     def create_room(self) -> None:
         """Asks for a name, and whether anybody may come in."""
@@ -87,14 +97,16 @@ class RoomActions:
         client = self._doing.client
         if client is None:
             return
+        free = self._doing.watch()
 
         async def work() -> None:
             names = [room.name for room in await client.public_rooms() if room.name not in client.rooms]
             field = Field(translate("Room"), names[0] if names else "", names)
             text = translate("Public rooms of this server: {count}").format(count=len(names))
             self._doing.form(
-                translate("Join a room"), text, [field], translate("Join"), lambda v: f"/join {v[0]}" if v[0] else ""
-            )
+                translate("Join a room"), text, [field], translate("Join"),
+                lambda v: f"/join {v[0]}" if v[0] else "", take=free(),
+            )  # fmt: skip
 
         self._doing.run(work())
 
@@ -103,6 +115,7 @@ class RoomActions:
         client = self._doing.client
         if client is None:
             return
+        free = self._doing.watch()
 
         async def work() -> None:
             link = format_link(await client.admin.make_invite())
@@ -111,6 +124,6 @@ class RoomActions:
                 self._doing.layout.root, translate("Invitation to the server"), text, [Field(translate("Link"), link)],
                 translate("Copy"), lambda _: self._doing.copy(link),
             )  # fmt: skip
-            form.ask()
+            form.ask(take=free())
 
         self._doing.run(work())

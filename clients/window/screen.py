@@ -52,6 +52,7 @@ class Screen:
         self.members = Throttle(reactor, MEMBERS_SECONDS, self._draw_members)
         self.seen = Throttle(reactor, SEEN_SECONDS, self._mark_seen)
         self.waiting_changed = False
+        self.followed: Callable[[], None] = lambda: None  # called whenever the room was looked at
 
     def stop(self) -> None:
         """Nothing is drawn any more."""
@@ -82,6 +83,7 @@ class Screen:
             room = talk.slash.room
             if room != self._conversations.current or not self._conversations.here.loaded:
                 self.show(room)
+            self.followed()
 
     def show(self, room: str) -> None:
         """Shows a room, at its end."""

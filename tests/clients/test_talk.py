@@ -5,7 +5,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Client, NotMember
+from chatserv.client import Client, NotMember, RoomHandle, SlashError, explained
 from chatserv.errors import Forbidden
 from clients.talk import MAX_WAITING, Talk
 from tests.client.slash_fakes import FakeClient
@@ -84,6 +84,58 @@ class TalkTests(SynchronousTestCase):
         self.assertEqual(len(self.client.calls), 1)
         waiting.callback(None)
         self.assertEqual(self.written, ["You are away now."])
+
+    def carry_out(self, line: str, room: str = "") -> "Deferred[list[str]]":
+        """A command that was not typed."""
+        return Deferred.fromCoroutine(self.talk.carry_out(line, self.room(room) if room else None))
+
+    def test_commands_that_were_not_typed(self) -> None:
+        """They keep lines back like those that were, and what waits goes on when they end."""
+        done = self.carry_out("/msg bob")
+        self.talk.line_typed("first")
+        self.assertEqual((self.talk.waits, self.client.calls), (True, []))
+        self.opened.callback(self.client.there["@bob"])
+        self.assertEqual(self.successResultOf(done), ["You talk in @bob now."])
+        self.assertEqual([call[:3] for call in self.client.calls], [("@bob", "send", "first")])
+        self.assertEqual((self.talk.waits, self.written, self.said), (False, [], []))
+
+    def test_commands_that_were_not_typed_fail(self) -> None:
+        """What waits goes on as well; the error is for whoever has asked, whatever it is."""
+        for error in (NotMember("x"), ValueError("x")):
+            done = self.carry_out("/msg bob")
+            self.talk.line_typed("y")
+            opened, self.opened = self.opened, Deferred()
+            opened.errback(error)
+            self.assertIs(self.failureResultOf(done).value, error)
+            self.assertEqual([call[:3] for call in self.client.calls], [("lobby", "send", "y")])
+            self.client.calls.clear()
+        self.assertEqual(self.said, [])
+
+    def test_commands_for_another_room(self) -> None:
+        """They are refused where they would be carried out, which may be later than where they were asked for."""
+        self.talk.go(self.room("lobby"))
+        self.talk.line_typed("/msg bob")
+        done = self.carry_out("/kick bob", "lobby")
+        self.assertNoResult(done)
+        self.opened.callback(self.client.there["@bob"])
+        self.assertIn("another one by now", explained(self.failureResultOf(done, SlashError).value))
+        self.assertEqual(self.client.calls, [])
+        self.talk.go(self.room("lobby"))
+        self.successResultOf(self.carry_out("/kick bob", "lobby"))
+        self.assertEqual(self.client.calls, [("lobby", "kick", "bob")])
+
+    def room(self, name: str) -> RoomHandle:
+        """A room of alice's."""
+        return cast(RoomHandle, self.client.there[name])
+
+    def test_too_many_commands(self) -> None:
+        """Those that were not typed count as well."""
+        self.talk.line_typed("/msg bob")
+        for number in range(MAX_WAITING - 1):
+            self.talk.line_typed(str(number))
+        last = self.carry_out("/away")
+        self.assertNoResult(last)
+        self.failureResultOf(self.carry_out("/away"), SlashError)
 
     def test_not_sent(self) -> None:
         """A text that is not taken says so; a command says why."""

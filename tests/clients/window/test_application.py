@@ -16,6 +16,7 @@ from chatserv.client import (
     MessageReceived,
     Profile,
     Quota,
+    RoomHandle,
     RoomLeft,
     SendQueued,
     Status,
@@ -421,7 +422,7 @@ class TalkingTests(ApplicationTestCase):
         self.assertEqual(self.application.conversations.current, "@bob")
         self.application.actions.rooms.go("offer")
         self.assertEqual(self.dialog_title, "Invitation to #offer")
-        self.application.actions.rooms.accept("offer")
+        self.application.actions.rooms.accept(cast(RoomHandle, self.room("offer")))
         self.assertEqual(self.application.conversations.current, "offer")
 
     def test_the_room_on_the_screen_is_seen(self) -> None:
@@ -460,7 +461,7 @@ class TalkingTests(ApplicationTestCase):
         self.assertEqual(self.application.conversations.current, "lobby")
 
     def test_room_chosen_while_a_command_leads_elsewhere(self) -> None:
-        """It is gone to after the command, and so is what is typed then."""
+        """It is gone to after the command; what is typed meanwhile is not sent, and stays in the field."""
         joining: Deferred[None] = Deferred()
 
         async def join(name: str) -> Any:
@@ -472,6 +473,11 @@ class TalkingTests(ApplicationTestCase):
         self.application.actions.rooms.go("@bob")
         self.type("for bob")
         joining.callback(None)
+        self.pass_time()
+        self.assertEqual(self.application.conversations.current, "@bob")
+        self.assertEqual([call for call in self.client.calls if call[1] == "send"], [])
+        self.assertEqual(self.application.layout.entry.field.get(), "for bob")
+        self.application.layout.entry.take()
         sent = [call for call in self.client.calls if call[1] == "send"]
         self.assertEqual(sent, [("@bob", "send", "for bob", False, None)])
 
@@ -501,9 +507,9 @@ class TalkingTests(ApplicationTestCase):
         self.root.clipboard_append("\n/quit\n")
         self.assertEqual(entry._pasted(), "break")
         self.assertEqual(self.dialog_title, "Paste")
-        self.application._send_all(("one", "//quit"), "plans")
+        self.application.writing.send_all(("one", "//quit"), cast(RoomHandle, self.room("plans")))
         self.assertEqual([call for call in self.client.calls if call[1] == "send"], [], "asked in another room")
-        self.application._send_all(("one", "//quit"), "lobby")
+        self.application.writing.send_all(("one", "//quit"), cast(RoomHandle, self.room()))
         sent = [call[2] for call in self.client.calls if call[1] == "send"]
         self.assertEqual(sent, ["one", "/quit"])
         self.root.clipboard_append("x" * 9000)

@@ -36,6 +36,7 @@ class ChatViewTests(ScreenTestCase):
             act=self.calls.append,
             older=lambda: self.calls.append("older"),
             more=self.wants_more,
+            type_on=lambda text: self.calls.append(("typed", text)),
         )
         self.view: ChatView = ChatView(self.root, actions, lambda: 0.0)
         self.view.pack(fill="both", expand=True)
@@ -177,6 +178,23 @@ class ChatViewTests(ScreenTestCase):
             self.view.text.event_generate(key)
         self.update()
         self.assertEqual(self.calls, ["reply", "delete", "menu", "menu"])
+
+    def test_typing_after_a_click_means_the_field(self) -> None:
+        """Letters act on a message only where it was reached by keys; other letters never do."""
+        self.say(1, 2)
+        self.view.text.focus_force()
+        self.update()
+        self.view.text.event_generate("<Button-1>", x=20, y=20)
+        for key in ("r", "e", "x"):
+            self.view.text.event_generate(f"<{key}>")
+        self.update()
+        self.assertEqual(self.calls, [("typed", "r"), ("typed", "e"), ("typed", "x")])
+        self.calls.clear()
+        self.view.text.event_generate("<Up>")
+        self.view.text.event_generate("<r>")
+        self.view.text.event_generate("<x>")
+        self.update()
+        self.assertEqual(self.calls, ["reply", ("typed", "x")])
 
     def test_a_message_is_shown_where_it_was_said(self) -> None:
         """And is the chosen one."""

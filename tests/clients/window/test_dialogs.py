@@ -194,6 +194,16 @@ class RowListTests(ScreenTestCase):
         self.list.show([Row("c", "#c")])
         self.assertEqual((tree.get_children(), self.list.selected), (("c",), ""))
 
+    def test_nobody_is_pulled_back(self) -> None:
+        """Who walks to another row stays there while the list changes; the mark follows when the room is another one."""
+        self.list.tree.focus_force()
+        self.update()
+        self.list.tree.selection_set("b")
+        self.list.show([Row("a", "#a", "1"), Row("b", "#b")], "a")
+        self.assertEqual(self.list.selected, "b")
+        self.list.show([Row("a", "#a"), Row("b", "#b"), Row("c", "#c")], "c")
+        self.assertEqual(self.list.selected, "c")
+
     def test_the_keyboard_reaches_everything(self) -> None:
         """Down, Return, the menu key."""
         self.list.focus_in()
