@@ -84,7 +84,7 @@ mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every struc
 	    tests.crypto.test_statement_mutations tests.crypto.test_commits tests.crypto.test_room_state \
 	    tests.crypto.test_log_leaves tests.crypto.test_bodies
 
-screenshots: $(VENV)/.stamp-test  ## docs/images: pictures of the window (needs Xvfb, openbox, xdotool, ImageMagick)
+screenshots: $(VENV)/.stamp-test  ## docs/images: pictures of the clients (needs Xvfb, openbox, xdotool, xterm, ImageMagick)
 	$(BIN)/python -m tests.support.screenshots
 
 bench: $(VENV)/.stamp-run  ## benchmarks

@@ -1,4 +1,4 @@
-"""Pictures of the window for the documents: ``make screenshots`` (needs Xvfb, openbox, xdotool and ImageMagick).
+"""Pictures of the clients for the documents: ``make screenshots`` (needs Xvfb, openbox, xdotool, xterm and ImageMagick).
 
 Everything on them is real: a server, two accounts, and the program on a screen without a monitor, driven by keys.
 """
@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Final
 
 from chatserv.testing.display import Display, missing
-from chatserv.testing.processes import PASSWORD, ServerProgram, child_environment, client_command, run_client
+from chatserv.testing.processes import CLIENT, PASSWORD, ServerProgram, child_environment, client_command, run_client
 from tests.integration.window_driver import TO_MEMBERS, Clipboard, WindowDriver, why_not
 
 DIRECTORY: Final = Path("docs/images")
 SETTLE_SECONDS: Final = 1.5
 MAX_BYTES: Final = 200_000
+
+TERMINAL: Final = (
+    "xterm", "-geometry", "80x24", "-fa", "DejaVu Sans Mono", "-fs", "11", "-bg", "#15181d", "-fg", "#e6e6e6", "-b", "6",
+    "+sb", "-T", "chatserv-client", "-e",
+)  # fmt: skip
+KEYS_SECONDS: Final = 0.6
 
 TALK: Final = (
     ("alice", "Good morning! The new server is up."),
@@ -51,7 +57,7 @@ class Pictures:
     def take(self, name: str) -> None:
         """What can be seen of the main window and its dialogs."""
         time.sleep(SETTLE_SECONDS)
-        path = self._target / f"window-{name}.png"
+        path = self._target / f"{name}.png"
         whole = self._directory / "whole.png"
         self._display.screenshot(whole)
         reduce = ["-trim", "+repage", "+dither", "-colors", "200", "-strip"]
@@ -69,9 +75,36 @@ class Pictures:
         for text in ("dora", PASSWORD, PASSWORD):
             window.type(text)
             window.keys("Tab")
-        self.take("register")
+        self.take("window-register")
         window.keys("Escape", "Escape")
         window.end()
+
+    def terminal(self, link: str) -> None:
+        """The terminal client: the first minute, then a conversation."""
+        environment = {**child_environment(self._directory), **self._display.environment, "TERM": "xterm-256color"}
+        command = [*TERMINAL, *CLIENT, "--profile", "erin", link]
+        shell = subprocess.Popen(command, env=environment, cwd=self._directory)
+        try:
+            time.sleep(2 * SETTLE_SECONDS)
+            for text in ("erin", PASSWORD, PASSWORD):
+                self._type(text)
+            time.sleep(2 * SETTLE_SECONDS)
+            self.take("terminal-register")
+            run_client(self._directory, "bob", "--send", typed="Welcome, @erin! Any room you like.\n")
+            for text in ("Thank you. What did I miss?", "/create kitchen what is for lunch", "/invite bob"):
+                self._type(text)
+            run_client(self._directory, "carol", "--send", typed="See you at noon, @erin.\n")
+            self._type("Soup or salad today?")
+            self._type("/in", entered=False)
+            self.take("terminal")
+        finally:
+            shell.terminate()
+            shell.wait()
+
+    def _type(self, text: str, *, entered: bool = True) -> None:
+        words = ["xdotool", "type", "--delay", "8", text + ("\n" if entered else "\t")]
+        subprocess.run(words, env={**child_environment(self._directory), **self._display.environment}, check=True)
+        time.sleep(KEYS_SECONDS)
 
     def talk(self) -> None:
         """A conversation, in both themes, and the dialog that verifies somebody."""
@@ -102,12 +135,12 @@ class Pictures:
         window.wait_chat("how it should be")
         run_client(self._directory, "carol", "--command", "/accept @alice")
         run_client(self._directory, "carol", "--command", "/msg alice Have you seen this?")
-        self.take("light")
+        self.take("window-light")
         window.keys(*["F6"] * TO_MEMBERS, "Home", "Down", "shift+F10", "v")
         window.wait_title("^Verify bob$")
-        self.take("verify")
+        self.take("window-verify")
         window.keys("Escape", "alt+v", "d", "Escape")
-        self.take("dark")
+        self.take("window-dark")
         window.keys("ctrl+q")
         window.wait_end()
         bob.terminate()
@@ -116,10 +149,10 @@ class Pictures:
 
 def main() -> int:
     """Takes all pictures. 1 where something that is needed is not installed."""
-    parser = argparse.ArgumentParser(description="Takes pictures of the window.")
+    parser = argparse.ArgumentParser(description="Takes pictures of the clients.")
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where they go")
     target: Path = parser.parse_args().directory.absolute()
-    lacking = why_not() or ", ".join(missing("import", "convert"))
+    lacking = why_not() or ", ".join(missing("import", "convert", "xterm"))
     if lacking:
         print(f"screenshots: {lacking}", file=sys.stderr)
         return 1
@@ -128,13 +161,15 @@ def main() -> int:
         directory = Path(name)
         with ServerProgram(directory) as server:
             run_client(directory, "alice", server.link(), "--send")
-            for user in ("bob", "carol", "dora"):
-                invite = run_client(directory, "alice", "--invite").strip()
-                if user != "dora":
-                    run_client(directory, user, invite, "--send")
+            invites = {
+                user: run_client(directory, "alice", "--invite").strip() for user in ("bob", "carol", "dora", "erin")
+            }
+            for user in ("bob", "carol"):
+                run_client(directory, user, invites[user], "--send")
             pictures = Pictures(directory, target, display)
-            pictures.register(invite)
+            pictures.register(invites["dora"])
             pictures.talk()
+            pictures.terminal(invites["erin"])
     return 0
 
 
