@@ -38,9 +38,7 @@ from clients.showing import Showing
 from clients.talk import Talk
 from clients.typing_in import Lines
 from clients.wanted import WantedRoom
-from clients.wrapping import is_code, is_link, wrapped
-
-LEAST_COLUMNS = 10
+from clients.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
 
 
 class Program(Life):

@@ -10,6 +10,7 @@ from wcwidth import wcwidth
 
 INDENT: Final = 8  # behind "[HH:MM] "
 NARROW: Final = 40  # columns below which two have to do
+LEAST_COLUMNS: Final = 10  # what a terminal that says less, or nothing, is taken for
 _NARROW_INDENT: Final = 2
 
 

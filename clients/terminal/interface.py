@@ -34,8 +34,8 @@ from clients.terminal.rows import pieces, rows
 from clients.terminal.steady import SteadyOutput
 from clients.terminal.styles import STYLE
 from clients.terminal.talker import Talker
+from clients.wrapping import LEAST_COLUMNS
 
-LEAST_COLUMNS: Final = 10
 MAX_BATCH: Final = 500  # lines that are written together
 INPUT_ROWS: Final = 5
 SHOWN_CANDIDATES: Final = 8
