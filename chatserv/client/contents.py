@@ -72,6 +72,7 @@ class Contents:
             mentioned=text is not None and self._parts.user in text.mentions,
             edited=message.edited_body is not None and not message.deleted,
             deleted=message.deleted,
+            room_id=room.room_id,
         )
 
     # -- contents about other messages ----------------------------------------------------------------------------------
@@ -148,5 +149,5 @@ class Contents:
 
 def reading_message(room: str, event: messages.Event, sender: str) -> MessageReceived:
     """What is told of a message that does not open."""
-    message_id = event.seq.to_bytes(16, "big")
-    return MessageReceived(room, event.seq, event.at, sender, message_id, None, own=False, unreadable=True)
+    number, room_id = event.seq.to_bytes(16, "big"), event.room
+    return MessageReceived(room, event.seq, event.at, sender, number, None, own=False, unreadable=True, room_id=room_id)

@@ -5,7 +5,6 @@ out again under the same ids, so that nothing is lost and nothing doubled.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -39,7 +38,7 @@ from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.upkeep import DUE_SECONDS, Upkeep
-from chatserv.errors import BadMessage, ChatError, Internal, NotMember
+from chatserv.errors import BadMessage, ChatError, Internal
 from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
@@ -137,8 +136,9 @@ class Engine:
 
     def arrived(self, message: MessageReceived) -> None:
         """A message was shown: its sender may be told."""
-        with suppress(NotMember):  # left meanwhile
-            self.receipts.arrived(self.rooms.find(message.room), message)
+        room = self.rooms.get(message.room_id)
+        if room is not None:
+            self.receipts.arrived(room, message)
 
     def receive(self, message: messages.ServerMessage) -> None:
         """Takes a message of the server in. Raises `ChatError` where only another connection helps."""

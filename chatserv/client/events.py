@@ -47,6 +47,7 @@ class MessageReceived:
     ``text`` is None where the content is of a type that this version does not know, or could not be opened (``unreadable``).
     ``own``: by our account. ``sender``: the user whose device signed it. ``mentioned``: our account is. ``action``: ``/me``.
     ``edited``: the text is not the first one. ``deleted``: it was taken back, and has no text any more.
+    ``room_id``: names the room, whatever it is called by now.
     """
 
     room: str
@@ -62,6 +63,7 @@ class MessageReceived:
     unreadable: bool = False
     edited: bool = False
     deleted: bool = False
+    room_id: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

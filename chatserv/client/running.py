@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -33,7 +32,7 @@ from chatserv.client.streaming import EventStream
 from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.client.waiting import Withdrawn
 from chatserv.crypto.e2e.rng import HedgedRandom
-from chatserv.errors import ChatError, LocalProtocolError, NotMember
+from chatserv.errors import ChatError, LocalProtocolError
 from chatserv.i18n import _
 
 
@@ -76,9 +75,7 @@ class Running:
             raise ProfileError(f"{profile.directory}: {_('no account yet; register with a chatserv:// link first')}")
         self.profile, self.keyring = profile, keyring
         self._reactor, self._follow, self._receipts = reactor, follow, receipts
-        self._stream = (
-            None if on_event is not None else EventStream(self._set_following, self._room_id, self._mark_shown)
-        )
+        self._stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
         self._on_event = self._stream.put if on_event is None and self._stream is not None else on_event
         connect = plain_endpoint if plain else tls_endpoint
         self._endpoint, self._plain = endpoint or connect(reactor, keyring.host, keyring.port), plain
@@ -221,11 +218,6 @@ class Running:
     def _set_following(self, wanted: bool) -> None:
         if self._engine is not None and self._service is not None:
             self._engine.catching_up.follow(wanted and self._follow)
-
-    def _room_id(self, name: str) -> bytes:
-        with suppress(NotMember):
-            return self.engine.rooms.find(name).room_id
-        return b""
 
     def _mark_shown(self, room_id: bytes, seq: int) -> None:
         room = None if self._engine is None else self._engine.rooms.get(room_id)

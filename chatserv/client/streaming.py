@@ -35,17 +35,14 @@ class EventStream:
 
     Args:
         follow: Says whether messages are wanted now; when they are wanted again, those in between are told first.
-        room_id: The id of the room that has a name at this moment.
         shown: Takes a room's id and how far the program was shown it.
     """
 
-    def __init__(
-        self, follow: Callable[[bool], None], room_id: Callable[[str], bytes], shown: Callable[[bytes, int], None]
-    ) -> None:
-        self._follow, self._room_id, self._shown = follow, room_id, shown
-        self._events: deque[tuple[ClientEvent, bytes]] = deque()  # with the room of a message: its name may change
+    def __init__(self, follow: Callable[[bool], None], shown: Callable[[bytes, int], None]) -> None:
+        self._follow, self._shown = follow, shown
+        self._events: deque[ClientEvent] = deque()
         self._taken: dict[bytes, int] = {}
-        self._in_hand: tuple[bytes, int] | None = None
+        self._in_hand: MessageReceived | None = None
         self._count = 0
         self._held = self._over = False
         self._error: Exception | None = None
@@ -59,7 +56,7 @@ class EventStream:
         if len(self._events) >= MAX_EVENTS:
             self._end(Busy(f"{MAX_EVENTS} events wait for the program"))
             return
-        self._events.append((event, self._room_id(event.room) if isinstance(event, MessageReceived) else b""))
+        self._events.append(event)
         if full and not self._held:
             self._held = True
             self._follow(False)
@@ -68,7 +65,7 @@ class EventStream:
                 self._end(error)
             case StatusChanged(Status.STOPPED):
                 # Messages that nobody has read are told the next time.
-                self._events = deque(each for each in self._events if not isinstance(each[0], MessageReceived))
+                self._events = deque(each for each in self._events if not isinstance(each, MessageReceived))
                 self._end(None)
         self._wake()
 
@@ -97,16 +94,16 @@ class EventStream:
                 continue
             self._reader = Deferred()
             await self._reader
-        event, room_id = self._events.popleft()
+        event = self._events.popleft()
         if isinstance(event, MessageReceived):
-            self._in_hand = (room_id, event.seq)
+            self._in_hand = event
         return event
 
     def handled(self) -> None:
         """The program has dealt with the event that it took last."""
-        in_hand, self._in_hand = self._in_hand, None
-        if in_hand is not None:
-            room_id, self._taken[room_id] = in_hand
+        message, self._in_hand = self._in_hand, None
+        if message is not None:
+            self._taken[message.room_id] = message.seq
             self._count += 1
             if self._count >= SHOWN_AT_ONCE:
                 self.settle()

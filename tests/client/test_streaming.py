@@ -22,8 +22,7 @@ class StreamTests(SynchronousTestCase):
         """Notes what the stream asks for."""
         self.following: list[bool] = []
         self.shown: list[tuple[bytes, int]] = []
-        self.names = {"lobby": b"lobby's id"}
-        self.stream = EventStream(self.following.append, self.names.__getitem__, self.show)
+        self.stream = EventStream(self.following.append, self.show)
 
     def show(self, room_id: bytes, seq: int) -> None:
         """Notes how far a room was shown."""
@@ -46,7 +45,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_shown_when_it_comes_back(self) -> None:
         """A message counts as shown when the program asks for the next event, not when it gets the message."""
-        self.stream.put(message(1))
+        self.stream.put(message(1, room_id=b"lobby's id"))
         self.take()
         self.assertEqual(self.shown, [])
         self.take()
@@ -54,8 +53,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_renamed_meanwhile(self) -> None:
         """What counts as shown is the room as it was named when the message came."""
-        self.stream.put(message(1))
-        self.names["lobby"] = b"another room"
+        self.stream.put(message(1, room="a name that another room has by now", room_id=b"lobby's id"))
         self.take()
         self.take()
         self.assertEqual(self.shown, [(b"lobby's id", 1)])
@@ -63,7 +61,7 @@ class StreamTests(SynchronousTestCase):
     def test_shown_at_once(self) -> None:
         """While many wait, what was shown is remembered every so many messages."""
         for seq in range(1, SHOWN_AT_ONCE + 3):
-            self.stream.put(message(seq % 256))
+            self.stream.put(message(seq % 256, room_id=b"lobby's id"))
         for _ in range(SHOWN_AT_ONCE + 1):
             self.take()
         self.assertEqual(self.shown, [(b"lobby's id", SHOWN_AT_ONCE)])
