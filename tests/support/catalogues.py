@@ -7,7 +7,7 @@
 import ast
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +34,10 @@ class Stable(Catalog):
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Transfer-Encoding", "8bit\n"),
         ]
+
+    @mime_headers.setter
+    def mime_headers(self, value: Iterable[tuple[str, str]]) -> None:
+        """A head that is read from a file changes nothing: what is written is the one above."""
 
 
 # -- sources ------------------------------------------------------------------------------------------------------------
