@@ -240,7 +240,8 @@ class Committer:
         own = room.own(self._parts.device_id)
         if own is not None:  # what we have sealed, and the server has not stored as far as we know, is not missing
             rows = vault.outbox.for_room(room.room_id)
-            waiting = [row.generation for row in rows if row.epoch == room.row.epoch] + [room.lost_generation]
+            waiting = [row.generation for row in rows if row.epoch == room.row.epoch]
+            waiting.append(vault.chains.lost(room.room_id))
             seen[own.leaf] = min([seen.get(own.leaf, 0), *(each for each in waiting if each is not None)])
         there = {entry.leaf for entry in room.state.roster}
         return tuple(SenderHead(leaf, seen[leaf]) for leaf in sorted(seen) if leaf in there and seen[leaf])

@@ -167,11 +167,8 @@ class Outgoing:
     def forget(self) -> int:
         """Drops what was not acknowledged, and says how much that was: a program gives up on it."""
         self.store()
-        outbox = self._parts.vault.outbox
-        rows = [row for row in outbox.all() if row.done_seq is None]
-        with self._parts.vault.transaction():
-            for row in rows:
-                outbox.delete(row.message_id)
+        rows = [row for row in self._parts.vault.outbox.all() if row.done_seq is None]
+        self._give_up(rows)
         self.waiting.clear()
         return len(rows)
 
@@ -218,7 +215,7 @@ class Outgoing:
                 self._parts.emit(SendHeld(self._rooms.name(room), changed))
             return False
         self._held.pop(room.room_id, None)
-        if self._planning.due(state) or room.lost_generation is not None:
+        if self._planning.due(state) or self._parts.vault.chains.lost(room.room_id) is not None:
             self._commit_first(room)
             return False
         if row.kt_size > self._parts.log.size:
@@ -283,19 +280,27 @@ class Outgoing:
         if error.retryable:
             self._rest(room, retry_delay(error.after_seconds))
         else:
-            this = (row.epoch or 0, row.generation or 0)
-            if room.refused is None or room.refused[0] != this[0]:
-                room.refused = this  # the first of its epoch
-            self._checked.pop(room.room_id, None)
             self._fail_all([row], error)
 
     def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:
-        with self._parts.vault.transaction():
-            for row in rows:
-                self._parts.vault.outbox.delete(row.message_id)
+        self._give_up(rows)
         for row in rows:
             self.waiting.failed(row.message_id, error)
             self._parts.emit(SendFailed(row.message_id, error))
+
+    def _give_up(self, rows: list[OutboxRow]) -> None:
+        """Forgets messages that will never come. What has a place in our chain leaves a hole there, which is remembered:
+        the next message goes in a new epoch, or others would call this one missing.
+        """
+        vault = self._parts.vault
+        with vault.transaction():
+            for row in rows:
+                room = self._rooms.get(row.room_id)
+                of_now = room is not None and room.row is not None and row.epoch == room.row.epoch
+                if row.generation is not None and of_now:
+                    vault.chains.lose(row.room_id, row.generation)
+                    self._checked.pop(row.room_id, None)
+                vault.outbox.delete(row.message_id)
 
     def _rest(self, room: Room, seconds: float) -> None:
         if room.room_id not in self._resting:

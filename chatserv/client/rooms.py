@@ -41,16 +41,7 @@ class Room:
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
     made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making
-    refused: tuple[int, int] | None = None  # epoch and generation of a message of ours that will never come
     commits: dict[bytes, int | None] = field(default_factory=dict)  # of a public room: when each came, for the log
-
-    @property
-    def lost_generation(self) -> int | None:
-        """The first generation of this epoch whose message will never come.
-
-        Others would call it missing, so our next message goes in a new epoch.
-        """
-        return self.refused[1] if self.row is not None and self.refused and self.refused[0] == self.row.epoch else None
 
     @property
     def in_it(self) -> bool:

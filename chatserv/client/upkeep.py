@@ -138,7 +138,7 @@ class Upkeep:
                 await self.making.commit(room, self.planning.change(only_if_due=True), urgent=True)
                 if self.planning.due(room.state):
                     raise Busy("room: a device that is not valid is still there")
-            elif room.lost_generation is not None:
+            elif self.parts.vault.chains.lost(room.room_id) is not None:
                 await self.making.commit(room, self.planning.change(), urgent=True)
             self.outgoing.flush_soon(room)
         except Interrupted:

@@ -159,6 +159,52 @@ class RaceTests(AttackCase):
         self.assertEqual(1, shown(self.alice, "plans", "two"))
         self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
 
+    def refused(self, text: str) -> None:
+        """The server refuses a message of bob's for good."""
+        self.alice.do(self.alice.client.admin.mute("bob1", on=True))
+        self.assertRaises(Muted, self.bob.say, "plans", text)
+        self.alice.do(self.alice.client.admin.mute("bob1", on=False))
+
+    def restarted(self) -> None:
+        """Bob starts his program again, with nothing but its files."""
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+
+    def test_refused_message_and_restart(self) -> None:
+        """Nor where the program was started again between the two."""
+        self.bob.say("plans", "one")
+        self.refused("refused")
+        self.restarted()
+        self.bob.say("plans", "two")
+        self.assertEqual(1, shown(self.alice, "plans", "two"))
+        self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
+
+    def test_refused_message_restart_and_commit(self) -> None:
+        """Nor by the numbers in a commit of the sender's after a restart."""
+        self.bob.say("plans", "one")
+        self.refused("refused")
+        self.refused("refused too")
+        self.restarted()
+        self.bob.do(self.bob.room("plans").rotate())
+        self.world.settle(2)
+        self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
+
+    def test_message_given_up_after_it_was_sealed(self) -> None:
+        """Nor is one that a program gave up, sealed and on its way, by what a later run says."""
+        self.bob.say("plans", "one")
+        self.patch(self.bob.client._connection._protocol, "send", lambda _: None)
+        self.bob.client.send("plans", "given up")
+        self.world.server.reactor.advance(0)
+        (row,) = engine_of(self.bob).parts.vault.outbox.all()
+        self.assertIsNotNone(row.envelope)
+        self.assertEqual(1, self.bob.client.forget_unsent())
+        self.world.server.cut()
+        self.restarted()
+        self.bob.say("plans", "two")
+        self.assertEqual(1, shown(self.alice, "plans", "two"))
+        self.assertEqual(0, shown(self.alice, "plans", "given up"))
+        self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
+
     def slowed(self, what: str) -> Callable[[], None]:
         """The store answers one kind of call only when the function that is returned is called."""
         store = self.world.server.store

@@ -46,6 +46,19 @@ class ChainTable:
         """Keeps our chain after a step; to be done before the message of that step leaves."""
         self._advance(room_id, chain, own=True)
 
+    def lose(self, room_id: bytes, generation: int) -> None:
+        """A message of our chain at this place will never come: the first such place is kept as long as the chain."""
+        sql = "UPDATE chains SET lost = min(coalesce(lost, ?1), ?1) WHERE room_id = ?2 AND own"
+        self._database.write(sql, (generation, room_id))
+
+    def lost(self, room_id: bytes) -> int | None:
+        """The first place of our chain whose message will never come; None where all have come, or are on their way.
+
+        Others would call it missing as soon as a later one of this epoch comes.
+        """
+        row = self._database.one("SELECT lost FROM chains WHERE room_id = ? AND own", (room_id,))
+        return None if row is None else row[0]
+
     def receiver(self, room_id: bytes, leaf: int) -> ReceiverChain | None:
         """The chain of somebody else, with the keys that it keeps, or None."""
         sql = "SELECT generation, secret FROM chains WHERE room_id = ? AND leaf = ? AND NOT own"

@@ -135,4 +135,6 @@ ALTER TABLE rooms ADD COLUMN inviter TEXT NOT NULL DEFAULT '';
 CREATE INDEX outbox_by_generation ON outbox (room_id, epoch, generation, position);
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND)
+_THIRD: Final = "ALTER TABLE chains ADD COLUMN lost INTEGER;"
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD)

@@ -52,6 +52,16 @@ class ChainTests(SynchronousTestCase):
         self.table.save_own(ROOM, after)
         self.assertEqual(self.table.own(ROOM), after)
 
+    def test_lost(self) -> None:
+        """The first place of our chain that stays empty is kept as long as the chain, and no longer."""
+        self.assertIsNone(self.table.lost(ROOM))
+        for generation in (3, 1, 2):
+            self.table.lose(ROOM, generation)
+        self.table.save_own(ROOM, OWN.step()[1])
+        self.assertEqual((self.table.lost(ROOM), self.table.lost(OTHER)), (1, None))
+        self.table.replace(ROOM, OWN, CHAINS)
+        self.assertIsNone(self.table.lost(ROOM))
+
     def test_reached(self) -> None:
         """A step of another chain is kept with the keys that it skipped; a used key is gone."""
         chain = CHAINS[0]
