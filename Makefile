@@ -10,7 +10,7 @@
 #   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
 #   MUTATIONS  mutations: how many broken copies of each structure              (100000)
 #   KILLS      kills: how often the server is killed                            (200)
-#   ARGS       bench, test: further arguments of the program behind them
+#   ARGS       bench, test, latest: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
 
 ifeq ($(origin PYTHON), undefined)
@@ -31,9 +31,14 @@ VERSION ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DECLARED = pyproject.toml setup.py
+LOCKED = $(PIP) --require-hashes --requirement
+OURSELVES = $(PIP) --no-deps --no-build-isolation --editable .
+LOCK = build/lock-venv/bin/uv --no-config --quiet pip compile --universal --python-version 3.11 --generate-hashes \
+    --no-annotate --custom-compile-command 'make lock'
+LATEST = build/latest-venv
 TESTS = $(or $(ARGS),tests)
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench catalogues wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench catalogues lock latest wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -93,10 +98,28 @@ bench: $(VENV)/.stamp-run  ## benchmarks
 catalogues: $(VENV)/.stamp-test  ## bring chatserv/locale/ up to date, compile it, list what is not translated
 	$(BIN)/python -m tests.support.catalogues
 
+lock:  ## requirements/: the newest versions that pyproject.toml allows, with their hashes
+	rm -rf build/lock-venv
+	$(PYTHON) -m venv build/lock-venv
+	build/lock-venv/bin/python -m pip --disable-pip-version-check install --quiet uv
+	$(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" > build/build.in
+	$(LOCK) --upgrade --extra dev --output-file requirements/dev.txt pyproject.toml build/build.in
+	$(LOCK) --constraint requirements/dev.txt --extra test --output-file requirements/test.txt pyproject.toml build/build.in
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt pyproject.toml build/build.in
+
+latest:  ## tests and types with the newest versions that pyproject.toml allows, in an environment of its own
+	rm -rf $(LATEST)
+	$(PYTHON) -m venv $(LATEST)
+	$(LATEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[dev]'
+	@code=0; \
+	$(LATEST)/bin/python -m twisted.trial $(TESTS) || code=$$?; \
+	$(LATEST)/bin/mypy || code=$$?; \
+	exit $$code
+
 wheel: $(VENV)/.stamp-dev  ## dist/: sdist and wheel of the last commit, from a clean clone
 	rm -rf build/clean
 	git clone --quiet --no-local --depth 1 . build/clean
-	$(BIN)/python -m build --outdir dist build/clean
+	$(BIN)/python -m build --no-isolation --outdir dist build/clean
 
 news: $(VENV)/.stamp-dev  ## what newsfragments/ will add to NEWS.rst
 	$(BIN)/towncrier build $(if $(VERSION),--yes --version '$(VERSION)',--draft --version next)
@@ -106,21 +129,24 @@ clean:  ## remove everything that was made here, the virtual environment include
 	rm -f twisted/plugins/dropin.cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp for each set of requirements; `pip install --editable` follows the source by itself.
+# One stamp for each set of requirements, installed as locked; `pip install --editable` follows the source by itself.
 
 $(VENV)/.stamp-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chatserv needs Python 3.11 or later: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.stamp-run: $(VENV)/.stamp-venv $(DECLARED)
-	$(PIP) --editable .
+$(VENV)/.stamp-run: $(VENV)/.stamp-venv $(DECLARED) requirements/run.txt
+	$(LOCKED) requirements/run.txt
+	$(OURSELVES)
 	@touch $@
 
-$(VENV)/.stamp-test: $(VENV)/.stamp-venv $(DECLARED)
-	$(PIP) --editable '.[test]'
+$(VENV)/.stamp-test: $(VENV)/.stamp-venv $(DECLARED) requirements/test.txt
+	$(LOCKED) requirements/test.txt
+	$(OURSELVES)
 	@touch $(VENV)/.stamp-run $@
 
-$(VENV)/.stamp-dev: $(VENV)/.stamp-venv $(DECLARED)
-	$(PIP) --editable '.[dev]'
+$(VENV)/.stamp-dev: $(VENV)/.stamp-venv $(DECLARED) requirements/dev.txt
+	$(LOCKED) requirements/dev.txt
+	$(OURSELVES)
 	@touch $(VENV)/.stamp-run $(VENV)/.stamp-test $@
