@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserv.settings_file import SettingsFile, join_key, shown
+from chatserv.settings_words import wanted
 from chatserv.units import is_loopback, parse_duration, parse_size, split_address
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -53,10 +54,12 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             plain = self.plain_address
         except ValueError as error:
-            raise Impossible("listen_plain", f"{self.listen_plain!r} is not an address", str(error)) from None
+            raise Impossible("listen_plain", f"{shown(self.listen_plain)} is not an address", str(error)) from None
         if plain is not None and not self.allow_plain_network:
             hint = 'use "127.0.0.1:5001"; allow_plain_network = true sends everything unencrypted over the network'
-            _require(is_loopback(plain[0]), "listen_plain", f"{plain[0]!r} can be reached from other machines", hint)
+            _require(
+                is_loopback(plain[0]), "listen_plain", f"{shown(plain[0])} can be reached from other machines", hint
+            )
 
     @property
     def plain_address(self) -> tuple[str, int] | None:
@@ -82,7 +85,9 @@ class Logging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         name = self.file.rpartition("/")[2]
-        _require(name not in ("", ".", ".."), "file", f"{self.file!r} is a directory", 'name a file: "logs/server.log"')
+        _require(
+            name not in ("", ".", ".."), "file", f"{shown(self.file)} is a directory", 'name a file: "logs/server.log"'
+        )
         taken = name in ("connections.log", "monitor.log", "audit.log")
         _require(not taken, "file", f"{name} is another log of the server", 'use another name, such as "server.log"')
 
@@ -262,13 +267,13 @@ def _with_unit(file: SettingsFile, table: str, name: str, value: str) -> object:
 
 
 def _explain(file: SettingsFile, error: msgspec.ValidationError, tree: dict[str, Any]) -> NoReturn:
-    """Turns msgspec's ``Expected `int` <= 65535 - at `$.server.port``` into our line, with value and default."""
-    text, _, place = str(error).rpartition(" - at `$.")
-    table, _, name = place.rstrip("`").partition(".")
+    """Turns msgspec's ``Expected `int` <= 65535 - at `$.server.port``` into our line, with wish, value and default."""
+    table, _, name = str(error).rpartition(" - at `$.")[2].rstrip("`").partition(".")
     name = name.partition("[")[0]
     if isinstance(error.__cause__, Impossible):
         cause = error.__cause__
         file.fail(f"{table}.{cause.key}", cause.message, cause.hint)
-    default = msgspec.json.encode(getattr(getattr(Config(), table), name)).decode()
-    expected = text.partition(", got ")[0].replace("`", "").replace("Expected", "expected")
-    file.fail(f"{table}.{name}", f"{expected}, found {shown(tree[table][name])}", f"the default is {default}")
+    values = getattr(Config(), table)
+    default = msgspec.json.encode(getattr(values, name)).decode()
+    message = f"expected {wanted(type(values), name)}, found {shown(tree[table][name])}"
+    file.fail(f"{table}.{name}", message, f"the default is {default}")

@@ -5,6 +5,7 @@ stderr. The files come back with the next write that works.
 """
 
 import os
+import re
 import sys
 import threading
 import time
@@ -33,6 +34,7 @@ _LEVELS = {
     "ERROR": (LogLevel.error, 3),
     "CRITICAL": (LogLevel.critical, 4),
 }
+_NUMBER = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)  # of an old file; `Logging.keep_files` is at most 1000
 _RANKS = dict(_LEVELS.values())
 
 
@@ -61,6 +63,14 @@ class RotatingFile(LogFile):
                 self._file.seek(start)
             raise
         self.size = start + len(data)
+
+    def listLogs(self) -> list[int]:  # noqa: N802 - Twisted's
+        """The numbers of the old files, from the newest. Twisted's own takes the path for a pattern (``chat[1]``), and a
+        date at the end of somebody else's file (``server.log.20261129``) for a number that is too high to keep.
+        """
+        with os.scandir(self.directory) as found:
+            numbers = [entry.name.removeprefix(f"{self.name}.") for entry in found if entry.name != self.name]
+        return sorted(int(number) for number in numbers if _NUMBER.fullmatch(number))
 
     def is_astray(self) -> bool:
         """Whether another file, or none, has this one's name by now, or it has shrunk."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from chatserv.errors import SettingsError
+from chatserv.settings_words import written
 
 _FILE_BYTES = 2**20  # a settings file is a page or two; more is some other file
 _WHOLE_FILE = "(file)"
@@ -125,7 +126,7 @@ def shown(value: object) -> str:
     """A value for an error: short, and without characters that could disturb a terminal."""
     if isinstance(value, int) and abs(value) >= 2**63:
         return "a number of more than 18 digits"
-    return _printable(repr(value))
+    return _printable(written(value))
 
 
 def _printable(text: str, length: int = 80) -> str:

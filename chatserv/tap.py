@@ -13,6 +13,7 @@ from chatserv.bootstrap import announce, port_problem, prepare
 from chatserv.config import Config, load
 from chatserv.errors import ChatError, SettingsError
 from chatserv.service import ChatService, now_ms
+from chatserv.settings_file import shown
 from chatserv.state import default_directory
 
 
@@ -63,9 +64,9 @@ def make(config: Config, directory: Path) -> ChatService:
     for description in config.server.listen:
         try:
             serverFromString(reactor, description)
-        except (ValueError, TypeError, LookupError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError):  # they speak of Python's parameters, not of the setting
             hint = 'write a Twisted endpoint such as "tcp:5000:interface=192.0.2.1"'
-            _give_up(f"chatserv: server.listen: {description!r} cannot be used ({error}): {hint}", 2)
+            _give_up(f"chatserv: server.listen: {shown(description)} cannot be used: {hint}", 2)
     try:
         prepared = prepare(config, directory, now_ms())
     except ChatError as error:

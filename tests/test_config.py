@@ -180,7 +180,7 @@ class RefusedValueTests(Files):
     def test_wrong_type(self) -> None:
         """A value of the wrong type is refused with the expected type, the value and the default."""
         error = self.refused_value("server", "port", "5000")
-        self.assertEqual("expected int, found '5000'", error.message)
+        self.assertEqual('expected a whole number from 1 to 65535, found "5000"', error.message)
         self.assertEqual("the default is 5000", error.hint)
         for table, key, value in (
             ("server", "port", True),
@@ -192,6 +192,30 @@ class RefusedValueTests(Files):
             ("monitoring", "interval", True),
         ):
             self.refused_value(table, key, value)
+
+    def test_words(self) -> None:
+        """What a setting takes is told in words: the values of an enumeration, and no names of Python's types."""
+        for table, key, value, message in (
+            ("security", "registration", "anyone", '"invite", "open" or "closed", found "anyone"'),
+            ("security", "aes_key_size", "256", '256, found "256"'),
+            ("logging", "level", "loud", '"DEBUG", "INFO", "WARN", "WARNING", "ERROR" or "CRITICAL", found "loud"'),
+            ("logging", "keep_files", 1.5, "a whole number from 1 to 1000, found 1.5"),
+            ("server", "allow_plain_network", "yes", 'true or false, found "yes"'),
+            ("server", "port", None, "a whole number from 1 to 65535, found null"),
+            ("server", "listen", [True], "a list of at most 64, each text of 1 to 4096 characters, found [true]"),
+            ("server", "listen_plain", 5001, "text of at most 4096 characters, found 5001"),
+            ("monitoring", "interval", True, "a number from 0.1 to 86400, found true"),
+            ("monitoring", "enabled", 1, "true or false, found 1"),
+            ("limits", "idle_seconds", [], "a number from 0.01 to 604800, found []"),
+        ):
+            self.assertEqual(f"expected {message}", self.refused_value(table, key, value).message)
+
+    def test_words_for_all(self) -> None:
+        """Every setting has words that name no type of Python's and no expression."""
+        for table, struct in get_type_hints(Config).items():
+            for name in struct.__struct_fields__:
+                error = self.refused_value(table, name, {"a": 1})
+                self.assertNotRegex(error.message, r"\b(int|float|bool|str|array|tuple|object|regex|enum|None)\b", name)
 
     def test_impossible_values(self) -> None:
         """Values outside their bounds, or that contradict each other, are refused."""

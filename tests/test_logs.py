@@ -230,6 +230,23 @@ class RotationTests(LogsCase):
             self.assertLess(path.stat().st_size, 1024 + 200)
             self.assertEqual(0o600, stat.S_IMODE(path.stat().st_mode))
 
+    def test_directories_like_patterns(self) -> None:
+        """Old files are found by their names, whatever their directory is called, and others' files are left alone."""
+        for name in ("chat[1]", "chat*", "ch?t", "a b", "-x", "two\nlines", os.fsdecode(b"b\xff")):
+            self.state = Path(self.mktemp()).absolute() / name
+            self.directory = self.state / "logs"
+            neighbour = self.state.with_name("chat1") / "logs"
+            for directory in (self.directory, neighbour):
+                directory.mkdir(parents=True, exist_ok=True)
+            (neighbour / "server.log.7").touch()
+            (self.directory / "server.log.20261129").touch()
+            files = self.files(max_size=1024, keep_files=2)
+            for number in range(40):
+                self.log(files).info("line {number} {filler}", number=number, filler="x" * 100)
+            kept = {"server.log", "server.log.1", "server.log.2", "server.log.20261129"}
+            self.assertEqual(kept, {path.name for path in self.directory.iterdir()}, name)
+            self.assertEqual((0, ["server.log.7"]), (files.lost, [path.name for path in neighbour.iterdir()]), name)
+
     def test_reopen(self) -> None:
         """After a rotation by others, reopen goes on in a file of the old name."""
         files = self.files()

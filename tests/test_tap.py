@@ -146,7 +146,7 @@ class MakeTests(TapCase):
         for listener in ("nonsense:5000", "tcp:", "tcp:5000:interfaze=x"):
             config = Config(server=Server(listen=(listener,)))
             self.assertEqual(self.exit_code(make, config, self.directory), 2)
-            self.assertIn(repr(listener), self.err.getvalue().splitlines()[-1])
+            self.assertIn(f'"{listener}" cannot be used: write', self.err.getvalue().splitlines()[-1])
         self.assertFalse(self.directory.exists())
 
     def test_in_use(self) -> None:

@@ -21,6 +21,7 @@ import psutil
 BEAT_SECONDS = 2.0
 FIRST_SAMPLE_SECONDS = 1.0
 MAX_PROCESSES = 300  # keeps a line far below the 64 KiB that the server reads; the busiest come first
+_INTERPRETERS = ("python", "pypy")
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STDIN, _STDOUT = 0, 1
 
@@ -76,12 +77,12 @@ class Sampler:
         }
 
     def _sample_pythons(self) -> list[dict[str, Any]]:
-        """All processes called python-something; the CPU of one that is new has no earlier point to count from: null."""
+        """All processes that Python runs; the CPU of one that is new has no earlier point to count from: null."""
         known, self._pythons = self._pythons, {}
         found = []
         for process in psutil.process_iter():
             try:
-                if not process.name().lower().startswith("python"):
+                if not runs_python(process):
                     continue
                 kept = known.get(process.pid)
                 is_new = kept is None or kept != process
@@ -95,6 +96,17 @@ class Sampler:
             )
         found.sort(key=lambda figures: (-(figures["cpu_percent"] or 0.0), figures["pid"]))
         return found[:MAX_PROCESSES]
+
+
+def runs_python(process: psutil.Process) -> bool:
+    """Whether an interpreter of Python runs there. A script such as ``twistd`` gives its process its own name.
+
+    Raises psutil.Error where it is gone, or is hidden from us.
+    """
+    if process.name().lower().startswith(_INTERPRETERS):
+        return True
+    programs = [*process.cmdline()[:1], process.exe()]  # of a script, the kernel puts the interpreter first
+    return any(os.path.basename(program).lower().startswith(_INTERPRETERS) for program in programs)
 
 
 def write_line(message: dict[str, Any]) -> None:

@@ -259,7 +259,7 @@ class DaemonTests(SynchronousTestCase):
         command = self.installation.command("-n")
         for endpoint in ("bogus", "tcp:many", "tcp:5000:colour=red", "systemd:domain=INET"):
             self.assertIn(
-                f"server.listen: '{endpoint}' cannot be used", self.refused([*command, "--listen", endpoint], 2)
+                f'server.listen: "{endpoint}" cannot be used: write', self.refused([*command, "--listen", endpoint], 2)
             )
         self.installation.settings.write_text("[server]\nprot = 5000\n")
         self.assertIn("settings.toml: server.prot: unknown key", self.refused(command, 2))

@@ -15,6 +15,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chatserv.config import Monitoring
+from chatserv.monitor.child import Sampler
 from chatserv.monitor.process import MonitorReactor, MonitorService, State
 from chatserv.monitor.reading import child_environment
 from tests.support.processes import command_of
@@ -169,6 +170,18 @@ class AloneTests(SynchronousTestCase):
         self.assertIn({"type": "beat"}, messages)
         sample = next(message for message in messages if message["type"] == "sample")
         self.assertEqual({"type", "system", "server"}, set(sample))
+
+    def test_python_under_other_names(self) -> None:
+        """A Python process counts by its program, whatever name it has: ``twistd`` and the clients are among them."""
+        renamed = "import ctypes, sys; ctypes.CDLL(None).prctl(15, b'twistd'); print(flush=True); sys.stdin.read()"
+        other = subprocess.Popen([sys.executable, "-c", renamed], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(self.finish, other)
+        assert other.stdout is not None
+        other.stdout.readline()
+        self.assertEqual("twistd", psutil.Process(other.pid).name())
+        sampler = Sampler(os.getpid(), python_processes=True)
+        found = {one["pid"] for one in sampler.sample()["python"]}
+        self.assertLessEqual({os.getpid(), other.pid}, found)
 
     def test_quiet_end(self) -> None:
         """The end of stdin and SIGTERM end the child with code 0 and without a word; SIGINT does nothing."""
