@@ -3,8 +3,12 @@
 Nothing that comes from another person reaches a screen around this: names, messages, topics, file names, errors.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
+
+from idna import valid_contextj
+from wcwidth import iter_graphemes
 
 REPLACEMENT = "\ufffd"
 NEWLINE = "\u23ce"
@@ -19,6 +23,12 @@ _INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0\U0001d159"
 )  # not of category Cf, yet never drawn
 _SELECTORS = frozenset("\u180b\u180c\u180d\u180f") | frozenset(map(chr, range(0xFE00, 0xFE10)))
+_IDEOGRAPH_SELECTORS = frozenset(map(chr, range(0xE0100, 0xE01F0)))
+_JOINERS = frozenset("\u200c\u200d")
+_TAGS = frozenset(map(chr, range(0xE0020, 0xE0080)))
+_REGION = "\U0001f3f4[\U000e0061-\U000e007a]{2}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,3}\U000e007f"
+_FLAG_OR_TAG = re.compile(f"({_REGION})|[\U000e0020-\U000e007f]")
+_VIRAMA = 9  # the canonical combining class
 _RIGHT_TO_LEFT = ((0x0590, 0x08FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF), (0x10800, 0x10FFF), (0x1E800, 0x1EFFF))
 
 
@@ -27,10 +37,13 @@ def clean_line(text: str, max_marks: int = 4) -> str:
 
     Line breaks become U+23CE and tabs a space. Other control characters (C0, C1, DEL, so no ESC), bidi embeddings,
     overrides and isolates (UAX 9), line and paragraph separators, lone surrogates, private use and noncharacters become
-    U+FFFD. What is not drawn (zero-width characters, bidi marks, tags, all of U+E0000 to U+E0FFF) goes. A character keeps
-    one variation selector right behind it and ``max_marks`` combining marks (or conjoining vowels and finals of Hangul);
-    a mark at the start gets U+25CC to stand on, so that it does not join the cell before. The text does not get longer
-    but for that one. Cleaning twice gives the same as once.
+    U+FFFD. What is not drawn (zero-width characters, bidi marks, most of U+E0000 to U+E0FFF) goes, but for what a language
+    or a picture cannot be written without: joiners (U+200C, U+200D) where RFC 5892 appendices A.1 and A.2 have them, before
+    a virama, and between two pictures (UAX 29 rule GB11); the tags of a region's flag (UTS 51 section C.1).
+
+    A character keeps one variation selector right behind it and ``max_marks`` combining marks (or conjoining vowels and
+    finals of Hangul); a mark at the start gets U+25CC to stand on, so that it does not join the cell before. The text does
+    not get longer but for that one. Cleaning twice gives the same as once.
 
     Args:
         text: Any text at all.
@@ -40,25 +53,64 @@ def clean_line(text: str, max_marks: int = 4) -> str:
         return text
     out: list[str] = []
     marks = 0
-    selectable = False
+    carrier = ""  # what a selector may stand right behind
+    begun = False
+    unsure = False
     for character in text.replace("\r\n", "\n"):
         shown, kind = _treat(character)
         if kind == "mark":
             if marks < max_marks:
-                if not out:
+                if not begun:
                     out.append(DOTTED_CIRCLE)
+                    begun = True
                 out.append(shown)
             marks += 1
-            selectable = False
+            carrier = ""
         elif kind == "selector":
-            if selectable:
+            if carrier and (character not in _IDEOGRAPH_SELECTORS or _is_ideograph(carrier)):
                 out.append(shown)
-            selectable = False
+            carrier = ""
+        elif kind == "unsure":
+            out.append(shown)
+            unsure = True
         elif shown:
             out.append(shown)
             marks = 0
-            selectable = True
+            carrier = character
+            begun = True
+    return _without_loose("".join(out), max_marks) if unsure else "".join(out)
+
+
+def _without_loose(text: str, max_marks: int) -> str:
+    """A line that is clean already, without the joiners and tags that stand where they say nothing."""
+    text = _FLAG_OR_TAG.sub(lambda found: found.group(1) or "", text)
+    reach = 2 * (max_marks + 2)  # no further than to the letters on both sides, past the marks and selectors of one
+    out: list[str] = []
+    for index, character in enumerate(text):
+        if character not in _JOINERS or _joins("".join(out[-reach:]), character, text[index + 1 : index + 1 + reach]):
+            out.append(character)
     return "".join(out)
+
+
+def _joins(before: str, joiner: str, after: str) -> bool:
+    """Whether a joiner changes how the letters or pictures around it are drawn."""
+    if not before:
+        return False
+    try:
+        if valid_contextj(before + joiner + after, len(before)):
+            return True
+    except ValueError:  # a neighbour that Unicode has no name for
+        return False
+    if joiner == "\u200c" or not after:
+        return False
+    if unicodedata.combining(after[0]) == _VIRAMA:  # the Bengali ya behind a ra
+        return unicodedata.category(before[-1])[0] == "L"
+    apart = len(list(iter_graphemes(before + after[0])))
+    return len(list(iter_graphemes(before + joiner + after[0]))) < apart
+
+
+def _is_ideograph(character: str) -> bool:
+    return unicodedata.name(character, "").startswith("CJK UNIFIED IDEOGRAPH")
 
 
 def isolate(text: str) -> str:
@@ -84,11 +136,13 @@ def _is_right_to_left(character: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _treat(character: str) -> tuple[str, str]:
-    """What to show for a character, and whether it is a "mark", a "selector" or something that can carry them."""
+    """What to show for a character, and whether it is a "mark", a "selector", "unsure" (its neighbours say), or a "base"."""
     point = ord(character)
     category = unicodedata.category(character)
-    if character in _SELECTORS:
+    if character in _SELECTORS or character in _IDEOGRAPH_SELECTORS:
         return character, "selector"
+    if character in _JOINERS or character in _TAGS:
+        return character, "unsure"
     if character in _SPOKEN:
         shown = _SPOKEN[character]
     elif 0xE0000 <= point <= 0xE0FFF or character in _INVISIBLE:

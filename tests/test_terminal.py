@@ -30,6 +30,17 @@ ATTACKS = {
     "a" + "\u0301" * 10_000: "a" + "\u0301" * 4,
     "a" + "\u1161" * 10_000: "a" + "\u1161" * 4,
     "a" + "\u0301\u200b" * 10_000: "a" + "\u0301" * 4,
+    "al\u200dice al\u200cice \u200dbob\u200c": "alice alice bob",
+    "\u0430\u200d\u043d \u5c71\u200d\u7530 \u05d0\u200c\u05d1": "\u0430\u043d \u5c71\u7530 \u05d0\u05d1",
+    "\u0628\u200d\u0647 \u0628\u200c \u0627\u200c\u0628": "\u0628\u0647 \u0628 \u0627\u0628",
+    "\u0628\u200c\u200c\u0647 \u0915\u094d\u200d\u200d\u0937": "\u0628\u200c\u0647 \u0915\u094d\u200d\u0937",
+    "\U0001f469\u200d\u200d\U0001f467 \U0001f525\u200d": "\U0001f469\u200d\U0001f467 \U0001f525",
+    "a\u200d\U0001f525 \u200d\U0001f525": "a\U0001f525 \U0001f525",
+    "\u200d\u0301a": "\u25cc\u0301a",
+    "\U0001f3f4\U000e0067\U000e007f \U0001f3f4" + "\U000e0061" * 99 + "\U000e007f": "\U0001f3f4 \U0001f3f4",
+    "\U0001f525\U000e0067\U000e0062\U000e0073\U000e007f": "\U0001f525",
+    "\U00010fff\u200c\U00010fff\u200d": "\U00010fff\U00010fff",
+    "a\U000e0100\u8fbb\U000e0101\U000e0102": "a\u8fbb\U000e0101",
 }
 HARMLESS = [
     "",
@@ -39,18 +50,31 @@ HARMLESS = [
     "\u0928\u092e\u0938\u094d\u0924\u0947",
     "\u5c71\u7530 \U0001f600 \U0001f1eb\U0001f1ee \U0001f44d\U0001f3fd \u2764\ufe0f",
     "\ufffd\u23ce\u25cc\u0301",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u06a9\u062a\u0627\u0628\u200c\u0647\u0627",  # Persian
+    "\u0627\u0644\u0644\u0651\u064e\u200c\u0647",  # behind marks
+    "\u0915\u094d\u200d\u0937 \u0915\u094d\u200c\u0937",  # Hindi: half form, and virama that is seen
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf",  # Sinhala
+    "\u09b0\u200d\u09cd\u09af\u09be\u09ac",  # Bengali: ya behind ra
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466",
+    "\u2764\ufe0f\u200d\U0001f525 \U0001f469\U0001f3fd\u200d\U0001f680 \U0001f3f3\ufe0f\u200d\U0001f308",
+    "\U0001f43b\u200d\u2744\ufe0f \U0001f9d1\U0001f3fb\u200d\u2764\ufe0f\u200d\U0001f9d1\U0001f3ff",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # Scotland
+    "1\ufe0f\u20e3",
+    "\u8fbb\U000e0100",  # an ideograph in the form of a Japanese name
 ]
 CONTROLS = [
     *range(0x20),
     *range(0x7F, 0xA0),
     0x061C,
-    *range(0x200B, 0x2010),
+    0x200B,
+    *range(0x200E, 0x2010),
     *range(0x2028, 0x202F),
     *range(0x2060, 0x2070),
 ]
-FORBIDDEN = frozenset(map(chr, [*CONTROLS, 0xFEFF, *range(0xE0000, 0xE1000)]))
+FORBIDDEN = frozenset(map(chr, [*CONTROLS, 0xFEFF, *range(0xE0000, 0xE0020), 0xE0080, *range(0xE01F0, 0xE1000)]))
 SPECIAL = st.sampled_from(
     "a\n\r\t\x1b\x9b\u0301\u0302\u1161\u200b\u202e\u2068\u2069\u05d0\ufe0e\ufe0f\ud800\U000e0041\u25cc"
+    "\u200c\u200d\u0628\u0627\u0915\u094d\u09b0\U0001f469\U0001f525\U0001f3fd\U0001f1ea\U0001f3f4\U000e0067\U000e007f\u8fbb\U000e0100"
 )
 TEXTS = st.text(st.characters() | SPECIAL) | st.text(SPECIAL)
 
