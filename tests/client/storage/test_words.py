@@ -11,7 +11,7 @@ from chatserv.client.storage.database import Database
 from chatserv.client.storage.messages import StoredMessage
 from chatserv.client.storage.rooms import Standing
 from chatserv.client.storage.vault import Vault
-from chatserv.client.storage.words import MAX_WORDS, WordIndex, words_of
+from chatserv.client.storage.words import INDEX, MAX_QUERY, MAX_WORDS, WordIndex, words_of
 from chatserv.crypto.bodies import Text
 from tests.client.storage.test_messages import OTHER, ROOM, message
 from tests.client.storage.test_tables import ROW
@@ -52,6 +52,42 @@ class SearchTests(SearchCase):
         self.assertEqual(self.found("fe"), [])
         self.assertEqual(self.found("at", limit=2), [3, 2])
 
+    def test_scripts_without_spaces(self) -> None:
+        """A part of a run of Chinese, Japanese, Korean or Thai is found, in either form of the ideographs."""
+        said = (
+            "明日の会議は三時です",
+            "오늘회의는세시입니다",
+            "พรุ่งนี้ประชุมสามโมง",
+            "室A会议改到three点",
+            "東京",
+            "ﾃｽﾄです",
+            "図書館",
+        )
+        for seq, text in enumerate(said, 1):
+            self.archive.add(saying(seq, text))
+        found = {
+            "会议": [4, 1], "會議": [4, 1], "会議 三時": [1], "회의": [2], "세시": [2], "ประชุม": [3], "A会": [4], "thr": [4],
+            "东京": [5], "京": [5], "テスト": [6], "图书馆": [7], "圖書館": [7], "議会": [], "의회": [],
+        }  # fmt: skip
+        self.assertEqual({query: self.found(query) for query in found}, found)
+
+    def test_pictures(self) -> None:
+        """An emoji is found, alone and among words; the form in which it is drawn does not count."""
+        self.archive.add(saying(1, "well done🎉🎉 ❤\ufe0f"))
+        self.archive.add(saying(2, "family \U0001f469\u200d\U0001f467"))
+        found = {"🎉": [1], "done🎉": [1], "❤": [1], "❤\ufe0f": [1], "\U0001f469\u200d\U0001f467": [2], "🔥": []}
+        self.assertEqual({query: self.found(query) for query in found}, found)
+
+    def test_joiners(self) -> None:
+        """A word is found with its joiners and without them."""
+        self.archive.add(saying(1, "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"))
+        for query in (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc",
+        ):
+            self.assertEqual(self.found(query), [1])
+
     def test_rooms(self) -> None:
         """One room is searched or all that we are in; what is said in a room that we have not agreed to stays unseen."""
         self.archive.add(saying(1, "plan"))
@@ -88,6 +124,7 @@ class SearchTests(SearchCase):
     def test_bounded(self) -> None:
         """Words above the bound are left out."""
         self.assertEqual(len(words_of("word " * (MAX_WORDS + 1))), MAX_WORDS)
+        self.assertEqual(len(words_of("会" * (MAX_QUERY + 1))[0].split()), MAX_QUERY)
 
     @settings(max_examples=50, deadline=None)
     @given(st.text(max_size=40))
@@ -108,14 +145,19 @@ class FileTests(SearchCase):
     """What stays in the file."""
 
     def test_indexed_later(self) -> None:
-        """A file from before there was a search is indexed when it is opened."""
+        """A file that nobody has indexed, or an earlier version, is indexed when it is opened."""
         for seq in range(1, 4):
-            self.archive.add(saying(seq, f"word{seq}"))
-        self.vault.database.write("DELETE FROM words")
-        self.vault.database.write("DELETE FROM facts WHERE key = 'words_indexed'")
-        self.vault.close()
-        self.vault = Vault.open(self.path)
-        self.assertEqual([each.seq for each in self.vault.archive.search("word2", None, 9)], [2])
+            self.archive.add(saying(seq, f"会議{seq}"))
+        for change in (
+            "DELETE FROM facts WHERE key = 'words_indexed'",
+            "UPDATE facts SET value = x'01' WHERE key = 'words_indexed'",
+        ):
+            self.vault.database.write("UPDATE words SET text = 'nothing'")
+            self.vault.database.write(change)
+            self.vault.close()
+            self.vault = Vault.open(self.path)
+            self.assertEqual([each.seq for each in self.vault.archive.search("会議2", None, 9)], [2])
+            self.assertEqual(self.vault.facts.get("words_indexed"), INDEX)
 
     def test_taken_back_leaves_the_file(self) -> None:
         """After the program has ended, the words of what was taken back are nowhere in the file."""
