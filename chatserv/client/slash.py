@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import RoomHandle
 from chatserv.client.slash_admin import ADMIN
-from chatserv.client.slash_base import SlashCommand, SlashError, place, shown
+from chatserv.client.slash_base import SlashCommand, SlashError, begins, place, shown
 from chatserv.client.slash_lines import member_line
 from chatserv.client.slash_members import MEMBERS
 from chatserv.client.slash_people import PEOPLE
@@ -176,12 +176,16 @@ class Slash:
         return not here.direct and _RANKS.get(here.role, 0) >= _RANKS[command.role]
 
     def complete(self, prefix: str) -> list[str]:
-        """What a line that begins so may become: commands that we may use, then rooms and users, in order."""
+        """What a line that begins so may become: commands that we may use, then rooms and users, in order.
+
+        Case, width and composition of letters do not count, nor does a ``#`` or ``@`` in front of a name.
+        """
         if not prefix.startswith("/") or prefix.startswith("//"):
             return []
         name, space, rest = prefix[1:].partition(" ")
+        name = name.lower()
         if not space:
-            found = (each for each in COMMANDS.values() if each.name.startswith(name) and self.permitted(each))
+            found = (each for each in COMMANDS.values() if begins(each.name, name) and self.permitted(each))
             return sorted(f"/{each.name} " if each.usage else f"/{each.name}" for each in found)
         command = COMMANDS.get(name)
         if command is None:
@@ -193,7 +197,18 @@ class Slash:
             return []
         kind = wanted[place_of_word].strip("[]")
         candidates = self._candidates(kind, everywhere=not command.room or name in _OUTSIDERS)
-        return [f"/{name} {done}{between}{each}" for each in candidates if each.startswith(begun)]
+        at = "@" if kind == "USER" and begun.startswith("@") else ""
+        return [f"/{name} {done}{between}{at}{each}" for each in candidates if begins(each, begun)]
+
+    def complete_word(self, line: str) -> list[str]:
+        """What the last word of a line may become: a room behind a ``#``, else a user (``name: `` where the line begins)."""
+        word = line.rpartition(" ")[2]
+        if word.startswith("#"):
+            return sorted(f"#{name} " for name in self.client.rooms if not name.startswith("@") and begins(name, word))
+        at = "@" if word.startswith("@") else ""
+        end = " " if at or word != line else ": "
+        known = self.users(everywhere=line.startswith("/")) if word else []  # a command may be about somebody elsewhere
+        return [f"{at}{user}{end}" for user in known if begins(user, word)]
 
     def _candidates(self, kind: str, *, everywhere: bool) -> Iterable[str]:
         if kind == "ROOM":

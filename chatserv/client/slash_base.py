@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chatserv.domain.names import user_name
+from chatserv.domain.scripts import folded
 from chatserv.errors import ChatError
 from chatserv.i18n import N_, _
 from chatserv.terminal import clean_line, isolate
 
 if TYPE_CHECKING:
     from chatserv.client.slash import Slash
+
+_SIGILS: Final = ("#", "@")  # in front of rooms and users
 
 Handler = Callable[["Slash", list[str]], Awaitable[list[str]]]
 _TAKES_THE_REST: Final = ("TEXT", "TOPIC", "NUMBER|yes")
@@ -124,3 +127,10 @@ def person(word: str) -> str:
 def nobody(user: str) -> str:
     """What is said of a name that no account has."""
     return _("There is nobody named {user} on this server.").format(user=shown(user))
+
+
+def begins(name: str, begun: str) -> bool:
+    """Whether a name may be meant by its beginning, in any spelling; ``#`` or ``@`` count where both have one in front."""
+    if name[:1] in _SIGILS and begun[:1] in _SIGILS and name[0] != begun[0]:
+        return False
+    return folded(name.lstrip("#@")).startswith(folded(begun.lstrip("#@")))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from chatserv.domain.names import MAX_CHARACTERS
-from chatserv.domain.scripts import is_unspaced
+from chatserv.domain.scripts import folded, is_unspaced
 
 MAX_MENTIONS: Final = 50
 _CALL: Final = re.compile("[@\uff20]")
@@ -30,7 +30,7 @@ def mentioned_names(text: str, users: Iterable[str]) -> tuple[str, ...]:
         at = call.start()
         if _within_word(text[max(at - 1, 0) : at]):
             continue
-        here = _folded(text[at + 1 : at + 1 + _MAX_FOLDED])
+        here = folded(text[at + 1 : at + 1 + _MAX_FOLDED])
         for length in lengths:
             name = here[:length]
             if name in known and not _goes_on(name, here[length : length + 1]):
@@ -54,14 +54,3 @@ def _goes_on(name: str, rest: str) -> bool:
     if category[0] == "M":
         return True
     return (category in _SPACED or category[0] == "L") and not is_unspaced(rest) and not is_unspaced(name[-1])
-
-
-def _folded(text: str) -> str:
-    """What UsernameCaseMapped makes of the letters of a name (RFC 8265 section 3.3), signs of any kind left as they are."""
-    narrow = "".join(
-        unicodedata.normalize("NFKC", each)
-        if unicodedata.decomposition(each).startswith(("<wide>", "<narrow>"))
-        else each
-        for each in text
-    )
-    return unicodedata.normalize("NFC", narrow.lower())

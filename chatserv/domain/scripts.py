@@ -1,4 +1,4 @@
-"""What is known of scripts beyond the properties that the standard library has."""
+"""Letters of any script: which words have no spaces between them, and what two spellings have in common."""
 
 import unicodedata
 from typing import Final
@@ -18,3 +18,17 @@ def is_unspaced(character: str) -> bool:
     if any(first <= point <= last for first, last in _COMPLEX):
         return True
     return unicodedata.category(character) in {"Lo", "Lm"} and unicodedata.east_asian_width(character) in "WFH"
+
+
+def folded(text: str) -> str:
+    """What UsernameCaseMapped makes of the letters of a name (RFC 8265 section 3.3), signs of any kind left as they are.
+
+    So a name that is begun, or stands in a text, can be compared with names that are canonical.
+    """
+    narrow = "".join(
+        unicodedata.normalize("NFKC", each)
+        if unicodedata.decomposition(each).startswith(("<wide>", "<narrow>"))
+        else each
+        for each in text
+    )
+    return unicodedata.normalize("NFC", narrow.lower())

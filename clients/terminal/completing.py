@@ -17,21 +17,9 @@ def candidates(line: str, slash: Slash) -> tuple[int, list[str]]:
     found = slash.complete(line)
     replaced = len(line)
     if not found and (" " in line or not line.startswith("/")):
-        word = line.rpartition(" ")[2]
-        replaced, found = len(word), _words(word, slash, line) if word else []
+        replaced, found = len(line.rpartition(" ")[2]), slash.complete_word(line)
     drawable = [each for each in found if clean_line(each) == each]
     return replaced, drawable[:MAX_CANDIDATES]
-
-
-def _words(word: str, slash: Slash, line: str) -> list[str]:
-    if word.startswith("#"):
-        rooms = (f"#{name}" for name in slash.client.rooms if not name.startswith("@"))
-        return sorted(f"{room} " for room in rooms if room.startswith(word))
-    at = "@" if word.startswith("@") else ""
-    end = " " if at or word != line else ": "
-    begun = word[len(at) :].lower()
-    known = slash.users(everywhere=line.startswith("/"))  # a command may be about somebody who is not here
-    return [f"{at}{user}{end}" for user in known if user.startswith(begun)]
 
 
 class Completion:

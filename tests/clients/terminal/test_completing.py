@@ -45,6 +45,25 @@ class CandidatesTests(SynchronousTestCase):
         """A word with a hash becomes a room."""
         self.assertEqual(self.lines("see #pl"), ["see #plans "])
 
+    def test_spelling(self) -> None:
+        """Case, width and composition do not count, nor does a sign in front of a name that has none."""
+        self.client.there["plans"].people.append(member("émile"))
+        self.client.add("Äpfel")
+        found = {
+            "/INV": ["/invite ", "/invite-link "],
+            "/msg @b": ["/msg @bob"],
+            "/MSG B": ["/msg bob"],
+            "/room PL": ["/room #plans"],
+            "/room #PL": ["/room #plans"],
+            "/room B": ["/room @bob"],
+            "/room #B": [],
+            "/msg E\u0301M": ["/msg émile"],
+            "/msg \uff22": ["/msg bob"],
+            "see #a\u0308P": ["see #Äpfel "],
+            "@BO": ["@bob "],
+        }
+        self.assertEqual({line: self.lines(line) for line in found}, found)
+
     def test_nothing(self) -> None:
         """An empty word becomes nothing, and there is no member where there is no room."""
         self.assertEqual([self.lines(line) for line in ("", "hello ", "/nonsense")], [[], [], []])
