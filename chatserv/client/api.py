@@ -173,5 +173,5 @@ class Client(Running):
         return found
 
     async def set_away(self, *, away: bool) -> None:
-        """Says whether the person is there; others in common rooms, and the server, see it."""
-        await self.engine.requests.ask(messages.SetPresence, away=away)
+        """Says whether the person is there; others in common rooms, and the server, see it. It holds until it is said anew."""
+        await self.engine.set_away(away=away)

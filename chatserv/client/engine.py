@@ -91,6 +91,7 @@ class Engine:
         self.people = People(self)
         self.admin = Administration(self)
         self.presence: dict[str, str] = {}
+        self.away = False  # as the person says, in this session and the next ones
         self.read: dict[tuple[bytes, str], int] = {}  # by room and user, as others tell
         self.role = ""
         self.server_muted = False
@@ -133,6 +134,19 @@ class Engine:
             self.outgoing.store()
         finally:
             self.parts.vault.close()
+
+    async def set_away(self, *, away: bool) -> None:
+        """The person is there, or is not: the server is told now, and again in each session to come."""
+        self.away = away
+        if self.requests.connected:
+            await self.requests.ask(messages.SetPresence, away=away)
+
+    @property
+    def own_presence(self) -> str:
+        """What others see of this device."""
+        if not self.requests.connected:
+            return "offline"
+        return "away" if self.away else "online"
 
     def arrived(self, message: MessageReceived) -> None:
         """A message was shown: its sender may be told."""
@@ -204,6 +218,8 @@ class Engine:
             self.follower.check_age()
             self.parts.vault.chains.drop_skipped(self.parts.now_ms() - SKIPPED_MS)
             await self.prekeys.look(welcome.prekeys, welcome.limits.one_time_prekeys)
+            if self.away:
+                await self.set_away(away=True)  # before the first room is told that we are there
             await self._sync(welcome)
         except Interrupted:
             return

@@ -113,7 +113,7 @@ class RoomView:
                 member.role.name.lower(),
                 member.muted,
                 counts.get(member.user, 0),
-                "online" if member.user == us else presence.get(member.user, "offline"),
+                self._engine.own_presence if member.user == us else presence.get(member.user, "offline"),
                 "verified" if member.user == us else trust(member.user),
                 self._engine.read.get((self._room.room_id, member.user), 0),
             )
