@@ -173,5 +173,8 @@ class Client(Running):
         return found
 
     async def set_away(self, *, away: bool) -> None:
-        """Says whether the person is there; others in common rooms, and the server, see it. It holds until it is said anew."""
+        """Says whether the person is there; others in common rooms, and the server, see it.
+
+        It holds until it is said anew, over lost connections too.
+        """
         await self.engine.set_away(away=away)
