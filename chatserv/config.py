@@ -148,6 +148,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_seconds: Seconds = 15  # CRYPTO 8.3: to make a commit, and per device of the room:
     lease_device_seconds: Seconds = 0.04
     lease_lapse_seconds: Seconds = 600  # CRYPTO 8.3: who lets a lease lapse waits for the next
+    lease_unused: Count = (
+        3  # leases of a room that an account may give back unused within an hour; more count as lapsed
+    )
     lease_waiting: Count = 600  # requests that wait for the lease of one room, then "busy"
     commits_per_hour: Count = 6  # CRYPTO 8.3, of a device in a room
     commits_per_hour_moderator: Count = 60  # the same of moderators and owners

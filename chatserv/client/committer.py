@@ -3,24 +3,22 @@
 A commit is planned anew whenever the room has moved, so that nobody notices a lost race.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from chatserv.client.certificates import Certificates
 from chatserv.client.intake import Intake
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.parts import Interrupted, Parts
+from chatserv.client.preparing import Planner, Prepared, Preparing
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room
-from chatserv.crypto.commits import Commit, CommitTBS, Leave, Op, SenderHead, make_commit
+from chatserv.crypto.commits import Commit, CommitTBS, Leave, SenderHead, make_commit
 from chatserv.crypto.e2e.epoch import confirmation
 from chatserv.crypto.e2e.wrap import Recipient, make_wrap
 from chatserv.crypto.encoding import Reader
 from chatserv.crypto.prekeys import SignedPreKey
-from chatserv.crypto.room_draft import Evidence
-from chatserv.crypto.room_rules import Step, take_step
-from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.crypto.wraps import WrapScope, wrap_hash, wraps_tree
 from chatserv.errors import BadKey, Busy, ChatError, NotFound, Reject, StaleCommit, StaleEpoch
 from chatserv.wire import messages
@@ -28,32 +26,6 @@ from chatserv.wire import messages
 ATTEMPTS: Final = 6
 RACE_SECONDS: Final = 2.0  # CRYPTO 8.3: who lost a race waits up to this
 SECRET_BYTES: Final = 32
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a commit is to be planned from: the room as it stands, and the evidence that it will be judged by.
-
-    ``state`` is None for a room that is to be made. ``leaves``: the Leaves that wait. ``unready``: devices that cannot be
-    added, because the server has no prekeys for them.
-    """
-
-    state: State | None
-    evidence: Evidence
-    leaves: tuple[Leave, ...]
-    unready: frozenset[bytes] = frozenset()
-
-
-Planner = Callable[[Plan], Awaitable[Sequence[Op] | None]]
-"""Gives the ops of a commit; none: a rotation. None: there is nothing to do any more."""
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    step: Step
-    ops: tuple[Op, ...]
-    evidence: Evidence
-    prekeys: dict[bytes, SignedPreKey]
 
 
 class ExistingRoom(ChatError):
@@ -87,6 +59,7 @@ class Committer:
     ) -> None:
         self._parts, self._requests = parts, requests
         self._intake, self._certificates, self._follower = intake, certificates, follower
+        self._preparing = Preparing(parts, requests, certificates)
 
     async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
         """Makes a commit, again where others were faster, and returns when it is processed here.
@@ -95,30 +68,68 @@ class Committer:
             room: Which room; one that we are not in for an external commit.
             planner: Gives the ops for the room as it stands.
             new: The room is to be made.
-            urgent: Somebody is removed or banned: goes before others.
+            urgent: Somebody is removed or banned: goes before others, our own ones too.
 
         Raises:
             ExistingRoom: The two have direct messages already.
             Interrupted: The connection went; whether the commit was taken shows when the room is read again.
             ChatError: The planner's, or the server's refusal.
         """
-        await room.committing.acquire()
+        await room.committing.take(urgent=urgent)
         try:
-            for _ in range(ATTEMPTS):
-                if await self._attempt(room, planner, new=new, urgent=urgent):
+            if await self._nothing_to_do(room, planner):
+                return
+            attempts = 0
+            while attempts < ATTEMPTS:
+                lease = await self._lease(room, new=new, urgent=urgent)
+                if lease is None:
+                    room.committing.release()
+                    await room.committing.take(urgent=urgent)
+                elif await self._attempt(room, lease, planner):
                     return
-                await self._parts.pause(self._parts.chance(RACE_SECONDS))
+                else:
+                    attempts += 1
+                    await self._parts.pause(self._parts.chance(RACE_SECONDS))
             raise Busy(f"room {room.room_id.hex()}: others are always faster")
         finally:
             room.committing.release()
 
-    async def _attempt(self, room: Room, planner: Planner, *, new: bool, urgent: bool) -> bool:
-        lease = await self._requests.expect(
-            messages.Lease, messages.BeginCommit, room=room.room_id, new=new, urgent=urgent
-        )
+    async def _nothing_to_do(self, room: Room, planner: Planner) -> bool:
+        """Whether the room needs no commit as we know it, or one that the rules forbid, which raises.
+
+        The server counts leases that come to nothing.
+        """
+        if not room.in_it or room.stopped or room.leaves:
+            return False
+        return await self._preparing.step(room, planner, ()) is None
+
+    async def _lease(self, room: Room, *, new: bool, urgent: bool) -> messages.Lease | None:
+        """Waits for the server's lease; None: a removal of our own came meanwhile, and goes first."""
+
+        def step_aside() -> None:
+            self._requests.ask(messages.EndCommit, room=room.room_id).addErrback(lambda _: None)
+
+        if room.committing.urgent_waits and not urgent:
+            return None
+        asking = self._requests.expect(messages.Lease, messages.BeginCommit, room=room.room_id, new=new, urgent=urgent)
+        if urgent:
+            lease: messages.Lease = await asking
+            return lease
+        try:
+            with room.committing.waiting(step_aside):
+                lease = await asking
+        except StaleCommit:
+            if room.committing.stepped_aside:
+                return None
+            raise
+        return None if room.committing.stepped_aside else lease
+
+    async def _attempt(self, room: Room, lease: messages.Lease, planner: Planner) -> bool:
         try:
             await self._reach(room, lease)
-            prepared = await self._prepare(room, planner, _leaves(lease))
+            leaves = _leaves(lease)
+            room.leaves = len(leaves)
+            prepared = await self._preparing.prepare(room, planner, leaves)
             if prepared is not None:
                 return await self._submit(room, prepared)
         except BaseException:
@@ -143,59 +154,9 @@ class Committer:
             raise StaleCommit(f"room {room.room_id.hex()}: another head than the lease's")
         await self._follower.reach(lease.kt_size)
 
-    # -- what the commit does -------------------------------------------------------------------------------------------
-
-    async def _prepare(self, room: Room, planner: Planner, leaves: tuple[Leave, ...]) -> _Prepared | None:
-        """Plans, and gets a prekey for each device; devices to be added that have none yet are left out."""
-        prekeys: dict[bytes, SignedPreKey] = {}
-        unready: set[bytes] = set()
-        if room.state is not None:
-            await self._certificates.fetch(entry.cert_hash for entry in room.state.roster)
-        while True:
-            log = self._parts.log
-            evidence = Evidence(self._certificates.known, log.facts, log.size)
-            planned = await planner(Plan(room.state, evidence, leaves, frozenset(unready)))
-            if planned is None:
-                return None
-            ops = tuple(planned)
-            step = take_step(room.state, room.room_id, self._own_leaf(room), ops, evidence)
-            wanted = [entry for entry in step.state.roster if entry.device_id != self._parts.device_id]
-            await self._certificates.fetch(entry.cert_hash for entry in wanted)
-            lacking = await self._fetch_prekeys(room, [e for e in wanted if e.device_id not in prekeys], prekeys)
-            if not lacking:
-                return _Prepared(step, ops, evidence, prekeys)
-            added = {entry.device_id for entry in step.added}
-            if not lacking <= added:
-                raise BadKey("prekeys: the server has none for a device of the room")
-            unready |= lacking
-
-    def _own_leaf(self, room: Room) -> int:
-        if room.state is None:
-            return 0
-        own = room.own(self._parts.device_id)
-        return room.state.next_leaf if own is None else own.leaf
-
-    async def _fetch_prekeys(
-        self, room: Room, wanted: list[RosterEntry], prekeys: dict[bytes, SignedPreKey]
-    ) -> set[bytes]:
-        """Adds to ``prekeys``; returns the devices for which there is none."""
-        lacking = set()
-        for at in range(0, len(wanted), messages.KEYS_PAGE):
-            page = wanted[at : at + messages.KEYS_PAGE]
-            devices = tuple(entry.device_id for entry in page)
-            reply = await self._requests.expect(messages.Keys, messages.FetchKeys, room=room.room_id, devices=devices)
-            if len(reply.prekeys) != len(page):
-                raise BadKey("prekeys: not as many as were asked for")
-            for entry, signed in zip(page, reply.prekeys, strict=True):
-                if signed:
-                    prekeys[entry.device_id] = SignedPreKey.decode(signed)
-                else:
-                    lacking.add(entry.device_id)
-        return lacking
-
     # -- making it ------------------------------------------------------------------------------------------------------
 
-    async def _submit(self, room: Room, prepared: _Prepared) -> bool:
+    async def _submit(self, room: Room, prepared: Prepared) -> bool:
         """Uploads wraps and commit. Says whether it was taken."""
         parts, state = self._parts, prepared.step.state
         secret = parts.random(SECRET_BYTES)
@@ -220,7 +181,7 @@ class Committer:
             epoch=epoch,
             prev=prev,
             state_hash=state.state_hash,
-            committer_leaf=self._own_leaf(room),
+            committer_leaf=self._preparing.own_leaf(room),
             ops=prepared.ops,
             heads=self._heads(room),
             kt_size=prepared.evidence.kt_size,

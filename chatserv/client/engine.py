@@ -37,7 +37,7 @@ from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
-from chatserv.client.upkeep import DUE_SECONDS, Upkeep
+from chatserv.client.upkeep import Upkeep
 from chatserv.errors import BadMessage, ChatError, Internal
 from chatserv.wire import messages
 
@@ -173,7 +173,7 @@ class Engine:
                     self.parts.spawn(self.follower.follow(message.head), "log")
                 self.upkeep.look(self.role)
             case messages.LeaveWaiting():
-                self.upkeep.commit_when_due(self.rooms.get(message.room), DUE_SECONDS)
+                self.upkeep.leave_waits(self.rooms.get(message.room))
             case messages.PrekeysLow():
                 self.parts.spawn(self.prekeys.look(message.one_time), "prekeys")
             case messages.RoomClosed():

@@ -91,7 +91,7 @@ class Reader:
         """Moves the chain of a room on that we do not read: before our time, after it, or in a gap. Raises as `take`."""
         outcome = self.judge(room.state, room.head, commit)
         was_in, name = room.in_it, self._rooms.name(room)
-        room.state, room.head, room.commit = outcome.state, outcome.head, commit
+        room.move(outcome, commit)
         if room.row is None:
             return []
         own = outcome.state.device(self._parts.device_id)
@@ -115,11 +115,11 @@ class Reader:
         outcome = self.judge(room.state, room.head, commit)
         before, own = room.state, outcome.state.device(self._parts.device_id)
         if room.row is None and own is None:  # a room that is no business of ours
-            room.state, room.head, room.commit = outcome.state, outcome.head, commit
+            room.move(outcome, commit)
             return []
         found: list[ClientEvent] = self._compare_heads(room, commit)
         room.row = self._next_row(room, outcome, commit, event, own)
-        room.state, room.head, room.commit = outcome.state, outcome.head, commit
+        room.move(outcome, commit)
         self._parts.vault.rooms.put(room.row)
         self._watch.moved(room)
         found += self._tell(room, before, outcome, commit, event)

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred, DeferredLock
 
 from chatserv.client.storage.rooms import Keys, RoomRow, Standing
 from chatserv.client.storage.vault import Vault
-from chatserv.crypto.commits import Commit
-from chatserv.crypto.room_rules import Head
+from chatserv.client.turns import Turns
+from chatserv.crypto.commits import Commit, Leave
+from chatserv.crypto.room_rules import Head, Outcome
 from chatserv.crypto.room_state import Kind, Role, RosterEntry, State
 from chatserv.domain.names import room_name, user_name
 from chatserv.errors import NameInvalid, NotFound, NotMember
@@ -37,7 +38,8 @@ class Room:
     wraps: dict[int, messages.WrapReady] = field(default_factory=dict)
     busy: bool = False
     stopped: bool = False  # the server broke the rules here, or withholds something; until the next connection
-    committing: DeferredLock = field(default_factory=DeferredLock)
+    committing: Turns = field(default_factory=Turns)
+    leaves: int = 0  # how many Leaves wait for a commit, as far as we were told
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
     made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making
@@ -47,6 +49,11 @@ class Room:
     def in_it(self) -> bool:
         """Whether we have a place in the room now."""
         return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED)
+
+    def move(self, outcome: Outcome, commit: Commit) -> None:
+        """Our chain goes on by a commit that was judged."""
+        self.state, self.head, self.commit = outcome.state, outcome.head, commit
+        self.leaves = max(0, self.leaves - sum(isinstance(op, Leave) for op in commit.tbs.ops))
 
     def own(self, device_id: bytes) -> RosterEntry | None:
         """The device's entry in the roster."""

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from chatserv.client.committer import Plan, Planner
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.making import Making, public_policy
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
+from chatserv.client.preparing import Plan, Planner
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
@@ -97,9 +97,15 @@ class Upkeep:
         if self.outgoing.ready:
             self.parts.spawn(self.enter_lobby(role), "lobby")
 
-    def commit_when_due(self, room: Room | None, seconds: float) -> None:
+    def leave_waits(self, room: Room | None) -> None:
+        """Somebody has left the room, and a commit has to carry that."""
+        if room is not None:
+            room.leaves += 1
+            self.commit_when_due(room, DUE_SECONDS)
+
+    def commit_when_due(self, room: Room, seconds: float) -> None:
         """Makes the commit that everybody in the room could make, after a while, if it is still due then."""
-        if room is None or not room.in_it or room.room_id in self._due:
+        if not room.in_it or room.room_id in self._due:
             return
         self._due.add(room.room_id)
         wait = self.parts.chance(seconds + len(room.users()) / 10)
@@ -139,7 +145,7 @@ class Upkeep:
                 if self.planning.due(room.state):
                     raise Busy("room: a device that is not valid is still there")
             elif self.parts.vault.chains.lost(room.room_id) is not None:
-                await self.making.commit(room, self.planning.change(), urgent=True)
+                await self.making.commit(room, self.planning.change())
             self.outgoing.flush_soon(room)
         except Interrupted:
             pass

@@ -6,7 +6,7 @@ from chatserv.commands.access import Access, refusal
 from chatserv.commands.book import RoomRecord
 from chatserv.commands.committing import Judged, judge
 from chatserv.commands.context import Context
-from chatserv.commands.leases import CommitLease
+from chatserv.commands.leases import CommitLease, Urgency
 from chatserv.commands.leaving import close_if_deserted
 from chatserv.crypto.commits import BadCommit
 from chatserv.crypto.room_rules import Head
@@ -24,7 +24,8 @@ MAX_STAGED: Final = 2 * MAX_DEVICES  # wraps kept for one session, 3 MB
 async def begin(context: Context, session: LiveSession, command: messages.BeginCommit) -> messages.Lease:
     """Answers when it is the session's turn, with the head of the room and the Leaves that wait."""
     _check_beginning(context, session, command)
-    lease = await context.leases.begin(command.room, session, is_new=command.new, urgent=command.urgent)
+    urgency = _urgency(context, session, command)
+    lease = await context.leases.begin(command.room, session, is_new=command.new, urgency=urgency)
     try:
         # The room may have changed while we waited.
         refused = refusal(context, session, Access.LISTED_OR_NEW, command, muted_may=True)
@@ -41,6 +42,20 @@ async def begin(context: Context, session: LiveSession, command: messages.BeginC
     head = Head.before(command.room) if record is None else record.head
     leaves = () if record is None else tuple(record.leaves.values())
     return messages.Lease(command.label, head.epoch, head.commit_hash, head.kt_size, seconds, leaves)
+
+
+def _urgency(context: Context, session: LiveSession, command: messages.BeginCommit) -> Urgency:
+    """How urgent a commit is that is said to be: only who may remove somebody has anything urgent to do."""
+    record = context.book.get(command.room)
+    role = None if record is None else record.role(session.name)
+    if record is None or not role or not command.urgent:
+        return Urgency.ORDINARY
+    if role >= Role.MODERATOR:
+        return Urgency.MODERATION
+    facts, size = context.log.facts, context.log.size
+    valid = {entry.user: facts.certificates(entry.user, size) for entry in record.state.roster}
+    due = any(entry.cert_hash not in valid[entry.user] for entry in record.state.roster)
+    return Urgency.DUE if due else Urgency.ORDINARY
 
 
 def _check_beginning(context: Context, session: LiveSession, command: messages.BeginCommit) -> None:
@@ -101,6 +116,7 @@ async def put_commit(
     context.leases.submit(lease)
     try:
         judged = await _judge(context, session, lease, command)
+        lease.used = True
         return await _store(context, command, judged)
     finally:
         context.leases.release(lease)

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing, SendFailed
+from chatserv.client.parts import Parts
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Muted
 from chatserv.stored import EventKind
@@ -282,6 +283,85 @@ class RaceTests(AttackCase):
         self.world.settle(30)
         self.assertEqual(["lobby", "plans"], self.bob.client.rooms)
         self.all_talk()
+
+
+class TurnTests(AttackCase):
+    """Who holds leases for nothing, and who does not (tests/commands/test_starvation.py has the server's side)."""
+
+    def held(self, person: Person) -> "Deferred[Any]":
+        """Asks for the lobby's lease, says that it is urgent, and does nothing with it."""
+        lobby = room_of(person, "lobby").room_id
+        asked: Deferred[Any] = engine_of(person).requests.ask(messages.BeginCommit, room=lobby, urgent=True)
+        self.world.run()
+        return asked
+
+    def give_back(self, person: Person) -> None:
+        """Hands it back."""
+        person.do(engine_of(person).requests.ask(messages.EndCommit, room=room_of(person, "lobby").room_id))
+
+    def test_ban_passes_the_topic(self) -> None:
+        """A ban waits neither for our own topic, which waits for the lease, nor for others who do."""
+        holds, waits = self.held(self.bob), self.held(self.carol)
+        self.assertTrue(holds.called)
+        topic = Deferred.fromCoroutine(self.alice.room("lobby").set_topic("spring"))
+        second = Deferred.fromCoroutine(self.alice.room("lobby").rotate())
+        self.world.run()
+        ban = Deferred.fromCoroutine(self.alice.room("lobby").ban("bob1"))
+        self.world.run()
+        self.assertEqual((False, False, False), (topic.called, second.called, ban.called))
+        self.give_back(self.bob)
+        self.world.settle(1)
+        self.assertEqual((True, False, False), (ban.called, topic.called, second.called))
+        self.assertTrue(waits.called)
+        self.give_back(self.carol)
+        self.world.settle(1)
+        self.assertEqual((True, True), (topic.called, second.called))
+        self.assertEqual("spring", self.alice.room("lobby").topic)
+        self.assertNotIn("bob1", [member.user for member in self.alice.room("lobby").members()])
+
+    def test_ban_passes_what_lost_a_race(self) -> None:
+        """A commit that has to be made again lets a ban pass that came meanwhile."""
+        events: list[str] = []
+        real, planning = engine_of(self.alice).making, engine_of(self.alice).planning
+        committer = real._committer
+        lost = [True]
+
+        async def lose(*given: Any) -> bool:
+            if lost:
+                lost.clear()
+                await committer._give_back(room)
+                return False
+            return await submit(*given)
+
+        submit = committer._submit
+        committer._submit = lose  # type: ignore[method-assign, assignment]
+        room = room_of(self.alice, "lobby")
+        topic = Deferred.fromCoroutine(real.commit(room, planning.change()))
+        topic.addCallback(lambda _: events.append("topic"))
+        ban = Deferred.fromCoroutine(self.alice.room("lobby").ban("bob1")).addCallback(lambda _: events.append("ban"))
+        self.world.settle(5)
+        self.assertTrue(ban.called)
+        self.assertEqual(["ban", "topic"], events)
+
+    def test_leaves(self) -> None:
+        """Whoever finds that others have carried out the Leaves asks for no lease, so that nobody is made to wait."""
+        people = [self.world.person(f"guest{number}") for number in range(5)]
+        order = [person.name for person in (*people, self.alice, self.bob, self.carol)]
+        self.patch(Parts, "chance", lambda parts, _: float(order.index(parts.user)))
+        for person in people:
+            person.do(person.room("lobby").leave())
+            self.world.settle(20)
+        self.assertEqual(0, len(self.world.server.context.leases._unused))
+        for person in (self.alice, self.bob, self.carol):
+            person.do(person.room("lobby").rotate())
+
+    def test_what_is_forbidden(self) -> None:
+        """What the rules forbid, or makes no sense, is refused without a lease, however often it is tried."""
+        for _ in range(5):
+            self.assertRaises(ChatError, self.bob.do, self.bob.room("lobby").kick("alice1"))
+            self.assertRaises(ChatError, self.alice.do, self.alice.room("lobby").kick("nobody1"))
+        self.bob.do(self.bob.room("lobby").rotate())
+        self.alice.do(self.alice.room("lobby").rotate())
 
 
 class CrashTests(AttackCase):
