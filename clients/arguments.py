@@ -57,7 +57,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         epilog=translate(
             "Exit codes: 0 done, 1 not sent, 2 wrong usage, 3 server away, 4 wrong server identity, 5 refused, "
             "6 invite does not work, 7 name taken or not allowed, 8 profile cannot be used, "
-            "130 interrupted."
+            "9 nothing more can be trusted, 130 interrupted."
         ),
     )
     add = parser.add_argument
@@ -107,7 +107,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         ),
     )
     add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
-        help=translate("how long to wait for the server before giving up (30)"))  # fmt: skip
+        help=translate("how long to wait for the server, and for each answer, before giving up (30)"))  # fmt: skip
     found = parser.parse(argv)
     if found.count is not None and (found.count < 1 or not found.follow):
         parser.error(translate("--count N: N is at least 1, and it goes with --follow"))

@@ -33,6 +33,7 @@ REFUSED: Final = 5
 INVITE: Final = 6
 NAME: Final = 7
 PROFILE: Final = 8
+UNTRUSTED: Final = 9
 INTERRUPTED: Final = 130  # as a shell says it: 128 and the number of SIGINT
 
 _CODES: Final[tuple[tuple[type[ChatError], int], ...]] = (

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatserv.client import (
-    Alarm,
     ChatError,
     Client,
     ClientEvent,
@@ -31,13 +30,15 @@ from chatserv.client import (
 from clients.arguments import Arguments
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
 from clients.life import Life
-from clients.lines import alarm_text, held_text
+from clients.lines import held_text
 from clients.notifying import NONE
 from clients.orders import Orders
+from clients.patience import Patience
 from clients.showing import Showing
 from clients.talk import Talk
 from clients.typing_in import Lines
 from clients.wanted import WantedRoom
+from clients.warnings import Warnings
 from clients.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
 
 
@@ -75,19 +76,20 @@ class Program(Life):
         )
         self._wanted = WantedRoom(self._client, arguments.room)
         self._lines = Lines(self)
+        self._warnings = Warnings(self._client, self._room_name)
         self._connected = self._begun = False
         self._shown = 0
-        self._patience: Any = None
+        self._patience = Patience(reactor, arguments.timeout_seconds, self._give_up)
         self._trouble: Exception | None = None
 
     def start(self, token: bytes | None) -> None:
         """Connects; input is read once the first connection is up."""
-        self._wait()
+        self._patience.begin()
         super().start(token)
 
     async def end(self) -> None:
         """Nothing is waited for any more."""
-        self._wait_no_more()
+        self._patience.end()
         self._orders.stop()
 
     def finish(self, end: Exit) -> None:
@@ -103,17 +105,26 @@ class Program(Life):
 
     # -- patience -------------------------------------------------------------------------------------------------------
 
-    def _wait(self) -> None:
-        if self._patience is None or not self._patience.active():
-            self._patience = self._reactor.callLater(self._arguments.timeout_seconds, self._give_up)
+    @property
+    def _waits_for_answers(self) -> bool:
+        return self._reading and not self._talking
 
-    def _wait_no_more(self) -> None:
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
+    def _wait_for_answers(self) -> None:
+        """What was taken in has to be stored in time, whatever keeps it from that; each answer begins the time anew."""
+        if self._waits_for_answers and self._client.unacknowledged:
+            self._patience.begin()
 
     def _give_up(self) -> None:
-        if not self._talking:
-            self.finish(self._no_room() if self._connected else exit_for(self._trouble))
+        if self._talking:
+            return
+        if not self._connected:
+            self.finish(exit_for(self._trouble))
+        elif self._wanted.find() is None:
+            self.finish(self._no_room())
+        else:
+            text = translate("Not stored within {seconds} s. Lines that were given up: {count}.")
+            seconds, count = round(self._arguments.timeout_seconds), self._client.unacknowledged
+            self.finish(Exit(NOT_SENT, text.format(seconds=seconds, count=count)))
 
     # -- the room -------------------------------------------------------------------------------------------------------
 
@@ -144,6 +155,8 @@ class Program(Life):
             self.sent(handle.send(line))
         except ChatError as error:
             self.finish(Exit(NOT_SENT, explained(error), clean=True))
+        else:
+            self._wait_for_answers()
 
     def _answered(self, result: Any) -> None:
         if not self.done.called:
@@ -167,18 +180,26 @@ class Program(Life):
                 self._on_status(status, error)
             case SendAcknowledged() | SendFailed() if self._arguments.commands:
                 self._orders.settled()
+            case SendAcknowledged() if self._waits_for_answers:
+                self._patience.end()
+                self._wait_for_answers()
             case SendFailed(error=error) if self._reading and not self._talking:
                 self.finish(Exit(NOT_SENT, explained(error), clean=True))
             case SendHeld(room, users) if not self._talking:
                 self._held(room, users)
-            case Alarm() if not self._talking:
-                print(alarm_text(event), file=sys.stderr, flush=True)
             case RoomOffered(room=room) if self._arguments.accept_invites:
                 self._reactor.callLater(0, self._accept, room)
             case RoomJoined() | RoomTitled() if not self._talking:
                 self._look_for_room()
+            case _ if not self._talking:
+                self._look_out(event)
             case _:
                 self._showing.news(event)
+
+    def _look_out(self, event: ClientEvent) -> None:
+        end = self._warnings.look(event)
+        if end is not None and (self._following or self._reading):
+            self._reactor.callLater(0, self.finish, end)  # the library is in the middle of something
 
     def _show(self, message: MessageReceived) -> None:
         if self._following and not self.done.called and self._showing.message(message):
@@ -213,7 +234,7 @@ class Program(Life):
                 self._trouble = error or self._trouble
                 again = translate("Trying again...")
                 self._showing.say(f"{why_offline(error, was_online=self._begun)} {again}")
-                self._wait()
+                self._patience.begin()
 
     def _on_online(self) -> None:
         first, self._begun, self._connected = not self._begun, True, True
@@ -221,22 +242,24 @@ class Program(Life):
             for room in self._client.rooms:
                 self._accept(room)
         if self._arguments.invite or self._arguments.commands:
-            self._wait_no_more()
+            self._patience.end()
             if first:
                 work = self._invite() if self._arguments.invite else self._orders.run(self._arguments.commands)
                 Deferred.fromCoroutine(work).addErrback(self._refused)
         elif self._talking:
-            self._wait_no_more()
+            self._patience.end()
             self._greet(first=first)
         else:
-            self._look_for_room()
+            self._look_for_room(first=first)
 
-    def _look_for_room(self) -> None:
+    def _look_for_room(self, *, first: bool = False) -> None:
         """Whoever sends needs the room now; whoever follows waits for it a while."""
         if not self._connected or self._arguments.invite or self._arguments.commands:
             return
         if self._wanted.find() is not None:
-            self._wait_no_more()
+            if first or not (self._waits_for_answers and self._client.unacknowledged):
+                self._patience.end()
+            self._wait_for_answers()
             if self._reading:
                 self._lines.begin()
         elif self._reading:

@@ -69,6 +69,11 @@ class Client(Running):
         return self.engine.role == "admin"
 
     @property
+    def distrusted(self) -> bool:
+        """Whether the server is proven to break the rules of its log: nothing is sent any more, also after a restart."""
+        return self._engine is not None and self._engine.follower.proven
+
+    @property
     def unacknowledged(self) -> int:
         """How many sent messages are not known to be stored."""
         return 0 if self._engine is None else self._engine.outgoing.unacknowledged

@@ -271,9 +271,9 @@ class Engine:
         other_chain = row.epoch > info.epoch or (row.epoch == info.epoch and info.commit_hash != row.commit_hash)
         if row.cursor <= info.head and not other_chain:
             return
-        self.parts.emit(RoomRewound(self.rooms.name(room), row.cursor, info.head))
         if other_chain:
             room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
+        self.parts.emit(RoomRewound(self.rooms.name(room), row.cursor, info.head))
         head = info.head  # other messages will have the places behind
         room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
         self.parts.vault.rooms.put(room.row)

@@ -186,6 +186,11 @@ class LogFollower:
         return self._proven or any(True for user in self._claims for _ in self._rooms.sharing(user))
 
     @property
+    def proven(self) -> bool:
+        """Whether the server has been found out, now or earlier, by more than somebody's word."""
+        return self._proven
+
+    @property
     def disputed(self) -> bool:
         """Whether anybody has claimed another log than ours."""
         return bool(self._claims)

@@ -71,6 +71,11 @@ class RoomView:
         return self._room.row is not None and self._room.row.standing is Standing.OFFERED
 
     @property
+    def stands_still(self) -> bool:
+        """Whether nothing of it is taken or sent, as the server breaks the rules there: at least until it connects anew."""
+        return self._room.stopped
+
+    @property
     def role(self) -> str:
         """Ours."""
         role = self._engine.rooms.role(self._room)

@@ -50,6 +50,7 @@ class FakeRoom:
     refusal: Exception | None = None
     read: int = 0
     position: int = 10**6
+    stands_still: bool = False
     texts: list[WaitingMessage] = field(default_factory=list)
 
     @property
@@ -314,7 +315,7 @@ class FakeClient:
         self.people, self.admin = FakePeople(self), FakeAdministration(self)
         self.keyring = type("Keyring", (), {"user": "alice"})()
         self.user = "alice"
-        self.unacknowledged = 0
+        self.unacknowledged, self.distrusted = 0, False
 
     def search(self, words: str, room: str = "", limit: int = 50) -> list[MessageReceived]:
         """Messages that hold these words, the newest first."""

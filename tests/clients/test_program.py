@@ -4,9 +4,15 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client import (
     Alarm,
+    GapSeen,
+    IdentityChanged,
+    KeysBroken,
+    MessagesMissing,
     NotMember,
     RoomJoined,
+    RoomLeft,
     RoomOffered,
+    RoomRewound,
     RoomTitled,
     SendAcknowledged,
     SendFailed,
@@ -96,6 +102,34 @@ class SendTests(ProgramTestCase):
         self.reactor.advance(0.2)
         self.assert_ended(3, "cannot be reached")
         self.assertEqual(self.client.calls, [("forget",)])
+
+    def test_not_stored_in_time(self) -> None:
+        """Lines that are not stored in time, whatever keeps the server from it, end it with 1, and do not go out later."""
+        program = self.program("--send", "--timeout", "5")
+        self.client.stored, self.client.unacknowledged = Deferred(), 2
+        self.reactor.advance(100)
+        program.line_typed("x")
+        self.reactor.advance(4)
+        self.client.unacknowledged = 1
+        self.client.tell(SendAcknowledged(ID, 1))
+        self.client.tell(StatusChanged(Status.OFFLINE))
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.reactor.advance(4)
+        self.assert_runs()
+        self.reactor.advance(1.1)
+        self.assert_ended(1, "Not stored within 5 s. Lines that were given up: 1.")
+        self.assertEqual(self.client.calls[-1], ("forget",))
+
+    def test_left_by_an_earlier_run(self) -> None:
+        """So does what an earlier run has left."""
+        self.program("--send", "--timeout", "5", online=False)
+        self.client.unacknowledged = 1
+        self.reactor.advance(4)
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.reactor.advance(4)
+        self.assert_runs()
+        self.reactor.advance(1.1)
+        self.assert_ended(1, "Not stored within 5 s")
 
     def test_lost_in_between(self) -> None:
         """A lost connection is waited for again; back in time, it goes on."""
@@ -209,12 +243,58 @@ class FollowTests(ProgramTestCase):
         self.reactor.advance(1)
         self.assertEqual(self.client.calls, [])
 
-    def test_alarm(self) -> None:
-        """That the server breaks the rules is told on standard error."""
+    def test_warnings(self) -> None:
+        """Alarms, changed identities, and what is missing in the room are told on standard error, and it goes on."""
         self.program("--follow")
-        self.client.tell(Alarm("log_forked"))
-        self.assertIn("ALARM", self.errors.getvalue())
+        for event, words in (
+            (Alarm("old_log"), "ALARM: the server breaks the rules"),
+            (IdentityChanged("bob", was_verified=True), "bob, whom you had verified, has another identity key"),
+            (GapSeen("lobby", 3, 5), "#lobby: 3 messages are missing here"),
+            (MessagesMissing("lobby", "bob", 2), "#lobby: 2 messages of bob are missing"),
+            (KeysBroken("lobby", "bob"), "#lobby: The keys of a change by bob do not open"),
+            (RoomRewound("lobby", 9, 5), "#lobby: the server has lost messages"),
+        ):
+            self.errors.truncate(0)
+            self.client.tell(event)
+            self.assertIn(words, self.errors.getvalue())
         self.assertEqual(self.lines, [])
+        self.client.tell(message(1, "one"))
+        self.assertEqual(len(self.lines), 1)
+        self.assert_runs()
+
+    def test_warnings_of_the_room_alone(self) -> None:
+        """What is missing in other rooms is not this script's business; that it is out of its own room is."""
+        self.program("--follow")
+        self.client.tell(GapSeen("plans", 3, 5))
+        self.client.tell(RoomLeft("plans", "bob"))
+        self.assertEqual(self.errors.getvalue(), "")
+        del self.client.there["lobby"]
+        self.client.tell(RoomLeft("lobby", "bob"))
+        self.assertIn("bob has put you out of #lobby.", self.errors.getvalue())
+        self.assert_runs()
+
+    def test_nothing_to_trust(self) -> None:
+        """Where the server is found out, it ends with 9 behind the alarm."""
+        for argv in (("--follow",), ("--send",), ("--follow", "--send")):
+            self.program(*argv, online=False)
+            self.client.distrusted = True  # an earlier run may have found it
+            self.client.tell(Alarm("log_forked"))
+            self.reactor.advance(0)
+            self.assert_ended(9, "ALARM: the server breaks the rules")
+            self.assertIn("nothing more of it is taken", self.errors.getvalue())
+
+    def test_room_stands_still(self) -> None:
+        """So it does where nothing more comes of the room that it is about, and not where that is another room."""
+        for event in (Alarm("bad_commit", "lobby: x"), RoomRewound("lobby", 9, 5)):
+            self.program("--follow")
+            self.client.there["plans"].stands_still = True
+            self.client.tell(event)
+            self.reactor.advance(0)
+            self.assert_runs()
+            self.client.there["lobby"].stands_still = True
+            self.client.tell(event)
+            self.reactor.advance(0)
+            self.assert_ended(9, "#lobby stands still")
 
 
 class InviteTests(ProgramTestCase):
