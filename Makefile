@@ -36,7 +36,6 @@ OURSELVES = $(PIP) --no-deps --no-build-isolation --editable .
 LOCK = build/lock-venv/bin/uv --no-config --quiet pip compile --universal --python-version 3.11 --generate-hashes \
     --no-annotate --custom-compile-command 'make lock'
 LATEST = build/latest-venv
-TESTS = $(or $(ARGS),tests)
 
 .PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench catalogues lock latest wheel news clean
 .DELETE_ON_ERROR:
@@ -52,12 +51,16 @@ run: $(VENV)/.stamp-run  ## install what the server needs, and start it in front
 
 install: $(VENV)/.stamp-run  ## install what the server and the clients need
 
-test: $(VENV)/.stamp-test  ## run the tests; fail where less than 90 % of chatserv/ is covered, branches included
+test: $(VENV)/.stamp-test  ## run the tests; fail where less than 90 % of chatserv/ is covered, branches included (not with ARGS)
+ifeq ($(ARGS),)
 	@code=0; \
 	$(BIN)/python -m coverage erase; \
-	$(BIN)/python -m coverage run -m twisted.trial $(TESTS) || code=$$?; \
+	$(BIN)/python -m coverage run -m twisted.trial tests || code=$$?; \
 	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report || code=$$?; \
 	exit $$code
+else
+	@$(BIN)/python -m twisted.trial $(ARGS)
+endif
 
 dev: $(VENV)/.stamp-dev  ## install the developers' tools too
 
@@ -112,7 +115,7 @@ latest:  ## tests and types with the newest versions that pyproject.toml allows,
 	$(PYTHON) -m venv $(LATEST)
 	$(LATEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[dev]'
 	@code=0; \
-	$(LATEST)/bin/python -m twisted.trial $(TESTS) || code=$$?; \
+	$(LATEST)/bin/python -m twisted.trial $(or $(ARGS),tests) || code=$$?; \
 	$(LATEST)/bin/mypy || code=$$?; \
 	exit $$code
 

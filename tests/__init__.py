@@ -1,5 +1,13 @@
-"""Tests, laid out like the tree they test. They read English, whatever the developer's language is."""
+"""Tests, laid out like the tree they test. They read English, whatever the developer's language is.
+
+What a shell ignores for programs that it starts with ``&`` is back at its default: tests interrupt the programs they start.
+"""
 
 import os
+import signal
 
 os.environ["LANGUAGE"] = "en"  # before chatserv.i18n reads it; programs that tests start inherit it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)

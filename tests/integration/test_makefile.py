@@ -1,9 +1,10 @@
-"""The Makefile's choice of an interpreter, as ``make -n`` prints it."""
+"""The Makefile: its choice of an interpreter, as ``make -n`` prints it, and how ``make test`` ends."""
 
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -13,13 +14,18 @@ HAS_TK = "import sys, tkinter; sys.exit(sys.version_info < (3, 11))"
 DEBIAN = "/usr/bin/python3"
 
 
+def needs_make() -> None:
+    """Skips a test where there is no make."""
+    if shutil.which("make") is None:
+        raise SkipTest("not installed: make")
+
+
 class InterpreterTests(SynchronousTestCase):
     """``make`` with a ``python3`` of the test's own at the front of the path."""
 
     def setUp(self) -> None:
         """A directory for it."""
-        if shutil.which("make") is None:
-            raise SkipTest("not installed: make")
+        needs_make()
         self.directory = Path(self.mktemp()).absolute()
         self.directory.mkdir()
 
@@ -55,3 +61,32 @@ class InterpreterTests(SynchronousTestCase):
     def test_what_somebody_asks_for_is_taken(self) -> None:
         """As an argument."""
         self.assertEqual(self.chosen(1, "PYTHON=python3.12"), "python3.12")
+
+
+class RunningTests(SynchronousTestCase):
+    """``make test`` and what it is started from."""
+
+    def make(self, module: str) -> int:
+        """How ``make test`` ends for one module, in this environment."""
+        venv = Path(self.mktemp()).absolute()
+        (venv / "bin").mkdir(parents=True)
+        (venv / "bin" / "python").symlink_to(sys.executable)
+        command = ["make", "--old-file", f"{venv}/.stamp-test", "test", f"VENV={venv}", f"ARGS={module}"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+        return done.returncode
+
+    def test_one_module(self) -> None:
+        """One module ends as its tests do, however little of the whole it covers."""
+        needs_make()
+        self.assertEqual(self.make("tests.test_qr"), 0)
+        self.assertNotEqual(self.make("tests.no_such_module"), 0)
+
+    def test_ignored_signals(self) -> None:
+        """Tests can interrupt the programs that they start, whoever started the tests."""
+        code = "import signal, tests; print([signal.getsignal(each) for each in (signal.SIGINT, signal.SIGQUIT)])"
+        script = 'trap "" INT QUIT; exec "$0" -c "$1"'
+        done = subprocess.run(
+            ["sh", "-c", script, sys.executable, code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        self.assertNotIn("SIG_IGN", done.stdout)
