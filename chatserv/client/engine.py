@@ -87,14 +87,13 @@ class Engine:
         self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
         self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
         self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
-        self.receipts = Receipts(parts, self.rooms, self.outgoing, wanted=receipts)
+        self.receipts = Receipts(parts, self.outgoing, wanted=receipts)
         self.people = People(self)
         self.admin = Administration(self)
         self.presence: dict[str, str] = {}
         self.away = False  # as the person says, in this session and the next ones
         self.read: dict[tuple[bytes, str], int] = {}  # by room and user, as others tell
         self.role = ""
-        self.server_muted = False
         self._welcomed = self._tidying = False
         self.closed = False
 
@@ -210,7 +209,7 @@ class Engine:
 
     async def _begin(self, welcome: messages.Welcome) -> None:
         try:
-            self.role, self.server_muted = welcome.role, welcome.muted
+            self.role = welcome.role
             self.parts.log.set_server_key(welcome.server_key)
             self.parts.emit(StatusChanged(Status.SYNCING))
             await self.follower.follow(welcome.log_head)

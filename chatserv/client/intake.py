@@ -25,7 +25,6 @@ from chatserv.wire import messages
 BATCH_EVENTS: Final = 100  # in one transaction
 BATCH_SECONDS: Final = 0.01  # likewise: a window around us has to move while thousands come
 MAX_QUEUED: Final = 20_000  # events of a room that wait while something is fetched
-HEAL_SECONDS: Final = 30.0  # CRYPTO 8.4: somebody commits within this after bad wraps
 
 
 class Intake:

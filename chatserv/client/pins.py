@@ -92,11 +92,6 @@ class Pins:
         pins = ((user, self._table.get(user)) for user in users)
         return [user for user, pin in pins if pin is not None and not self._holds(pin)]
 
-    def sendable(self, user: str) -> bool:
-        """Whether something may be sent: the person has been seen and is who they were."""
-        pin = self._table.get(user)
-        return pin is not None and self._holds(pin)
-
     def _holds(self, pin: Pin) -> bool:
         return pin.state is not PinState.CHANGED and self._named(pin.user) in (None, pin.fingerprint)
 

@@ -1,17 +1,16 @@
-"""Delivery receipts: in direct messages, and in small rooms where that is wanted, the sender is told what arrived."""
+"""Delivery receipts: in direct messages the sender is told what arrived."""
 
 from typing import Final
 
 from chatserv.client.events import MessageReceived
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Rooms, Standing
+from chatserv.client.rooms import Room, Standing
 from chatserv.crypto.bodies import MAX_RECEIPTS, Receipt
 from chatserv.crypto.room_state import Kind
 from chatserv.errors import ChatError
 
 GATHER_SECONDS: Final = 2.0  # one receipt for all that came meanwhile
-SMALL_ROOM_DEVICES: Final = 20  # CRYPTO 9.2: no receipts in larger rooms
 
 
 class Receipts:
@@ -19,14 +18,12 @@ class Receipts:
 
     Args:
         parts: The surroundings.
-        rooms: Which rooms are small enough.
         outgoing: Sends.
         wanted: Whether to send any.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms, outgoing: Outgoing, *, wanted: bool) -> None:
-        self._parts, self._rooms, self._outgoing, self._wanted = parts, rooms, outgoing, wanted
-        self.in_rooms = False
+    def __init__(self, parts: Parts, outgoing: Outgoing, *, wanted: bool) -> None:
+        self._parts, self._outgoing, self._wanted = parts, outgoing, wanted
         self._waiting: dict[bytes, list[bytes]] = {}
 
     def arrived(self, room: Room, message: MessageReceived) -> None:
@@ -42,8 +39,7 @@ class Receipts:
     def _fits(self, room: Room) -> bool:
         if room.state is None or room.row is None or room.row.standing is not Standing.IN:
             return False
-        small = self.in_rooms and len(room.state.roster) <= SMALL_ROOM_DEVICES
-        return room.state.policy.kind is Kind.DM or small
+        return room.state.policy.kind is Kind.DM
 
     def _send(self, room: Room) -> None:
         ids = self._waiting.pop(room.room_id, [])

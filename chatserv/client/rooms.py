@@ -19,7 +19,6 @@ from chatserv.errors import NameInvalid, NotFound, NotMember
 from chatserv.wire import messages
 
 SHORT_ID_DIGITS: Final = 6
-MAX_WRAPS: Final = 8  # kept for commits that have not come yet
 
 
 @dataclass(eq=False)

@@ -198,6 +198,6 @@ class LogFacts:
         return heads[count - 1] if count else None
 
     def server_ids(self, at_size: int) -> tuple[bytes, ...]:
-        """The server ids that leaves of type 7 name, oldest first."""
+        """The server ids that leaves of type 7 name, oldest first. For clients that follow a server to its new key."""
         self._check(at_size)
         return tuple(server_id for index, server_id in self._server_keys if index < at_size)

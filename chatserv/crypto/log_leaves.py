@@ -90,7 +90,7 @@ def user_leaf(kind: LeafType, server_id: bytes, user: str, subject: bytes, state
 
 
 def server_key_leaf(new_server_id: bytes, statement: bytes, at_ms: int) -> Leaf:
-    """A leaf of type 7. ``statement``: the signed bytes themselves."""
+    """A leaf of type 7. ``statement``: the signed bytes themselves. For a server that changes its key; none does yet."""
     return Leaf(LeafType.SERVER_KEY, at_ms, ZEROS, new_server_id, sha256(statement))
 
 

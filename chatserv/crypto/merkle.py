@@ -168,7 +168,8 @@ def verify_path(leaf: bytes, index: int, size: int, path: Sequence[bytes], root:
 def verify_consistency(first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]) -> None:
     """Raises `Reject` unless the tree of ``second`` leaves continues that of ``first`` (RFC 9162 section 2.1.4.2).
 
-    The empty tree, which the RFC leaves out, is continued by every tree, with an empty proof.
+    The empty tree, which the RFC leaves out, is continued by every tree, with an empty proof. For whoever checks heads
+    without replaying the log; our clients replay it.
     """
     if not 0 <= first <= second < SIZE_LIMIT:
         raise Reject(f"consistency: from {first} to {second} leaves")

@@ -1,7 +1,7 @@
 """SQLite files and connections: how they are made, brought up to date and refused.
 
-Reading and upgrading happen before the reactor runs; `connect_writer` and `connect_reader` are called in the threads
-that own the connections.
+`prepare` makes and upgrades the file before the reactor runs; later one writing engine and several reading ones are used
+in the threads of `chatserv.store.lane`.
 """
 
 import errno

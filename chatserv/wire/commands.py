@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from chatserv.wire.fields import (
@@ -63,7 +62,7 @@ class Send(Command, frozen=True, tag="send"):
     room: Id
     id: Id
     epoch: Epoch
-    envelope: bytes = msgspec.field()
+    envelope: bytes
 
     def __repr__(self) -> str:
         return f"Send(label={self.label}, room={self.room.hex()}, id={self.id.hex()}, {len(self.envelope)} bytes)"

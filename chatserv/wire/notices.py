@@ -87,7 +87,7 @@ class WrapReady(Message, frozen=True, tag="wrap"):
     room: Id
     epoch: Epoch
     path: Path
-    wrap: Wrap = msgspec.field()
+    wrap: Wrap
 
 
 class LeaveWaiting(Message, frozen=True, tag="leave_waiting"):

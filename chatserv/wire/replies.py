@@ -118,7 +118,7 @@ class Wrapped(Reply, frozen=True, tag="wrapped"):
     """The device's wrap and its audit path."""
 
     path: Path
-    wrap: Wrap = msgspec.field()
+    wrap: Wrap
 
 
 class Stock(Reply, frozen=True, tag="stock"):

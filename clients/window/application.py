@@ -107,7 +107,6 @@ class Application:
             link=self.connecting.use_link,
             go=self.actions.rooms.go,
             room_menu=self.menus.room,
-            choose_member=lambda _: None,
             member_menu=self.menus.member,
             chat=Actions(
                 draw=self.screen.line,

@@ -32,7 +32,6 @@ class Wiring:
     link: Callable[[str], None]
     go: Callable[[str], None]
     room_menu: Callable[[str, int, int], None]
-    choose_member: Callable[[str], None]
     member_menu: Callable[[str, int, int], None]
     chat: Actions
     send: Callable[[str], bool]
@@ -70,9 +69,7 @@ class Layout:
         panes = ttk.Panedwindow(root, orient="horizontal")
         middle = ttk.Frame(panes)
         self.rooms = RowList(panes, translate("Rooms"), SIDE_WIDTH, chosen=wiring.go, menu=wiring.room_menu)
-        self.members = RowList(
-            panes, translate("Members"), SIDE_WIDTH, chosen=wiring.choose_member, menu=wiring.member_menu
-        )
+        self.members = RowList(panes, translate("Members"), SIDE_WIDTH, menu=wiring.member_menu)
         self.heading = ttk.Label(middle, text="", style="Big.TLabel", anchor="w")
         self.chat = ChatView(middle, wiring.chat, wiring.seconds)
         self.entry = EntryBar(

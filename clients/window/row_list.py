@@ -18,8 +18,8 @@ class RowList(ttk.Frame):
         parent: What it stands in.
         heading: What the rows are.
         width: In pixels, at the scale 1.
-        chosen: Told which row a person wants to go to, by a click or Return.
         menu: Told which row a menu is wanted for, and where on the screen.
+        chosen: Told which row a person wants to go to, by a click or Return; without it rows are nothing to go to.
     """
 
     def __init__(
@@ -28,8 +28,8 @@ class RowList(ttk.Frame):
         heading: str,
         width: int,
         *,
-        chosen: Callable[[str], None],
         menu: Callable[[str, int, int], None],
+        chosen: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(parent)
         self._chosen, self._menu, self._width = chosen, menu, width
@@ -118,7 +118,7 @@ class RowList(ttk.Frame):
     # -- what a person does -------------------------------------------------------------------------------------------
 
     def _choose(self, key: str) -> None:
-        if key:
+        if key and self._chosen is not None:
             self._chosen(key)
 
     def _clicked(self, event: "tk.Event[tk.Misc]") -> None:

@@ -26,5 +26,9 @@ class LocalBackplaneTests(SynchronousTestCase):
         )
 
     def test_nobody(self) -> None:
-        """Without listeners events are published into the void."""
-        LocalBackplane().publish(EVENTS)
+        """What is published before anybody listens is not kept for whoever comes later."""
+        backplane, heard = LocalBackplane(), list[Event]()
+        backplane.publish(EVENTS[:2])
+        backplane.subscribe(heard.extend)
+        backplane.publish(EVENTS[2:])
+        self.assertEqual(heard, EVENTS[2:])

@@ -102,8 +102,3 @@ class ExportsTests(SynchronousTestCase):
         """Every event that a client can be told is public."""
         told = {event.__name__ for event in get_args(chatserv.client.ClientEvent)}
         self.assertEqual(told - set(PUBLIC), set())
-
-    def test_there(self) -> None:
-        """Every public name exists."""
-        for name in PUBLIC:
-            self.assertTrue(hasattr(chatserv.client, name), name)

@@ -62,9 +62,8 @@ class PinTests(SynchronousTestCase):
         self.assertEqual(self.look(20).seen_ms, 10)
 
     def test_nobody(self) -> None:
-        """Somebody whom the log does not know has no pin, and nothing may be sent to them."""
+        """Somebody whom the log does not know has no pin."""
         self.assertIsNone(self.pins.look("carol", 10))
-        self.assertFalse(self.pins.sendable("carol"))
         self.assertEqual(self.vault.pins.all(), [])
         self.assertRaises(NotFound, self.pins.verify, "carol")
         self.assertRaises(NotFound, self.pins.accept, "carol")
@@ -86,15 +85,15 @@ class PinTests(SynchronousTestCase):
                 self.log.name("bob", SECOND, kind)
                 changed = Pin("bob", FIRST, PinState.CHANGED, 20, SECOND, verified)
                 self.assertEqual((self.look(20), self.look(30)), (changed, changed))
-                self.assertEqual((self.pins.sendable("bob"), self.pins.changed_among(["bob"])), (False, ["bob"]))
+                self.assertEqual(self.pins.changed_among(["bob"]), ["bob"])
                 self.assertRaises(KeyChanged, self.pins.verify, "bob")
 
     def test_change_before_a_look(self) -> None:
         """A change counts as soon as the log has it: nothing may be sent, and nobody can be marked verified."""
         self.look()
-        self.assertTrue(self.pins.sendable("bob"))
+        self.assertEqual(self.pins.changed_among(["bob"]), [])
         self.log.name("bob", SECOND)
-        self.assertEqual((self.pins.sendable("bob"), self.pins.changed_among(["bob"])), (False, ["bob"]))
+        self.assertEqual(self.pins.changed_among(["bob"]), ["bob"])
         self.assertRaises(KeyChanged, self.pins.verify, "bob")
 
     def test_accept(self) -> None:
@@ -105,7 +104,7 @@ class PinTests(SynchronousTestCase):
         self.look(20)
         accepted = Pin("bob", SECOND, PinState.UNVERIFIED, 20)
         self.assertEqual(self.pins.accept("bob"), accepted)
-        self.assertEqual((self.look(30), self.pins.sendable("bob")), (accepted, True))
+        self.assertEqual((self.look(30), self.pins.changed_among(["bob"])), (accepted, []))
         self.assertEqual(self.pins.verify("bob").fingerprint, SECOND)
 
     def test_accept_nothing(self) -> None:
@@ -132,7 +131,7 @@ class PinTests(SynchronousTestCase):
         self.look(20)
         self.log.name("bob", THIRD)
         self.pins.accept("bob")
-        self.assertFalse(self.pins.sendable("bob"))
+        self.assertEqual(self.pins.changed_among(["bob"]), ["bob"])
         self.assertEqual(self.look(30), Pin("bob", SECOND, PinState.CHANGED, 30, THIRD))
 
     def test_change_back(self) -> None:
@@ -149,7 +148,7 @@ class PinTests(SynchronousTestCase):
             self.log.name("bob", FIRST)
             state = PinState.VERIFIED if verified else PinState.UNVERIFIED
             self.assertEqual(self.look(40), Pin("bob", FIRST, state, 40))
-            self.assertTrue(self.pins.sendable("bob"))
+            self.assertEqual(self.pins.changed_among(["bob"]), [])
 
     def test_gone(self) -> None:
         """An account that is gone changes no pin."""
@@ -194,5 +193,5 @@ class PinTests(SynchronousTestCase):
                 self.assertRaises(NotFound, pins.accept, "bob")
             else:
                 agreed, offered = pins.accept("bob").fingerprint, None
-            self.assertEqual(pins.sendable("bob"), named == agreed and offered is None)
+            self.assertEqual(pins.changed_among(["bob"]), [] if named == agreed and offered is None else ["bob"])
         vault.close()

@@ -141,17 +141,6 @@ class ChainTests(SynchronousTestCase):
             chain = reached.chain
             self.assertEqual(rows, chain.skipped)
 
-    def test_cross(self) -> None:
-        """A hole that retention made is crossed in slices, without keeping keys of it."""
-        chain = ReceiverChain(3, 0, BASE).reach(2).chain
-        crossed = chain.cross(20).cross(0).cross(30)
-        self.assertEqual((crossed.generation, list(crossed.skipped)), (53, [0, 1]))
-        self.assertEqual(crossed.reach(53).key, SENT[53])
-        self.assertEqual(crossed.reach(0).key, SENT[0])
-        self.assertRaises(Reject, crossed.reach, 52)
-        self.assertRaises(Reject, chain.cross, -1)
-        self.assertRaises(Reject, ReceiverChain(3, GENERATION_LIMIT - 1, BASE).cross, 2)
-
     def test_end_of_chain(self) -> None:
         """After the last generation that a header can name, the sender refuses to go on."""
         key, chain = SenderChain(3, GENERATION_LIMIT - 1, BASE).step()

@@ -24,4 +24,8 @@ class TuneTests(SynchronousTestCase):
         """A UNIX socket, and a transport without any, are left alone."""
         with socket.socket(socket.AF_UNIX) as local:
             tune_socket(SimpleNamespace(socket=local))
+            self.assertEqual(local.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 0)
+        asked: list[object] = []
+        tune_socket(SimpleNamespace(socket=SimpleNamespace(family=socket.AF_INET, setsockopt=asked.append)))
         tune_socket(SimpleNamespace())
+        self.assertEqual(asked, [])

@@ -105,15 +105,6 @@ class ReceiverChain:
         kept.update((new.generation, new) for new in passed)
         return Reached(key, ReceiverChain(self.leaf, generation + 1, secret, kept), tuple(passed), dropped)
 
-    def cross(self, steps: int) -> "ReceiverChain":
-        """The chain some steps on, keeping no keys: for a hole that retention made (section 9.3). 3 us a step."""
-        if steps < 0 or self.generation + steps > GENERATION_LIMIT:
-            raise Reject(f"chain: {steps} steps from {self.generation}")
-        secret = self.secret
-        for number in range(self.generation, self.generation + steps):
-            secret = _next(secret, number)
-        return ReceiverChain(self.leaf, self.generation + steps, secret, self.skipped)
-
 
 @dataclass(frozen=True)
 class Reached:

@@ -7,7 +7,6 @@ from typing import Final
 from chatserv.crypto.encoding import u64
 from chatserv.crypto.suite import extract, xlabel
 
-SEED_BYTES: Final = 32
 FRESH_BYTES: Final = 32
 
 
