@@ -123,7 +123,7 @@ class Talk:
             self._work()
 
     async def _run(self, wanted: _Wanted) -> list[str]:
-        if wanted.room is not None and self.slash.here() is not wanted.room:
+        if wanted.room is not None and self.slash.here() != wanted.room:
             raise SlashError(translate("The room is another one by now: nothing was done."))
         return await self.slash.run(wanted.line)
 

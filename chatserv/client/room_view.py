@@ -40,6 +40,13 @@ class RoomView:
     def __init__(self, engine: "Engine", room: Room) -> None:
         self._engine, self._room = engine, room
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same room, whatever it is called by now."""
+        return isinstance(other, RoomView) and self._room.room_id == other._room.room_id
+
+    def __hash__(self) -> int:
+        return hash(self._room.room_id)
+
     # -- what it is -------------------------------------------------------------------------------------------------------
 
     @property
@@ -129,6 +136,11 @@ class RoomView:
         """The last messages that this device keeps, oldest first."""
         archive = self._engine.parts.vault.archive
         kept = archive.last(self._room.room_id, limit, before)
+        return [self._engine.contents.received(self._room, message) for message in kept]
+
+    def following(self, seq: int, limit: int = 50) -> list[MessageReceived]:
+        """The first messages behind a place that this device keeps, oldest first."""
+        kept = self._engine.parts.vault.archive.after(self._room.room_id, seq, limit)
         return [self._engine.contents.received(self._room, message) for message in kept]
 
     def message(self, reference: str, *, own: bool) -> MessageReceived:

@@ -20,5 +20,4 @@ class PersonActions:
     @classmethod
     def of(cls, doing: Doing) -> "PersonActions":
         """All of them."""
-        messages = MessageActions(doing)
-        return cls(doing, messages, RoomActions(doing, messages.give_up), PeopleActions(doing))
+        return cls(doing, MessageActions(doing), RoomActions(doing), PeopleActions(doing))

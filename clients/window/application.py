@@ -89,7 +89,12 @@ class Application:
         self.actions = PersonActions.of(
             Doing(self.session, self.screen, self.conversations, lambda: self.layout, lambda: self.talk)
         )
-        self.screen.followed = self.actions.messages.look
+        messages = self.actions.messages
+        self.screen.followed, self.screen.leaving, self.screen.entered = (
+            messages.look,
+            messages.put_away,
+            messages.take_up,
+        )
         self.writing = Writing(self.actions, lambda text: self._say(text, LOUD))
         self.menus = Menus(self.actions, self.screen, self.connecting, lambda: self.layout, self._quit)
         settings = load_settings(profile.directory)
@@ -114,6 +119,8 @@ class Application:
                 act=self.actions.messages.act,
                 older=lambda: self._reactor.callLater(0, self.screen.older),
                 more=self.screen.chat.ask,
+                newer=lambda: self._reactor.callLater(0, self.screen.newer),
+                arrived=lambda: self.screen.seen.ask(),  # noqa: PLW0108 - as above
                 type_on=lambda text: self.layout.entry.type_on(text),  # noqa: PLW0108 - the layout comes later
             ),
             send=self.writing.send,
@@ -225,6 +232,7 @@ class Application:
         elif state is State.ONLINE:
             self.connecting.reached()
             self.screen.follow()
+            self.screen.caught_up()
             if self._greeted:
                 self._say(translate("Connected again."))
             else:

@@ -7,32 +7,9 @@ from tkinter import ttk
 from typing import Final
 
 from chatserv.client import translate
+from clients.window.drafts import History
 
-MAX_HISTORY: Final = 200
 MAX_OFFERED: Final = 12
-
-
-class History:
-    """What was sent before, bounded."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._at = 0
-        self._begun = ""
-
-    def add(self, line: str) -> None:
-        """It was sent."""
-        if line.strip() and (not self._lines or self._lines[-1] != line):
-            self._lines.append(line)
-            del self._lines[:-MAX_HISTORY]
-        self._at, self._begun = len(self._lines), ""
-
-    def step(self, by: int, now: str) -> str:
-        """The line before or behind, where ``now`` is what stands in the field."""
-        if self._at == len(self._lines):
-            self._begun = now
-        self._at = min(max(self._at + by, 0), len(self._lines))
-        return self._begun if self._at == len(self._lines) else self._lines[self._at]
 
 
 class EntryBar(ttk.Frame):
@@ -46,6 +23,7 @@ class EntryBar(ttk.Frame):
         several: Takes what was pasted if it is several lines; says whether it has.
 
     Attributes:
+        history: What was sent before, from the room on the screen.
         typed: How often a key was pressed here, or something pasted: whoever sees it grow knows that a person types.
     """
 
@@ -113,10 +91,14 @@ class EntryBar(ttk.Frame):
 
     def take(self) -> None:
         """Return, or the button."""
-        line = self.field.get()
-        if line.strip() and self._send(line):
-            self.history.add(line)
-            self.field.delete(0, "end")
+        line, at, history = self.field.get(), self.field.index("insert"), self.history
+        if line.strip():
+            self.field.delete(0, "end")  # first: what is sent may lead to a room where something else is being written
+            if self._send(line):
+                history.add(line)
+            elif not self.field.get():
+                self.field.insert(0, line)
+                self.field.icursor(at)
         self.focus_in()
 
     def _pasted(self) -> str | None:

@@ -1,6 +1,6 @@
 """What a person asks for about messages."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from chatserv.client import (
@@ -14,26 +14,18 @@ from chatserv.client import (
 )
 from clients.window.dialogs import Field, Form, confirm, tell
 from clients.window.doing import Doing
+from clients.window.drafts import Begun, Draft
 from clients.window.searching import MOST, Searching
 
 EMOJI: Final = ("👍", "❤", "😂", "🎉", "😮", "😢", "👀", "✅")
 MAX_SIGN_BYTES: Final = 32
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """What the next line is: an answer to a message, or its new text (``edit``); in this room and in no other."""
-
-    edit: bool
-    message: MessageReceived
-    room: RoomHandle
-
-
 class MessageActions:
     """Answering, changing, taking back, signs, sending again, searching.
 
     All of them are about the room on the screen. They keep its handle as long as they last, as its name may become another
-    one, or another room's.
+    one, or another room's. What is being written when another room is shown is there again when one comes back.
 
     Args:
         doing: Does it.
@@ -41,8 +33,9 @@ class MessageActions:
 
     def __init__(self, doing: Doing) -> None:
         self._doing = doing
-        self._mode: _Begun | None = None
+        self._mode: Begun | None = None
         self._lost = False  # an answer or a change that was being written has lost its room
+        self._room: RoomHandle | None = None  # the one on the screen, when it was last looked at
 
     @property
     def chosen(self) -> MessageReceived | None:
@@ -86,15 +79,42 @@ class MessageActions:
         here = self._doing.here()
         if here is None:
             return
-        self._mode, self._lost = _Begun(edit, message, here), False
-        entry = self._doing.layout.entry
+        self._mode, self._lost = Begun(edit, message, here), False
         if edit:
-            entry.put(message.text or "")
+            self._doing.layout.entry.put(message.text or "")
+        self._explain()
+        self._doing.layout.entry.focus_in()
+
+    def _explain(self) -> None:
+        """Says above the field what it is for."""
+        mode, said = self._mode, ""
+        if mode is not None:
             said = translate("Changing {message}  (Return: done, Escape: leave it)")
-        else:
-            said = translate("Answering {message}  (Escape: not an answer)")
-        entry.explain(said.format(message=quotation(message)))
-        entry.focus_in()
+            if not mode.edit:
+                said = translate("Answering {message}  (Escape: not an answer)")
+            said = said.format(message=quotation(mode.message))
+        self._doing.layout.entry.explain(said)
+
+    # -- the field belongs to the room ------------------------------------------------------------------------------------
+
+    def put_away(self) -> None:
+        """Another room will be shown: what stands in the field stays with this one."""
+        entry, here = self._doing.layout.entry, self._doing.conversations.here
+        here.draft = Draft(entry.field.get(), self._mode, self._room, entry.history)
+        self._mode, self._lost = None, False
+
+    def take_up(self) -> None:
+        """Another room is shown: what was being written there stands in the field, if it is the same room still."""
+        entry, here = self._doing.layout.entry, self._doing.conversations.here
+        self._room = self._doing.screen.handle()
+        draft, here.draft = here.draft, Draft()
+        if draft.room is not None and draft.room != self._room:
+            draft = Draft()  # another room has the name by now
+        entry.history = draft.history
+        entry.put(draft.text)
+        if draft.begun is not None and self._room is not None:
+            self._mode = replace(draft.begun, room=self._room)
+        self._explain()
 
     def give_up(self) -> None:
         """The field is for an ordinary message again."""
@@ -109,7 +129,8 @@ class MessageActions:
 
         What is in the field stays there: whoever presses Return in this moment means the room before, and is told.
         """
-        if self._mode is not None and self._doing.here() is not self._mode.room:
+        self._room = self._doing.screen.handle() or self._room
+        if self._mode is not None and self._doing.here() != self._mode.room:
             text = self._doing.layout.entry.field.get()
             self._mode, self._lost = None, bool(text.strip()) and not _is_command(text)
             self._doing.layout.entry.explain("")
@@ -213,7 +234,6 @@ class MessageActions:
         if handle is None or talk is None:
             return
         if handle.name != talk.slash.room:
-            self.give_up()
             talk.go(handle)
         if not talk.waits:  # else the room comes later
             self._doing.screen.show_message(message)

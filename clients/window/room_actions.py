@@ -1,7 +1,5 @@
 """What a person asks for about rooms."""
 
-from collections.abc import Callable
-
 from chatserv.client import RoomHandle, format_link, place, translate
 from clients.window.dialogs import Field, Form, confirm
 from clients.window.doing import Doing
@@ -12,11 +10,10 @@ class RoomActions:
 
     Args:
         doing: Does it.
-        give_up: What was begun in the field does not go to another room.
     """
 
-    def __init__(self, doing: Doing, give_up: Callable[[], None]) -> None:
-        self._doing, self._give_up = doing, give_up
+    def __init__(self, doing: Doing) -> None:
+        self._doing = doing
 
     def go(self, room: str) -> None:
         """Goes to a room of ours, or asks whether we want to be in it."""
@@ -33,7 +30,6 @@ class RoomActions:
             self.offer(handle)
             return
         if handle.name != self._doing.conversations.current:
-            self._give_up()
             talk.go(handle)
         self._doing.screen.follow()
         self._doing.layout.entry.focus_in()
@@ -56,9 +52,9 @@ class RoomActions:
             return
         handle.accept()
         if handle.name in self._doing.client.rooms:
-            self._give_up()
             talk.go(handle)
             self._doing.screen.follow()
+            self._doing.layout.entry.focus_in()
 
     def leave(self, handle: RoomHandle) -> None:
         """We leave a room, or refuse it."""

@@ -19,6 +19,7 @@ from clients.window.layout import Layout
 from clients.window.rows import member_rows, room_row
 from clients.window.session import Session, State
 from clients.window.throttle import Throttle
+from clients.window.transcript import Transcript
 
 DRAW_SECONDS: Final = 0.03
 SYNCING_SECONDS: Final = 0.2  # between two looks at what comes by the thousand
@@ -53,6 +54,8 @@ class Screen:
         self.seen = Throttle(reactor, SEEN_SECONDS, self._mark_seen)
         self.waiting_changed = False
         self.followed: Callable[[], None] = lambda: None  # called whenever the room was looked at
+        self.leaving: Callable[[], None] = lambda: None  # before another room is shown
+        self.entered: Callable[[], None] = lambda: None  # and when it is
 
     def stop(self) -> None:
         """Nothing is drawn any more."""
@@ -86,15 +89,25 @@ class Screen:
             self.followed()
 
     def show(self, room: str) -> None:
-        """Shows a room, at its end."""
-        transcript, handle = self._conversations.go(room), self.handle(room)
+        """Shows a room: where it was not read yet, else at its end."""
+        transcript, handle = self._go(room), self.handle(room)
         if handle is not None and not handle.offered:
-            transcript.load_newest(handle.history, handle.read)
+            transcript.load_unread(handle.history, handle.read)
         self._show()
+
+    def _go(self, room: str) -> Transcript:
+        """Puts another room on the screen; what stands in the field stays with its own."""
+        moves = room != self._conversations.current
+        if moves:
+            self.leaving()
+        transcript = self._conversations.go(room)
+        if moves:
+            self.entered()
+        return transcript
 
     def show_message(self, message: MessageReceived) -> None:
         """Shows a room at one of its messages."""
-        transcript, handle = self._conversations.go(message.room), self.handle(message.room)
+        transcript, handle = self._go(message.room), self.handle(message.room)
         if handle is None:
             return
         transcript.load_around(handle.history, message.seq)
@@ -111,8 +124,10 @@ class Screen:
 
     def newest(self) -> None:
         """Back from what is old."""
-        if self._conversations.here.detached:
-            self.show(self._conversations.current)
+        handle, here = self.handle(), self._conversations.here
+        if handle is not None and here.detached:
+            here.load_newest(handle.history, handle.position)
+            self._show()
 
     def older(self) -> None:
         """The beginning of what is drawn was reached."""
@@ -121,6 +136,20 @@ class Screen:
         if layout.chat.all_drawn_above and handle is not None:
             transcript.load_older(handle.history)
         layout.chat.draw_older()
+
+    def newer(self) -> None:
+        """The end of what is held was reached, while the newest is elsewhere."""
+        handle = self.handle()
+        if handle is not None:
+            self._conversations.here.load_newer(handle.following)
+        self._layout().chat.looked(hold=True)
+        self.chat.ask()
+
+    def caught_up(self) -> None:
+        """Everything that was said meanwhile is here: who was at the end is shown where it begins."""
+        handle, here = self.handle(), self._conversations.here
+        if handle is not None and not here.detached and handle.unread and self._layout().chat.sees_end:
+            self.show(self._conversations.current)
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
@@ -171,7 +200,7 @@ class Screen:
         if self._session.state is State.SYNCING:
             self.rooms.ask()  # until it is over, now and then
         current, rows, unread = self._conversations.current, [], 0
-        looks = layout.focused and not self._conversations.here.detached
+        looks = self._looks
         for name, handle in zip(client.rooms, client.handles(), strict=False):  # both in order of name
             mentioned = name in self._conversations.mentioned
             row = room_row(handle, name, current=looks and name == current, mentioned=mentioned)
@@ -189,11 +218,18 @@ class Screen:
             return
         layout.members.show(member_rows([*handle.members(), *handle.members(banned=True)], self.us))
 
+    @property
+    def _looks(self) -> bool:
+        """Whether a person has the newest line before their eyes."""
+        layout, here = self._layout(), self._conversations.here
+        syncing = self._session.state in {State.CONNECTING, State.SYNCING}
+        return layout.focused and not here.detached and layout.chat.at_end and not syncing
+
     def _mark_seen(self) -> None:
         if not self._conversations.current:
             return
-        handle, here = self.handle(), self._conversations.here
-        if handle is not None and not handle.offered and self._layout().focused and not here.detached:
+        handle = self.handle()
+        if handle is not None and not handle.offered and self._looks:
             handle.mark_seen()
             self._conversations.mentioned.discard(self._conversations.current)
             self.rooms.ask()

@@ -16,6 +16,8 @@ class Actions:
         menu: A menu is wanted for an entry, at this place of the screen.
         act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
         older: The beginning was reached.
+        newer: The end of what is held was reached, and there is more behind it.
+        arrived: Somebody has scrolled to the end.
         more: Something is left to be drawn.
         type_on: Something was typed here that belongs into the field.
     """
@@ -25,6 +27,8 @@ class Actions:
     act: Callable[[str], None]
     older: Callable[[], None]
     more: Callable[[], None]
+    newer: Callable[[], None] = lambda: None
+    arrived: Callable[[], None] = lambda: None
     type_on: Callable[[str], None] = lambda _: None
 
 

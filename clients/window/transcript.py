@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from chatserv.client import MessageReceived, date
+from clients.window.drafts import Draft
 from clients.window.entries import LOUD, Day, Entry, Newer, Note, Unread
 
 MAX_ENTRIES: Final = 2000
@@ -21,6 +22,9 @@ _UNKNOWN: Final = 1 << 63  # behind messages of which none is known yet
 History = Callable[[int, int | None], list[MessageReceived]]
 """The last so many messages before a place, oldest first."""
 
+Following = Callable[[int, int], list[MessageReceived]]
+"""The first messages behind a place, so many."""
+
 
 class Transcript:
     """What one room's conversation consists of.
@@ -33,6 +37,8 @@ class Transcript:
         detached: Whether the newest messages are not held, since older ones are looked at.
         complete: Whether nothing older is kept on this device.
         urgent: Whether something loud was said that is not drawn yet.
+        draft: What was being written there.
+        unread: The number of the first entry that was new when the room was opened: a line that says so, or a message.
     """
 
     def __init__(self) -> None:
@@ -40,6 +46,8 @@ class Transcript:
         self.first = 0
         self.changed: dict[int, None] = {}
         self.loaded = self.detached = self.complete = self.urgent = False
+        self.unread: int | None = None
+        self.draft = Draft()
         self._notes: list[Note] = []
         self._numbers: dict[bytes, dict[str, int]] = {}  # by id, and by sender: who sends chooses the id
         self._newest = 0
@@ -159,19 +167,27 @@ class Transcript:
         kept = history(LOADED, None)
         self._know(kept)
         self.complete = len(kept) < LOADED
-        self._restart(_with_notes(kept, self._notes, read))
+        self._restart(_with_notes(kept, self._notes, read), read)
         self.loaded, self.detached = True, False
 
-    def load_around(self, history: History, seq: int) -> None:
-        """Shows the messages around a place."""
+    def load_unread(self, history: History, read: int) -> None:
+        """Begins anew where the read marker is: at the newest messages, if what is new begins among them."""
+        self.load_newest(history, read)
+        oldest = next((entry.seq for entry in self.entries if isinstance(entry, MessageReceived)), 0)
+        before = [] if self.complete or oldest <= read else history(1, oldest)
+        if before and before[-1].seq > read:
+            self.load_around(history, read, read)
+
+    def load_around(self, history: History, seq: int, read: int | None = None) -> None:
+        """Shows the messages around a place. ``read``: see `load_newest`; None where what is new is not looked for."""
         newest, kept = history(1, None), history(LOADED, seq + AROUND)
         self._know(newest)
         self.complete = len(kept) < LOADED
         self.detached = bool(kept and newest) and kept[-1].seq < newest[-1].seq
         if self.detached:
-            self._restart([*_with_notes(kept, [], 0), Newer()])
+            self._restart([*_with_notes(kept, [], read), Newer()], read)
         else:
-            self._restart(_with_notes(kept, self._notes, 0))
+            self._restart(_with_notes(kept, self._notes, read), read)
         self.loaded = True
 
     def _know(self, kept: list[MessageReceived]) -> None:
@@ -185,13 +201,28 @@ class Transcript:
             return 0
         kept = history(LOADED, oldest.seq)
         self.complete = len(kept) < LOADED
-        older = _with_notes(kept, [], 0)
+        older = _with_notes(kept, [], None)
         self.first -= len(older)
         self.entries[:0] = older
         for at, entry in enumerate(older):
             self._hold(entry, self.first + at)
         self._cut_end()
         return len(older)
+
+    def load_newer(self, following: Following) -> int:
+        """Puts the messages behind the last one that is held. Returns how many came; 0 where the newest are held."""
+        if not self.detached:
+            return 0
+        last = max((entry.seq for entry in self.entries if isinstance(entry, MessageReceived)), default=0)
+        kept = following(last, LOADED)
+        end = next((at for at, entry in enumerate(self.entries) if isinstance(entry, Newer)), len(self.entries))
+        self.changed.update(dict.fromkeys(range(self.first + end, self.end)))
+        del self.entries[end:]
+        self.detached = bool(kept) and kept[-1].seq < self._newest
+        for message in kept:
+            self._append(message)
+        self.entries.extend([Newer()] if self.detached else self._notes)
+        return len(kept)
 
     def _cut_end(self) -> None:
         """Whoever reads what is old does not look at the newest."""
@@ -202,26 +233,34 @@ class Transcript:
         self.changed[self.end - 1] = None
         self.detached = True
 
-    def _restart(self, entries: list[Entry]) -> None:
+    def _restart(self, entries: list[Entry], read: int | None = None) -> None:
         self.first = self.end + 1  # so that nothing of before is taken for one of these
         self.entries = entries[-MAX_ENTRIES:]
         self.changed.clear()
         self._numbers = {}
         for at, entry in enumerate(self.entries):
             self._hold(entry, self.first + at)
+        first = (
+            None if read is None else next((at for at, entry in enumerate(self.entries) if _is_new(entry, read)), None)
+        )
+        self.unread = None if first is None else self.first + first
 
 
-def _with_notes(kept: Iterable[MessageReceived], notes: list[Note], read: int) -> list[Entry]:
+def _is_new(entry: Entry, read: int) -> bool:
+    return isinstance(entry, Unread) or (isinstance(entry, MessageReceived) and not entry.own and entry.seq > read)
+
+
+def _with_notes(kept: Iterable[MessageReceived], notes: list[Note], read: int | None) -> list[Entry]:
     """Messages with the days between them, each note behind the message that was the newest then."""
     found: list[Entry] = []
-    waiting, today, marked = list(notes), "", read == 0
+    waiting, today, marked = list(notes), "", read is None
     for message in kept:
         while waiting and waiting[0].after < message.seq:
             found.append(waiting.pop(0))
         if date(message.at_ms) != today:
             today = date(message.at_ms)
             found.append(Day(message.at_ms))
-        if not marked and message.seq > read and not message.own:
+        if not marked and read is not None and _is_new(message, read):
             marked = True
             if any(isinstance(entry, MessageReceived) for entry in found):
                 found.append(Unread())

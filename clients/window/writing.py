@@ -35,6 +35,8 @@ class Writing:
             return False
         self._doing.screen.newest()
         taken = self._actions.messages.send_as_wanted(line)
+        if taken is not False:
+            self._doing.layout.chat.go_to_end()
         if taken is not None:
             return taken
         asked = VERIFY.fullmatch(line)
@@ -57,7 +59,7 @@ class Writing:
 
     def send_all(self, lines: Sequence[str], room: RoomHandle | None) -> None:
         """Sends lines that were meant for a room; an answer or a change that was begun is given up."""
-        if self._doing.here() is not room:
+        if self._doing.here() != room:
             self._say(translate("The room is another one by now: nothing was sent."))
             return
         self._actions.messages.give_up()

@@ -73,8 +73,11 @@ class FakeRoom:
 
     def history(self, limit: int = 50, before: int | None = None) -> list[MessageReceived]:
         """The last messages."""
-        assert before is None
-        return self.kept[-limit:]
+        return [each for each in self.kept if before is None or each.seq < before][-limit:]
+
+    def following(self, seq: int, limit: int = 50) -> list[MessageReceived]:
+        """The first messages behind a place."""
+        return [each for each in self.kept if each.seq > seq][:limit]
 
     def message(self, reference: str, *, own: bool) -> MessageReceived:
         """The message that is meant."""

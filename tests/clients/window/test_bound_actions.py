@@ -210,26 +210,29 @@ class AnsweringTests(BoundTestCase):
         self.assertEqual(self.calls_of("send"), [("ours", "send", "hunter2", False, QUESTION.message_id)])
 
     def test_an_answer_goes_nowhere_once_its_room_is_gone(self) -> None:
-        """It stays in the field, and is an ordinary line only when a person says so again; the same of a change."""
+        """It is not in the field of another room, and is there again in its own; the same of a change."""
         for what in ("reply", "edit"):
             self.begin(what, "carol earns 5000")
             del self.client.there["plans"]
             self.tell(RoomLeft("plans", "alice"))
             self.assertEqual((self.application.conversations.current, self.explained), ("lobby", False))
-            self.assertEqual(self.take(), "carol earns 5000")
-            self.assertIn("The room is another one by now: nothing was sent.", self.chat)
+            self.assertEqual(self.take(), "")
             self.assertEqual(self.calls_of("send", "edit"), [])
             self.client.there["plans"] = self.plans
-            self.application.layout.entry.put("")
             self.go("plans")
+            self.assertEqual((self.application.layout.entry.field.get(), self.explained), ("carol earns 5000", True))
+            self.application.actions.messages.give_up()
 
-    def test_a_command_that_leads_elsewhere_gives_an_answer_up(self) -> None:
-        """What was written stays in the field, and is not sent there."""
+    def test_a_command_that_leads_elsewhere_takes_no_answer_along(self) -> None:
+        """It is there again, and an answer, when one comes back."""
         self.begin("reply", "hunter2")
         self.led("lobby")
         self.assertFalse(self.explained)
-        self.assertEqual(self.take(), "hunter2")
+        self.assertEqual(self.take(), "")
         self.assertEqual(self.calls_of("send"), [])
+        self.go("plans")
+        self.take()
+        self.assertEqual(self.calls_of("send"), [("plans", "send", "hunter2", False, QUESTION.message_id)])
 
     def test_who_is_put_out_sends_no_answer(self) -> None:
         """Not even to a room that has the name."""
@@ -238,7 +241,9 @@ class AnsweringTests(BoundTestCase):
         self.plans.name = "plans~a00000"
         self.client.add("plans")
         self.tell(RoomLeft("plans", "bob"))
-        self.assertEqual(self.take(), "hunter2")
+        self.assertEqual(self.take(), "")
+        self.go("plans")
+        self.assertEqual(self.take(), "")
         self.assertEqual(self.calls_of("send"), [])
 
     def test_an_answer_that_is_refused_stays_in_the_field(self) -> None:
@@ -282,6 +287,65 @@ class AnsweringTests(BoundTestCase):
         self.assertFalse(self.explained)
 
 
+class DraftTests(BoundTestCase):
+    """What is typed and not sent."""
+
+    def field(self) -> str:
+        """What stands in it."""
+        return self.application.layout.entry.field.get()
+
+    def test_it_stays_in_its_room(self) -> None:
+        """Whichever way another one is gone to; Return sends nothing there."""
+        ways = (
+            self.go, self.led, lambda room: self.application.actions.messages._go_to_message(message(1, "x", room=room)),
+        )  # fmt: skip
+        for go in ways:
+            self.application.layout.entry.put("the password is hunter2")
+            go("lobby")
+            self.assertEqual((self.take(), self.calls_of("send")), ("", []))
+            self.application.layout.entry.put("for the lobby")
+            go("plans")
+            self.assertEqual(self.field(), "the password is hunter2")
+            go("lobby")
+            self.assertEqual(self.field(), "for the lobby")
+            self.application.layout.entry.put("")
+            go("plans")
+            self.application.layout.entry.put("")
+
+    def test_a_line_that_is_walked_away_from_stays_in_its_room(self) -> None:
+        """Up brings back what was sent from here alone, and Down what was begun here."""
+        entry = self.application.layout.entry
+        self.type("hello plans")
+        entry.put("hunter2")
+        for key in ("<Up>", "<Down>"):
+            entry.field.focus_force()
+            self.update()
+            entry.field.event_generate("<Up>")
+            self.go("lobby")
+            self.assertEqual(self.field(), "")
+            entry.field.event_generate(key)
+            self.assertEqual(self.field(), "")
+            self.go("plans")
+            self.assertEqual(self.field(), "hello plans")
+
+    def test_a_command_that_goes_elsewhere_does_not_empty_the_field_there(self) -> None:
+        """What was being written there is there still."""
+        self.application.layout.entry.put("for plans")
+        self.go("lobby")
+        self.type("/room plans")
+        self.assertEqual((self.application.conversations.current, self.field()), ("plans", "for plans"))
+
+    def test_it_stays_with_its_room_and_not_with_the_name(self) -> None:
+        """Another room that has the name does not get it."""
+        self.application.layout.entry.put("hunter2")
+        self.go("lobby")
+        other = self.take_name()
+        self.go("plans")
+        self.assertEqual((self.application.actions.doing.here(), self.field()), (other, ""))
+        self.go("ours")
+        self.assertEqual(self.field(), "hunter2")
+
+
 class UnderWayTests(BoundTestCase):
     """A menu's command that leads to another room, when the server gets round to it."""
 
@@ -311,7 +375,10 @@ class UnderWayTests(BoundTestCase):
         assert self.application.talk is not None
         self.assertFalse(self.application.talk.waits)
         self.assertEqual(self.take(), "")
-        self.assertEqual(self.calls_of("send"), [("lobby", "send", "good night all", False, None)])
+        self.assertEqual(self.calls_of("send"), [])
+        self.go("plans")
+        self.assertEqual(self.take(), "")
+        self.assertEqual(self.calls_of("send"), [("plans", "send", "good night all", False, None)])
 
     def test_a_room_that_is_chosen_meanwhile_is_gone_to(self) -> None:
         """By the list, or by something that was found there; afterwards."""

@@ -29,13 +29,14 @@ class ChatViewTests(ScreenTestCase):
         from clients.window.text_area import Actions
 
         self.calls: list[Any] = []
-        self.more = 0
+        self.more, self.arrived = 0, list[bool]()
         actions = Actions(
             draw=entry_line,
             menu=lambda *_: self.calls.append("menu"),
             act=self.calls.append,
             older=lambda: self.calls.append("older"),
             more=self.wants_more,
+            arrived=lambda: self.arrived.append(self.view.at_end),
             type_on=lambda text: self.calls.append(("typed", text)),
         )
         self.view: ChatView = ChatView(self.root, actions, lambda: 0.0)
@@ -150,6 +151,47 @@ class ChatViewTests(ScreenTestCase):
         self.update()
         self.say(80)
         self.assertFalse(self.view.at_end)
+
+    def test_it_opens_at_its_end_and_follows(self) -> None:
+        """Also when it becomes smaller, or what it says larger."""
+        for seq in range(1, 140):
+            self.transcript.receive(said(seq))
+        self.view.show(self.transcript)
+        self.draw()
+        self.assertTrue(self.view.at_end)
+        self.root.geometry("300x150")
+        self.update()
+        self.update()
+        self.assertTrue(self.view.at_end)
+        self.say(140)
+        self.assertTrue(self.view.at_end)
+
+    def test_it_opens_where_it_was_not_read(self) -> None:
+        """With the line above; what comes is drawn below and moves nothing. Where all of it can be seen, at the end."""
+        kept = [said(seq) for seq in range(1, 140)]
+        for read, first, at_end in ((100, "text 100", False), (137, "", True)):
+            self.transcript.load_newest(lambda *_: kept, read)
+            self.view.show(self.transcript)
+            self.draw()
+            top = self.view.text.get("@0,0 linestart", "@0,0 lineend")
+            self.assertTrue(top.endswith(first), top)
+            self.assertEqual(self.view.at_end, at_end)
+            self.say(200 + read)
+            self.assertEqual(self.view.at_end, at_end)
+
+    def test_a_button_leads_to_the_newest(self) -> None:
+        """It is there while they cannot be seen; whoever is at the end by then is told of."""
+        self.say(*range(1, 80))
+        self.assertFalse(self.view.to_newest.winfo_manager())
+        self.view.text.yview_moveto(0.3)
+        self.update()
+        self.assertTrue(self.view.to_newest.winfo_manager())
+        self.arrived.clear()
+        self.view.to_newest.invoke()
+        self.update()
+        self.assertFalse(self.view.to_newest.winfo_manager())
+        self.assertTrue(self.view.at_end)
+        self.assertEqual(self.arrived, [True])
 
     def test_scrolling_to_the_beginning_asks_for_older_ones_and_stays(self) -> None:
         """The line that was at the top is still there."""

@@ -120,7 +120,7 @@ class WidgetModulesTests(SynchronousTestCase):
 
     def test_what_was_sent_comes_back(self) -> None:
         """Up and down, with what stood in the field at the end; bounded."""
-        from clients.window.entry_bar import MAX_HISTORY, History
+        from clients.window.drafts import MAX_HISTORY, History
 
         history = History()
         for line in ("one", "two", "two", " "):

@@ -23,6 +23,10 @@ class Archive:
         """The last ones before a place."""
         return [each for each in self.kept if before is None or each.seq < before][-limit:]
 
+    def following(self, seq: int, limit: int) -> list[MessageReceived]:
+        """The first ones behind a place."""
+        return [each for each in self.kept if each.seq > seq][:limit]
+
 
 def said(seq: int, text: str = "hello", **fields: Any) -> MessageReceived:
     """A message of a room with many."""
@@ -158,6 +162,36 @@ class TranscriptTests(SynchronousTestCase):
         self.transcript.load_newest(Archive(3))
         self.assertIsNone(self.transcript.entry(old))
         self.assertIsInstance(self.transcript.entry(self.transcript.first), Day)
+
+
+class UnreadTests(SynchronousTestCase):
+    """Where a room opens."""
+
+    def test_what_is_new_has_a_number(self) -> None:
+        """A line, or the first message where nothing was read; none where nothing of others is new."""
+        transcript = Transcript()
+        for read, entry in ((2, Unread()), (0, said(1)), (4, None)):
+            transcript.load_unread(Archive(4), read)
+            found = None if transcript.unread is None else transcript.entry(transcript.unread)
+            self.assertEqual(found, entry)
+
+    def test_more_is_new_than_is_loaded(self) -> None:
+        """Those around the marker are, and page by page all behind them, until the newest are there."""
+        transcript, archive = Transcript(), Archive(1000)
+        transcript.note(Note("ALARM", AT_MS, LOUD))
+        transcript.load_unread(archive, 300)
+        self.assertTrue(transcript.detached)
+        at = transcript.unread or 0
+        self.assertEqual(
+            texts([entry for entry in (transcript.entry(at), transcript.entry(at + 1)) if entry]), ["Unread", "301"]
+        )
+        while transcript.load_newer(archive.following):
+            self.assertEqual(transcript.entries.count(Newer()), transcript.detached)
+        self.assertEqual(texts(transcript.entries)[-2:], ["1000", "ALARM"])
+        self.assertFalse(transcript.detached)
+        seqs = [entry.seq for entry in transcript.entries if isinstance(entry, MessageReceived)]
+        self.assertEqual(seqs, list(range(seqs[0], 1001)))
+        self.assertEqual(transcript.find(said(900).message_id), said(900))
 
 
 class ForeignIdsTests(SynchronousTestCase):
