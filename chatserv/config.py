@@ -120,7 +120,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_handshake_seconds: Seconds = 10  # FAULTS 1.2, from accept; InspIRCd 20, Unreal 30
     login_seconds: Seconds = 30  # FAULTS 1.2, from accept, not extended by bytes; Unreal 30
     close_seconds: Seconds = 5  # FAULTS row 27: a peer that ignores close_notify
-    unauthenticated_connections: Count = 200  # FAULTS 1.2; OpenSSH MaxStartups
+    unauthenticated_connections: Count = 200  # FAULTS 1.2; OpenSSH MaxStartups; half of them, then random early drop
     unauthenticated_per_network: Count = 32  # FAULTS 1.2: from one IPv4 address or IPv6 /64; a class starts at once
     login_line_bytes: Annotated[int, Meta(ge=2500, le=4096)] = 4096  # CRYPTO 5.2; a registration takes about 2,300
     login_total_bytes: Annotated[int, Meta(ge=5000, le=8192)] = 8192  # CRYPTO 5.2: everything until FINISHED

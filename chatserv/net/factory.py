@@ -1,7 +1,5 @@
 """What all connections share, and the bound on those that are not logged in."""
 
-import ipaddress
-from collections import Counter
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
@@ -10,6 +8,7 @@ from twisted.logger import Logger
 
 from chatserv.commands.context import Context
 from chatserv.config import Limits
+from chatserv.domain.anteroom import Anteroom
 from chatserv.domain.closing import CloseReason
 from chatserv.net.login import LoginDesk
 from chatserv.net.protocol import ChatProtocol
@@ -44,47 +43,44 @@ class ChatFactory(ServerFactory):
         self.flusher = TurnFlusher(reactor)
         self.seconds = reactor.seconds
         self.connections: set[ChatProtocol] = set()
-        self._anonymous: dict[ChatProtocol, str] = {}  # with the network that each comes from
-        self._networks: Counter[str] = Counter()
+        self.anteroom: Anteroom[ChatProtocol] = Anteroom(
+            self.limits.unauthenticated_connections, self.limits.unauthenticated_per_network, self._chance
+        )
         self.draining = False
+
+    def _chance(self) -> float:
+        return int.from_bytes(self.context.random(4), "big") / 2**32
 
     def buildProtocol(self, addr: IAddress | None) -> ChatProtocol | None:
         """A protocol for a new TLS connection, or None."""
         return self.build(addr, tls=True)
 
     def build(self, addr: IAddress | None, *, tls: bool) -> ChatProtocol | None:
-        """A protocol for a new connection; None, it is closed at once: it is banned, or too many are not logged in."""
+        """A protocol for a new connection; None, it is closed at once: it is banned, or too many are not logged in.
+
+        Somebody else who is not logged in may have to make place for it.
+        """
         peer = f"{getattr(addr, 'host', 'local')}:{getattr(addr, 'port', 0)}"
         host = getattr(addr, "host", "local")
-        network = network_of(host)
         if self.context.bans.holds_address(host):
             log.info("{peer}: turned away, banned", peer=peer)
             return None
-        if not self._has_place(network):
+        if self.draining or not self.anteroom.lets_in(host):
             log.warn(
                 "{peer}: turned away, {count} connections wait for login, {near} of them from there",
-                peer=peer, count=len(self._anonymous), near=self._networks[network],
+                peer=peer, count=len(self.anteroom), near=self.anteroom.near(host),
             )  # fmt: skip
             return None
         protocol = ChatProtocol(self, peer, tls=tls)
         self.connections.add(protocol)
-        self._anonymous[protocol] = network
-        self._networks[network] += 1
+        yielding = self.anteroom.add(protocol, host)
+        if yielding is not None:
+            yielding.abort("crowded out by others who wait for login")
         return protocol
-
-    def _has_place(self, network: str) -> bool:
-        limits = self.limits
-        full = len(self._anonymous) >= limits.unauthenticated_connections
-        crowded = self._networks[network] >= limits.unauthenticated_per_network
-        return not (self.draining or full or crowded)
 
     def logged_in(self, protocol: ChatProtocol) -> None:
         """The connection has become a session."""
-        network = self._anonymous.pop(protocol, None)
-        if network is not None:
-            self._networks[network] -= 1
-            if not self._networks[network]:
-                del self._networks[network]
+        self.anteroom.remove(protocol)
 
     def forget(self, protocol: ChatProtocol) -> None:
         """The connection is gone."""
@@ -99,19 +95,6 @@ class ChatFactory(ServerFactory):
             session.outbox.queue((notice,), len(notice))
         for protocol in list(self.connections):
             protocol.end(CloseReason.DRAINING)
-
-
-def network_of(host: str) -> str:
-    """What counts as one place: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
 
 
 class PlainFactory(ServerFactory):

@@ -63,8 +63,7 @@ class ChatProtocol(LinearLineReceiver):
 
     def __init__(self, factory: "ChatFactory", peer: str, *, tls: bool) -> None:
         super().__init__(factory.limits.login_line_bytes)
-        self.factory = factory
-        self.peer = peer
+        self.factory, self.peer = factory, peer
         self.phase = Phase.TLS if tls else Phase.LOGIN
         self.live: LiveSession | None = None
         self._session: ServerSession | None = None
@@ -123,8 +122,7 @@ class ChatProtocol(LinearLineReceiver):
         """The wheel: a deadline has passed. Returns the next one."""
         match self.phase:
             case Phase.TLS:
-                self._why = "no TLS handshake in time"
-                self.transport.abortConnection()
+                self.abort("no TLS handshake in time")
             case Phase.LOGIN:
                 self.fail(TimedOut("no login in time"))
             case Phase.CLOSING:
@@ -162,6 +160,12 @@ class ChatProtocol(LinearLineReceiver):
         """Tells the other side the code of ``error`` and closes."""
         if self._session is not None and self.phase is not Phase.CLOSING:
             self._handle(self._session.refuse(error))
+
+    def abort(self, why: str) -> None:
+        """Ends the connection now, with no more words."""
+        self._why = why
+        self._stop()
+        self.transport.abortConnection()
 
     def _close(self, why: str) -> None:
         if self.phase is Phase.CLOSING:
@@ -275,9 +279,7 @@ class ChatProtocol(LinearLineReceiver):
 
     def overflowed(self) -> None:
         """The peer does not read: the hard limit is passed, or nothing leaves any more. It resumes by ``sync``."""
-        self._why = f"{SlowReader.code}: did not read what it was sent"
-        self._stop()
-        self.transport.abortConnection()
+        self.abort(f"{SlowReader.code}: did not read what it was sent")
 
     def pressed(self, *, above: bool) -> None:
         """The queue went above its soft limit, or below again."""
