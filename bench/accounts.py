@@ -5,13 +5,13 @@ The server checks every signature; that keys are shared is nothing it could or s
 """
 
 import secrets
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from chatserv.clocks import now_ms
 from chatserv.crypto.e2e.prekey_secrets import generate_prekey
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_leaf
 from chatserv.crypto.password import PasswordParameters, PasswordVerifier
@@ -22,11 +22,6 @@ from chatserv.crypto.suite import generate_rsa, oaep, rsa_spki, sha256
 from chatserv.wire.parameters import DeviceCredentials, NewAccount
 
 _LETTERS: Final = "abcdefghij"  # for digits: names must not look alike, and 0 looks like o
-
-
-def now_ms() -> int:
-    """The clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def account_name(number: int) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bench.accounts import Account, Accounts, SharedKeys, now_ms
+from bench.accounts import Account, Accounts, SharedKeys
 from bench.rooms import SECRET_BYTES, World, making, sign_commit
 from bench.server import BenchError
 from bench.timing import figures, timed
 from bench.vault import Server, vault_figures
+from chatserv.clocks import now_ms, now_ns
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.commits import Add, Commit, Op, SetMember
 from chatserv.crypto.content import ID_BYTES, Content, ContentType
@@ -64,7 +64,7 @@ class Keys:
 
 def new_random() -> HedgedRandom:
     """The hedged source that devices draw from."""
-    return HedgedRandom(secrets.token_bytes(32), os.urandom, time.time_ns)
+    return HedgedRandom(secrets.token_bytes(32), os.urandom, now_ns)
 
 
 def all_figures(parent: Path | None, seconds: float = SECONDS) -> Iterator[dict[str, object]]:

@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 
 from OpenSSL import SSL
 
-from bench.accounts import Accounts, now_ms
+from bench.accounts import Accounts
 from bench.server import BenchError
+from chatserv.clocks import now_ms
 from chatserv.crypto.envelope import Header
 from chatserv.crypto.session import channel_binding
 from chatserv.wire import messages

@@ -3,7 +3,6 @@
 import os
 import secrets
 import tempfile
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.internet.defer import maybeDeferred
 
-from bench.accounts import Account, SharedKeys, now_ms
+from bench.accounts import Account, SharedKeys
 from bench.rooms import SECRET_BYTES, World, making, sign_commit
 from bench.server import BenchError
 from bench.timing import Laps, figures, repeat
@@ -27,6 +26,7 @@ from chatserv.client.pins import Pins
 from chatserv.client.reader import KIND_COMMIT, Reader
 from chatserv.client.rooms import Standing
 from chatserv.client.storage.vault import Vault
+from chatserv.clocks import now_ms, now_ns, steady_seconds
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.rng import HedgedRandom
@@ -134,9 +134,10 @@ class Device:
             vault=self.vault,
             log=log,
             pins=Pins(self.vault.pins, log),
-            random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
+            random=HedgedRandom(keyring.rng_seed, os.urandom, now_ns),
             now_ms=now_ms,
-            seconds=time.monotonic,
+            seconds=steady_seconds,
+            awake=steady_seconds,
             later=self._later,
             in_thread=maybeDeferred,
             emit=self._told.append,

@@ -11,7 +11,6 @@ import resource
 import secrets
 import signal
 import sys
-import time
 from functools import partial
 from typing import Any, TextIO
 
@@ -25,6 +24,7 @@ from twisted.python.components import Componentized
 from chatserv import VERSION
 from chatserv.backplane.local import LocalBackplane
 from chatserv.bootstrap import Prepared
+from chatserv.clocks import now_ms
 from chatserv.commands.context import Context
 from chatserv.commands.leaving import close_deserted
 from chatserv.config import Limits, Server
@@ -48,11 +48,6 @@ DRAIN_STEP_SECONDS = 0.05
 HEAD_CHECK_SECONDS = 3600.0  # between two looks at the age of the log's signed head
 GC_THRESHOLD = 20_000  # new objects between two young collections
 BACKLOG = 4096  # connections that wait to be accepted; a class comes back at once after a restart
-
-
-def now_ms() -> int:
-    """The clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def endpoint_strings(server: Server) -> list[str]:

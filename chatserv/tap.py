@@ -10,9 +10,10 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from chatserv.bootstrap import announce, port_problem, prepare
+from chatserv.clocks import now_ms, use_steady_clock
 from chatserv.config import Config, load
 from chatserv.errors import ChatError, SettingsError
-from chatserv.service import ChatService, now_ms
+from chatserv.service import ChatService
 from chatserv.settings_file import shown
 from chatserv.state import default_directory
 
@@ -61,6 +62,7 @@ def make(config: Config, directory: Path) -> ChatService:
     """Prepares the state directory, tells the terminal how to get in, and composes the service."""
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - twistd has chosen one by now
 
+    use_steady_clock(reactor)
     for description in config.server.listen:
         try:
             serverFromString(reactor, description)

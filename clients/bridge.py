@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from chatserv.client import ChatError, Client, MessageReceived, Profile, explained, shown, translate
+from chatserv.client import ChatError, Client, MessageReceived, Profile, explained, shown, translate, use_steady_clock
 
 USAGE = "python -m clients.bridge PROFILE ROOM PROFILE ROOM"
 
@@ -59,7 +59,7 @@ def main() -> None:
     """The command line: two profiles, each with a room."""
     if len(sys.argv) != 5:
         raise SystemExit(translate("usage: ") + USAGE)
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, *sys.argv[1:])))
+    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), *sys.argv[1:])))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from chatserv.client import ChatError, Client, MessageReceived, Profile, RoomOffered, clean_line, explained
+from chatserv.client import ChatError, Client, MessageReceived, Profile, RoomOffered, explained, shown, use_steady_clock
 
 
 async def serve(client: Client) -> None:
@@ -57,7 +57,7 @@ def failed(failure: Failure) -> None:
 
 def complain(error: BaseException | None) -> None:
     """Tells the operator why somebody got no answer."""
-    print(explained(error) if isinstance(error, ChatError) else clean_line(str(error)), file=sys.stderr, flush=True)
+    print(explained(error) if isinstance(error, ChatError) else shown(str(error)), file=sys.stderr, flush=True)
 
 
 async def run(reactor: Any, profile: str) -> None:
@@ -70,7 +70,7 @@ async def run(reactor: Any, profile: str) -> None:
 def main() -> None:
     """The command line: the name of a profile."""
     (profile,) = sys.argv[1:] or ["echo"]
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, profile)))
+    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), profile)))
 
 
 if __name__ == "__main__":

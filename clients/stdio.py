@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from chatserv.client import ChatError, Profile, translate
+from chatserv.client import ChatError, Profile, translate, use_steady_clock
 from clients.arguments import Arguments, parse_arguments
 from clients.exits import INTERRUPTED, Exit, exit_for
 from clients.life import Life
@@ -54,7 +54,7 @@ def main() -> None:
 
         install_reactor()
         make = on_terminal
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, arguments, make)))
+    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), arguments, make)))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,17 @@ What a shell ignores for programs that it starts with ``&`` is back at its defau
 
 import os
 import signal
+import sys
 
 os.environ["LANGUAGE"] = "en"  # before chatserv.i18n reads it; programs that tests start inherit it
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+if "twisted.trial" in sys.modules:  # the runner's reactor waits as those of programs do
+    from twisted.internet import reactor  # noqa: TID251 - the one that trial has chosen
+
+    from chatserv.clocks import use_steady_clock
+
+    use_steady_clock(reactor)

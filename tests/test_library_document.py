@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from twisted.internet.defer import maybeDeferred
+from twisted.internet.selectreactor import SelectReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 import chatserv.client
@@ -19,7 +20,7 @@ class LibraryDocumentTests(SynchronousTestCase):
     def test_examples(self) -> None:
         """Every example gives what it says."""
         text = DOCUMENT.read_text(encoding="utf-8")
-        names = {"maybeDeferred": maybeDeferred}
+        names = {"maybeDeferred": maybeDeferred, "SelectReactor": SelectReactor}
         examples = doctest.DocTestParser().get_doctest(text, names, DOCUMENT.name, str(DOCUMENT), 0)
         told = io.StringIO()
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)

@@ -70,6 +70,7 @@ from chatserv.client.slash_base import SlashCommand, SlashError, explained, plac
 from chatserv.client.slash_lines import clock, date, message_line, message_text, names, quotation
 from chatserv.client.storage.database import StorageError
 from chatserv.client.waiting import WaitingMessage, Withdrawn
+from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.errors import (
@@ -156,6 +157,10 @@ __all__ = [
     "user_name",
     "room_name",
     "prepared_password",
+    # a program's clock
+    "use_steady_clock",
+    "steady_seconds",
+    "now_ms",
     # what goes wrong
     "ChatError",
     "WireError",

@@ -80,6 +80,13 @@ class Connection:
         self._owner.engine.disconnected()
         self._owner.lost(error)
 
+    def look(self, *, jumped: bool) -> None:
+        """Some seconds have passed; ``jumped``: far more than that, so the server is asked whether it is there."""
+        if self._protocol is not None:
+            self._protocol.look(jumped=jumped)
+            if jumped:
+                self._owner.engine.ping()
+
     # -- what goes out --------------------------------------------------------------------------------------------------
 
     def write(self, encoded: bytes) -> None:

@@ -178,11 +178,15 @@ class Engine:
             case messages.RoomClosed():
                 self._closed(message.room)
             case messages.Keepalive():
-                self.requests.ask(messages.Ping).addErrback(lambda _: None)
+                self.ping()
             case messages.Presence() | messages.Typing() | messages.Read() | messages.Announcement():
                 self._pass_on(message)
             case _:
                 self.requests.answered(message)
+
+    def ping(self) -> None:
+        """Makes the server say something, if there is a connection."""
+        self.requests.ask(messages.Ping).addErrback(lambda _: None)
 
     def _bound_rooms(self, room: bytes) -> None:
         if self.rooms.get(room) is None and len(self.rooms.all()) >= MAX_LOOKED_AT:

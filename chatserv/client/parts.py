@@ -55,7 +55,8 @@ class Parts:
         pins: Whose identity is known as what.
         random: Hedged random bytes (CRYPTO section 4.3).
         now_ms: The clock, milliseconds since 1970.
-        seconds: The reactor's clock.
+        seconds: A clock that never goes back.
+        awake: Likewise, without what the machine slept through: for how long others have taken.
         later: Calls something after so many seconds.
         in_thread: Runs a function off the reactor.
         emit: Tells the program.
@@ -70,6 +71,7 @@ class Parts:
     random: Callable[[int], bytes]
     now_ms: Callable[[], int]
     seconds: Callable[[], float]
+    awake: Callable[[], float]
     later: Callable[[float, Callable[[], object]], Timer]
     in_thread: Callable[..., Awaitable[Any]]
     emit: Callable[[ClientEvent], None]

@@ -13,7 +13,7 @@ RENEW_MS: Final = 7 * DAY_MS  # a last-resort prekey serves so long
 KEEP_MS: Final = 28 * DAY_MS  # and its private half is kept so long after its successor was published
 REFILL_BELOW: Final = 20
 MOST: Final = 100  # whatever the server takes
-PAUSE_MS: Final = 5_000  # between two refills that the server asks for
+PAUSE_SECONDS: Final = 5.0  # between two refills that the server asks for
 
 
 class PrekeyUpkeep:
@@ -28,14 +28,14 @@ class PrekeyUpkeep:
     def __init__(self, parts: Parts, requests: Requests, rooms: Rooms) -> None:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._most = 50
-        self._next_ms = 0
+        self._next = 0.0  # by the clock that never goes back
 
     async def look(self, stock: int, most: int | None = None) -> None:
         """Publishes what is missing, given how many one-time prekeys the server has; ``most``: how many it takes."""
-        parts, now_ms = self._parts, self._parts.now_ms()
-        if most is None and now_ms < self._next_ms:
+        parts, now_ms, now = self._parts, self._parts.now_ms(), self._parts.seconds()
+        if most is None and now < self._next:
             return  # asked again before the last answer can have had an effect
-        self._next_ms = now_ms + PAUSE_MS
+        self._next = now + PAUSE_SECONDS
         self._most = min(most or self._most, MOST)
         stock = max(stock, 0)
         self._retire(stock, now_ms)

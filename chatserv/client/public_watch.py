@@ -11,7 +11,7 @@ from chatserv.client.parts import Parts
 from chatserv.client.rooms import Room, Rooms
 from chatserv.crypto.log_facts import RoomHead
 
-GRACE_MS: Final = 60_000  # so long a commit and its leaf may miss each other
+GRACE_SECONDS: Final = 60.0  # so long a commit and its leaf may miss each other
 MAX_WATCHED: Final = 10_000  # commits of a room, and leaves, that are remembered
 
 
@@ -28,7 +28,7 @@ class PublicWatch:
         self._parts, self._rooms, self._alarm = parts, rooms, alarm
         self._first_leaf = parts.log.size  # what an earlier run has compared
         self._since: dict[bytes, tuple[str, int]] = {}  # by room: under which name, and the first leaf that counts
-        self._leaves: dict[tuple[bytes, int], int] = {}  # when each leaf was first seen without its commit
+        self._leaves: dict[tuple[bytes, int], float] = {}  # when each leaf was first seen without its commit
         self._due: set[bytes] = set()
         for room in rooms.ours():
             self._begin(room, self._first_leaf)
@@ -53,7 +53,7 @@ class PublicWatch:
         if name != state.policy.name:  # we have just come in, or the room has another name: by this commit
             self._since[room.room_id] = (state.policy.name, commit.tbs.kt_size)
             room.commits = {}
-        room.commits[room.head.commit_hash] = self._parts.now_ms()
+        room.commits[room.head.commit_hash] = self._parts.awake()
         while len(room.commits) > MAX_WATCHED:
             del room.commits[next(iter(room.commits))]
         self._check_later(room)
@@ -67,7 +67,7 @@ class PublicWatch:
     def _check_later(self, room: Room) -> None:
         if room.room_id not in self._due:
             self._due.add(room.room_id)
-            self._parts.later(GRACE_MS / 1000, lambda: self._check(room))
+            self._parts.later(GRACE_SECONDS, lambda: self._check(room))
 
     def _heads(self, room: Room) -> list[RoomHead]:
         """The leaves for the room's name since we watch."""
@@ -79,22 +79,22 @@ class PublicWatch:
     def _strange(self, room: Room) -> list[RoomHead]:
         """Leaves that name another room, or no commit of ours; notes when each was first seen."""
         found = [h for h in self._heads(room) if h.room_id != room.room_id or h.commit_hash not in room.commits]
-        now_ms = self._parts.now_ms()
+        now = self._parts.awake()
         for head in found[:MAX_WATCHED]:
-            self._leaves.setdefault((room.room_id, head.index), now_ms)
+            self._leaves.setdefault((room.room_id, head.index), now)
         return found
 
     def _check(self, room: Room) -> None:
         self._due.discard(room.room_id)
         if not room.in_it or room.room_id not in self._since:
             return
-        now_ms = self._parts.now_ms()
+        now = self._parts.awake()
         strange = self._strange(room)
         logged = {head.commit_hash for head in self._heads(room)}
         bare = [seen for each, seen in room.commits.items() if seen is not None and each not in logged]
-        ages = [now_ms - self._leaves[room.room_id, head.index] for head in strange]
-        ages += [now_ms - seen for seen in bare]
-        if any(age >= GRACE_MS for age in ages):
+        ages = [now - self._leaves[room.room_id, head.index] for head in strange]
+        ages += [now - seen for seen in bare]
+        if any(age >= GRACE_SECONDS for age in ages):
             self._alarm(room)
         elif ages:
             self._check_later(room)

@@ -9,7 +9,7 @@ from twisted.internet.threads import deferToThread
 
 from chatserv.client.keyring import Keyring, make_keyring
 from chatserv.client.profile import Profile, ProfileError
-from chatserv.client.retrying import now_ms
+from chatserv.clocks import now_ms
 from chatserv.domain.names import user_name
 from chatserv.domain.passwords import prepared_password
 from chatserv.i18n import _

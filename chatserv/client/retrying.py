@@ -1,6 +1,5 @@
 """When a client tries again, how long it waits, and when a person has to do something first."""
 
-import time
 from typing import Final
 
 from twisted.application.internet import backoffPolicy
@@ -52,8 +51,3 @@ class Backoff:
     def succeeded(self) -> None:
         """The connection has borne fruit."""
         self._fruitless = 0
-
-
-def now_ms() -> int:
-    """The clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

@@ -42,7 +42,7 @@ class Room:
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
     made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making
-    commits: dict[bytes, int | None] = field(default_factory=dict)  # of a public room: when each came, for the log
+    commits: dict[bytes, float | None] = field(default_factory=dict)  # of a public room: when each came, for the log
 
     @property
     def in_it(self) -> bool:

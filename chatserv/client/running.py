@@ -1,7 +1,6 @@
 """The life of a client: started, connected again and again, and stopped; everything that it is told on the way."""
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,11 +25,13 @@ from chatserv.client.log_copy import LogCopy
 from chatserv.client.parts import Interrupted, Parts, log
 from chatserv.client.pins import Pins
 from chatserv.client.profile import Profile, ProfileError
-from chatserv.client.retrying import Backoff, is_final, now_ms
+from chatserv.client.retrying import Backoff, is_final
 from chatserv.client.storage.vault import Vault
 from chatserv.client.streaming import EventStream
 from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.client.waiting import Withdrawn
+from chatserv.client.waking import Waking
+from chatserv.clocks import AwakeClock, now_ms, now_ns, steady_seconds
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import ChatError, LocalProtocolError
 from chatserv.i18n import _
@@ -53,7 +54,9 @@ class Running:
         plain: Without TLS, which the server has to allow as well. The session inside and the pin protect what is said.
         receipts: Whether senders of direct messages are told that they arrived.
         in_thread: Runs slow functions; by default in the reactor's threads.
-        clock: The time, milliseconds since 1970.
+        clock: The date, milliseconds since 1970.
+        seconds: A clock that never goes back, by which we notice silence and sleep. Timers are the reactor's: a program
+            makes them as steady by `chatserv.client.use_steady_clock`.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Running:
         receipts: bool = True,
         in_thread: Callable[..., Any] = deferToThread,
         clock: Callable[[], int] = now_ms,
+        seconds: Callable[[], float] = steady_seconds,
     ) -> None:
         keyring = profile.keyring()
         if keyring is None:
@@ -79,7 +83,7 @@ class Running:
         self._on_event = self._stream.put if on_event is None and self._stream is not None else on_event
         connect = plain_endpoint if plain else tls_endpoint
         self._endpoint, self._plain = endpoint or connect(reactor, keyring.host, keyring.port), plain
-        self._in_thread, self._clock = in_thread, clock
+        self._in_thread, self._clock, self._seconds = in_thread, clock, seconds
         self._unwrap = keyring.unwrapper()
         self._engine: Engine | None = None
         self._token = token
@@ -91,6 +95,8 @@ class Running:
         self._release: Callable[[], None] | None = None
         self._acknowledgements: dict[bytes, Deferred[int]] = {}
         self._timers: set[Any] = set()
+        self._awake = AwakeClock(seconds)
+        self._waking = Waking(self._later, self._awake, lambda jumped: self._connection.look(jumped=jumped))
 
     # -- life -----------------------------------------------------------------------------------------------------------
 
@@ -125,6 +131,7 @@ class Running:
         self._engine.intake.offers.tell_kept()
         self._engine.catching_up.follow(self._follow)
         self._emit(StatusChanged(Status.CONNECTING))
+        self._waking.start()
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
 
@@ -138,9 +145,10 @@ class Running:
             vault=vault,
             log=log,
             pins=Pins(vault.pins, log),
-            random=HedgedRandom(keyring.rng_seed, os.urandom, time.time_ns),
+            random=HedgedRandom(keyring.rng_seed, os.urandom, now_ns),
             now_ms=self._clock,
-            seconds=self._reactor.seconds,
+            seconds=self._seconds,
+            awake=self._awake.seconds,
             later=self._later,
             in_thread=self._off_reactor,
             emit=self._emit,
@@ -199,7 +207,9 @@ class Running:
                 release()
 
     def _make_protocol(self, listener: Connection) -> ClientProtocol:
-        return ClientProtocol(self._reactor, self.keyring, self._token, listener, self._unwrap, plain=self._plain)
+        return ClientProtocol(
+            self._reactor, self.keyring, self._token, listener, self._unwrap, plain=self._plain, seconds=self._seconds
+        )
 
     def _first_attempt_failed(self, failure: Any) -> None:
         if self._service is not None and self._status is not Status.FAILED:

@@ -1,7 +1,6 @@
 """The client's Twisted edge: one connection of a client, around a `ClientSession` core."""
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -14,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatserv.client.keyring import Keyring
+from chatserv.clocks import now_ms, steady_seconds
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import BadMessage, ChatError, TimedOut, TooLarge, WireError
@@ -38,6 +38,7 @@ LOGIN_LINE_BYTES: Final = 4096
 LINE_BYTES: Final = 65_536
 LOGIN_SECONDS: Final = 30.0
 SILENCE_SECONDS: Final = 100.0  # the server breaks a silence of 60 s; this much means that it is gone
+ANSWER_SECONDS: Final = 10.0  # how long a server may be silent that was asked after a sleep
 CLOSE_SECONDS: Final = 5.0
 
 
@@ -83,6 +84,7 @@ class ClientProtocol(LinearLineReceiver):
         listener: What is told.
         unwrap: Opens the server's RSA-OAEP ciphertext; runs in a thread.
         plain: Whether there is no TLS around the session.
+        seconds: A clock that never goes back.
     """
 
     def __init__(
@@ -94,11 +96,13 @@ class ClientProtocol(LinearLineReceiver):
         unwrap: Callable[[bytes, bytes], bytes | None],
         *,
         plain: bool = False,
+        seconds: Callable[[], float] = steady_seconds,
     ) -> None:
         super().__init__(LOGIN_LINE_BYTES)
         self._reactor, self._keyring, self._token = reactor, keyring, token
         self._listener, self._unwrap = listener, unwrap
-        self._plain = plain
+        self._plain, self._seconds = plain, seconds
+        self._silent_at = 0.0  # when it counts as gone, once it is open
         self._session: ClientSession | None = None
         self._error: ChatError | None = None
         self._timer: Any = None
@@ -117,7 +121,7 @@ class ClientProtocol(LinearLineReceiver):
         self._begin(self.transport.getHandle().export_keying_material(EXPORTER, 32, b""))
 
     def _begin(self, exporter: bytes | None) -> None:
-        surroundings = Surroundings(secrets.token_bytes, lambda: time.time_ns() // 1_000_000, self._reactor.seconds)
+        surroundings = Surroundings(secrets.token_bytes, now_ms, self._seconds)
         keyring = self._keyring
         new = None if self._token is None else keyring.new_account(self._token)
         self._session = ClientSession(
@@ -139,6 +143,19 @@ class ClientProtocol(LinearLineReceiver):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
+    def look(self, *, jumped: bool) -> None:
+        """To be called every few seconds: ends an open session when nothing has come for too long.
+
+        ``jumped``: the machine slept meanwhile. The listener asks the server now, which has a moment to answer.
+        """
+        if self._session is None or self._session.state is not State.OPEN:
+            return
+        now = self._seconds()
+        if jumped:
+            self._silent_at = now + ANSWER_SECONDS
+        elif now >= self._silent_at:
+            self._timed_out()
+
     def _timed_out(self) -> None:
         self._error = self._error or TimedOut("the server is silent")
         self.transport.abortConnection()
@@ -148,8 +165,7 @@ class ClientProtocol(LinearLineReceiver):
     def lineReceived(self, line: bytes) -> None:
         """A whole line."""
         if self._session is not None:
-            if self._session.state is State.OPEN and self._timer.active():
-                self._timer.reset(SILENCE_SECONDS)
+            self._silent_at = self._seconds() + SILENCE_SECONDS
             self._handle(self._session.receive_line(line))
 
     def line_too_long(self, error: TooLarge) -> None:
@@ -183,7 +199,7 @@ class ClientProtocol(LinearLineReceiver):
                     self._ask_to_unwrap(ciphertext, label)
                 case Authenticated():
                     self.max_line_bytes = LINE_BYTES
-                    self._restart_timer(SILENCE_SECONDS)
+                    self._stop_timer()
                     self._listener.connection_up()
                 case Failed(error):
                     self._error = error

@@ -30,8 +30,9 @@ class Effects:
     Args:
         now_ms: The clock, in milliseconds since 1970.
         seconds: A clock in seconds that never goes back.
+        awake: Likewise, without the time that this process slept through: for how long others have been silent.
         random: Gives so many random bytes.
-        later: Calls something after so many seconds.
+        later: Calls something after so many seconds in which this process was awake.
         promise: Makes a `Promise`.
         spawn: Runs a coroutine that nobody waits for; what it raises is a bug and logged.
         together: Awaits several things at once, and gives their results in order; raises what one of them raises.
@@ -40,6 +41,7 @@ class Effects:
 
     now_ms: Callable[[], int]
     seconds: Callable[[], float]
+    awake: Callable[[], float]
     random: Callable[[int], bytes]
     later: Callable[[float, Callable[[], None]], Timer]
     promise: Callable[[], Promise]

@@ -1,13 +1,16 @@
 """The handlers' outside, made of a Twisted reactor."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatserv.clocks import AwakeClock
 from chatserv.commands.effects import Effects, Promise
+from chatserv.net.timers import AwakeCall
 
 audit = Logger(namespace="chatserv.audit")
 bugs = Logger(namespace="chatserv.net.effects")
@@ -21,11 +24,13 @@ def reactor_effects(reactor: Any, now_ms: Callable[[], int], random: Callable[[i
         now_ms: The clock, in milliseconds since 1970.
         random: Gives so many random bytes.
     """
+    awake = AwakeClock(reactor.seconds).seconds
     return Effects(
         now_ms=now_ms,
         seconds=reactor.seconds,
+        awake=awake,
         random=random,
-        later=reactor.callLater,
+        later=partial(AwakeCall, reactor, awake),
         promise=_promise,
         spawn=_spawn,
         together=_together,

@@ -39,9 +39,9 @@ class ChatFactory(ServerFactory):
     ) -> None:
         self.context, self.identity, self.surroundings, self.desk = context, identity, surroundings, desk
         self.limits: Limits = context.config.limits
-        self.wheel = TimerWheel(reactor)
-        self.flusher = TurnFlusher(reactor)
-        self.seconds = reactor.seconds
+        self.seconds = context.effects.awake
+        self.wheel = TimerWheel(reactor, self.seconds)
+        self.flusher = TurnFlusher(reactor, self.seconds)
         self.connections: set[ChatProtocol] = set()
         self.anteroom: Anteroom[ChatProtocol] = Anteroom(
             self.limits.unauthenticated_connections, self.limits.unauthenticated_per_network, self._chance

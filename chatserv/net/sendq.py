@@ -51,11 +51,12 @@ class TurnFlusher:
 
     Args:
         reactor: Gives the end of the turn.
+        seconds: The time; by default the reactor's.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, seconds: Callable[[], float] | None = None) -> None:
         self._reactor = reactor
-        self.seconds: Callable[[], float] = reactor.seconds
+        self.seconds: Callable[[], float] = seconds or reactor.seconds
         self._filled: list[SendQueue] = []
 
     def add(self, queue: "SendQueue") -> None:

@@ -1,5 +1,6 @@
 """One timer for all connections: a wheel of ticks instead of a ``DelayedCall`` each."""
 
+from collections.abc import Callable
 from math import ceil
 from typing import Any, Protocol
 
@@ -22,14 +23,15 @@ class TimerWheel:
     """Wakes things never early and at most a tick late; each has at most one time at once.
 
     Args:
-        reactor: Gives time and one repeated call.
+        reactor: Gives one repeated call.
+        seconds: The time; by default the reactor's.
     """
 
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+    def __init__(self, reactor: Any, seconds: Callable[[], float] | None = None) -> None:
+        self.seconds: Callable[[], float] = seconds or reactor.seconds
         self._slots: dict[int, set[Timed]] = {}  # by number of the tick since the start
         self._slot_of: dict[Timed, int] = {}
-        self._began: float = reactor.seconds()
+        self._began = self.seconds()
         self._next = 1
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
@@ -39,7 +41,7 @@ class TimerWheel:
 
     def start(self) -> None:
         """Begins to tick."""
-        self._began = self._reactor.seconds()
+        self._began = self.seconds()
         self._loop.start(TICK_SECONDS, now=False)
 
     def stop(self) -> None:
@@ -48,7 +50,7 @@ class TimerWheel:
             self._loop.stop()
 
     def wake_at(self, timed: Timed, when: float) -> None:
-        """Wakes ``timed`` at ``when`` (the reactor's seconds), up to a tick later, instead of at its earlier time."""
+        """Wakes ``timed`` at ``when`` (as `seconds` tells it), up to a tick later, instead of at its earlier time."""
         self.forget(timed)
         slot = max(ceil((when - self._began) / TICK_SECONDS), self._next)
         self._slots.setdefault(slot, set()).add(timed)
@@ -65,7 +67,7 @@ class TimerWheel:
                     del self._slots[slot]
 
     def _tick(self) -> None:
-        now = self._reactor.seconds()
+        now = self.seconds()
         last = int((now - self._began) / TICK_SECONDS)
         while self._next <= last:
             slot, self._next = self._next, self._next + 1  # before waking: what is due again at once gets the next slot
@@ -79,3 +81,30 @@ class TimerWheel:
             again = timed.woken(now)
             if again is not None:
                 self.wake_at(timed, again)
+
+
+class AwakeCall:
+    """A call after so many seconds in which this process was awake: nobody else could use those that it slept through.
+
+    Args:
+        reactor: Gives timers.
+        awake: The clock, without the time that the process slept through.
+        delay: How many seconds.
+        what: What is called.
+    """
+
+    def __init__(self, reactor: Any, awake: Callable[[], float], delay: float, what: Callable[[], object]) -> None:
+        self._reactor, self._awake, self._what = reactor, awake, what
+        self._due = awake() + delay
+        self._call = reactor.callLater(delay, self._come)
+
+    def cancel(self) -> None:
+        """Not any more."""
+        self._call.cancel()
+
+    def _come(self) -> None:
+        left = self._due - self._awake()
+        if left > TICK_SECONDS:
+            self._call = self._reactor.callLater(left, self._come)
+        else:
+            self._what()

@@ -156,7 +156,12 @@ class World:
     @property
     def surroundings(self) -> dict[str, Any]:
         """Further arguments of a `Client` that belongs to this world."""
-        return {"endpoint": self.server.endpoint(), "in_thread": maybeDeferred, "clock": self.server.now_ms}
+        return {
+            "endpoint": self.server.endpoint(),
+            "in_thread": maybeDeferred,
+            "clock": self.server.now_ms,
+            "seconds": self.server.reactor.seconds,
+        }
 
     def link(self, name: str, role: Role = Role.USER) -> ServerLink:
         """The link that lets somebody register."""

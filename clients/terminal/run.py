@@ -10,7 +10,7 @@ from prompt_toolkit.input import create_input
 from twisted.internet import asyncioreactor
 from twisted.internet.process import reapAllProcesses
 
-from chatserv.client import Profile
+from chatserv.client import Profile, steady_seconds
 from clients.arguments import Arguments
 from clients.terminal.conversation import Conversation
 from clients.terminal.interface import Interface
@@ -21,6 +21,7 @@ from clients.terminal.styles import colour_depth
 def install_reactor() -> None:
     """Installs the reactor; nothing may have imported another one before."""
     loop = asyncio.new_event_loop()
+    loop.time = steady_seconds  # type: ignore[method-assign] # as the reactor, whose calls are this loop's: sleep counts
     asyncio.set_event_loop(loop)  # without this, the line editor would wait on a loop that never runs
     asyncioreactor.install(loop)
 

@@ -1,10 +1,9 @@
 """``chatserv-tk``: the window client."""
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any, Final
 
-from chatserv.client import ChatError, Profile, translate
+from chatserv.client import ChatError, Profile, now_ms, translate, use_steady_clock
 from clients.exits import DONE, USAGE, exit_for
 from clients.notifying import Notifier, find_program
 from clients.window.arguments import Arguments, parse_arguments
@@ -55,6 +54,7 @@ def run(
 
     from clients.window.application import Application  # noqa: PLC0415
 
+    use_steady_clock(reactor)
     notifier = Notifier(reactor, arguments.notify, root.bell, find_program())
 
     def leave() -> None:
@@ -68,7 +68,7 @@ def run(
         root,
         profile,
         arguments,
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=now_ms,
         attention=notifier.tell,
         quit=leave,
     )

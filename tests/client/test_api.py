@@ -283,6 +283,23 @@ class ConnectionTests(ApiCase):
         self.server.pass_time(400)
         self.assertEqual([Status.CONNECTING, Status.SYNCING, Status.ONLINE], statuses(self.alice))
 
+    def test_sleep(self) -> None:
+        """A machine that sleeps for hours, the server's too: the client asks, is answered, and nobody is cut."""
+        self.server.reactor.advance(7200)
+        self.world.run()
+        self.server.pass_time(200)
+        self.assertEqual([Status.CONNECTING, Status.SYNCING, Status.ONLINE], statuses(self.alice))
+
+    def test_sleep_offline(self) -> None:
+        """A client that waited to try again does so within seconds of waking."""
+        self.server.up = False
+        self.server.cut()
+        self.server.pass_time(300)
+        self.server.up = True
+        self.server.reactor.advance(7200)
+        self.world.settle(6)
+        self.assertTrue(self.alice.online)
+
     def test_suspended(self) -> None:
         """An account that an administrator suspends is out until that is lifted; what it is in rooms stays."""
         bob = self.world.person("bob")

@@ -6,6 +6,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.transport import (
+    ANSWER_SECONDS,
     CLOSE_SECONDS,
     LINE_BYTES,
     LOGIN_SECONDS,
@@ -51,7 +52,9 @@ class TransportTests(SynchronousTestCase):
         self.server.add_account("alice")
         self.heard = Heard()
         ring = msgspec.structs.replace(keyring("alice"), registered=True)
-        self.protocol = ClientProtocol(self.server.reactor, ring, None, self.heard, ring.unwrapper())
+        self.protocol = ClientProtocol(
+            self.server.reactor, ring, None, self.heard, ring.unwrapper(), seconds=self.server.reactor.seconds
+        )
         self.server.connect(ClientFactory(lambda: self.protocol))
         (self.pump,) = self.server.connections
 
@@ -75,6 +78,7 @@ class TransportTests(SynchronousTestCase):
         """Time passes for the client alone: the server neither reads nor writes."""
         self.server.factory.wheel.stop()
         self.server.reactor.advance(seconds)
+        self.protocol.look(jumped=False)
 
     def test_open(self) -> None:
         """The listener hears that the session is open, then the welcome."""
@@ -118,6 +122,28 @@ class TransportTests(SynchronousTestCase):
             self.wait(SILENCE_SECONDS - 1)
             self.server_protocol._tell(messages.Keepalive())
             self.server.run()
+        self.assertFalse(self.aborted)
+
+    def test_sleep(self) -> None:
+        """After a sleep, however long, the server has a moment to answer; where it does not, it is left."""
+        self.server.run()
+        self.server.factory.wheel.stop()
+        self.server.reactor.advance(7200)
+        self.protocol.look(jumped=True)
+        self.wait(ANSWER_SECONDS - 0.1)
+        self.assertFalse(self.aborted)
+        self.wait(0.2)
+        self.assertTrue(self.aborted)
+
+    def test_sleep_with_an_answer(self) -> None:
+        """Where it answers, the connection stays."""
+        self.server.run()
+        self.server.factory.wheel.stop()
+        self.server.reactor.advance(7200)
+        self.protocol.look(jumped=True)
+        self.server_protocol._tell(messages.Keepalive())
+        self.server.run()
+        self.wait(SILENCE_SECONDS - 0.1)
         self.assertFalse(self.aborted)
 
     def test_close_never_comes(self) -> None:

@@ -203,6 +203,17 @@ class SilenceTests(SynchronousTestCase):
             self.server.advance(1)
         self.assertTrue(self.alice.lost)
 
+    def test_server_that_slept(self) -> None:
+        """What the server slept through is nobody's silence: she is asked after what is left, and cut after that."""
+        self.server.advance(50)
+        self.server.clock.advance(7200)
+        self.server.settle()
+        self.assertEqual((self.asked(), self.alice.lost), (0, False))
+        self.server.advance(12)
+        self.assertEqual((self.asked(), self.alice.lost), (1, False))
+        self.server.advance(32)
+        self.assertTrue(self.alice.lost)
+
     def test_short_times(self) -> None:
         """Times below the tick of the wheel are kept, a tick late at most each."""
         server = MemoryServer(idle_seconds=0.5, idle_reply_seconds=0.01)

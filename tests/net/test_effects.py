@@ -27,6 +27,19 @@ class EffectsTests(SynchronousTestCase):
         self.clock.advance(2)
         self.assertEqual((called, self.effects.seconds(), self.effects.now_ms()), (["kept"], 2.0, 7))
 
+    def test_sleep(self) -> None:
+        """What is to happen after a time that somebody has to use waits for the time that we were awake."""
+        called: list[float] = []
+        self.effects.later(20, lambda: called.append(self.effects.awake()))
+        self.clock.pump([1] * 5)
+        self.clock.advance(7200)
+        self.assertEqual(called, [])
+        self.clock.pump([1] * 20)
+        self.assertEqual((len(called), self.effects.seconds()), (1, 7225.0))
+        self.effects.later(20, lambda: called.append(0.0)).cancel()
+        self.clock.pump([1] * 30)
+        self.assertEqual(len(called), 1)
+
     def test_promise(self) -> None:
         """Who waits for a promise goes on when it is kept."""
         promise = self.effects.promise()

@@ -29,7 +29,7 @@ class HedgedRandom:
     Args:
         seed: ``rng_seed``, 32 bytes.
         os_random: ``os.urandom``.
-        clock_ns: ``time.time_ns``.
+        clock_ns: The date in nanoseconds.
     """
 
     __slots__ = ("_clock_ns", "_counter", "_os_random", "_seed")
