@@ -10,7 +10,8 @@
 #   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
 #   MUTATIONS  mutations: how many broken copies of each structure              (100000)
 #   KILLS      kills: how often the server is killed                            (200)
-#   ARGS       bench, test, latest: further arguments of the program behind them
+#   BASE       bench-compare: the revision to compare with
+#   ARGS       bench, bench-compare, test, latest: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
 
 ifeq ($(origin PYTHON), undefined)
@@ -25,6 +26,7 @@ BREAK ?=
 LEAK ?=
 KILLS ?= 200
 MUTATIONS ?= 100000
+BASE ?=
 ARGS ?=
 VERSION ?=
 
@@ -37,7 +39,7 @@ LOCK = build/lock-venv/bin/uv --no-config --quiet pip compile --universal --pyth
     --no-annotate --custom-compile-command 'make lock'
 LATEST = build/latest-venv
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench catalogues lock latest wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench bench-compare catalogues lock latest wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -97,6 +99,9 @@ screenshots: $(VENV)/.stamp-test  ## docs/images: pictures of the clients (needs
 
 bench: $(VENV)/.stamp-run  ## benchmarks
 	$(BIN)/python -m bench $(ARGS)
+
+bench-compare: $(VENV)/.stamp-run  ## the load on another revision (BASE=rev) and on this tree, in turns, and the ratios
+	$(BIN)/python -m bench.compare '$(or $(BASE),$(error which revision? make bench-compare BASE=...))' $(ARGS)
 
 catalogues: $(VENV)/.stamp-test  ## bring chatserv/locale/ up to date, compile it, list what is not translated
 	$(BIN)/python -m tests.support.catalogues
