@@ -146,7 +146,7 @@ def _about_room(event: RoomOffered | RoomJoined | RoomLeft | RoomTitled, us: str
     room = place(event.room)
     match event:
         case RoomOffered(room=name, by=by) if name.startswith("@"):
-            said = translate("{user} wants to talk with you directly: /accept {room}")
+            said = translate("{user} wants to talk with you directly: /accept {room} or /refuse {room}")
             return said.format(user=shown(by), room=room)
         case RoomOffered(by=by):
             said = translate("{user} invites you to {room}: /accept {room} or /refuse {room}")

@@ -83,13 +83,11 @@ class Client(Running):
         """Names of our rooms, in order; rooms that wait for our consent included."""
         if self._engine is None:
             return []
-        return sorted(self._engine.rooms.names().values())
+        return [self._engine.rooms.name(room) for room in self._engine.rooms.seen()]
 
     def handles(self) -> list[RoomHandle]:
         """Our rooms, in order of name; rooms that wait for our consent included."""
-        names = {} if self._engine is None else self._engine.rooms.names()
-        ours = [] if self._engine is None else self._engine.rooms.ours()
-        return [self._handle(room) for room in sorted(ours, key=lambda room: names[room.room_id])]
+        return [] if self._engine is None else [self._handle(room) for room in self._engine.rooms.seen()]
 
     def room(self, name: str) -> RoomHandle:
         """One of our rooms: ``lobby``, ``#lobby`` or ``@bob``. Raises `NotMember`."""
@@ -141,7 +139,12 @@ class Client(Running):
         return self._handle(await self.engine.making.join(room_name(name)))
 
     async def direct(self, user: str) -> RoomHandle:
-        """Our direct messages with a user, begun where there are none. Raises `NotFound`, `Forbidden` for ourselves."""
+        """Our direct messages with a user, begun where there are none, or where we had refused them.
+
+        Raises:
+            NotFound: There is no such account.
+            Forbidden: It is ourselves.
+        """
         engine, name = self.engine, user_name(user)
         engine.planning.require_account(name)
         room = engine.rooms.direct(name)
@@ -152,7 +155,10 @@ class Client(Running):
                 room = engine.rooms.get(existing.room_id)
         if room is None or not room.in_it:
             raise NotMember(f"@{name}")
-        return self._handle(room)
+        handle = self._handle(room)
+        if room.hidden:
+            handle.accept()
+        return handle
 
     async def public_rooms(self) -> list[messages.PublicRoom]:
         """All public rooms of the server, in order of name."""

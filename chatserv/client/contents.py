@@ -21,6 +21,8 @@ from chatserv.crypto.room_state import Role
 from chatserv.errors import Reject
 from chatserv.wire import messages
 
+_SAID = (MessageReceived, MessageEdited, Reacted)  # what is not told of people who are ignored
+
 
 class Contents:
     """Applies contents.
@@ -51,14 +53,19 @@ class Contents:
             body = None
         match body:
             case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
-                return self._apply(room, message, body)
-        if not archive.add(message):
-            return []  # the same message once more
-        return [self.received(room, message)]
+                found = self._apply(room, message, body)
+            case _:
+                found = (
+                    [self.received(room, message, new=True)] if archive.add(message) else []
+                )  # or it comes once more
+        if message.sender in self._parts.vault.ignored:
+            return [event for event in found if not isinstance(event, _SAID)]
+        return found
 
-    def received(self, room: Room, message: StoredMessage) -> MessageReceived:
-        """A kept message as programs get it, with its newest text."""
+    def received(self, room: Room, message: StoredMessage, *, new: bool = False) -> MessageReceived:
+        """A kept message as programs get it, with its newest text; ``new``: nobody can have put a sign on it yet."""
         text = text_of(message)
+        reactions = {} if new else self._parts.vault.archive.reactions(room.room_id, message.message_id)
         return MessageReceived(
             room=self._rooms.name(room),
             seq=message.seq,
@@ -73,6 +80,7 @@ class Contents:
             edited=message.edited_body is not None and not message.deleted,
             deleted=message.deleted,
             room_id=room.room_id,
+            reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
         )
 
     # -- contents about other messages ----------------------------------------------------------------------------------

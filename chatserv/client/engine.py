@@ -200,6 +200,8 @@ class Engine:
                     self.parts.emit(PresenceSeen(user, PRESENCES[status]))
             case messages.Announcement(text, at):
                 self.parts.emit(Announced(text, at))
+            case messages.Typing(user=user) if user in self.parts.vault.ignored:
+                pass
             case messages.Typing(room_id, user) if (room := self.rooms.get(room_id)) is not None and room.in_it:
                 self.parts.emit(TypingSeen(self.rooms.name(room), user))
             case messages.Read(room_id, user, seq) if (room := self.rooms.get(room_id)) is not None and room.in_it:

@@ -64,6 +64,7 @@ class MessageReceived:
     edited: bool = False
     deleted: bool = False
     room_id: bytes = field(default=b"", repr=False)
+    reactions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

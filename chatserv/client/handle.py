@@ -11,6 +11,7 @@ from chatserv.client.outgoing import Outgoing
 from chatserv.client.planning import Draft, Wish
 from chatserv.client.room_view import RoomView
 from chatserv.client.rooms import Room, Standing
+from chatserv.client.storage.messages import text_of
 from chatserv.client.waiting import FAILED
 from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, RoomTitle, Text
 from chatserv.crypto.commits import make_leave
@@ -82,7 +83,12 @@ class RoomHandle(RoomView):
         """Replaces the text of a message of ours. Raises `NotFound` or `Forbidden`."""
         if self._sender(message_id) != self._engine.parts.user:
             raise Forbidden("the message of somebody else")
-        return self._say(Edit(message_id, Text(text, mentions=mentioned_names(text, self._room.users()))))
+        kept = self._engine.parts.vault.archive.by_id(self._room.room_id, message_id)
+        before = None if kept is None else text_of(kept)
+        after = Text(text, mentions=mentioned_names(text, self._room.users()))
+        if before is not None:
+            after = replace(after, action=before.action, reply_to=before.reply_to)
+        return self._say(Edit(message_id, after))
 
     def delete(self, message_id: bytes) -> "Deferred[int]":
         """Takes back a message of ours, or, as a moderator, of anybody. Raises `NotFound` or `Forbidden`."""
@@ -137,8 +143,9 @@ class RoomHandle(RoomView):
             What was said there meanwhile, as far as it is no more than `MAX_ACCEPTED`; the rest is told by events.
         """
         row, vault = self._room.row, self._engine.parts.vault
-        if row is None or row.standing is not Standing.OFFERED:
+        if row is None or not self.offered:
             return []
+        vault.ignored.allow(row.room_id)
         kept = vault.archive.after(row.room_id, row.shown, MAX_ACCEPTED)
         shown = kept[-1].seq if len(kept) == MAX_ACCEPTED else row.cursor
         self._room.row = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
@@ -147,8 +154,16 @@ class RoomHandle(RoomView):
         self._engine.outgoing.flush_soon(self._room)
         return [self._engine.contents.received(self._room, message) for message in kept]
 
+    async def refuse(self) -> None:
+        """Refuses what was offered: leaves a room; direct messages are never offered again, and seen when we begin them."""
+        if not self.direct:
+            await self.leave()
+        elif self.offered:
+            self._engine.parts.vault.ignored.refuse(self._room.room_id)
+            self._engine.rooms.stand(self._room, Standing.REFUSED)
+
     async def leave(self) -> None:
-        """Leaves the room, or refuses one that was offered. Raises `Forbidden` for direct messages."""
+        """Leaves the room. Raises `Forbidden` for direct messages."""
         parts, own = self._engine.parts, self._room.own(self._engine.parts.device_id)
         if self.direct:
             raise Forbidden("direct messages")

@@ -162,12 +162,12 @@ class Intake:
 
     def _show(self, room: Room, found: list[ClientEvent]) -> None:
         """Tells the program; messages only where it follows and we have agreed to the room."""
-        row = room.row
-        silent = row is not None and row.standing is Standing.OFFERED
         last = 0
         for event in found:
             if isinstance(event, MessageReceived):
-                if not self.follow or silent:  # where the program has stopped us meanwhile, it finds the rest unread
+                if (
+                    not self.follow or room.offered
+                ):  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
                 last = max(last, event.seq)
             self.offers.tell(room, event)

@@ -27,12 +27,16 @@ class Offers:
 
     def tell(self, room: Room, event: ClientEvent) -> None:
         """Passes an event of a room on to the program, as far as it may know of it."""
-        if not self._is_offered(room):
+        if not room.offered:
             self._held.pop(room.room_id, None)
             if not isinstance(event, RoomOffered):  # out of it again, or agreed to
                 self._parts.emit(event)
             return
         match event:
+            case RoomOffered(by=by) if by in self._parts.vault.ignored:
+                self._rooms.stand(room, Standing.REFUSED)
+            case _ if room.hidden:
+                pass
             case RoomOffered(by=by):
                 self._offer(room, by)
             case RoomTitled(before=before, by=by):
@@ -44,7 +48,7 @@ class Offers:
     def tell_kept(self) -> None:
         """Tells of what waits for our consent since an earlier run."""
         for room in self._rooms.ours():
-            if self._is_offered(room):
+            if room.offered and not room.hidden:
                 self._offer(room, "" if room.row is None else room.row.inviter)
 
     def _offer(self, room: Room, by: str) -> None:
@@ -57,11 +61,7 @@ class Offers:
     def _release(self, room: Room) -> bool:
         """Tells an offer that is held; says whether there was one."""
         by = self._held.pop(room.room_id, None)
-        if by is None or not self._is_offered(room):
+        if by is None or not room.offered or room.hidden:
             return False
         self._parts.emit(RoomOffered(self._rooms.name(room), by))
         return True
-
-    @staticmethod
-    def _is_offered(room: Room) -> bool:
-        return room.row is not None and room.row.standing is Standing.OFFERED

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatserv.client.pins import PinState
+from chatserv.client.rooms import Standing
 from chatserv.crypto.safety import parse_qr_text, qr_matches, qr_payload, qr_text, safety_number
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256
 from chatserv.domain.names import user_name
-from chatserv.errors import BadKey, ChatError, NotFound, Reject
+from chatserv.errors import BadKey, ChatError, Forbidden, NotFound, Reject
 from chatserv.i18n import N_
 from chatserv.wire import messages
 
@@ -61,6 +62,32 @@ class People:
         """``unverified``, ``verified`` or ``changed``; for somebody never seen ``unknown``."""
         pin = self._engine.parts.vault.pins.get(user)
         return "unknown" if pin is None else pin.state.name.lower()
+
+    def ignore(self, user: str) -> None:
+        """Tells and shows nothing more of what somebody says, on this device; invitations of theirs are refused.
+
+        Raises:
+            NotFound: There is no such account.
+            Forbidden: It is ourselves.
+            Quota: There are too many already.
+        """
+        name, engine = user_name(user), self._engine
+        if name == engine.parts.user:
+            raise Forbidden("ourselves")
+        engine.planning.require_account(name)
+        engine.parts.vault.ignored.put(name)
+        for room in engine.rooms.ours():
+            if room.offered and name in (engine.rooms.peer(room), room.row and room.row.inviter):
+                engine.rooms.stand(room, Standing.REFUSED)
+
+    def unignore(self, user: str) -> None:
+        """Hears somebody again; what they said meanwhile is in the history. Raises `NotFound` for who was not ignored."""
+        if not self._engine.parts.vault.ignored.drop(user_name(user)):
+            raise NotFound(f"{user}: not ignored")
+
+    def ignored(self) -> list[str]:
+        """Whom we ignore, in order."""
+        return self._engine.parts.vault.ignored.users()
 
     async def verification(self, user: str) -> Verification:
         """Safety number and QR text for us and ``user``. Raises `NotFound`, or `BadKey` where their key is not to be had."""

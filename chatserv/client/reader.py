@@ -172,6 +172,8 @@ class Reader:
         """Whether a room that we come into needs our consent: not if we brought ourselves in, or never were out of it."""
         if room.in_it and room.row is not None:
             return room.row.standing
+        if self._parts.vault.ignored.refuses(room.room_id):
+            return Standing.REFUSED
         member = room.row is not None and room.state is not None and bool(room.state.role(self._parts.user))
         return Standing.IN if member or outcome.committer.user == self._parts.user else Standing.OFFERED
 
@@ -197,7 +199,7 @@ class Reader:
         if row is None or row.standing is Standing.OUT:
             return [RoomLeft(name, by)] if was_in else []
         if not was_in:
-            found.append(RoomOffered(name, by) if row.standing is Standing.OFFERED else RoomJoined(name))
+            found.append(RoomOffered(name, by) if room.offered else RoomJoined(name))
         elif before is not None:
             found += [
                 DeviceSeen(entry.user, entry.device_id)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.rooms import Room, Standing
+from chatserv.client.rooms import Room
 from chatserv.client.waiting import WaitingMessage
 from chatserv.errors import NotFound
 
@@ -75,7 +75,7 @@ class RoomView:
     @property
     def offered(self) -> bool:
         """Whether it waits for our consent."""
-        return self._room.row is not None and self._room.row.standing is Standing.OFFERED
+        return self._room.offered
 
     @property
     def stands_still(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -47,7 +47,17 @@ class Room:
     @property
     def in_it(self) -> bool:
         """Whether we have a place in the room now."""
-        return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED)
+        return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED, Standing.REFUSED)
+
+    @property
+    def offered(self) -> bool:
+        """Whether somebody has put us into it and we have not agreed."""
+        return self.row is not None and self.row.standing in (Standing.OFFERED, Standing.REFUSED)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a person is not to see that it is there."""
+        return self.row is not None and self.row.standing is Standing.REFUSED
 
     def move(self, outcome: Outcome, commit: Commit) -> None:
         """Our chain goes on by a commit that was judged."""
@@ -102,6 +112,17 @@ class Rooms:
     def ours(self) -> list[Room]:
         """The rooms that we are in."""
         return [room for room in self._rooms.values() if room.in_it]
+
+    def seen(self) -> list[Room]:
+        """The rooms that we are in and a person is to see, in order of name."""
+        names = self.names()
+        return sorted((room for room in self.ours() if not room.hidden), key=lambda room: names[room.room_id])
+
+    def stand(self, room: Room, standing: Standing) -> None:
+        """Keeps what a room of ours is to us now."""
+        if room.row is not None:
+            room.row = replace(room.row, standing=standing)
+            self._vault.rooms.put(room.row)
 
     def get(self, room_id: bytes) -> Room | None:
         """The room with this id."""
@@ -218,7 +239,7 @@ def _rank(room: Room) -> tuple[bool, int, bytes]:
     So nobody takes a name away by an invitation, nor by giving a room another name.
     """
     row = room.row
-    return (row is None or row.standing is Standing.OFFERED, 0 if row is None else row.agreed, room.room_id)
+    return (row is None or room.offered, 0 if row is None else row.agreed, room.room_id)
 
 
 def _canonical(name: str) -> str:

@@ -75,7 +75,7 @@ def quotation(quoted: MessageReceived) -> str:
 
 
 def message_line(message: MessageReceived, *, room: bool = False, quoted: MessageReceived | None = None) -> str:
-    """``[HH:MM] <name> text``, or ``[HH:MM] * name text`` for ``/me``.
+    """``[HH:MM] <name> text``, or ``[HH:MM] * name text`` for ``/me``, and what became of it since.
 
     Args:
         message: Which.
@@ -88,30 +88,27 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
     answers = ""
     if message.reply_to is not None:
         answers = f"({quotation(quoted)}) " if quoted is not None else _("(an answer) ")
-    return f"[{clock(message.at_ms)}] {where}{who} {answers}{message_text(message)}"
+    return f"[{clock(message.at_ms)}] {where}{who} {answers}{message_text(message)}{marks(message)}"
 
 
 def log_lines(here: RoomHandle, kept: Iterable[MessageReceived]) -> list[str]:
-    """Messages with their numbers, and what became of them: edits, reactions, who has them."""
+    """Messages with their numbers, and who has them."""
     kept = list(kept)
     by_id = {message.message_id: message for message in kept}
     found = []
     for message in kept:
         quoted = None if message.reply_to is None else by_id.get(message.reply_to)
-        line = f"{message.seq:>5} {message_line(message, quoted=quoted)}"
-        marks = "".join(f"  {mark}" for mark in _marks(here, message))
-        found.append(line + marks)
+        arrived = here.delivered_to(message.message_id) if here.direct and message.own else ()
+        mark = "  " + _("(arrived at {users})").format(users=names(sorted(arrived))) if arrived else ""
+        found.append(f"{message.seq:>5} {message_line(message, quoted=quoted)}{mark}")
     return found
 
 
-def _marks(here: RoomHandle, message: MessageReceived) -> list[str]:
-    marks = [_("(edited)")] if message.edited else []
-    for emoji, users in here.reactions(message.message_id).items():
-        marks.append(f"{shown(emoji)} {names(users)}")
-    if here.direct and message.own:
-        arrived = here.delivered_to(message.message_id)
-        marks += [_("(arrived at {users})").format(users=names(sorted(arrived)))] if arrived else []
-    return marks
+def marks(message: MessageReceived) -> str:
+    """What became of a message: that it was edited, and the signs on it, each behind two spaces."""
+    found = [_("(edited)")] if message.edited else []
+    found += [f"{shown(emoji)} {names(users)}" for emoji, users in message.reactions]
+    return "".join(f"  {mark}" for mark in found)
 
 
 def names(users: Iterable[str]) -> str:
@@ -127,7 +124,7 @@ def room_line(handle: RoomHandle, *, current: bool) -> str:
     star = "*" if current else " "
     if handle.offered:
         where = place(handle.name)
-        said = _("waits for /accept {room}") if handle.direct else _("waits for /accept {room} or /refuse {room}")
+        said = _("waits for /accept {room} or /refuse {room}")
         return f"{star} {where}  {said.format(room=where)}"
     facts = [_("unread: {count}").format(count=handle.unread)] if handle.unread else []
     if not handle.direct:

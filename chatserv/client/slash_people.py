@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Final
 
 from chatserv.client.people import DeviceView, Verification
 from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, refused, shown
-from chatserv.client.slash_lines import date
+from chatserv.client.slash_lines import date, names
 from chatserv.crypto.safety import grouped
-from chatserv.errors import BadKey, NotFound
+from chatserv.errors import BadKey, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.qr import terminal_qr
 
@@ -122,9 +122,29 @@ async def _revoke(slash: "Slash", words: list[str]) -> list[str]:
     return [_("Revoked: {id}").format(id=device.device_id.hex()[:_SHORT_ID_DIGITS])]
 
 
+async def _ignore(slash: "Slash", words: list[str]) -> list[str]:
+    if not words[0]:
+        ignored = slash.client.people.ignored()
+        return [_("You ignore: {users}.").format(users=names(ignored)) if ignored else _("You ignore nobody.")]
+    user = person(words[0])
+    with refused(NotFound, nobody(user)), refused(Forbidden, _("That is you.")):
+        slash.client.people.ignore(user)
+    said = _("You see nothing more of what {user} writes; /unignore {user} ends that. Nobody is told.")
+    return [said.format(user=shown(user))]
+
+
+async def _unignore(slash: "Slash", words: list[str]) -> list[str]:
+    user = person(words[0])
+    with refused(NotFound, _("You do not ignore {user}.").format(user=shown(user))):
+        slash.client.people.unignore(user)
+    return [_("You see again what {user} writes; /log shows what was written meanwhile.").format(user=shown(user))]
+
+
 PEOPLE: Final = (
     SlashCommand("verify", "USER [NUMBER|yes]", N_("shows and compares the safety number with somebody"), _verify),
     SlashCommand("trust", "USER", N_("accepts that the identity of somebody has changed"), _trust),
+    SlashCommand("ignore", "[USER]", N_("hides what somebody writes, on this device; alone: whom you ignore"), _ignore),
+    SlashCommand("unignore", "USER", N_("shows again what somebody writes"), _unignore),
     SlashCommand("devices", "[USER]", N_("shows devices, by default yours"), _devices),
     SlashCommand("revoke", "DEVICE-ID-PREFIX [yes]", N_("ends a device of yours for good"), _revoke),
 )

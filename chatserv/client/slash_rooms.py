@@ -142,8 +142,11 @@ async def _accept(slash: "Slash", words: list[str]) -> list[str]:
 
 async def _refuse(slash: "Slash", words: list[str]) -> list[str]:
     handle = _offered(slash, words[0])
-    said = _("Direct messages cannot be refused; nothing of them is shown as long as you do not accept.")
-    return await _leave(slash, handle, said)
+    if not handle.direct:
+        return await _leave(slash, handle, "")
+    name = handle.name
+    await handle.refuse()
+    return [_("Refused. You will not be asked again; /msg {user} would begin them.").format(user=shown(name[1:]))]
 
 
 # -- names, topics, rules ---------------------------------------------------------------------------------------------

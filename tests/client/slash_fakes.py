@@ -149,6 +149,11 @@ class FakeRoom:
         self.offered = False
         return self.kept
 
+    async def refuse(self) -> None:
+        """Refuses what was offered."""
+        self._note("refuse")
+        del self.client.there[self.name]
+
     async def leave(self) -> None:
         """Leaves."""
         self._note("leave")
@@ -216,12 +221,33 @@ class FakePeople:
     def __init__(self, client: "FakeClient") -> None:
         self.client, self.number, self.trust = client, NUMBER, "unverified"
         self.user = ""
+        self.silent = ["mallory"]
 
     def _known(self, user: str) -> None:
         if user not in self.client.accounts:
             raise NotFound(user)
         if user == "dora":
             raise BadKey(user)
+
+    def ignore(self, user: str) -> None:
+        """Hears somebody no more."""
+        if user == "alice":
+            raise Forbidden(user)
+        if user not in self.client.accounts:
+            raise NotFound(user)
+        self.client.calls.append(("ignore", user))
+        self.silent.append(user)
+
+    def unignore(self, user: str) -> None:
+        """Hears them again."""
+        if user not in self.silent:
+            raise NotFound(user)
+        self.silent.remove(user)
+        self.client.calls.append(("unignore", user))
+
+    def ignored(self) -> list[str]:
+        """Whom."""
+        return self.silent
 
     async def verification(self, user: str) -> Verification:
         """The number."""

@@ -28,6 +28,8 @@ EXPECTED = {
     "msg",
     "accept",
     "refuse",
+    "ignore",
+    "unignore",
     "who",
     "me",
     "reply",
@@ -383,9 +385,9 @@ class HostileTests(SlashTestCase):
             with self.subTest(name):
                 self.setUp()
                 lobby = self.client.there["lobby"]
-                quoted, answer = message(1, text, text), message(2, text, "bob", reply_to=b"\1" * 16, action=True)
+                quoted = message(1, text, text, reactions=((text, (text, "bob")),))
+                answer = message(2, text, "bob", reply_to=b"\1" * 16, action=True)
                 lobby.kept = [quoted, answer, message(3, text, "alice")]
-                lobby.signs = {b"\1" * 16: {text: [text, "bob"]}}
                 lobby.topic = text
                 lobby.people = [member(text), member(text, "banned"), member("x", text, presence=text, trust=text)]
                 self.client.add(text, topic=text)

@@ -96,6 +96,11 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
         (f"/verify bob {NUMBER}", [("compare", "bob", NUMBER)], "bob is verified"),
         (f"/verify bob {QR}", [("compare", "bob", QR)], "bob is verified"),
     ],
+    "ignore": [
+        ("/ignore @Eve", [("ignore", "eve")], "nothing more of what eve writes"),
+        ("/ignore", [], "^You ignore: mallory.$"),
+    ],
+    "unignore": [("/unignore mallory", [("unignore", "mallory")], "see again what mallory writes")],
     "trust": [("/trust eve", [("trust", "eve")], "accepted and not verified")],
     "devices": [
         ("/devices", [], r"^aa110000  alice  since 2025-10-\d\d  \(this one\)\naa220000  alice"),
@@ -200,7 +205,7 @@ class EffectsTests(SlashTestCase):
         self.run_line("/room plans")
         shown = self.run_line("/list")
         self.assertIn("* #plans  unread: 3, moderator  about things", shown)
-        self.assertIn("  @eve  waits for /accept @eve", shown)
+        self.assertIn("  @eve  waits for /accept @eve or /refuse @eve", shown)
         self.assertIn("  @bob", shown)
 
     def test_msg(self) -> None:
@@ -224,9 +229,18 @@ class EffectsTests(SlashTestCase):
         self.assert_refused("/refuse", "No room waits")
 
     def test_refuse_direct(self) -> None:
-        """Direct messages are not refused but left alone."""
+        """Direct messages are refused for good, and begin with a command of ours."""
         self.client.add("@eve").offered = True
-        self.assert_refused("/refuse @eve", "nothing of them is shown")
+        self.assertIn("not be asked again; /msg eve", self.run_line("/refuse @eve")[0])
+        self.assertEqual(self.client.calls, [("@eve", "refuse")])
+
+    def test_ignore(self) -> None:
+        """Nobody ignores themselves, or nobody."""
+        self.assert_refused("/ignore alice", "That is you")
+        self.assert_refused("/ignore zoe", "nobody named zoe")
+        self.assert_refused("/unignore bob", "do not ignore bob")
+        self.run_line("/unignore mallory")
+        self.assertEqual(self.run_line("/ignore"), ["You ignore nobody."])
 
     def test_direct_messages(self) -> None:
         """Direct messages cannot be changed."""
@@ -285,21 +299,25 @@ class EffectsTests(SlashTestCase):
     # -- messages -----------------------------------------------------------------------------------------------------------
 
     def test_log(self) -> None:
-        """The log shows numbers, answers, actions, reactions, and in direct messages who has them."""
+        """The log shows numbers, answers, actions, edits, reactions, and in direct messages who has them."""
         bob = self.client.there["@bob"]
         bob.kept = [
-            message(1, "a question that is quite long, longer than can be quoted"),
+            message(
+                1,
+                "a question that is quite long, longer than can be quoted",
+                edited=True,
+                reactions=(("+1", ("alice", "bob")),),
+            ),
             message(2, "hm", "alice", reply_to=ID_1),
             message(3, "waves", action=True, reply_to=b"\x63" * 16),
             message(4, None, unreadable=True),
             message(5, None),
         ]
-        bob.signs = {ID_1: {"+1": ["alice", "bob"]}}
         bob.arrived = {ID_2: {"bob"}}
         self.run_line("/room @bob")
         lines = [line.partition("] ")[2] for line in self.run_line("/log")]
         expected = [
-            "<bob> a question that is quite long, longer than can be quoted  +1 alice, bob",
+            "<bob> a question that is quite long, longer than can be quoted  (edited)  +1 alice, bob",
             "<alice> (bob: a question that is quite long, longer th…) hm  (arrived at bob)",
             "* bob (an answer) waves",
             "<bob> (a message that cannot be read on this device)",

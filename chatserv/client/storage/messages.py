@@ -1,6 +1,6 @@
 """The archive: messages that were opened and verified, in the order of the room."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from chatserv.client.storage.database import Database
@@ -23,6 +23,7 @@ _ADD: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * 16)})
 _COUNT: Final = (
     "INSERT INTO message_counts VALUES (?, 1) ON CONFLICT (room_id) DO UPDATE SET count = message_counts.count + 1"
 )
+_HEARD: Final = "sender NOT IN (SELECT user FROM ignored)"
 _HALF: Final = 2**63
 
 
@@ -68,13 +69,17 @@ class StoredMessage:
 
 
 def text_of(message: StoredMessage) -> Text | None:
-    """The newest text of a kept message; None for a type that is not known here, and for a deleted one."""
+    """The newest text of a kept message; None for a type that is not known here, and for a deleted one.
+
+    An edit that does not say what the message answers leaves that as it was.
+    """
     if message.deleted:
         return None
     try:
-        if message.edited_body is not None:
-            return Text.decode(message.edited_body)
         body = decode_body(message.ctype, message.body)
+        if message.edited_body is not None:
+            edited = Text.decode(message.edited_body)
+            return replace(edited, reply_to=edited.reply_to or (body.reply_to if isinstance(body, Text) else None))
     except Reject:
         return None
     return body if isinstance(body, Text) else None
@@ -97,7 +102,7 @@ def _values(message: StoredMessage) -> tuple[Any, ...]:
 
 
 class Archive:
-    """Messages by room and place.
+    """Messages by room and place. Pages, counts and searches leave out who is ignored.
 
     Args:
         database: Where they are kept.
@@ -175,7 +180,7 @@ class Archive:
 
     def after(self, room_id: bytes, seq: int, limit: int) -> list[StoredMessage]:
         """The first messages beyond a place, at most ``limit`` and those of the last one's place, oldest first."""
-        sql = f"{_SELECT} WHERE room_id = ? AND seq > ? ORDER BY seq, position LIMIT ?"
+        sql = f"{_SELECT} WHERE room_id = ? AND seq > ? AND {_HEARD} ORDER BY seq, position LIMIT ?"
         found = self._database.all(sql, (room_id, seq, limit))
         return [_message(row) for row in self._completed(room_id, found, limit)]
 
@@ -184,7 +189,9 @@ class Archive:
         if len(found) < limit or not found:
             return found
         end = found[-1][1]
-        same = self._database.all(f"{_SELECT} WHERE room_id = ? AND seq = ? ORDER BY position", (room_id, end))
+        same = self._database.all(
+            f"{_SELECT} WHERE room_id = ? AND seq = ? AND {_HEARD} ORDER BY position", (room_id, end)
+        )
         if found[0][1] > end:  # newest first
             same.reverse()
         return [row for row in found if row[1] != end] + same
@@ -192,13 +199,14 @@ class Archive:
     def last(self, room_id: bytes, limit: int, before: int | None = None) -> list[StoredMessage]:
         """The newest messages, or the newest before a place, at most ``limit`` and the first place's; oldest first."""
         end = _HALF - 1 if before is None else before
-        sql = f"{_SELECT} WHERE room_id = ? AND seq < ? ORDER BY seq DESC, position DESC LIMIT ?"
+        sql = f"{_SELECT} WHERE room_id = ? AND seq < ? AND {_HEARD} ORDER BY seq DESC, position DESC LIMIT ?"
         found = self._completed(room_id, self._database.all(sql, (room_id, end, limit)), limit)
         return [_message(row) for row in reversed(found)]
 
     def count_after(self, room_id: bytes, seq: int, not_sender: str | None = None) -> int:
         """How many kept messages come after ``seq``, those that were taken back and those of one sender left out."""
-        sql = "SELECT count(*) FROM messages WHERE room_id = ? AND seq > ? AND NOT deleted AND sender IS NOT ?"
+        which = f"room_id = ? AND seq > ? AND NOT deleted AND sender IS NOT ? AND {_HEARD}"
+        sql = f"SELECT count(*) FROM messages WHERE {which}"  # noqa: S608 - names of our own
         return int(self._database.one(sql, (room_id, seq, not_sender))[0])
 
     def search(self, query: str, room_id: bytes | None, limit: int) -> list[StoredMessage]:
@@ -210,7 +218,7 @@ class Archive:
             "position IN (SELECT rowid FROM words WHERE words MATCH ?1) AND (?4 IS NULL OR room_id = ?4)"
             " AND room_id IN (SELECT room_id FROM rooms WHERE standing IN (?2, ?3))"
         )
-        sql = f"{_SELECT} WHERE {which} ORDER BY position DESC LIMIT ?5"
+        sql = f"{_SELECT} WHERE {which} AND {_HEARD} ORDER BY position DESC LIMIT ?5"
         values = (expression, int(Standing.IN), int(Standing.FORKED), room_id, limit)
         return [_message(row) for row in self._database.all(sql, values)]
 
@@ -219,6 +227,7 @@ class Archive:
     ) -> StoredMessage | None:
         """The newest text that is not deleted: of anybody, of one sender, or of anybody but one."""
         which = "room_id = ?1 AND ctype = ?2 AND NOT deleted AND (?3 IS NULL OR sender = ?3) AND sender IS NOT ?4"
+        which += f" AND {_HEARD}"
         sql = f"{_SELECT} WHERE {which} ORDER BY seq DESC"
         row = self._database.one(sql, (room_id, int(ContentType.TEXT), sender, not_sender))
         return None if row is None else _message(row)

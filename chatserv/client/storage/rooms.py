@@ -17,6 +17,8 @@ class Standing(IntEnum):
     """Left, removed from, or closed: it can be read and no more."""
     FORKED = 3
     """The server shows different things to different members: nothing is sent any more."""
+    REFUSED = 4
+    """As OFFERED, and it is not to be seen until we begin with it ourselves."""
 
 
 class Keys(IntEnum):

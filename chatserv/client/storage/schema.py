@@ -137,4 +137,9 @@ CREATE INDEX outbox_by_generation ON outbox (room_id, epoch, generation, positio
 
 _THIRD: Final = "ALTER TABLE chains ADD COLUMN lost INTEGER;"
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD)
+_FOURTH: Final = """
+CREATE TABLE ignored (user TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE refused_rooms (room_id BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH)

@@ -8,6 +8,7 @@ from chatserv.client.storage.certificates import CertificateTable
 from chatserv.client.storage.chains import ChainTable
 from chatserv.client.storage.database import Database, StorageError
 from chatserv.client.storage.facts import Facts
+from chatserv.client.storage.ignored import IgnoredTable
 from chatserv.client.storage.log import LogTable
 from chatserv.client.storage.messages import Archive
 from chatserv.client.storage.outbox import Outbox
@@ -39,6 +40,7 @@ class Vault:
         self.outbox = Outbox(database)
         self.pending = PendingCommits(database)
         self.pins = PinTable(database)
+        self.ignored = IgnoredTable(database)
 
     @classmethod
     def open(cls, path: Path | None) -> "Vault":
@@ -64,6 +66,7 @@ class Vault:
             self.outbox.clear(room_id)
             self.pending.delete(room_id)
             self.rooms.delete(room_id)
+            self.ignored.allow(room_id)
 
     def close(self) -> None:
         """Closes the file, without words of what was taken back."""

@@ -283,6 +283,8 @@ class VaultTests(SynchronousTestCase):
             vault.outbox.add(b"m" * 16, ROOM, 1, b"body")
             vault.pending.put(ROOM, 4, b"commit", named("epoch secret"))
             vault.pins.put(Pin("bob", named("bob"), PinState.VERIFIED, 5))
+            vault.ignored.put("eve")
+            vault.ignored.refuse(ROOM)
 
     def everything(self, vault: Vault) -> list[list[tuple[object, ...]]]:
         """All rows of all tables, but for those that FTS5 keeps behind the words."""

@@ -164,7 +164,7 @@ class RoomsTests(ConversationTestCase):
         lines = self.fresh()
         self.assertEqual(lines[0], "-- #lobby: bob has changed message ?: x")
         self.assertTrue(lines[1].startswith("-- ALARM"))
-        self.assertEqual(lines[2:], ["-- eve wants to talk with you directly: /accept @eve"])
+        self.assertEqual(lines[2:], ["-- eve wants to talk with you directly: /accept @eve or /refuse @eve"])
 
     def test_rewound(self) -> None:
         """Where the server has lost messages, those that come in their places are shown."""
