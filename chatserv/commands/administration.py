@@ -42,6 +42,7 @@ async def server_mute(context: Context, session: LiveSession, command: messages.
     """Takes no messages from an account, or again."""
     name = user_name(command.user)
     await context.store.set_account(name, muted=command.on)
+    context.hub.touch_account(name)
     for each in context.hub.sessions_of(name):
         each.muted = command.on
     return messages.Ok(command.label)
@@ -57,6 +58,7 @@ async def set_server_role(
     if command.admin and context.bans.holds_account(name):
         raise Forbidden("server role: of a banned account")
     await context.store.set_account(name, role=role)
+    context.hub.touch_account(name)
     for each in context.hub.sessions_of(name):
         each.role = role
     return messages.Ok(command.label)
@@ -95,5 +97,6 @@ async def announce(context: Context, session: LiveSession, command: messages.Ann
 
 
 def _put_out(context: Context, name: str, code: str) -> None:
+    context.hub.touch_account(name)  # a login that is under way is refused
     for each in context.hub.sessions_of(name):
         expel(context, each, code)

@@ -122,6 +122,7 @@ async def revoke(context: Context, session: LiveSession, command: messages.Revok
     now_ms = context.now_ms()
     leaf = user_leaf(LeafType.REVOKE, context.log.server_id, session.name, cert_hash, command.statement, now_ms)
     await context.store.revoke(cert_hash, LeafDraft(leaf.encode(), command.statement), now_ms)
+    context.hub.touch([revocation.device_id])
     ended = context.hub.session_of(revocation.device_id)
     if ended is not None and ended is not session:
         expel(context, ended, "revoked")

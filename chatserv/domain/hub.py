@@ -102,9 +102,10 @@ class LiveRoom:
 
 @dataclass(eq=False, slots=True)
 class Arrival:
-    """A device that logs in. ``touched``: its places have changed since they were asked for."""
+    """A device that logs in. ``touched``: its places, or its account, have changed since they were asked for."""
 
     device_id: bytes
+    name: str = ""
     touched: bool = False
 
 
@@ -179,9 +180,9 @@ class Hub:
         """Whether the session is still the one of its device."""
         return self._sessions.get(session.device_id) is session
 
-    def expect(self, device_id: bytes) -> Arrival:
-        """Notices from now on what happens to the places of a device that is about to log in."""
-        arrival = Arrival(device_id)
+    def expect(self, device_id: bytes, name: str = "") -> Arrival:
+        """Notices from now on what happens to the places of a device that is about to log in, and to its account."""
+        arrival = Arrival(device_id, name)
         self._arriving.setdefault(device_id, {})[arrival] = None
         return arrival
 
@@ -197,6 +198,13 @@ class Hub:
         for device_id in device_ids:
             for arrival in self._arriving.get(device_id, ()):
                 arrival.touched = True
+
+    def touch_account(self, name: str) -> None:
+        """The account has changed: its role, or whether it may log in or speak."""
+        for arrivals in self._arriving.values():
+            for arrival in arrivals:
+                if arrival.name == name:
+                    arrival.touched = True
 
     # -- who is in which room -----------------------------------------------------------------------------------------
 

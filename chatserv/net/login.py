@@ -7,10 +7,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from chatserv.commands.context import Context
 from chatserv.commands.session import Admission, places_of
 from chatserv.crypto.log_leaves import LeafType, user_leaf
-from chatserv.crypto.statements import certificate_facts
+from chatserv.crypto.statements import DeviceFacts, certificate_facts
 from chatserv.crypto.suite import pss_sign, sha256
 from chatserv.domain.names import skeleton
-from chatserv.errors import Forbidden, InviteInvalid, ServerFull, WireError
+from chatserv.errors import AuthFailed, Forbidden, InviteInvalid, ServerFull, WireError
 from chatserv.net.pool import CryptoPool
 from chatserv.stored import Account, LeafDraft, Registration
 from chatserv.wire.server_session import ServerSession
@@ -44,12 +44,13 @@ class LoginDesk:
     def __init__(self, context: Context, pool: CryptoPool, key: rsa.RSAPrivateKey) -> None:
         self._context, self._pool, self._key = context, pool, key
 
-    async def answer(self, session: ServerSession, wanted: Wanted, before: Answer | None = None) -> Answer:
+    async def answer(self, session: ServerSession, wanted: Wanted, host: str, before: Answer | None = None) -> Answer:
         """Does what is wanted and feeds the core. An error of ours becomes a refusal that the client is told.
 
-        ``before``: the answer that this connection had last.
+        ``host``: where the connection comes from. ``before``: the answer that it had last.
         """
         try:
+            self._check_address(host)
             match wanted:
                 case SignatureWanted(to_sign):
                     return Answer(session.signed(await self._pool.run(pss_sign, self._key, to_sign)))
@@ -58,9 +59,14 @@ class LoginDesk:
                 case RegistrationWanted():
                     return await self._register(session, wanted)
                 case Authenticated():
-                    return await self._admit(before)
+                    return await self._admit(host, before)
         except WireError as error:
             return Answer(session.refuse(error))
+
+    def _check_address(self, host: str) -> None:
+        """The address may have been banned since the connection was taken."""
+        if self._context.bans.holds_address(host):
+            raise Forbidden("banned address", by="server")
 
     async def _look_up(self, session: ServerSession, wanted: DeviceWanted) -> Answer:
         device = await self._context.store.device(wanted.user, wanted.device_id)
@@ -71,7 +77,7 @@ class LoginDesk:
     async def _register(self, session: ServerSession, wanted: RegistrationWanted) -> Answer:
         request, mode, context = wanted.request, self._context.config.security.registration, self._context
         if context.hub.full:
-            raise ServerFull("max_connections", after_seconds=context.config.limits.retry_seconds)
+            raise self._full()
         if mode == "closed":
             raise Forbidden("registration is closed")
         if mode == "invite" and not request.token:
@@ -92,6 +98,9 @@ class LoginDesk:
         await context.log.covered(context.log.size)
         return Answer(session.registered(request.certificate), account, request.certificate)
 
+    def _full(self) -> ServerFull:
+        return ServerFull("max_connections", after_seconds=self._context.config.limits.retry_seconds)
+
     def _leaves(self, user: str, identity_spki: bytes, certificate: bytes) -> tuple[LeafDraft, ...]:
         server_id, now_ms = self._context.log.server_id, self._context.now_ms()
         statements = ((LeafType.UIK, identity_spki), (LeafType.DEVICE, certificate))
@@ -100,20 +109,41 @@ class LoginDesk:
             for kind, signed in statements
         )
 
-    async def _admit(self, known: Answer | None) -> Answer:
+    async def _admit(self, host: str, known: Answer | None) -> Answer:
         """What the session of a device begins with that has proved who it is. Nothing was said about it before that.
 
-        The places are true at the moment at which this returns. Raises `Forbidden` where the account is suspended or banned.
+        It is true at the moment at which this returns: what is changed while the store is asked is asked for again.
+
+        Raises:
+            AuthFailed: The device was revoked meanwhile.
+            Forbidden: The account is suspended or banned, or the address.
+            ServerFull: There is no place for another session.
         """
         if known is None or known.account is None:
             raise AssertionError("authenticated without an account")
-        context, account = self._context, known.account
+        hub, account = self._context.hub, known.account
         device = certificate_facts(known.certificate)
+        while True:
+            arrival = hub.expect(device.device_id, account.name)
+            try:
+                admission = await self._admission(account, device)
+            finally:
+                hub.arrived(arrival)
+            if not arrival.touched:
+                break
+        self._check_address(host)
+        if not hub.has_room_for(device.device_id):
+            raise self._full()
+        return Answer([], account, known.certificate, admission)
+
+    async def _admission(self, account: Account, device: DeviceFacts) -> Admission:
+        context = self._context
+        if await context.store.device(account.name, device.device_id) is None:
+            raise AuthFailed("the device was revoked")
         status = await context.store.account(account.name)
         if status is None or status.suspended or context.bans.holds_account(account.name):
             raise Forbidden("suspended or banned", by="server")
         reads = await context.store.read_marks(account.account_id)
         prekeys = await context.store.prekeys_left(device.device_id)
         places = await places_of(context, account.name, device.device_id)
-        admission = Admission(status, device.device_id, device.ed25519, places, reads, prekeys)
-        return Answer([], account, known.certificate, admission)
+        return Admission(status, device.device_id, device.ed25519, places, reads, prekeys)

@@ -21,7 +21,7 @@ from chatserv.commands.session import Admission, welcome
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import LiveSession
-from chatserv.errors import BadMessage, Internal, ServerFull, SlowReader, TimedOut, TooLarge, WireError
+from chatserv.errors import BadMessage, Internal, SlowReader, TimedOut, TooLarge, WireError
 from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.login import Answer, Wanted
 from chatserv.net.runner import CommandRunner
@@ -63,7 +63,7 @@ class ChatProtocol(LinearLineReceiver):
 
     def __init__(self, factory: "ChatFactory", peer: str, *, tls: bool) -> None:
         super().__init__(factory.limits.login_line_bytes)
-        self.factory, self.peer = factory, peer
+        self.factory, self.peer, self._host = factory, peer, peer.rpartition(":")[0]
         self.phase = Phase.TLS if tls else Phase.LOGIN
         self.live: LiveSession | None = None
         self._session: ServerSession | None = None
@@ -226,7 +226,7 @@ class ChatProtocol(LinearLineReceiver):
             return
         self._answering = True
         self._update_reading()
-        asking = Deferred.fromCoroutine(self.factory.desk.answer(self._session, wanted, self._answer))
+        asking = Deferred.fromCoroutine(self.factory.desk.answer(self._session, wanted, self._host, self._answer))
         asking.addCallbacks(self._answered, self._answer_crashed)
 
     def _answered(self, answer: Answer) -> None:
@@ -248,9 +248,6 @@ class ChatProtocol(LinearLineReceiver):
         session = self._session
         if session is None:
             raise AssertionError("admitted without a session")
-        if not context.hub.has_room_for(admission.device_id):
-            self.fail(ServerFull("max_connections", after_seconds=limits.retry_seconds))
-            return
         self.phase = Phase.OPEN
         self.max_line_bytes = limits.line_bytes
         self.factory.logged_in(self)
