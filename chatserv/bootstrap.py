@@ -19,17 +19,19 @@ from sqlalchemy import Connection
 
 from chatserv import VERSION
 from chatserv.config import Config, Server
+from chatserv.crypto.log_facts import LogFacts
+from chatserv.crypto.log_leaves import Leaf, LeafType
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
-from chatserv.errors import StateDirectoryError
+from chatserv.errors import Reject, StateDirectoryError
 from chatserv.i18n import _
 from chatserv.net.keys import load_identity, load_tls, reachable_address
 from chatserv.private_files import read_private, write_private
 from chatserv.qr import terminal_qr
 from chatserv.state import StateDirectory
 from chatserv.store import statements
+from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.database import prepare as prepare_database
-from chatserv.store.database import writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.stored import Ban, Invite, Room
 from chatserv.wire.handshake import TOKEN_BYTES
@@ -89,6 +91,8 @@ def prepare(
     engine = writing_engine(state.database)
     try:
         with engine.begin() as connection:
+            leaves = tuple(statements.log(connection))
+            _check_rotations(connection, state, sha256(rsa_spki(identity.public_key())), leaves)
             return Prepared(
                 config,
                 state,
@@ -96,12 +100,29 @@ def prepare(
                 tls_key,
                 tls_certificate,
                 rooms=tuple(statements.rooms(connection)),
-                log=tuple(statements.log(connection)),
+                log=leaves,
                 bans=tuple(statements.bans(connection)),
                 invite=_first_invite(connection, config, state, now_ms, random),
             )
     finally:
         engine.dispose()
+
+
+def _check_rotations(
+    connection: Connection, state: StateDirectory, server_id: bytes, leaves: tuple[bytes, ...]
+) -> None:
+    """Refuses a log in which an identity has changed that its owner has not signed: no head is signed over it."""
+    if not any(leaf[0] == LeafType.ROTATE for leaf in leaves):
+        return
+    facts = LogFacts(server_id, map(Leaf.decode, leaves))
+    for rotation in facts.undecided(facts.size):
+        new, old = (statements.statement(connection, each.index) or b"" for each in (rotation.new, rotation.old))
+        try:
+            rotation.verify(new, old)
+        except Reject as error:
+            message = f"leaf {rotation.new.index} of the log is a new identity that its owner has not signed"
+            hint = "somebody has changed the database; restore a backup"
+            raise DatabaseRefused(str(state.database), message, hint) from error
 
 
 def _first_invite(

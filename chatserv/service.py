@@ -111,6 +111,8 @@ class ChatService(MultiService):
         spki = rsa_spki(prepared.identity.public_key())
         context = Context.of(self._store, prepared.config, effects, spki, sign)
         context.take_in(prepared.rooms, prepared.log, prepared.bans)
+        for rotation in context.log.facts.undecided(context.log.size):
+            context.log.facts.decide(rotation, signed=True)  # else there would have been no start
         context.log.sign_first(partial(pss_sign, prepared.identity))
         backplane = LocalBackplane()
         self._store.subscribe(backplane.publish)

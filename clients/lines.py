@@ -61,6 +61,7 @@ def as_json(message: MessageReceived) -> str:
             "action": message.action,
             "reply_to": None if message.reply_to is None else message.reply_to.hex(),
             "mentioned": message.mentioned,
+            "identity_changed": message.identity_changed,
         }
     )
 
@@ -85,7 +86,7 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
         case SendFailed(error=error):
             return [f"{translate('Not sent:')} {explained(error)}"]
         case IdentityChanged() | DeviceSeen() | Alarm():
-            return [_about_trust(event)]
+            return [about_trust(event)]
         case PresenceSeen(user, presence):
             return [f"{shown(user)}: {_presence(presence)}"]
         case TypingSeen(room=room, user=user):
@@ -203,8 +204,12 @@ def _presence(presence: str) -> str:
     return known.get(presence, shown(presence))
 
 
-def _about_trust(event: IdentityChanged | DeviceSeen | Alarm) -> str:
+def about_trust(event: IdentityChanged | DeviceSeen | Alarm) -> str:
+    """What a person has to know about identities, devices and the server."""
     match event:
+        case IdentityChanged(user=user, signed=True):
+            said = translate("{user} has a new identity key, which the one before has signed: nothing to be done.")
+            return said.format(user=shown(user))
         case IdentityChanged(user=user, was_verified=verified):
             said = translate("WARNING: {user} has another identity key. A new account, or somebody in the middle.")
             if verified:
@@ -231,6 +236,9 @@ def alarm_text(event: Alarm) -> str:
         "identity_reset": translate("the log says that your identity is another one. Was that you?"),
         "old_log": translate("its log is older than it may be."),
         "false_statement": translate("it says that a device was revoked, which nobody signed. Nothing is sent."),
+        "false_rotation": translate(
+            "it says that somebody has another identity, which they never signed. Nothing is sent any more."
+        ),
     }
     said = translate("ALARM: the server breaks the rules:")
     detail = f" ({shown(event.detail)})" if event.detail else ""

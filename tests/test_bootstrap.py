@@ -11,16 +11,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv import bootstrap
 from chatserv.bootstrap import Prepared, advertised_link, announce, port_problem, prepare
 from chatserv.config import Config, Limits, Server
+from chatserv.crypto.log_leaves import LeafType, user_leaf
+from chatserv.crypto.statements import make_rotation
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
 from chatserv.errors import StateDirectoryError
 from chatserv.net import keys
 from chatserv.ports import Registration
 from chatserv.store import statements
-from chatserv.store.database import writing_engine
+from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.limits import StoreLimits
+from chatserv.store.log_statements import append_leaves
+from chatserv.stored import LeafDraft
 from chatserv.wire.link import format_link, parse_link
-from tests.support.sessions import rsa_key, seeded
+from tests.support.sessions import rsa_key, seeded, spki
 
 NOW_MS = 1_795_000_000_000
 HOUR_MS = 3_600_000
@@ -48,6 +52,34 @@ class BootstrapCase(SynchronousTestCase):
         with engine.begin() as connection:
             statements.register(connection, registration, NOW_MS, StoreLimits())
         engine.dispose()
+
+
+class RotationTests(BootstrapCase):
+    """A log in whose table somebody has written that an account has another identity."""
+
+    def log(self, statement: bytes) -> None:
+        """A first start, an account, and the two rows."""
+        prepared = self.start()
+        old, new = (spki(f"identity of {who}") for who in ("bob", "mallory"))
+        first = user_leaf(LeafType.UIK, prepared.server_id, "bob", sha256(old), old, NOW_MS)
+        second = user_leaf(LeafType.ROTATE, prepared.server_id, "bob", sha256(new), statement, NOW_MS)
+        engine = writing_engine(self.directory / "chatserv.db")
+        with engine.begin() as connection:
+            append_leaves(connection, [LeafDraft(first.encode(), old), LeafDraft(second.encode(), statement)])
+        engine.dispose()
+
+    def test_unsigned(self) -> None:
+        """The server does not start, so it signs no head over it: without a statement, or with one by the new key alone."""
+        for statement in (b"", make_rotation(rsa_key("identity of mallory"), rsa_key("identity of bob"), NOW_MS)):
+            self.setUp()
+            self.log(statement)
+            error = self.assertRaises(DatabaseRefused, self.start)
+            self.assertIn("leaf 1 of the log", str(error))
+
+    def test_signed(self) -> None:
+        """One that both identities have signed is one."""
+        self.log(make_rotation(rsa_key("identity of bob"), rsa_key("identity of mallory"), NOW_MS))
+        self.assertEqual(2, len(self.start().log))
 
 
 class PrepareTests(BootstrapCase):

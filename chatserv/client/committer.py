@@ -59,7 +59,7 @@ class Committer:
     ) -> None:
         self._parts, self._requests = parts, requests
         self._intake, self._certificates, self._follower = intake, certificates, follower
-        self._preparing = Preparing(parts, requests, certificates)
+        self._preparing = Preparing(parts, requests, certificates, follower.decide)
 
     async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
         """Makes a commit, again where others were faster, and returns when it is processed here.

@@ -15,7 +15,7 @@ from chatserv.client.events import (
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
-from chatserv.crypto.bodies import Delete, Edit, Reaction, Receipt, RoomTitle, decode_body
+from chatserv.crypto.bodies import Delete, Edit, Reaction, Receipt, RoomTitle, Text, decode_body
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
 from chatserv.errors import Reject
@@ -51,6 +51,8 @@ class Contents:
             body = decode_body(message.ctype, message.body)
         except Reject:
             body = None
+        if message.identity and not isinstance(body, Text):
+            return []  # nothing that belongs to somebody is changed by who may be somebody else
         match body:
             case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
                 found = self._apply(room, message, body)
@@ -81,6 +83,7 @@ class Contents:
             deleted=message.deleted,
             room_id=room.room_id,
             reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
+            identity_changed=bool(message.identity) and self._parts.pins.other(message.sender, message.identity),
         )
 
     # -- contents about other messages ----------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Engine:
         self.requests = Requests(write)
         self.rooms = Rooms(parts.vault, parts.user)
         self.certificates = Certificates(parts, self.requests)
-        self.follower = LogFollower(parts, self.requests, self.rooms, self.certificates)
+        self.follower = LogFollower(parts, self.requests, self.rooms, self.certificates, self._trust_moved)
         self.contents = Contents(parts, self.rooms, self.follower.check_gossip, self._tidy_soon)
         reader = Reader(parts, self.rooms, self.certificates, self.contents, self.follower.watch)
         self.keys = EpochKeys(parts, self.requests, self.rooms, reader)
@@ -101,6 +101,11 @@ class Engine:
         for each in self.rooms.ours() if self.follower.disputed else (room,):
             self.outgoing.flush_soon(each)
         self.upkeep.come_back(room)
+
+    def _trust_moved(self) -> None:
+        for room in self.rooms.ours():
+            self.outgoing.flush_soon(room)
+        self.upkeep.look(self.role)
 
     def _broke(self, room: Room) -> None:
         self.upkeep.heal(room)

@@ -47,7 +47,8 @@ class MessageReceived:
     ``text`` is None where the content is of a type that this version does not know, or could not be opened (``unreadable``).
     ``own``: by our account. ``sender``: the user whose device signed it. ``mentioned``: our account is. ``action``: ``/me``.
     ``edited``: the text is not the first one. ``deleted``: it was taken back, and has no text any more.
-    ``room_id``: names the room, whatever it is called by now.
+    ``room_id``: names the room, whatever it is called by now. ``identity_changed``: it was signed by another identity of
+    ``sender`` than the one that we go by, which nobody has accepted here: it may be by somebody else.
     """
 
     room: str
@@ -65,6 +66,7 @@ class MessageReceived:
     deleted: bool = False
     room_id: bytes = field(default=b"", repr=False)
     reactions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    identity_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +258,14 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanged:
-    """The identity key of ``user`` is another one than was known: nothing is sent to their rooms until it is accepted."""
+    """The identity key of ``user`` is another one than was known: nothing is sent to their rooms until it is accepted.
+
+    ``signed``: the known one has signed it (a rotation), so there is nothing to accept, and who was verified still is.
+    """
 
     user: str
     was_verified: bool
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,9 +289,10 @@ class Alarm:
     """The server breaks the rules.
 
     ``what``: ``log_forked``, ``log_withheld``, ``old_log``, ``room_forked``, ``bad_commit``, ``unknown_device``,
-    ``device_revoked``, ``identity_reset`` or ``false_statement`` (the log says that a device was revoked, and the server has
-    no statement for it that the device's user signed). After ``log_forked`` and ``false_statement`` nothing is sent any
-    more; where the former is the word of one person (the detail begins with their name), until they are in no room of ours.
+    ``device_revoked``, ``identity_reset``, ``false_statement`` (the log says that a device was revoked, and the server has
+    no statement for it that the device's user signed) or ``false_rotation`` (the same of an identity that has another one
+    in its place). After ``log_forked``, ``false_statement`` and ``false_rotation`` nothing is sent any
+    more; where the first is the word of one person (the detail begins with their name), until they are in no room of ours.
     """
 
     what: str

@@ -186,6 +186,7 @@ class RoomHandle(RoomView):
         self._engine.planning.require_account(name)
 
         def wish(draft: Draft) -> None:
+            self._engine.planning.require_unchanged(name)
             record = draft.members.get(name)
             if record is None or not record.role:
                 draft.set_member(name, Role.MEMBER)

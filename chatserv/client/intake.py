@@ -209,6 +209,8 @@ class Intake:
             await self._follower.reach(needs.log_size)
         if needs.certificates:
             await self._certificates.fetch(needs.certificates)
+        if needs.rotations:
+            await self._follower.decide(needs.rotations)
         if needs.chain_to is not None:
             await self.load_chain(room, needs.chain_to)
         if needs.keys and not await self._keys.hold(room) and room.row is not None and room.row.keys is Keys.BROKEN:

@@ -10,7 +10,7 @@ from typing import Final
 from chatserv.client.storage.database import StorageError
 from chatserv.client.storage.facts import Facts
 from chatserv.client.storage.log import LogTable
-from chatserv.crypto.log_facts import LogFacts
+from chatserv.crypto.log_facts import LogFacts, Rotation
 from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead, verify_tree_head
 from chatserv.crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from chatserv.crypto.suite import load_rsa_spki, same, sha256
@@ -21,6 +21,7 @@ MAX_PENDING: Final = 1_000_000  # leaves that wait for the head that confirms th
 HEAD_AGE_MS_MAX: Final = 24 * 3_600_000
 SERVER_KEY: Final = "server key"
 NEWEST_HEAD: Final = "log head"
+ROTATION: Final = "rotation {index}"
 
 
 class LogForked(Reject):
@@ -72,6 +73,10 @@ class LogCopy:
             self._facts = LogFacts(self._server_id, (Leaf.decode(leaf) for leaf, _ in stored))
         except Reject as error:
             raise _damaged(error.detail) from None
+        for rotation in self._facts.undecided(self.size):
+            verdict = self._remembered.get(ROTATION.format(index=rotation.new.index))
+            if verdict is not None:
+                self._facts.decide(rotation, signed=bool(verdict))
         if frontier.root != (self._roots[-1] if stored else EMPTY_ROOT):
             raise _damaged("leaves and root do not fit")
         self._frontier = frontier
@@ -134,6 +139,11 @@ class LogCopy:
         """The certificates that stand for ``user`` and are none of the known ones: somebody added a device."""
         standing = self._facts.certificates(user, self.size)
         return tuple(cert_hash for cert_hash in standing if cert_hash not in known_cert_hashes)
+
+    def decide(self, rotation: Rotation, *, signed: bool) -> None:
+        """Remembers whether a rotation in the log is signed by both identities."""
+        self._remembered.put(ROTATION.format(index=rotation.new.index), b"signed" if signed else b"")
+        self._facts.decide(rotation, signed=signed)
 
     # -- what comes -------------------------------------------------------------------------------------------------------
 

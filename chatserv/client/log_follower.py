@@ -1,5 +1,6 @@
 """Keeps our copy of the server's log up to date, and looks at what comes new (CRYPTO sections 12.2 to 12.4)."""
 
+from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.defer import DeferredLock
@@ -14,7 +15,8 @@ from chatserv.client.requests import Requests
 from chatserv.client.rooms import Rooms
 from chatserv.client.statements import StatementCheck
 from chatserv.crypto.content import LogHead
-from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead
+from chatserv.crypto.log_facts import Rotation
+from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag
 from chatserv.crypto.statements import certificate_facts
 from chatserv.crypto.suite import RSA_BYTES
 from chatserv.errors import BadKey
@@ -23,6 +25,8 @@ from chatserv.wire import messages
 FORKED: Final = "log forked"
 FORKED_HEAD: Final = "log forked, our head"
 FALSE_STATEMENT: Final = "false statement"
+FALSE_ROTATION: Final = "false rotation"
+PROOFS: Final = ((FORKED, "log_forked"), (FALSE_STATEMENT, "false_statement"), (FALSE_ROTATION, "false_rotation"))
 
 
 class LogFollower:
@@ -33,19 +37,24 @@ class LogFollower:
         requests: Fetches.
         rooms: Whose public heads are compared with the log.
         certificates: Of devices that are revoked.
+        moved: Told that rooms may be sent to again that could not be.
     """
 
-    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms, certificates: Certificates) -> None:
-        self._parts, self._requests, self._rooms = parts, requests, rooms
+    def __init__(
+        self, parts: Parts, requests: Requests, rooms: Rooms, certificates: Certificates, moved: Callable[[], None]
+    ) -> None:
+        self._parts, self._requests, self._rooms, self._moved = parts, requests, rooms, moved
         self._fetching = DeferredLock()
         self._alarmed: set[str] = set()
         self._claims: dict[str, str] = {}  # who says what about another log than ours
         self.watch = PublicWatch(parts, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
         self._statements = StatementCheck(
-            parts, requests, certificates, self._false_statement, lambda detail: self._alarm("log_withheld", detail)
-        )
+            parts, requests, certificates, self._false_statement, self._decided,
+            lambda detail: self._alarm("log_withheld", detail),
+        )  # fmt: skip
+        self.decide = self._statements.decide
         self._valid = False  # whether our own device was valid when we last looked
-        self._proven = any(parts.vault.facts.get(each) is not None for each in (FORKED, FALSE_STATEMENT))
+        self._proven = any(parts.vault.facts.get(each) is not None for each, _ in PROOFS)
 
     # -- fetching -------------------------------------------------------------------------------------------------------
 
@@ -134,8 +143,12 @@ class LogFollower:
         parts = self._parts
         for pin in parts.vault.pins.all():
             now = parts.pins.look(pin.user, parts.now_ms())
-            if now is not None and now.state is PinState.CHANGED and pin.state is not PinState.CHANGED:
+            if now is None or now == pin:
+                continue
+            if now.state is PinState.CHANGED and pin.state is not PinState.CHANGED:
                 parts.emit(IdentityChanged(pin.user, pin.state is PinState.VERIFIED))
+            elif now.state is not PinState.CHANGED and now.fingerprint != pin.fingerprint:
+                parts.emit(IdentityChanged(pin.user, now.state is PinState.VERIFIED, signed=True))
 
     def fork(self, detail: str) -> None:
         """The server has shown two logs that cannot both be true: nothing is sent any more."""
@@ -145,6 +158,17 @@ class LogFollower:
         """The server has logged a revocation that nobody signed; one is enough, and the first is remembered."""
         if self._parts.vault.facts.get(FALSE_STATEMENT) is None:
             self._prove(FALSE_STATEMENT, "false_statement", detail)
+
+    def _decided(self, rotation: Rotation, wrong: str | None) -> None:
+        """It is known whether an identity's owner has signed the next one."""
+        self._parts.log.decide(rotation, signed=wrong is None)
+        if wrong is not None:
+            users = (pin.user for pin in self._parts.vault.pins.all())
+            name = next((each for each in users if user_tag(self._parts.server_id, each) == rotation.tag), "?")
+            self._prove(FALSE_ROTATION, "false_rotation", f"{name}, leaf {rotation.new.index}: {wrong}")
+        self._look_at_ourselves()
+        self._look_at_others()
+        self._moved()
 
     def _prove(self, name: str, what: str, detail: str) -> None:
         """Remembers under ``name`` what stops all sending, for good."""
@@ -160,7 +184,7 @@ class LogFollower:
         """What an earlier run has found is not forgotten."""
         if self._parts.log.size:
             self._look_at_ourselves()
-        for name, what in ((FORKED, "log_forked"), (FALSE_STATEMENT, "false_statement")):
+        for name, what in PROOFS:
             detail = self._parts.vault.facts.get(name)
             if detail is not None:
                 self._alarm(what, detail.decode())

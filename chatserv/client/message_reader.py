@@ -69,7 +69,10 @@ class MessageReader:
         member = state.member(entry.user)
         if member is not None and member.muted:
             return found
-        return found + self._contents.take(room, _stored(room, event, entry, opened), opened.content.head)
+        signed_by = self._certificates.known[entry.cert_hash].identity_fingerprint
+        other = signed_by if self._parts.pins.other(entry.user, signed_by) else b""
+        stored = replace(_stored(room, event, entry, opened), identity=other)
+        return found + self._contents.take(room, stored, opened.content.head)
 
     def _take_own(self, room: Room, event: messages.Event, entry: RosterEntry, generation: int) -> list[ClientEvent]:
         """Our own message comes back: what it says is in the outbox, as we keep no chain to open it with."""

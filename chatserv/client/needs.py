@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatserv.crypto.log_facts import Rotation
+
 
 @dataclass
 class Needs(Exception):
@@ -12,10 +14,12 @@ class Needs(Exception):
         chain_to: The chain up to this epoch.
         log_size: The log up to this size.
         certificates: These certificates.
+        rotations: Whether these are signed.
         keys: The keys of the room's current epoch.
     """
 
     chain_to: int | None = None
     log_size: int = 0
     certificates: Sequence[bytes] = ()
+    rotations: Sequence[Rotation] = ()
     keys: bool = False

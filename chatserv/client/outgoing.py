@@ -208,7 +208,10 @@ class Outgoing:
         seen = (room.head.commit_hash, self._parts.log.size, self._parts.pins.changes)
         if self._checked.get(room.room_id) == seen:
             return True
-        changed = tuple(self._parts.pins.changed_among(member.user for member in state.members if member.role))
+        facts, listed = self._parts.log.facts, room.listed()
+        if facts.undecided(self._parts.log.size, listed):
+            return False  # it is being asked about
+        changed = tuple(self._parts.pins.changed_among(listed))
         if changed:
             if self._held.get(room.room_id) != changed:
                 self._held[room.room_id] = changed

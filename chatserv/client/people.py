@@ -159,7 +159,7 @@ class People:
             raise NotFound(f"user {name}")
         fingerprint = fingerprint or self._shown.get(name)
         if pin.state is PinState.CHANGED:
-            parts.pins.accept(name, fingerprint)
+            self._accept(name, fingerprint)
         parts.pins.verify(name, fingerprint)
         self._go_on(name)
 
@@ -169,8 +169,12 @@ class People:
         pin = parts.vault.pins.get(name)
         if pin is None or pin.state is not PinState.CHANGED:
             raise NotFound(f"{name}: no change to accept")
-        parts.pins.accept(name)
+        self._accept(name)
         self._go_on(name)
+
+    def _accept(self, user: str, fingerprint: bytes | None = None) -> None:
+        parts = self._engine.parts
+        parts.vault.archive.accept(user, parts.pins.accept(user, fingerprint).fingerprint)
 
     def _go_on(self, user: str) -> None:
         for room in self._engine.rooms.sharing(user):

@@ -12,8 +12,8 @@ __all__ = ["Pin", "PinState", "Pins"]
 class Pins:
     """What we know of everybody's identity, compared with what the log names.
 
-    A rotation (a leaf of type 4) counts as a change too: nothing brings the statement that would show that the old key
-    agreed.
+    Where the old identity has signed the new one (a rotation that is known to be signed), the pin goes along. Until that is
+    known of a rotation, a pin stays as it is, and nothing is sent to its user.
 
     Args:
         table: Where pins are kept.
@@ -28,8 +28,9 @@ class Pins:
     def look(self, user: str, now_ms: int) -> Pin | None:
         """Compares a person with the log and keeps what comes of it.
 
-        At first sight the identity is pinned. Another one later makes the pin CHANGED, until somebody accepts it or the
-        pinned one is back in force: then the pin is as it was before. An account that is gone changes nothing.
+        At first sight the identity is pinned. Another one later, that the pinned one has not signed, makes the pin CHANGED,
+        until somebody accepts it or the pinned one is back in force: then the pin is as it was before. An account that is
+        gone changes nothing.
 
         Returns:
             The pin, or None for somebody whom neither the table nor the log knows.
@@ -37,8 +38,13 @@ class Pins:
         pin, named = self._table.get(user), self._named(user)
         if named is None:
             return pin
+        if self._log.facts.undecided(self._log.size, [user]):
+            return pin
         if pin is None:
             return self._keep(Pin(user, named, PinState.UNVERIFIED, now_ms))
+        if named != pin.fingerprint and self._log.facts.carried(user, pin.fingerprint, self._log.size):
+            verified = pin.state is PinState.VERIFIED or pin.was_verified
+            return self._keep(Pin(user, named, PinState.VERIFIED if verified else PinState.UNVERIFIED, now_ms))
         if pin.state is not PinState.CHANGED:
             if named == pin.fingerprint:
                 return pin
@@ -91,6 +97,13 @@ class Pins:
         """Those to whom nothing may be sent, as their identity is another than the pinned one; seen by `look` or not yet."""
         pins = ((user, self._table.get(user)) for user in users)
         return [user for user, pin in pins if pin is not None and not self._holds(pin)]
+
+    def other(self, user: str, fingerprint: bytes) -> bool:
+        """Whether an identity of somebody is not the one that we go by."""
+        if len(self._log.facts.identities(user, self._log.size)) < 2:
+            return False  # there is no other
+        pin = self._table.get(user)
+        return pin is not None and pin.fingerprint != fingerprint
 
     def _holds(self, pin: Pin) -> bool:
         return pin.state is not PinState.CHANGED and self._named(pin.user) in (None, pin.fingerprint)

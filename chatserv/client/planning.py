@@ -10,7 +10,7 @@ from chatserv.client.parts import Parts
 from chatserv.client.preparing import Plan, Planner
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import MAX_USER_DEVICES, Kind, Member, Policy, Role, RosterEntry, State
-from chatserv.errors import BadKey, Forbidden, NotFound, RoomFull
+from chatserv.errors import BadKey, Forbidden, KeyChanged, NotFound, RoomFull
 
 Wish = Callable[["Draft"], None]
 """What somebody wants of a commit: puts ops into the draft, or raises a `ChatError` where that makes no sense."""
@@ -165,6 +165,7 @@ class Planning:
             draft.set_member(parts.user, role)
             draft.add(parts.user, parts.device_id, parts.cert_hash)
             for user in users:
+                self.require_unchanged(user)
                 draft.set_member(user, Role.MEMBER)
             await self._add_devices(draft, given, [parts.user, *users])
             for user in users:
@@ -189,6 +190,11 @@ class Planning:
         if user == self._parts.user:
             raise Forbidden("oneself")
 
+    def require_unchanged(self, user: str) -> None:
+        """Raises `KeyChanged` for a user whose identity is not the one that we know: whose devices we take in nowhere."""
+        if self._parts.pins.changed_among([user]):
+            raise KeyChanged(f"{user}: to be accepted first")
+
     # -- what the log and the Leaves ask for ------------------------------------------------------------------------------
 
     def _follow_log(self, draft: Draft, given: Plan) -> None:
@@ -211,9 +217,14 @@ class Planning:
                 draft.remove(entry.leaf)
 
     async def _add_devices(self, draft: Draft, given: Plan, users: Iterable[str]) -> None:
-        """Adds the devices of members that the log has and the room has not, as far as there is room."""
+        """Adds the devices of members that the log has and the room has not, as far as there is room.
+
+        Those of somebody whose identity has changed are left to whoever has accepted that.
+        """
         facts, size = given.evidence.facts, given.evidence.kt_size
-        wanted = {user: facts.certificates(user, size) for user in users}
+        there = list(users)
+        changed = self._parts.pins.changed_among(there)
+        wanted = {user: facts.certificates(user, size) for user in there if user not in changed}
         await self._certificates.fetch(cert_hash for hashes in wanted.values() for cert_hash in hashes)
         for user, hashes in wanted.items():
             before = draft.state.member(user)

@@ -8,6 +8,7 @@ from chatserv.client.parts import Parts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room
 from chatserv.crypto.commits import Leave, Op
+from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.prekeys import SignedPreKey
 from chatserv.crypto.room_draft import Evidence
 from chatserv.crypto.room_rules import Step, take_step
@@ -51,10 +52,18 @@ class Preparing:
         parts: The surroundings.
         requests: Asks the server.
         certificates: Of whoever is wrapped to.
+        decide: Finds out which changes of identity are signed.
     """
 
-    def __init__(self, parts: Parts, requests: Requests, certificates: Certificates) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        requests: Requests,
+        certificates: Certificates,
+        decide: Callable[[Sequence[Rotation]], Awaitable[None]],
+    ) -> None:
         self._parts, self._requests, self._certificates = parts, requests, certificates
+        self._decide = decide
 
     async def prepare(self, room: Room, planner: Planner, leaves: tuple[Leave, ...]) -> Prepared | None:
         """Plans, and gets a prekey for each device; devices to be added that have none yet are left out."""
@@ -81,14 +90,18 @@ class Preparing:
         """Plans, and judges the plan as everybody will; None where there is nothing to do. No prekeys yet."""
         if room.state is not None:
             await self._certificates.fetch(entry.cert_hash for entry in room.state.roster)
-        log = self._parts.log
-        evidence = Evidence(self._certificates.known, log.facts, log.size)
-        planned = await planner(Plan(room.state, evidence, leaves, unready))
-        if planned is None:
-            return None
-        ops = tuple(planned)
-        step = take_step(room.state, room.room_id, self.own_leaf(room), ops, evidence)
-        return Prepared(step, ops, evidence, {})
+        log, listed = self._parts.log, room.listed()
+        while True:
+            await self._decide(log.facts.undecided(log.size, listed))
+            evidence = Evidence(self._certificates.known, log.facts, log.size)
+            planned = await planner(Plan(room.state, evidence, leaves, unready))
+            if planned is None:
+                return None
+            ops = tuple(planned)
+            step = take_step(room.state, room.room_id, self.own_leaf(room), ops, evidence)
+            listed = [*room.listed(), *(member.user for member in step.state.members)]
+            if not log.facts.undecided(log.size, listed):
+                return Prepared(step, ops, evidence, {})
 
     def own_leaf(self, room: Room) -> int:
         """This device's number in the room, or the one that it will have."""

@@ -94,7 +94,10 @@ class PublicWatch:
         bare = [seen for each, seen in room.commits.items() if seen is not None and each not in logged]
         ages = [now - self._leaves[room.room_id, head.index] for head in strange]
         ages += [now - seen for seen in bare]
-        if any(age >= GRACE_SECONDS for age in ages):
+        facts = self._parts.log.facts
+        if ages and facts.undecided(facts.size, room.listed()):
+            self._check_later(room)  # commits wait for a statement; where that does not come, this is told
+        elif any(age >= GRACE_SECONDS for age in ages):
             self._alarm(room)
         elif ages:
             self._check_later(room)

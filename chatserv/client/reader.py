@@ -30,7 +30,7 @@ from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import Add, BadCommit, Commit
 from chatserv.crypto.e2e.epoch import base_secrets
 from chatserv.crypto.e2e.ratchet import MAX_AHEAD, ReceiverChain, SenderChain
-from chatserv.crypto.room_rules import Head, Outcome, apply_commit
+from chatserv.crypto.room_rules import Outcome, apply_commit
 from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.errors import Reject
 from chatserv.wire import messages
@@ -75,8 +75,9 @@ class Reader:
 
     # -- commits --------------------------------------------------------------------------------------------------------
 
-    def judge(self, state: State | None, head: Head, commit: Commit) -> Outcome:
+    def judge(self, room: Room, commit: Commit) -> Outcome:
         """What the rules make of a commit, once log and certificates are at hand (steps 1 to 6). Raises as `take`."""
+        state, head = room.state, room.head
         if commit.tbs.kt_size > self._parts.log.size:
             raise Needs(log_size=commit.tbs.kt_size)
         hashes = [op.entry.cert_hash for op in commit.tbs.ops if isinstance(op, Add)]
@@ -85,11 +86,14 @@ class Reader:
         if missing:
             raise Needs(certificates=missing)
         log = self._parts.log
+        undecided = log.facts.undecided(commit.tbs.kt_size, room.listed())
+        if undecided:
+            raise Needs(rotations=undecided)
         return apply_commit(state, head, commit, self._certificates.known, log.facts, log.root_at)
 
     def follow_chain(self, room: Room, commit: Commit) -> list[ClientEvent]:
         """Moves the chain of a room on that we do not read: before our time, after it, or in a gap. Raises as `take`."""
-        outcome = self.judge(room.state, room.head, commit)
+        outcome = self.judge(room, commit)
         was_in, name = room.in_it, self._rooms.name(room)
         room.move(outcome, commit)
         if room.row is None:
@@ -112,7 +116,7 @@ class Reader:
             raise Needs(chain_to=commit.tbs.epoch - 1)
         if commit.tbs.epoch <= room.head.epoch and not room.in_it:
             raise BadCommit("commit: of an epoch before the newest one")
-        outcome = self.judge(room.state, room.head, commit)
+        outcome = self.judge(room, commit)
         before, own = room.state, outcome.state.device(self._parts.device_id)
         if room.row is None and own is None:  # a room that is no business of ours
             room.move(outcome, commit)

@@ -72,6 +72,10 @@ class Room:
         """Whoever has a device in the room, in order."""
         return [] if self.state is None else sorted({entry.user for entry in self.state.roster})
 
+    def listed(self) -> list[str]:
+        """The users who are members, with a device or without, in order."""
+        return [] if self.state is None else [member.user for member in self.state.members if member.role]
+
     def reached(self) -> None:
         """The chain has moved: tells whoever waited for it."""
         due = [waiter for epoch, waiter in self.waiting if epoch <= self.head.epoch]

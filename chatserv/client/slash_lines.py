@@ -85,6 +85,7 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
     sender = shown(message.sender)
     who = f"* {sender}" if message.action else f"<{sender}>"
     where = f"{place(message.room)} " if room else ""
+    who += f" {_('(identity changed: perhaps not them)')}" if message.identity_changed else ""
     answers = ""
     if message.reply_to is not None:
         answers = f"({quotation(quoted)}) " if quoted is not None else _("(an answer) ")

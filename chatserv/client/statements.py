@@ -1,15 +1,21 @@
-"""Asks what was signed behind each leaf that ends a device, so that a revocation is never the server's bare word.
+"""Asks what was signed behind each leaf that ends a device or changes an identity: neither is the server's bare word.
 
-A leaf of type 3 counts from the moment it is in the log, for everybody alike (CRYPTO section 6.2); but a server that logs
-one which the device's own user never signed is found by everybody who looks, and that is what happens here.
+A leaf of type 3 counts from the moment it is in the log, for everybody alike (docs/crypto.rst); but a server that logs
+one which the device's own user never signed is found by everybody who looks, and that is what happens here. A leaf of type
+4 is a rotation or a break, depending on what is signed behind it; nothing that it has a part in is judged before that is
+known, and a server that says it does not know is found like the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final
+
+from twisted.internet.defer import DeferredLock
 
 from chatserv.client.certificates import Certificates
 from chatserv.client.parts import Parts, retry_delay
 from chatserv.client.requests import Requests
+from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_tag
 from chatserv.crypto.statements import verify_revocation
 from chatserv.crypto.suite import same, sha256
@@ -29,6 +35,7 @@ class StatementCheck:
         requests: Fetches.
         certificates: Fetches what is revoked.
         false: Told of a revocation that nobody signed, or whose statement the server says it does not have.
+        decided: Told of a rotation whether it is signed, with what is wrong if not.
         withheld: Told of a statement that does not come.
     """
 
@@ -38,10 +45,13 @@ class StatementCheck:
         requests: Requests,
         certificates: Certificates,
         false: Callable[[str], None],
+        decided: Callable[[Rotation, str | None], None],
         withheld: Callable[[str], None],
     ) -> None:
         self._parts, self._requests, self._certificates = parts, requests, certificates
-        self._false, self._withheld = false, withheld
+        self._false, self._decided, self._withheld = false, decided, withheld
+        self._deciding = DeferredLock()
+        self._awaited: set[int] = set()  # leaves whose statements are being asked for
         self._next = self._kept = int.from_bytes(parts.vault.facts.get(CHECKED) or b"", "big")
         self._running = False
 
@@ -52,46 +62,79 @@ class StatementCheck:
             self._parts.spawn(self._run(), "statements")
 
     async def _run(self) -> None:
+        log = self._parts.log
         try:
-            while page := self._parts.log.leaves_from(self._next, PAGE_LEAVES):
-                for leaf in page:
-                    if leaf.kind is LeafType.REVOKE:
-                        await self._check(self._next, leaf)
-                    self._next += 1
-                    if leaf.kind is LeafType.REVOKE or self._next - self._kept >= PAGE_LEAVES:
-                        self._keep()
+            while (rotations := log.facts.undecided(log.size)) or (page := log.leaves_from(self._next, PAGE_LEAVES)):
+                if rotations:
+                    await self.decide(rotations)
+                else:
+                    await self._go_through(page)
         finally:
             self._running = False
+
+    async def _go_through(self, page: list[Leaf]) -> None:
+        for leaf in page:
+            if leaf.kind is LeafType.REVOKE:
+                wrong = await self._check(self._next, partial(self._verify_revocation, self._next, leaf))
+                if wrong is not None:
+                    self._false(f"leaf {self._next}: {wrong}")
+            self._next += 1
+            if leaf.kind is LeafType.REVOKE or self._next - self._kept >= PAGE_LEAVES:
+                self._keep()
 
     def _keep(self) -> None:
         self._parts.vault.facts.put(CHECKED, self._next.to_bytes(8, "big"))
         self._kept = self._next
 
-    async def _check(self, index: int, leaf: Leaf) -> None:
-        """Until it is known to be true or false. What fails on our side, or with the connection, passes."""
-        self._parts.later(PATIENCE_SECONDS, lambda: self._still_waiting(index))
-        while True:
-            try:
-                await self._verify(index, leaf)
-            except WireError as error:
-                if not error.retryable:
-                    self._false(f"leaf {index}: {error.detail or error.code}")
-                    return
-                await self._parts.pause(retry_delay(error.after_seconds))
-            else:
-                return
+    async def decide(self, rotations: Iterable[Rotation]) -> None:
+        """Finds out whether rotations are signed, unless that is known by then. Raises `Interrupted`."""
+        await self._deciding.acquire()
+        try:
+            for rotation in rotations:
+                if rotation in self._parts.log.facts.undecided(self._parts.log.size):
+                    self._decided(
+                        rotation, await self._check(rotation.new.index, partial(self._verify_rotation, rotation))
+                    )
+        finally:
+            self._deciding.release()
 
-    async def _verify(self, index: int, leaf: Leaf) -> None:
-        """Raises `WireError` where the leaf's statement is not what the user of the device has signed, or not to be had."""
+    async def _check(self, index: int, verify: Callable[[], Awaitable[None]]) -> str | None:
+        """What is wrong with a statement, None where nothing is; raises what fails on our side, or with the connection."""
+        self._parts.later(PATIENCE_SECONDS, lambda: self._still_waiting(index))
+        self._awaited.add(index)
+        try:
+            while True:
+                try:
+                    await verify()
+                except WireError as error:
+                    if not error.retryable:
+                        return error.detail or error.code
+                    await self._parts.pause(retry_delay(error.after_seconds))
+                else:
+                    return None
+        finally:
+            self._awaited.discard(index)
+
+    async def _statement(self, index: int) -> bytes:
         found = await self._requests.expect(messages.StatementFound, messages.GetStatement, index=index)
-        if not same(sha256(found.statement), leaf.statement):
+        return bytes(found.statement)
+
+    async def _verify_revocation(self, index: int, leaf: Leaf) -> None:
+        """Raises `WireError` where the leaf's statement is not what the user of the device has signed, or not to be had."""
+        statement = await self._statement(index)
+        if not same(sha256(statement), leaf.statement):
             raise Reject("revocation: not the one that was logged")
         await self._certificates.fetch([leaf.subject])
         if user_tag(self._parts.server_id, self._certificates.known[leaf.subject].user) != leaf.tag:
             raise Reject("revocation: of another user's device")
         stored = self._certificates.stored(leaf.subject)
-        verify_revocation(found.statement, stored.certificate, stored.identity_spki)
+        verify_revocation(statement, stored.certificate, stored.identity_spki)
+
+    async def _verify_rotation(self, rotation: Rotation) -> None:
+        """Raises `WireError` where one of the two identities has not signed it, or what is signed is not to be had."""
+        statement = await self._statement(rotation.new.index)
+        rotation.verify(statement, await self._statement(rotation.old.index))
 
     def _still_waiting(self, index: int) -> None:
-        if self._running and self._next == index and self._requests.connected:
+        if index in self._awaited and self._requests.connected:
             self._withheld(f"the statement of leaf {index}")

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chatserv.crypto.log_leaves import ROOM_ID_BYTES, ZEROS, Leaf, LeafType, room_tag, user_tag
-from chatserv.crypto.statements import DeviceFacts
+from chatserv.crypto.statements import DeviceFacts, UikRotation, verify_rotation
+from chatserv.crypto.suite import RSA_BYTES, same, sha256
 from chatserv.errors import Reject
 
 
@@ -20,6 +21,37 @@ class Identity:
     index: int
     kind: LeafType
     fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A leaf of type 4 as it stands in the log: somebody gave ``old`` up for ``new``, if that is what they signed.
+
+    ``tag`` stands for the user; ``statement`` is the hash of what they signed, 32 bytes.
+    """
+
+    tag: bytes
+    old: Identity
+    new: Identity
+    statement: bytes
+
+    def verify(self, statement: bytes, before: bytes) -> None:
+        """Checks what is said to stand behind the leaf, a ``UikRotation``.
+
+        Args:
+            statement: The signed bytes.
+            before: What stands behind the leaf of the old identity: its SPKI (DER), or the ``UikRotation`` that brought it.
+
+        Raises:
+            Reject: It is not the statement that was logged, is about other keys, or one of the two has not signed it.
+        """
+        if not same(sha256(statement), self.statement):
+            raise Reject("identity rotation: not the one that was logged")
+        rotated = self.old.kind is LeafType.ROTATE
+        old_spki = UikRotation.decode(before[: -2 * RSA_BYTES]).new_spki if rotated else before
+        rotation = verify_rotation(statement, old_spki)
+        if (rotation.old_fingerprint, sha256(rotation.new_spki)) != (self.old.fingerprint, self.new.fingerprint):
+            raise Reject("identity rotation: of other keys than the log says")
 
 
 @dataclass(frozen=True)
@@ -44,6 +76,7 @@ class _Account:
     certificates: dict[bytes, int] = field(default_factory=dict)
     revoked: dict[bytes, int] = field(default_factory=dict)
     breaks: list[int] = field(default_factory=list)
+    carried: set[int] = field(default_factory=set)
     gone: int | None = None
 
     def identity(self, at_size: int) -> Identity | None:
@@ -62,7 +95,12 @@ _NOBODY = _Account()
 
 
 class LogFacts:
-    """The table that a replay of the leaves gives.
+    """The table that a replay of the leaves gives, together with what is signed behind its rotations.
+
+    A leaf of type 4 is a rotation if its statement is signed by the old and the new identity, and a break like one of type
+    5 if not. The leaf has the statement's hash, so there is one answer to it for everybody; but the statement itself comes
+    by another way. Until `decide` has told, such a leaf is `undecided`: it counts as a break, and whoever judges or plans
+    a commit that it has a part in gets the statement first.
 
     The server runs the same table before it signs a head, so a log that `append` refuses comes from a server that breaks
     the rules: the client that meets it raises the alarm.
@@ -78,6 +116,7 @@ class LogFacts:
         self._accounts: dict[bytes, _Account] = {}
         self._rooms: dict[bytes, list[RoomHead]] = {}
         self._server_keys: list[tuple[int, bytes]] = []
+        self._undecided: dict[int, Rotation] = {}
         for leaf in leaves:
             self.append(leaf)
 
@@ -123,9 +162,27 @@ class LogFacts:
             case LeafType.GONE:
                 account.gone = index
             case _:
-                account.identities.append(Identity(index, leaf.kind, leaf.subject))
-        if leaf.kind in (LeafType.RESET, LeafType.GONE):
+                identity = Identity(index, leaf.kind, leaf.subject)
+                if leaf.kind is LeafType.ROTATE:
+                    self._undecided[index] = Rotation(leaf.tag, account.identities[-1], identity, leaf.statement)
+                account.identities.append(identity)
+        if leaf.kind in (LeafType.ROTATE, LeafType.RESET, LeafType.GONE):
             account.breaks.append(index)
+
+    def undecided(self, at_size: int, users: Iterable[str] | None = None) -> list[Rotation]:
+        """The rotations among the first ``at_size`` leaves, of these users or of all, of which `decide` has not told yet."""
+        found = [rotation for index, rotation in self._undecided.items() if index < at_size]
+        if users is None or not found:
+            return found
+        tags = {user_tag(self.server_id, user) for user in users}
+        return [rotation for rotation in found if rotation.tag in tags]
+
+    def decide(self, rotation: Rotation, *, signed: bool) -> None:
+        """Says of an undecided rotation whether both identities have signed it (`Rotation.verify`); else it is a break."""
+        if self._undecided.pop(rotation.new.index, None) is not None and signed:
+            account = self._accounts[rotation.tag]
+            account.breaks.remove(rotation.new.index)
+            account.carried.add(rotation.new.index)
 
     def _account(self, user: str, at_size: int) -> _Account:
         self._check(at_size)
@@ -166,7 +223,7 @@ class LogFacts:
         return tuple(each for each in account.certificates if account.stands(each, identity.index, at_size))
 
     def struck(self, user: str, kt_added: int, kt_size: int) -> bool:
-        """Whether the user has a leaf i of type 5 or 6 with ``kt_added <= i < kt_size`` (section 8.5)."""
+        """Whether the user has a break, of type 5, 6 or 4 unsigned, at a leaf i with ``kt_added <= i < kt_size``."""
         breaks = self._account(user, kt_size).breaks
         first = bisect_left(breaks, kt_added)
         return first < len(breaks) and breaks[first] < kt_size
@@ -178,6 +235,16 @@ class LogFacts:
     def identities(self, user: str, at_size: int) -> tuple[Identity, ...]:
         """All identity keys of the user, oldest first; also of an account that is gone."""
         return tuple(each for each in self._account(user, at_size).identities if each.index < at_size)
+
+    def carried(self, user: str, fingerprint: bytes, at_size: int) -> bool:
+        """Whether rotations that are signed lead from the identity with this fingerprint to the user's newest one."""
+        account = self._account(user, at_size)
+        for identity in reversed(self.identities(user, at_size)):
+            if identity.fingerprint == fingerprint:
+                return True
+            if identity.index not in account.carried:
+                return False
+        return False
 
     def gone(self, user: str, at_size: int) -> bool:
         """Whether there was such an account and is none any more."""

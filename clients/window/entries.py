@@ -109,6 +109,8 @@ def _message(
     sender = "own" if message.own else sender_tag(message.sender)
     name = f"* {shown(message.sender)} " if message.action else f"<{shown(message.sender)}> "
     spans = [Span(f"[{clock(message.at_ms)}] ", "stamp"), Span(name, sender)]
+    if message.identity_changed:
+        spans.append(Span(f"{translate('(identity changed: perhaps not them)')} ", LOUD))
     if message.reply_to is not None:
         answer = f"({quotation(quoted)}) " if quoted is not None else translate("(an answer) ")
         spans.append(Span(answer, "quote"))

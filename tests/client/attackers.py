@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import committer
@@ -21,14 +22,15 @@ from chatserv.crypto.commits import Commit, CommitTBS, Op, make_commit
 from chatserv.crypto.content import Content, LogHead
 from chatserv.crypto.e2e.message import MessageScope, seal_message
 from chatserv.crypto.envelope import Envelope
-from chatserv.crypto.log_leaves import Leaf, TreeHead, make_tree_head, room_leaf
+from chatserv.crypto.log_leaves import Leaf, LeafType, TreeHead, make_tree_head, room_leaf, user_leaf
 from chatserv.crypto.merkle import Frontier, leaf_hash
 from chatserv.crypto.room_state import RosterEntry, State
-from chatserv.crypto.statements import Revocation, make_revocation
-from chatserv.crypto.suite import sha256
+from chatserv.crypto.statements import DeviceFacts, Revocation, make_certificate, make_revocation
+from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
-from chatserv.stored import EventKind, LeafDraft
-from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key, server_id
+from chatserv.store.memory_accounts import _Device
+from chatserv.stored import Certified, EventKind, LeafDraft
+from chatserv.testing.memory_server import NOW_MS, _der, keyring, rsa_key, server_id
 from chatserv.testing.world import Person, World
 from chatserv.wire import messages
 
@@ -308,6 +310,70 @@ def revocation_of(person: Person) -> bytes:
     ring = keyring(person.name)
     said = Revocation(ring.device_id, sha256(ring.certificate), NOW_MS, 0)
     return make_revocation(said, ring.load_identity())
+
+
+GHOST_KEY = "identity of the server's choice"
+
+
+class Ghost:
+    """A device that the server makes up for an account, under an identity of its own choice: rows in its tables.
+
+    Args:
+        world: Where.
+        user: Whose account.
+        device_id: Another than a new one.
+    """
+
+    def __init__(self, world: World, user: str, device_id: bytes = b"a ghost's device") -> None:
+        self.world, self.user = world, user
+        ring, identity, signing = keyring(user), rsa_key(GHOST_KEY), ed25519.Ed25519PrivateKey.generate()
+        self.identity_spki = rsa_spki(identity.public_key())
+        facts = DeviceFacts(
+            server_id=server_id(),
+            user=user,
+            device_id=device_id,
+            rsa_spki=rsa_spki(rsa_key("device of the server's choice").public_key()),
+            ed25519=signing.public_key().public_bytes_raw(),
+            created_ms=NOW_MS,
+            identity_fingerprint=sha256(self.identity_spki),
+        )
+        self.certificate = make_certificate(facts, identity, signing)
+        self.keyring = msgspec.structs.replace(
+            ring,
+            device_id=device_id,
+            identity_key=_der(identity),
+            device_key=_der(rsa_key("device of the server's choice")),
+            signing_key=signing.private_bytes_raw(),
+            certificate=self.certificate,
+            registered=True,
+        )
+
+    def log(self, kind: LeafType = LeafType.ROTATE, statement: bytes = b"", logged: bytes | None = None) -> None:
+        """The leaves of identity and device, and the row of the device.
+
+        Args:
+            kind: As what the identity comes.
+            statement: What the server gives as the statement.
+            logged: What the leaf holds the hash of, if that is something else.
+        """
+        cert_hash, store = sha256(self.certificate), self.world.server.store
+        certified = Certified(cert_hash, self.certificate, self.identity_spki)
+        store._accounts._devices[self.keyring.device_id] = _Device(certified, self.user)
+        said = statement if logged is None else logged
+        made = user_leaf(kind, server_id(), self.user, sha256(self.identity_spki), said, NOW_MS)
+        device = user_leaf(LeafType.DEVICE, server_id(), self.user, cert_hash, self.certificate, NOW_MS)
+        store._append_log([LeafDraft(made.encode(), statement), LeafDraft(device.encode(), self.certificate)])
+        self.world.run()
+
+    def appear(self) -> Person:
+        """A client that runs as the device."""
+        path = f"{self.world.directory}/ghost of {self.user}"
+        profile = self.world.server.profile(path, self.user, registered=True)
+        profile.save_keyring(self.keyring)
+        person = Person(self.world, self.user, profile, None)
+        self.world.people.append(person)
+        self.world.settle()
+        return person
 
 
 class AttackCase(SynchronousTestCase):

@@ -37,6 +37,10 @@ class FakeCopy:
         known = self.world.facts.identities(user, self.size)
         self.world.log(user_leaf(kind if known else LeafType.UIK, SERVER_ID, user, fingerprint, b"", NOW_MS))
 
+    def decide(self, *, signed: bool) -> None:
+        """Whether the last rotation is signed."""
+        self.world.facts.decide(*self.world.facts.undecided(self.size), signed=signed)
+
 
 class PinTests(SynchronousTestCase):
     """`Pins`."""
@@ -75,7 +79,7 @@ class PinTests(SynchronousTestCase):
         self.assertEqual(self.look(20).state, PinState.VERIFIED)
 
     def test_change(self) -> None:
-        """A reset or a rotation makes the pin CHANGED, from either state, until it is accepted; nothing may be sent."""
+        """A reset, or a rotation that nobody signed, makes the pin CHANGED until it is accepted; nothing may be sent."""
         for kind in (LeafType.RESET, LeafType.ROTATE):
             for verified in (False, True):
                 self.setUp()
@@ -83,10 +87,33 @@ class PinTests(SynchronousTestCase):
                 if verified:
                     self.pins.verify("bob")
                 self.log.name("bob", SECOND, kind)
+                if kind is LeafType.ROTATE:
+                    self.log.decide(signed=False)
                 changed = Pin("bob", FIRST, PinState.CHANGED, 20, SECOND, verified)
                 self.assertEqual((self.look(20), self.look(30)), (changed, changed))
                 self.assertEqual(self.pins.changed_among(["bob"]), ["bob"])
                 self.assertRaises(KeyChanged, self.pins.verify, "bob")
+
+    def test_rotation(self) -> None:
+        """The pin goes along with a rotation that is signed, in the state that it was in; until that is known it stays."""
+        for verified in (False, True):
+            self.setUp()
+            before = self.look()
+            if verified:
+                before = self.pins.verify("bob")
+            self.log.name("bob", SECOND, LeafType.ROTATE)
+            self.assertEqual((self.look(20), self.pins.changed_among(["bob"])), (before, ["bob"]))
+            self.log.decide(signed=True)
+            self.assertEqual(self.look(30), Pin("bob", SECOND, before.state, 30))
+            self.assertEqual([], self.pins.changed_among(["bob"]))
+
+    def test_rotation_at_first_sight(self) -> None:
+        """Somebody whose rotation is not known to be signed is not pinned yet."""
+        self.log.name("carol", FIRST)
+        self.log.name("carol", SECOND, LeafType.ROTATE)
+        self.assertIsNone(self.pins.look("carol", 10))
+        self.log.decide(signed=True)
+        self.assertEqual(self.pins.look("carol", 10), Pin("carol", SECOND, PinState.UNVERIFIED, 10))
 
     def test_change_before_a_look(self) -> None:
         """A change counts as soon as the log has it: nothing may be sent, and nobody can be marked verified."""

@@ -101,6 +101,8 @@ BEGINNINGS: list[tuple[ClientEvent, str]] = [
     (Alarm("unknown_device"), "ALARM: the server breaks the rules: a device"),
     (Alarm("old_log"), "ALARM: the server breaks the rules: its log"),
     (Alarm("false_statement"), "ALARM: the server breaks the rules: it says that a device was revoked"),
+    (Alarm("false_rotation"), "ALARM: the server breaks the rules: it says that somebody has another identity"),
+    (IdentityChanged("bob", True, signed=True), "bob has a new identity key, which the one before has signed"),
     (Alarm("new_trouble", "why"), "ALARM: the server breaks the rules: new_trouble (why)"),
 ]
 SILENT: list[ClientEvent] = [

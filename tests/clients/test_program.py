@@ -1,5 +1,7 @@
 """Runs of ``chatserv-client``, without a server."""
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 
 from chatserv.client import (
@@ -295,6 +297,12 @@ class FollowTests(ProgramTestCase):
             self.client.tell(event)
             self.reactor.advance(0)
             self.assert_ended(9, "#lobby stands still")
+
+    def test_identity_changed(self) -> None:
+        """What another identity of somebody has signed is shown as such, and says so to programs."""
+        self.program("--follow", "--room", "lobby")
+        self.client.tell(replace(message(2, "it is me", "eve"), identity_changed=True))
+        self.assertEqual([line[8:] for line in self.lines], ["<eve> (identity changed: perhaps not them) it is me"])
 
 
 class InviteTests(ProgramTestCase):

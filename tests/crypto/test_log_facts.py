@@ -1,6 +1,7 @@
 """The table that a replay of the log gives (CRYPTO sections 6.2, 8.5 and 12)."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,9 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.log_facts import LogFacts, RoomHead
 from chatserv.crypto.log_leaves import ZEROS, Leaf, LeafType, room_leaf, server_key_leaf, user_leaf
-from chatserv.crypto.statements import DeviceFacts
+from chatserv.crypto.statements import DeviceFacts, make_rotation
+from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.errors import Reject
 from tests.support.rooms import NOW_MS, SERVER_ID, Device, World
+from tests.support.sessions import rsa_key
 
 USERS = ("alice", "bob")
 SUBJECTS = tuple(bytes([number]) * 32 for number in range(1, 5))
@@ -95,6 +98,61 @@ class LogFactsTests(SynchronousTestCase):
         self.assertFalse(self.facts.struck("alice", 0, self.world.size))
         kinds = [identity.kind for identity in self.facts.identities("alice", self.world.size)]
         self.assertEqual(kinds, [LeafType.UIK, LeafType.ROTATE])
+
+    def test_rotation_that_nobody_signed(self) -> None:
+        """One that is not signed, and one of which that is not known yet, strikes the user as a reset does."""
+        alice = self.world.account("alice")
+        identity = sha256(b"the server's choice")
+        self.world.log(user_leaf(LeafType.ROTATE, SERVER_ID, "alice", identity, b"signed", NOW_MS))
+        size = self.world.size
+        (rotation,) = self.facts.undecided(size)
+        self.assertEqual((rotation.old.fingerprint, rotation.new.fingerprint), (alice.identity, identity))
+        self.assertEqual((self.facts.undecided(size - 1), self.facts.undecided(size, ["bob"])), ([], []))
+        self.assertEqual(self.facts.undecided(size, ["alice"]), [rotation])
+        for decided in (False, True):
+            if decided:
+                self.facts.decide(rotation, signed=False)
+                self.facts.decide(rotation, signed=True)  # the first word counts
+            self.assertTrue(self.facts.struck("alice", 0, size))
+            self.assertFalse(self.facts.struck("alice", 0, size - 1))
+            self.assertFalse(self.facts.carried("alice", alice.identity, size))
+        self.assertEqual(self.facts.undecided(size), [])
+
+    def test_carried(self) -> None:
+        """Signed rotations lead from one identity to the next, and to no other; a break ends that."""
+        alice = self.world.account("alice")
+        (second,) = self.world.rotate(alice)
+        (third,) = self.world.rotate(second)
+        size = self.world.size
+        for device in (alice, second, third):
+            self.assertTrue(self.facts.carried("alice", device.identity, size))
+        self.assertFalse(self.facts.carried("alice", ZEROS, size))
+        self.world.reset("alice")
+        self.assertFalse(self.facts.carried("alice", third.identity, self.world.size))
+        self.assertTrue(self.facts.carried("alice", third.identity, size))
+
+    def test_what_is_signed(self) -> None:
+        """A rotation's statement is the logged one, by the key before and the key after: the first, and one that follows."""
+        keys = [rsa_key(f"identity of {who}") for who in ("alice", "bob", "mallory")]
+        spkis = [rsa_spki(key.public_key()) for key in keys]
+        said = [make_rotation(old, new, NOW_MS) for old, new in pairwise(keys)]
+        self.world.log(user_leaf(LeafType.UIK, SERVER_ID, "carol", sha256(spkis[0]), spkis[0], NOW_MS))
+        for statement, spki in zip(said, spkis[1:], strict=True):
+            self.world.log(user_leaf(LeafType.ROTATE, SERVER_ID, "carol", sha256(spki), statement, NOW_MS))
+        first, second = self.facts.undecided(self.world.size)
+        first.verify(said[0], spkis[0])
+        second.verify(said[1], said[0])
+        skipping = make_rotation(keys[0], keys[2], NOW_MS)
+        for rotation, statement, before in (
+            (first, said[1], spkis[0]),
+            (first, said[0], spkis[1]),
+            (first, b"", spkis[0]),
+            (second, said[1], spkis[1]),
+            (second, skipping, spkis[0]),
+            (replace(second, statement=sha256(skipping)), skipping, said[0]),
+            (replace(second, statement=sha256(said[0])), said[0], said[0]),
+        ):
+            self.assertRaises(Reject, rotation.verify, statement, before)
 
     def test_reset(self) -> None:
         """After a reset old certificates are void and the user is struck."""

@@ -206,6 +206,8 @@ class Rooms(RuleBasedStateMachine):
             return
         state, head = None, Head.before(self.room.room_id)
         facts = LogFacts(SERVER_ID, self.world.leaves)
+        for rotation in facts.undecided(facts.size):
+            facts.decide(rotation, signed=True)
         for commit in self.room.chain:
             outcome = apply_commit(state, head, commit, self.world.certificates, facts, self.world.root_at)
             state, head = outcome.state, outcome.head

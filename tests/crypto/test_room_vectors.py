@@ -34,6 +34,9 @@ class RoomVectorTests(SynchronousTestCase):
             self.verified[sha256(certificate)] = facts
         self.leaves, self.commits = decoded(self.vectors)
         self.facts = LogFacts(self.server_id, self.leaves)
+        (rotation,) = self.facts.undecided(self.facts.size)
+        rotation.verify(bytes.fromhex(self.inputs["rotation"]), self.spki["bob"])
+        self.facts.decide(rotation, signed=True)
         self.roots = [bytes.fromhex(root) for root in self.vectors["log_roots"]]
 
     def root_at(self, size: int) -> bytes | None:

@@ -152,6 +152,7 @@ class World:
         """A new identity key, signed by the old one, and a new certificate for each device."""
         identity = sha256(b"next ", devices[0].identity)
         self._log(LeafType.ROTATE, devices[0].user, identity)
+        self.facts.decide(*self.facts.undecided(self.size), signed=True)
         return [self.certify(device.renewed(identity)) for device in devices]
 
     def reset(self, user: str) -> Device:

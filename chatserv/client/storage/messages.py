@@ -16,10 +16,10 @@ MAX_REACTIONS: Final = 20
 
 _COLUMNS: Final = (
     "room_id, seq, message_id, sender, device_id, leaf, epoch, generation, at_ms, sent_ms, ctype, body, signature,"
-    " commit_hash, edited_body, deleted"
+    " commit_hash, edited_body, deleted, identity"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608 - names of our own
-_ADD: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608 - names of our own
+_ADD: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * 17)})"  # noqa: S608 - names of our own
 _COUNT: Final = (
     "INSERT INTO message_counts VALUES (?, 1) ON CONFLICT (room_id) DO UPDATE SET count = message_counts.count + 1"
 )
@@ -48,6 +48,8 @@ class StoredMessage:
         commit_hash: Of the epoch.
         edited_body: The newest edit's, if there was one.
         deleted: Whether it was taken back.
+        identity: The fingerprint of the identity that the device is of, if it is not the one that we went by when the
+            message came, nor accepted since; else empty.
     """
 
     room_id: bytes
@@ -66,6 +68,7 @@ class StoredMessage:
     commit_hash: bytes
     edited_body: bytes | None = field(default=None, repr=False)
     deleted: bool = False
+    identity: bytes = b""
 
 
 def text_of(message: StoredMessage) -> Text | None:
@@ -97,7 +100,7 @@ def _values(message: StoredMessage) -> tuple[Any, ...]:
     return (
         *(message.room_id, message.seq, message.message_id, message.sender, message.device_id, message.leaf),
         *(message.epoch, message.generation, message.at_ms, sent_ms, message.ctype, message.body, message.signature),
-        *(message.commit_hash, message.edited_body, message.deleted),
+        *(message.commit_hash, message.edited_body, message.deleted, message.identity),
     )
 
 
@@ -160,6 +163,10 @@ class Archive:
             self.words.drop("SELECT position FROM messages WHERE room_id = ?", (room_id,))
             self._database.write("DELETE FROM messages WHERE room_id = ?", (room_id,))
             self._database.write("DELETE FROM message_counts WHERE room_id = ?", (room_id,))
+
+    def accept(self, sender: str, identity: bytes) -> None:
+        """A person has taken an identity of somebody for theirs, and with it what it has signed."""
+        self._database.write("UPDATE messages SET identity = x'' WHERE sender = ? AND identity = ?", (sender, identity))
 
     # -- reading ----------------------------------------------------------------------------------------------------------
 

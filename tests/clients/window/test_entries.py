@@ -59,6 +59,12 @@ class EntryLineTests(SynchronousTestCase):
         self.assertEqual(entry_line(message(1, mentioned=True))[2].tag, "mentioned")
         self.assertEqual(entry_line(message(1, None, deleted=True))[2].tag, "gone")
 
+    def test_what_another_identity_has_signed_says_so(self) -> None:
+        """In front of the text, and loud."""
+        line = entry_line(message(1, identity_changed=True))
+        self.assertEqual(plain(line), f"{CLOCK} <bob> (identity changed: perhaps not them) hello")
+        self.assertEqual(line[2].tag, LOUD)
+
     def test_days_and_the_unread_mark_are_lines(self) -> None:
         """Each in one span."""
         self.assertEqual(plain(entry_line(Day(AT_MS))), f"— {date(AT_MS)} —")
