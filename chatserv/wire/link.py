@@ -6,7 +6,10 @@ fingerprint are all 32 bytes in Crockford's base32: 52 characters, the last of w
 
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass, field
+
+import idna
 
 from chatserv.errors import ChatError
 from chatserv.i18n import N_
@@ -16,13 +19,19 @@ DEFAULT_PORT = 5000
 _SIZE_BYTES = 32
 _TEXT_LENGTH = 52
 _MAX_LINK_LENGTH = 1024
+_MAX_PASTED_LENGTH = 4096  # a link, and what stands around it
+_MAX_PIECES = 64  # into which a screen or a mail may have broken a link
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {character: value for value, character in enumerate(_DIGITS)} | {"I": 1, "L": 1, "O": 0}
 _LINK = re.compile(
-    r"chatserv://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?/?"
+    r"chatserv://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[^\s/?#@:\[\]]+))(?::(?P<port>[0-9]{1,5}))?/?"
     r"(?:\?(?P<query>[^#]*))?(?:#(?P<fingerprint>.*))?",
     re.ASCII | re.IGNORECASE,
 )
+_BEGIN = re.compile("chatserv://", re.IGNORECASE)
+_BEHIND = re.compile(r"(?<=[0-9A-Z])[^0-9A-Z]+\Z", re.ASCII | re.IGNORECASE)  # quotes, brackets, the end of a sentence
+_LOOSE_JOINERS = re.compile("(?<=[\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\0-\x7f])")
+_JOINERS = "\u200c\u200d"  # between letters that need them, a part of a host's name (RFC 5892 A.1 and A.2)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII | re.IGNORECASE)
 
 
@@ -38,7 +47,7 @@ class ServerLink:
     """Where a server is and who it is.
 
     Args:
-        host: A DNS name (A-labels), an IPv4 address, or an IPv6 address without brackets; kept in lower case.
+        host: A DNS name (kept as A-labels), an IPv4 address, or an IPv6 address without brackets; kept in lower case.
         port: 1 to 65535.
         fingerprint: ``server_id``, 32 bytes.
         invite: The token, 32 bytes, or none. A secret: kept out of ``repr``.
@@ -63,15 +72,44 @@ class ServerLink:
 
 
 def parse_link(text: str) -> ServerLink:
-    """Reads a link; white space around it and hyphens and letter case inside token and fingerprint do not matter.
+    """Reads a link, as people paste it.
+
+    What stands in front of it does not matter, nor quotes, brackets and the end of a sentence behind it, nor characters that
+    are not drawn. It may be broken by white space; words behind its end do not belong to it. Hyphens and letter case inside
+    token and fingerprint do not matter. A host's name may have any letters (UTS #46).
 
     Raises:
         LinkInvalid: Another scheme, a bad host or port, an unknown or repeated query key, a fingerprint that is missing,
             or a token or fingerprint that is not 52 characters of base32 with zero padding.
     """
+    if len(text) > _MAX_PASTED_LENGTH:
+        raise LinkInvalid(f"{len(text)} characters, at most {_MAX_PASTED_LENGTH} allowed")
+    pieces = _drawn(text).split()
+    error = LinkInvalid("not of the form chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT")
+    for count in range(1, min(len(pieces), _MAX_PIECES) + 1):
+        begin = _BEGIN.search("".join(pieces[:count]))
+        if begin is None:
+            continue
+        try:
+            return _parse(begin.string[begin.start() :])
+        except LinkInvalid as found:
+            error = found
+    raise error
+
+
+def _drawn(text: str) -> str:
+    """The text without what is not drawn, such as a byte order mark or a soft hyphen."""
+    return "".join(
+        character
+        for character in _LOOSE_JOINERS.sub("", text)
+        if character in _JOINERS or character.isspace() or unicodedata.category(character) not in {"Cc", "Cf"}
+    )
+
+
+def _parse(text: str) -> ServerLink:
     if len(text) > _MAX_LINK_LENGTH:
         raise LinkInvalid(f"{len(text)} characters, at most {_MAX_LINK_LENGTH} allowed")
-    match = _LINK.fullmatch("".join(text.split()))  # a screen or a mail may have broken it
+    match = _LINK.fullmatch(_BEHIND.sub("", text))
     if match is None:
         raise LinkInvalid("not of the form chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT")
     if match["fingerprint"] is None:
@@ -81,7 +119,7 @@ def parse_link(text: str) -> ServerLink:
     invite = b""
     if match["query"] is not None:
         key, _, value = match["query"].partition("=")
-        if key != "invite":
+        if key.lower() != "invite":
             raise LinkInvalid("unknown query key")
         invite = _decode(value, "invite")
     return ServerLink(
@@ -129,9 +167,10 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: str, what: str) -> bytes:
+    text = "".join(character for character in text if unicodedata.category(character) != "Pd")  # hyphens of any width
     if not text.isascii():  # before upper(), which makes an S of U+017F
         raise LinkInvalid(f"{what}: not base32")
-    characters = text.replace("-", "").upper()
+    characters = text.upper()
     if len(characters) != _TEXT_LENGTH:
         raise LinkInvalid(f"{what}: {len(characters)} characters, {_TEXT_LENGTH} wanted")
     number = 0
@@ -146,7 +185,15 @@ def _decode(text: str, what: str) -> bytes:
 
 
 def _checked_host(host: str) -> str:
-    """The host in its one spelling: an address as its library writes it, a name in lower case (RFC 1123 section 2.1)."""
+    """The host in its one spelling: an address as its library writes it, a name in lower case (RFC 1123 section 2.1).
+
+    A name of other letters becomes A-labels (RFC 5891, with the mapping of UTS #46).
+    """
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True, std3_rules=True).decode()
+        except UnicodeError:  # IDNAError is one
+            raise LinkInvalid("not a host name") from None
     labels = host.lower().removesuffix(".").split(".")
     try:
         if ":" in host:

@@ -51,7 +51,8 @@ BROKEN = {
     "IPv6 zone": f"chatserv://[fe80::1%eth0]:5000/#{FINGERPRINT_TEXT}",
     "empty label": f"chatserv://host..example/#{FINGERPRINT_TEXT}",
     "label with hyphen first": f"chatserv://-host.example/#{FINGERPRINT_TEXT}",
-    "host not of ASCII": f"chatserv://h\u00f6st.example/#{FINGERPRINT_TEXT}",
+    "host of no letters": f"chatserv://\u2603\ufffd.example/#{FINGERPRINT_TEXT}",
+    "lone surrogate in the host": f"chatserv://h\udcffst.example/#{FINGERPRINT_TEXT}",
     "unknown key": f"chatserv://host.example/?token={INVITE_TEXT}#{FINGERPRINT_TEXT}",
     "second key": f"chatserv://host.example/?invite={INVITE_TEXT}&x=1#{FINGERPRINT_TEXT}",
     "invite twice": f"chatserv://host.example/?invite={INVITE_TEXT}&invite={INVITE_TEXT}#{FINGERPRINT_TEXT}",
@@ -93,6 +94,50 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(
             parse_link(f"chatserv://host.example/?invite={INVITE_TEXT[:9]}\n        {INVITE_TEXT[9:]}#{grouped}"), link
         )
+
+    def test_pasted(self) -> None:
+        """A link is taken as people paste it, whatever a screen, a mail or a messenger has put around it and into it."""
+        link = ServerLink("host.example", 5001, FINGERPRINT, INVITE)
+        whole = format_link(link)
+        half = len(whole) // 2
+        wrapped = (
+            "'{}'", '"{}"', "`{}`", "<{}>", "({})", "[{}]", "{{{}}}", "<{}>,", "({}).", "{}.", "{},", "{};", "{}!",
+            "\u201c{}\u201d", "\u201e{}\u201c", "\u2018{}\u2019", "\u00ab{}\u00bb", "\u00ab\u00a0{}\u00a0\u00bb",
+            "\u300c{}\u300d", "{}\u2026", "{}\u3002", "{}\u3092\u958b\u3044\u3066", "\ufeff{}", "\u200b{}\u200b",
+            "\u2060{}\u00ad", "\u200e{}\u200f", "\u2066{}\u2069", "\u00a0{}\u00a0", "\u3000{}\u2028", "{}\0",
+            "[register]({})", "chatserv-client '{}'", "Here it is: {} and it is good for a day.",
+            "Dear bob,\n\n{}\n\nyours, ann",
+        )  # fmt: skip
+        for each in wrapped:
+            self.assertEqual(parse_link(each.format(whole)), link, ascii(each))
+        for each in ("\n", "\r\n    ", "\u200b", "\u00ad", "\ufeff", "\u200c", "\u200d", "\u2028"):
+            for at in (3, half, len(whole) - 1):
+                self.assertEqual(parse_link(whole[:at] + each + whole[at:]), link, (ascii(each), at))
+        self.assertEqual(parse_link(whole.upper()), link)
+        for dash in "-\u2010\u2011\u2013\u2014":
+            self.assertEqual(parse_link(f"{whole[:-4]}{dash}{whole[-4:]}"), link, ascii(dash))
+
+    def test_bounds(self) -> None:
+        """A link may be broken into so many pieces, and stand in so much text; one more is refused."""
+        whole = format_link(ServerLink("host.example", 5001, FINGERPRINT, INVITE))
+        pieces = [whole[:63][at] for at in range(63)] + [whole[63:]]
+        self.assertEqual(parse_link(" ".join(pieces)).port, 5001)
+        self.assertRaises(LinkInvalid, parse_link, " ".join([*pieces[:-1], whole[63:70], whole[70:]]))
+        self.assertEqual(parse_link(" " * (4096 - len(whole)) + whole).port, 5001)
+        self.assertRaises(LinkInvalid, parse_link, " " * (4097 - len(whole)) + whole)
+
+    def test_names_of_other_letters(self) -> None:
+        """A host's name may have letters of any script: it becomes A-labels."""
+        for name, labels in {
+            "b\u00fccher.example": "xn--bcher-kva.example",
+            "B\u00dcCHER.example": "xn--bcher-kva.example",
+            "bu\u0308cher.example": "xn--bcher-kva.example",
+            "\u65e5\u672c\u8a9e\u3002example": "xn--wgv71a119e.example",
+            "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example": "xn--mgba3gch31f060k.example",
+            "\uff48\uff4f\uff53\uff54.example": "host.example",
+            "XN--BCHER-KVA.example": "xn--bcher-kva.example",
+        }.items():
+            self.assertEqual(parse_link(f"chatserv://{name}:5000/#{FINGERPRINT_TEXT}").host, labels, ascii(name))
 
     def test_ipv6(self) -> None:
         """An IPv6 address stands in brackets in the link and without them in the result."""
@@ -139,7 +184,7 @@ class LinkTests(SynchronousTestCase):
             ("host.example", 5000, FINGERPRINT[:16], b""),
             ("host.example", 5000, FINGERPRINT, INVITE[:16]),
             ("host.example/path", 5000, FINGERPRINT, b""),
-            ("\u212aelvin.example", 5000, FINGERPRINT, b""),
+            ("\ufffdelvin.example", 5000, FINGERPRINT, b""),
             ("", 5000, FINGERPRINT, b""),
         ):
             self.assertRaises(LinkInvalid, ServerLink, host, port, fingerprint, invite)
