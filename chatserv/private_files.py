@@ -1,6 +1,7 @@
 """Small secret files: mode 0600, written whole or not at all, refused where others may read them. For both ends."""
 
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,11 @@ class PrivateFileError(ChatError):
     text = N_("A file with secrets on this machine cannot be used.")
 
 
+def open_to_others(path: Path, mode: int, wanted: int = FILE_MODE) -> str:
+    """That others may read it, and the command that changes that."""
+    return f"{path}: {_('open to others')} ({mode:04o}): chmod {wanted:o} {shlex.quote(str(path))}"
+
+
 def make_directory(path: Path) -> None:
     """Makes a directory that only we may enter. Raises `PrivateFileError`."""
     try:
@@ -30,7 +36,7 @@ def make_directory(path: Path) -> None:
         raise PrivateFileError(f"{path}: {_('belongs to another user')}")
     mode = stat.S_IMODE(facts.st_mode)
     if mode & 0o077:
-        raise PrivateFileError(f"{path}: {_('open to others')} ({mode:04o}): chmod 700 {path}")
+        raise PrivateFileError(open_to_others(path, mode, DIRECTORY_MODE))
 
 
 def read_private(path: Path) -> bytes | None:
@@ -43,7 +49,7 @@ def read_private(path: Path) -> bytes | None:
     except OSError as error:
         raise PrivateFileError(f"{path}: {error.strerror}") from None
     if mode & 0o077:
-        raise PrivateFileError(f"{path}: {_('open to others')} ({mode:04o}): chmod 600 {path}")
+        raise PrivateFileError(open_to_others(path, mode))
     return data
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ class PrivateFilesTests(SynchronousTestCase):
             error = self.assertRaises(PrivateFileError, read_private, self.path)
             self.assertIn(f"{mode:04o}", str(error))
             self.assertIn(f"chmod 600 {self.path}", str(error))
+
+    def test_commands_can_be_copied(self) -> None:
+        """The command that is printed does what it says in a shell, whatever the path is."""
+        self.directory = self.directory / "it's [a]; $HOME"
+        self.directory.mkdir(mode=0o755)
+        error = self.assertRaises(PrivateFileError, make_directory, self.directory)
+        subprocess.run(["/bin/sh", "-c", "chmod" + str(error).rpartition("chmod")[2]], check=True)
+        self.path = self.directory / "secret"
+        write_private(self.path, b"data")
+        self.path.chmod(0o644)
+        error = self.assertRaises(PrivateFileError, read_private, self.path)
+        subprocess.run(["/bin/sh", "-c", "chmod" + str(error).rpartition("chmod")[2]], check=True)
+        self.assertEqual((stat.S_IMODE(self.directory.stat().st_mode), self.mode()), (0o700, 0o600))
 
     def test_unreadable(self) -> None:
         """What cannot be read or written is an error that names it."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
 from chatserv.errors import ChatError
 from chatserv.i18n import N_, _
-from chatserv.private_files import FILE_MODE
+from chatserv.private_files import FILE_MODE, open_to_others
 
 FILE_NAME: Final = "client.db"
 _PRAGMAS: Final = (
@@ -96,7 +96,7 @@ class Database:
         except OSError as error:
             raise StorageError(f"{where}: {error.strerror}: {_('look at the directory and its permissions')}") from None
         if mode & 0o077:
-            raise StorageError(f"{where}: {_('open to others')} ({mode:04o}): chmod 600 {where}")
+            raise StorageError(open_to_others(path, mode))
         with _Explained(where):
             connection = sqlite3.connect(where, isolation_level=None, timeout=1)
             try:
