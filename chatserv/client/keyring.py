@@ -23,7 +23,8 @@ class Keyring(msgspec.Struct, frozen=True):
     """An account's secrets on this device. Private keys are PKCS #8 in DER; ``signing_key`` is the Ed25519 seed.
 
     ``registered`` is False between the making of the keys and the server's answer, so that a registration whose answer was
-    lost is repeated with the same keys.
+    lost is repeated with the same keys. ``verifier`` is the server's alone from then on, and empty here: whoever steals the
+    file shall not find out the password by trying.
     """
 
     server_id: bytes
@@ -52,6 +53,10 @@ class Keyring(msgspec.Struct, frozen=True):
         """What a session registers with."""
         return NewAccount(token, self.identity_spki(), self.certificate, self.verifier)
 
+    def as_registered(self) -> "Keyring":
+        """What is kept once the server has the account."""
+        return msgspec.structs.replace(self, registered=True, verifier=b"")
+
     def load_identity(self) -> rsa.RSAPrivateKey:
         """The user's identity key: signs certificates, revocations and its own rotation, nothing else."""
         return _load(self.identity_key)
@@ -69,7 +74,12 @@ class Keyring(msgspec.Struct, frozen=True):
         return certificate_facts(self.certificate).identity_fingerprint
 
     def has_password(self, password: str) -> bool:
-        """Whether this account was made with that password (prepared, RFC 8265). Takes 0.3 s; meant for a thread."""
+        """Whether these keys were made with that password (prepared, RFC 8265), as long as they are not registered.
+
+        Takes 0.3 s; meant for a thread.
+        """
+        if not self.verifier:
+            return False
         verifier = PasswordVerifier.decode(self.verifier)
         return same(make_verifier(password, verifier.salt, verifier.parameters).encode(), self.verifier)
 
@@ -158,6 +168,9 @@ def load_keyring(directory: Path) -> Keyring | None:
         raise PrivateFileError(f"{path}: {hint}") from None
     if keyring.version != VERSION:
         raise PrivateFileError(f"{path}: {_('made by a newer version of this program: update this one')}")
+    if keyring.registered and keyring.verifier:  # as version 0.1.0 kept it
+        keyring = keyring.as_registered()
+        save_keyring(directory, keyring)
     return keyring
 
 

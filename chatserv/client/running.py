@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, succeed
@@ -97,6 +96,7 @@ class Running:
         self._timers: set[Any] = set()
         self._awake = AwakeClock(seconds)
         self._waking = Waking(self._later, self._awake, lambda jumped: self._connection.look(jumped=jumped))
+        self._stopping: list[Deferred[None]] | None = None  # whom to tell when it has stopped
 
     # -- life -----------------------------------------------------------------------------------------------------------
 
@@ -175,13 +175,24 @@ class Running:
         return result
 
     def stop(self) -> "Deferred[None]":
-        """Ends the session and connects no more."""
+        """Ends the session and connects no more; fires when the profile is free for others."""
         service, self._service = self._service, None
-        if service is None:
+        if service is not None:
+            self.engine.catching_up.follow(False)  # the program shall find the rest unread
+            self._stopping = []
+            stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
+            return stopped.addBoth(self._stopped)
+        if self._stopping is None:
             return succeed(None)
-        self.engine.catching_up.follow(False)  # the program shall find the rest unread
-        stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
-        return stopped
+        waiting: Deferred[None] = Deferred()
+        self._stopping.append(waiting)
+        return waiting
+
+    def _stopped(self, result: Any) -> Any:
+        waiting, self._stopping = self._stopping or [], None
+        for each in waiting:
+            each.callback(None)
+        return result
 
     async def _stop(self, service: ClientService) -> None:
         self._connection.say_goodbye()
@@ -246,7 +257,7 @@ class Running:
     def logged_in(self) -> None:
         """The session is open."""
         if not self.keyring.registered:
-            self.keyring = msgspec.structs.replace(self.keyring, registered=True)
+            self.keyring = self.keyring.as_registered()
             self.profile.save_keyring(self.keyring)
         self._token = None
 

@@ -91,6 +91,17 @@ class KeyringTests(SynchronousTestCase):
         self.assertTrue(self.keyring.has_password(PASSWORD))
         self.assertFalse(self.keyring.has_password(PASSWORD + "x"))
 
+    def test_no_verifier_is_kept(self) -> None:
+        """Once the account is registered, nothing in the file tells whether a password is the right one."""
+        registered = self.keyring.as_registered()
+        self.assertTrue(registered.registered)
+        self.assertEqual(registered.verifier, b"")
+        self.assertFalse(registered.has_password(PASSWORD))
+        # as version 0.1.0 left it
+        save_keyring(self.directory, msgspec.structs.replace(self.keyring, registered=True))
+        self.assertEqual(load_keyring(self.directory), registered)
+        self.assertEqual(json.loads(self.path.read_bytes())["verifier"], "")
+
     def test_made(self) -> None:
         """New keys come with a certificate that verifies, a verifier that parses, and are not registered."""
         made: Keyring = make_keyring(
