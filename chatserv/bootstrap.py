@@ -5,6 +5,7 @@ Everything here blocks and runs before the reactor does; nothing here leaves a t
 
 import re
 import secrets
+import shlex
 import shutil
 import socket
 import sys
@@ -163,10 +164,10 @@ def _listened(server: Server) -> tuple[str, int]:
 
 
 def client_program() -> str:
-    """What to type for the client: its name where the shell finds it, else its path beside this interpreter."""
+    """What to type for the client: its name where the shell finds it, else its path beside this interpreter, quoted."""
     name = "chatserv-client"
     beside = Path(sys.executable).with_name(name)
-    return str(beside) if shutil.which(name) is None and beside.exists() else name
+    return shlex.quote(str(beside)) if shutil.which(name) is None and beside.exists() else name
 
 
 def announce(prepared: Prepared, out: TextIO) -> None:
@@ -178,9 +179,10 @@ def announce(prepared: Prepared, out: TextIO) -> None:
     if prepared.invite is not None:
         link = format_link(advertised_link(prepared, prepared.invite))
         lines += [
-            _("no administrator yet; the first one scans this, or uses the link below it, once and within a day:"),
+            _("no administrator yet; the first one scans this, once and within a day:"),
             terminal_qr(link, border=QUIET_MODULES, colour=out.isatty()),
-            f"  {client_program()} '{link}'",
+            _("or starts {program} and pastes this link:").format(program=client_program()),
+            link,
         ]
     print("\n".join(lines), file=out, flush=True)
 

@@ -1,5 +1,6 @@
 """The command line of ``chatserv-client``."""
 
+import argparse
 import os
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Arguments:
     """What was asked for. ``interactive``: a person is at both ends of the terminal and asked for nothing special."""
 
     link: str | None
+    link_file: Path | None
     profile: str
     room: str
     user: str | None
@@ -44,9 +46,42 @@ class Arguments:
         return not scripted and sys.stdin.isatty() and sys.stdout.isatty()
 
     @property
+    def reading(self) -> bool:
+        """Whether lines of standard input are wanted: by a person who talks, or to be sent."""
+        return self.interactive or self.send or not (self.follow or self.invite or self.commands)
+
+    def missing(self, closed: frozenset[str]) -> str:
+        """Why this cannot be done with these standard streams closed; empty where it can."""
+        if "stdin" in closed and self.reading:
+            return translate("Standard input is closed: there is nothing to send.")
+        if "stdout" in closed and (self.follow or self.invite or self.commands):
+            return translate("Standard output is closed: nobody would see what is printed.")
+        return ""
+
+    @property
     def drawn(self) -> bool:
         """Whether that person has a line editor and a bar of rooms, or plain lines."""
         return self.interactive and not self.plain and os.environ.get("TERM", "") not in NOT_DRAWN_ON
+
+
+def add_link(parser: Parser) -> None:
+    """The first time."""
+    parser.add_argument(
+        "link",
+        nargs="?",
+        metavar="LINK",
+        help=translate(
+            "chatserv:// link, for the first time only; - for standard input. Without it, you are asked: better, as other "
+            "users of the machine can read arguments"
+        ),
+    )
+    parser.add_argument("--link-file", type=Path, metavar="FILE", help=translate("file with the chatserv:// link"))
+
+
+def check_link(parser: Parser, found: argparse.Namespace) -> None:
+    """One way to give a link at a time."""
+    if found.link is not None and found.link_file is not None:
+        parser.error(translate("LINK and --link-file: one of the two"))
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -61,7 +96,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         ),
     )
     add = parser.add_argument
-    add("link", nargs="?", metavar="LINK", help=translate("chatserv:// link, for the first time only"))
+    add_link(parser)
     add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
     add(
         "--room",
@@ -70,7 +105,12 @@ def parse_arguments(argv: list[str]) -> Arguments:
         help=translate("which room: lobby, or @bob for direct messages (lobby)"),
     )
     add("--user", metavar="NAME", help=translate("user name to register, where nobody can be asked"))
-    add("--password-file", type=Path, metavar="FILE", help=translate("file whose first line is the password"))
+    add(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help=translate("file whose first line is the password; nobody else may read it"),
+    )
     add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
     add("--follow", action="store_true", help=translate("print what comes"))
     add("--count", type=int, metavar="N", help=translate("with --follow: end after so many messages"))
@@ -109,6 +149,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
         help=translate("how long to wait for the server, and for each answer, before giving up (30)"))  # fmt: skip
     found = parser.parse(argv)
+    check_link(parser, found)
     if found.count is not None and (found.count < 1 or not found.follow):
         parser.error(translate("--count N: N is at least 1, and it goes with --follow"))
     if found.json and not found.follow:
@@ -121,6 +162,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
     return Arguments(
         link=found.link,
+        link_file=found.link_file,
         profile=found.profile,
         room=found.room,
         user=found.user,

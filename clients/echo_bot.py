@@ -2,7 +2,7 @@
 
 Register an account for it first, then run it::
 
-    chatserv-client LINK --profile echo --user echo --password-file FILE --send < /dev/null
+    chatserv-client --link-file LINK --profile echo --user echo --password-file FILE --send < /dev/null
     python -m clients.echo_bot echo
 """
 

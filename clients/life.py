@@ -1,12 +1,12 @@
 """One run of a program with a client: from the start to the exit code, in order, whatever ends it."""
 
-import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
 from chatserv.client import Client, translate
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit
+from clients.starting import tell
 
 
 class Life:
@@ -39,7 +39,7 @@ class Life:
         self.finish(Exit(INTERRUPTED))
         return over
 
-    async def run(self, token: bytes | None) -> int:
+    async def run(self, token: bytes | None = None) -> int:
         """Until everything is done. Returns the exit code."""
         try:
             self.start(token)
@@ -51,7 +51,7 @@ class Life:
             if self._waiting:
                 self._reactor.callLater(0, self._let_go)  # once the code was given on
         if end.message:
-            print(end.message, file=sys.stderr, flush=True)
+            tell(end.message)
         return end.code
 
     async def end(self) -> None:

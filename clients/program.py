@@ -1,6 +1,5 @@
 """One run of ``chatserv-client``: a person who talks, ``--send``, ``--follow``, ``--command`` or ``--invite``."""
 
-import os
 import shutil
 import sys
 from typing import Any
@@ -35,6 +34,7 @@ from clients.notifying import NONE
 from clients.orders import Orders
 from clients.patience import Patience
 from clients.showing import Showing
+from clients.starting import drop
 from clients.talk import Talk
 from clients.typing_in import Lines
 from clients.wanted import WantedRoom
@@ -57,9 +57,8 @@ class Program(Life):
     ) -> None:
         self._arguments = arguments
         talking = self._talking = arguments.interactive
-        no_input = arguments.follow or arguments.invite or arguments.commands
         self._following = arguments.follow or talking
-        self._reading = talking or arguments.send or not no_input
+        self._reading = arguments.reading
         client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=self._reading)
         terminal = self._terminal = sys.stdout.isatty()
@@ -293,6 +292,9 @@ class Program(Life):
                 line = "\n".join(wrapped(line, max(shutil.get_terminal_size().columns, LEAST_COLUMNS)))
             print(line, flush=True)
         except BrokenPipeError:
-            # What is left in the buffer must not fail once more when the interpreter ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop(sys.stdout)
             self.finish(Exit(DONE))
+        except OSError as error:
+            drop(sys.stdout)
+            said = translate("Standard output cannot be written: {error}")
+            self.finish(Exit(NOT_SENT, said.format(error=error.strerror)))

@@ -1,125 +1,156 @@
 """The first time: from a link to an account, asking where somebody can be asked."""
 
-import getpass
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from chatserv.client import (
     ChatError,
+    Client,
+    ClientEvent,
     NameInvalid,
-    PasswordInvalid,
+    NameTaken,
     Profile,
     ServerLink,
+    Status,
+    StatusChanged,
     clean_line,
-    parse_link,
     prepare_account,
     prepared_password,
     translate,
     user_name,
 )
 from clients.arguments import Arguments
-from clients.exits import PROFILE, USAGE, Exit, exit_for
+from clients.asking import TRIES, ask_name, ask_password, somebody_there
+from clients.exits import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, why_offline
+from clients.life import Life
+from clients.link_input import asked_link, given_link, link_of, private_text
+from clients.starting import tell
 
-PASSWORD_FILE_BYTES: Final = 4096
-TRIES: Final = 5
 
+async def open_account(
+    reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+) -> None:
+    """Makes sure that the profile has an account, and makes one where it has none.
 
-async def open_account(arguments: Arguments, profile: Profile) -> bytes | None:
-    """Makes sure that the profile has an account or the keys for one. Returns the invite's token, if a link gave one.
+    Args:
+        reactor: The reactor; it need not run yet.
+        arguments: What was asked for.
+        profile: Whose account it is.
+        make_client: Makes the client that registers.
 
     Raises:
         Exit: There is no account and no link, or link, name or password cannot be used.
     """
     try:
         keyring = profile.keyring()
-        if arguments.link is None:
-            if keyring is None:
-                raise Exit(USAGE, translate("No account on this machine yet: give the chatserv:// link you were sent."))
-            if not keyring.registered:
-                text = translate("Registration was begun and not finished: give the chatserv:// link once more.")
-                raise Exit(USAGE, text)
-            return None
-        link = parse_link(arguments.link)
+        given = given_link(arguments.link, arguments.link_file)
         if keyring is not None and keyring.registered:
-            _check_same_server(keyring.server_id, link, profile)
-            profile.move(link.host, link.port)
-            if link.invite:
-                text = translate(
-                    "You are {name} here already; the invite was not used. --profile NAME makes another account."
-                )
-                print(clean_line(text.format(name=keyring.user)), file=sys.stderr, flush=True)
-            return None
-        user = user_name(arguments.user) if arguments.user else _until_it_fits(_ask_name)
-        password = (
-            prepared_password(_file_password(arguments.password_file)) if arguments.password_file else _ask_password()
-        )
-        print(translate("Making your keys..."), file=sys.stderr, flush=True)
-        await prepare_account(profile, link, user, password)
+            if given is not None:
+                _move(profile, link_of(given))
+            return
+        link = _link(given, begun=keyring is not None)
+        await _register(reactor, arguments, profile, link, make_client)
     except ChatError as error:
         raise exit_for(error) from None
-    return link.invite
 
 
-def _check_same_server(server_id: bytes, link: ServerLink, profile: Profile) -> None:
-    if server_id != link.fingerprint:
+def _link(given: str | None, *, begun: bool) -> ServerLink:
+    if given is not None:
+        return link_of(given)
+    said = translate("No account on this machine yet.")
+    if begun:
+        said = translate("Registration was begun and not finished.")
+    if not somebody_there():
+        todo = translate("Give the chatserv:// link that you were sent with --link-file FILE, or - for standard input.")
+        raise Exit(USAGE, f"{said} {todo}")
+    tell(said)
+    return asked_link()
+
+
+def _move(profile: Profile, link: ServerLink) -> None:
+    """There is an account: the link says where its server is now."""
+    keyring = profile.keyring()
+    if keyring is None or keyring.server_id != link.fingerprint:
         text = translate("This profile belongs to another server; use --profile NAME to keep the two apart.")
         raise Exit(PROFILE, f"{text} ({profile.directory})")
+    profile.move(link.host, link.port)
+    if link.invite:
+        text = translate("You are {name} here already; the invite was not used. --profile NAME makes another account.")
+        tell(clean_line(text.format(name=keyring.user)))
 
 
-def _need_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise Exit(USAGE, translate("There is no terminal to ask on: give --user NAME and --password-file FILE."))
+async def _register(
+    reactor: Any, arguments: Arguments, profile: Profile, link: ServerLink, make_client: type[Client]
+) -> None:
+    """Registers; asks for another name where that one is taken, and for nothing else again."""
+    user = user_name(arguments.user) if arguments.user else ask_name()
+    password = prepared_password(_first_line(arguments.password_file)) if arguments.password_file else ask_password()
+    for left in reversed(range(TRIES)):
+        tell(translate("Making your keys..."))
+        await prepare_account(profile, link, user, password)
+        registration = Registration(reactor, arguments, profile, make_client)
+        code = await registration.run(link.invite)
+        error = registration.refused
+        if error is None:
+            if code != DONE:
+                raise Exit(code)  # it has said why
+            return
+        if arguments.user or not left or not isinstance(error, NameInvalid | NameTaken):
+            raise error
+        tell(exit_for(error).message)
+        user = ask_name()
 
 
-def _ask(prompt: str) -> str:
-    _need_terminal()
-    try:
-        return input(prompt)
-    except EOFError:
-        raise Exit(USAGE, translate("Nothing entered.")) from None
+def _first_line(file: Path) -> str:
+    return (
+        private_text(file, translate("The password file {file} cannot be read: {error}"))
+        .partition("\n")[0]
+        .rstrip("\r")
+    )
 
 
-def _ask_name() -> str:
-    return user_name(_ask(translate("User name: ")))
+class Registration(Life):
+    """Connects until the server has taken the account, or will not.
 
+    Args:
+        reactor: The reactor.
+        arguments: How to connect, and how long to wait.
+        profile: Has the keys of the account.
+        make_client: Makes the client.
+    """
 
-def _file_password(file: Path) -> str:
-    try:
-        with file.open(encoding="utf-8") as opened:
-            return opened.readline(PASSWORD_FILE_BYTES).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        said = translate("The password file {file} cannot be read: {error}")
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise Exit(USAGE, said.format(file=file, error=reason)) from None
+    def __init__(self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client]) -> None:
+        client = make_client(profile, reactor, self._told, follow=False, plain=arguments.no_tls)
+        super().__init__(reactor, client, reading=False)
+        self._seconds, self._patience = arguments.timeout_seconds, None  # type: tuple[float, Any]
+        self._trouble: Exception | None = None
+        self._said = False
+        self.refused: ChatError | None = None
 
+    def start(self, token: bytes | None) -> None:
+        """Connects; not for ever."""
+        self._patience = self._reactor.callLater(self._seconds, self._give_up)
+        super().start(token)
 
-def _ask_password() -> str:
-    _need_terminal()
+    async def end(self) -> None:
+        """Nothing is waited for any more."""
+        if self._patience.active():
+            self._patience.cancel()
 
-    def ask() -> str:
-        first = prepared_password(getpass.getpass(translate("Password: ")))
-        if first != prepared_password(getpass.getpass(translate("Once more: "))):
-            raise _Differ
-        return first
+    def _give_up(self) -> None:
+        self.finish(exit_for(self._trouble))
 
-    return _until_it_fits(ask)
-
-
-class _Differ(PasswordInvalid):
-    """The password was not the same both times."""
-
-    def explain(self) -> str:
-        """In words."""
-        return translate("The two passwords differ.")
-
-
-def _until_it_fits(ask: Callable[[], str]) -> str:
-    """Asks again where what was entered cannot be used: whoever types on would type a password into the shell."""
-    for _ in range(TRIES - 1):
-        try:
-            return ask()
-        except (NameInvalid, PasswordInvalid) as error:
-            print(exit_for(error).message, file=sys.stderr, flush=True)
-    return ask()
+    def _told(self, event: ClientEvent) -> None:
+        if self.done.called or not isinstance(event, StatusChanged):
+            return
+        match event.status:
+            case Status.SYNCING | Status.ONLINE:
+                self.finish(Exit(DONE))
+            case Status.FAILED:
+                self.refused = event.error if isinstance(event.error, ChatError) else ChatError()
+                self.finish(Exit(REFUSED))
+            case Status.OFFLINE:
+                self._trouble = event.error or self._trouble
+                if not self._said:
+                    self._said = True
+                    tell(f"{why_offline(event.error, was_online=False)} {translate('Trying again...')}")

@@ -4,7 +4,6 @@ Five ways to run it: a person on a terminal, with a line editor (`clients.termin
 ``--follow`` on pipes, ``--command`` and ``--invite`` without any input.
 """
 
-import io
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,39 +13,44 @@ from twisted.internet.task import react
 
 from chatserv.client import ChatError, Profile, translate, use_steady_clock
 from clients.arguments import Arguments, parse_arguments
-from clients.exits import INTERRUPTED, Exit, exit_for
+from clients.exits import INTERRUPTED, USAGE, Exit, exit_for
 from clients.life import Life
 from clients.program import Program
 from clients.registering import open_account
+from clients.starting import begin_program, tell
 
 
 async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Life] = Program) -> None:
     """Registers where needed, then runs what ``make`` makes. Raises `SystemExit` with the exit code."""
     try:
         profile = Profile.named(arguments.profile)
-        token = await open_account(arguments, profile)
+        await open_account(reactor, arguments, profile)
         running: Deferred[None] = Deferred()  # before, a signal would end us as it ends any program
         reactor.callWhenRunning(running.callback, None)
         await running
-        code = await make(reactor, arguments, profile).run(token)
+        code = await make(reactor, arguments, profile).run()
     except ChatError as error:
         end = exit_for(error)
     except Exit as end_:
         end = end_
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # ends the line of the question
+        tell("")  # ends the line of the question
         end = Exit(INTERRUPTED, translate("Interrupted."))
     else:
         raise SystemExit(code)
-    print(end.message, file=sys.stderr, flush=True)
+    if end.message:
+        tell(end.message)
     raise SystemExit(end.code)
 
 
 def main() -> None:
     """The console script."""
+    closed = begin_program()
     arguments = parse_arguments(sys.argv[1:])
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a locale without a character must not end the talk
+    missing = arguments.missing(closed)
+    if missing:
+        tell(missing)
+        sys.exit(USAGE)
     make: Callable[[Any, Arguments, Profile], Life] = Program
     if arguments.drawn:
         # It brings another reactor, which has to be there before any other is; pipes need neither that nor its libraries.

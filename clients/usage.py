@@ -2,12 +2,25 @@
 
 import argparse
 import sys
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from chatserv.client import VERSION, clean_line, translate
-from clients.exits import USAGE
+from clients.exits import NOT_SENT, USAGE
+from clients.starting import drop, tell
 
+# Signs of our texts that have no part in ASCII.
+_SIGNS: Final = {
+    "\u00a1": "",
+    "\u00bf": "",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u00ab": '"',
+    "\u00bb": '"',
+    "\u201c": '"',
+    "\u201d": '"',
+}
 MAX_SHOWN: Final = 200  # characters of what was typed wrongly
 
 
@@ -17,6 +30,24 @@ class Formatter(argparse.HelpFormatter):
     def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
         """The first paragraph."""
         super().add_usage(usage, actions, groups, translate("usage: ") if prefix is None else prefix)
+
+
+def fitting(text: str, encoding: str) -> str:
+    """A text of ours with letters that the encoding has: without their accents where it has no others."""
+    return "".join(character if _has(encoding, character) else _plain(character) for character in text)
+
+
+def _has(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _plain(character: str) -> str:
+    found = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return found or _SIGNS.get(character, "?")
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,6 +80,19 @@ class Parser(argparse.ArgumentParser):
             said = translate("not known here, or too much: {words}")
             self.error(said.format(words=clean_line(" ".join(unknown))[:MAX_SHOWN]))
         return found
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help, version and usage: in what the terminal's encoding has, and whether somebody reads on or not."""
+        stream = file or sys.stderr
+        try:
+            stream.write(fitting(message, getattr(stream, "encoding", None) or "utf-8"))
+            stream.flush()
+        except BrokenPipeError:
+            drop(stream)
+        except OSError as error:
+            drop(stream)
+            tell(str(error.strerror))
+            self.exit(NOT_SENT)
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with usage, message and 2."""

@@ -1,6 +1,5 @@
 """What a run for a script says on standard error beside its work, and when nothing that comes can be trusted any more."""
 
-import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +19,7 @@ from chatserv.client import (
 )
 from clients.exits import UNTRUSTED, Exit
 from clients.lines import news
+from clients.starting import tell
 
 _OF_ROOM: Final = (GapSeen, MessagesMissing, KeysBroken, RoomRewound, RoomLeft)
 
@@ -41,7 +41,7 @@ class Warnings:
         self._last = self._room() or self._last
         if isinstance(event, Alarm | IdentityChanged) or (isinstance(event, _OF_ROOM) and event.room == self._last):
             for line in news(event, lambda _room, _message_id: None, self._client.user):
-                print(line, file=sys.stderr, flush=True)
+                tell(line)
         if self._client.distrusted:
             said = translate(
                 "The server is proven to break the rules: nothing more of it is taken. Keep what stands above, and ask "

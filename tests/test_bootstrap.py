@@ -1,15 +1,18 @@
 """What a start makes before the fork, and what it tells the terminal."""
 
 import io
+import shutil
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv import bootstrap
-from chatserv.bootstrap import Prepared, advertised_link, announce, port_problem, prepare
+from chatserv.bootstrap import Prepared, advertised_link, announce, client_program, port_problem, prepare
 from chatserv.config import Config, Limits, Server
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import make_rotation
@@ -201,9 +204,21 @@ class LinkTests(BootstrapCase):
         assert prepared.invite is not None
         link = format_link(advertised_link(prepared, prepared.invite))
         self.assertIn(str(self.directory), text)
-        self.assertIn(link, text)
+        self.assertIn(f"\n{link}\n", text)  # alone on its line, as no argument of a command
         self.assertEqual(parse_link(link).fingerprint, prepared.server_id)
         self.assertGreater(len(text.splitlines()), 20)
+
+    def test_program(self) -> None:
+        """The client's command can be pasted into a shell, wherever it is installed."""
+        binaries = Path(self.mktemp()).absolute() / "it's [a] $HOME; dir"
+        binaries.mkdir(parents=True)
+        client = binaries / "chatserv-client"
+        client.write_text("#!/bin/sh\necho started")
+        client.chmod(0o755)
+        self.patch(sys, "executable", str(binaries / "python"))
+        self.patch(shutil, "which", lambda name: None)  # noqa: ARG005 - the shell does not find it
+        done = subprocess.run(["/bin/sh", "-c", client_program()], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "started\n")
 
     def test_announced_later(self) -> None:
         """With an administrator the terminal shows no invite."""

@@ -156,6 +156,7 @@ def client_command(directory: Path, profile: str, *arguments: str, program: tupl
     """The command line of a client with a profile of its own."""
     password = directory / "password"
     if not password.exists():
+        password.touch(0o600)
         password.write_text(PASSWORD + "\n")
     return [*program, "--profile", profile, "--user", profile, "--password-file", str(password), *arguments]
 

@@ -1,8 +1,10 @@
 """The command line of ``chatserv-tk``."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from chatserv.client import DEFAULT_NAME, translate
+from clients.arguments import add_link, check_link
 from clients.notifying import DESKTOP, STYLES
 from clients.usage import Parser
 from clients.window.settings import LARGEST_SCALE, SMALLEST_SCALE, THEMES, bounded_scale
@@ -19,13 +21,14 @@ class Arguments:
     theme: str | None = None
     scale: float | None = None
     notify: str = DESKTOP
+    link_file: Path | None = None
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
     """Reads the command line; ends the program with 2 where it makes no sense."""
     parser = Parser("chatserv-tk", translate("A window to talk on a chatserv server."))
     add = parser.add_argument
-    add("link", nargs="?", metavar="LINK", help=translate("chatserv:// link; the window can take it later as well"))
+    add_link(parser)
     add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
     add("--room", default="lobby", metavar="ROOM", help=translate("where to begin: lobby, or @bob for direct messages"))
     add(
@@ -46,8 +49,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
         ),
     )
     found = parser.parse(argv)
+    check_link(parser, found)
     if found.scale is not None and not SMALLEST_SCALE <= found.scale <= LARGEST_SCALE:
         said = translate("--scale FACTOR: {least} to {most}")
         parser.error(said.format(least=SMALLEST_SCALE, most=LARGEST_SCALE))
     scale = None if found.scale is None else bounded_scale(found.scale)
-    return Arguments(found.link, found.profile, found.room, found.no_tls, found.theme, scale, found.notify)
+    return Arguments(
+        found.link, found.profile, found.room, found.no_tls, found.theme, scale, found.notify, found.link_file
+    )

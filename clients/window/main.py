@@ -1,11 +1,14 @@
 """``chatserv-tk``: the window client."""
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from chatserv.client import ChatError, Profile, now_ms, translate, use_steady_clock
-from clients.exits import DONE, USAGE, exit_for
+from clients.exits import DONE, USAGE, Exit, exit_for
+from clients.link_input import given_link
 from clients.notifying import Notifier, find_program
+from clients.starting import begin_program, tell
 from clients.window.arguments import Arguments, parse_arguments
 
 if TYPE_CHECKING:
@@ -30,8 +33,13 @@ def open_window() -> "tk.Tk":
 
 
 def _no_window(text: str) -> int:
-    print(text, file=sys.stderr, flush=True)
+    tell(text)
     return USAGE
+
+
+def _end(end: Exit) -> NoReturn:
+    tell(end.message)
+    sys.exit(end.code)
 
 
 def run(
@@ -88,14 +96,16 @@ def run(
 
 def main() -> None:
     """The console script."""
+    begin_program()
     arguments = parse_arguments(sys.argv[1:])
-    root = open_window()
     try:
+        arguments = replace(arguments, link=given_link(arguments.link, arguments.link_file))
+        root = open_window()
         profile = Profile.named(arguments.profile)
     except ChatError as error:
-        end = exit_for(error)
-        print(end.message, file=sys.stderr, flush=True)
-        sys.exit(end.code)
+        _end(exit_for(error))
+    except Exit as end:
+        _end(end)
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - the one place that chooses it
 
     run(reactor, root, profile, arguments)

@@ -38,8 +38,8 @@ class ArgumentsTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """Without arguments: the default profile, the lobby, half a minute of patience."""
         expected = Arguments(
-            link=None, profile="default", room="lobby", user=None, password_file=None, send=False, follow=False,
-            count=None, json=False, invite=False, invite_name="", invite_admin=False, timeout_seconds=30.0,
+            link=None, link_file=None, profile="default", room="lobby", user=None, password_file=None, send=False,
+            follow=False, count=None, json=False, invite=False, invite_name="", invite_admin=False, timeout_seconds=30.0,
             no_tls=False, commands=(), accept_invites=False, plain=False, notify="desktop",
         )  # fmt: skip
         self.assertEqual(parse_arguments([]), expected)
@@ -51,8 +51,8 @@ class ArgumentsTests(SynchronousTestCase):
             "--invite-name n --invite-admin --timeout 1.5 --no-tls --accept-invites --plain --notify text"
         )
         expected = Arguments(
-            link="chatserv://h/", profile="p", room="r", user="u", password_file=Path("f"), send=True, follow=True,
-            count=3, json=True, invite=True, invite_name="n", invite_admin=True, timeout_seconds=1.5,
+            link="chatserv://h/", link_file=None, profile="p", room="r", user="u", password_file=Path("f"), send=True,
+            follow=True, count=3, json=True, invite=True, invite_name="n", invite_admin=True, timeout_seconds=1.5,
             no_tls=True, accept_invites=True, plain=True, notify="text",
         )  # fmt: skip
         self.assertEqual(parse_arguments(argv.split()), expected)
@@ -86,6 +86,28 @@ class ArgumentsTests(SynchronousTestCase):
         """An unknown option, or a second link, is refused."""
         self.assert_refused("--sned")
         self.assert_refused("chatserv://a/", "chatserv://b/")
+
+    def test_link(self) -> None:
+        """A link comes as an argument or from a file, not both; ``-`` is standard input."""
+        self.assertEqual(parse_arguments(["--link-file", "f"]).link_file, Path("f"))
+        self.assertEqual(parse_arguments(["-"]).link, "-")
+        self.assertIn("--link-file", self.assert_refused("chatserv://a/", "--link-file", "f"))
+
+    def test_closed_streams(self) -> None:
+        """What needs a stream that is closed is refused before anything is done; what does not need it works."""
+        everything = frozenset({"stdin", "stdout", "stderr"})
+        for argv, needed in (
+            (["--send"], "input"),
+            ([], "input"),
+            (["--follow"], "output"),
+            (["--command", "/who"], "output"),
+            (["--invite"], "output"),
+        ):
+            for stream in ("stdin", "stdout"):
+                self.patch(sys, stream, Terminal(False))
+            arguments = parse_arguments(argv)
+            self.assertIn(f"Standard {needed} is closed", arguments.missing(everything))
+            self.assertEqual(arguments.missing(everything - {f"std{needed[:-3]}"}), "")
 
     def test_interactive(self) -> None:
         """A person is asked and shown only at a terminal on both sides, and where nothing special was asked for."""

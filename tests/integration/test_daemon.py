@@ -197,7 +197,8 @@ class DaemonTests(SynchronousTestCase):
     def check_announcement(self, output: str) -> None:
         """Fingerprint and link are printed; the link names the port."""
         self.assertRegex(output, r"server fingerprint +\S+")
-        self.assertRegex(output, rf"chatserv-client 'chatserv://127\.0\.0\.1:{self.installation.port}/\?invite=\S+'")
+        self.assertRegex(output, r"starts \S*chatserv-client and pastes this link:\n")
+        self.assertRegex(output, rf"\nchatserv://127\.0\.0\.1:{self.installation.port}/\?invite=\S+\n")
 
     def check_secrecy(self, output: str) -> None:
         """The invite stands in no log."""
@@ -239,7 +240,7 @@ class DaemonTests(SynchronousTestCase):
             server.listens()
             self.assertEqual(0, server.stops(number), read(server.err))
             self.assertEqual("", read(server.err))
-            announcements.append(re.findall(r"server fingerprint.*|chatserv-client '.*'", read(server.out)))
+            announcements.append(re.findall(r"server fingerprint.*|chatserv://.*", read(server.out)))
         self.assertEqual(2, len(announcements[0]))
         self.assertEqual(announcements[0], announcements[1])
 

@@ -60,10 +60,17 @@ class TerminalTests(ClientsTestCase):
         """A newcomer answers the questions and stands in the lobby; two people talk; each line stands there once."""
         link = format_link(parse_link(self.invite()))
         alice = self.open("alice")
-        dora = Terminal(self, [*CLIENT, "--profile", "dora", link], COLUMNS, KINDS)
-        for question, answer in (("User name:", "dora"), ("Password:", PASSWORD), ("Once more:", PASSWORD)):
+        dora = Terminal(self, [*CLIENT, "--profile", "dora"], COLUMNS, KINDS)
+        for question, answer in (
+            ("Paste the chatserv:// link", f"<{link[:100]}\r\n  {link[100:]}>."),  # as a mail has broken it
+            ("User name:", "bob"),
+            ("Password:", PASSWORD),
+            ("Once more:", PASSWORD),
+            ("This name is taken", "dora"),  # the password is kept
+        ):
             dora.until(question)
             dora.type(answer + "\r")
+        self.assertEqual(self.count(dora, "Once more:"), 1)
         dora.until("[1:#lobby]")
         dora.until("Connected as dora")
         self.assertNotIn(PASSWORD, dora.text)
