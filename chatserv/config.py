@@ -44,7 +44,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[0-9A-Za-z.:_-]+\Z")] = "0.0.0.0"  # noqa: S104
     port: Port = 5000
-    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000  # sessions after login (FAULTS 1.2)
+    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000  # sessions after login
     listen: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...], Meta(max_length=64)] = ()
     listen_plain: Text = ""
     allow_plain_network: bool = False
@@ -70,7 +70,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sizes of the one cipher suite, in bits, and who may make an account."""
 
-    rsa_key_size: Literal[3072] = 3072  # the suite's (CRYPTO); `load` raises 2048 to it, with a warning
+    rsa_key_size: Literal[3072] = 3072  # the suite's (docs/protocol.rst 2.2); `load` raises 2048 to it, with a warning
     aes_key_size: Literal[256] = 256  # the suite's
     registration: Literal["invite", "open", "closed"] = "invite"
 
@@ -80,7 +80,7 @@ class Logging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     level: Literal["DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     file: Annotated[str, Meta(min_length=1, max_length=1024)] = "logs/server.log"
-    max_size: Annotated[int, Meta(ge=1024, le=2**40)] = 10 * 2**20  # 10 MB x 10 files (FAULTS 1.2)
+    max_size: Annotated[int, Meta(ge=1024, le=2**40)] = 10 * 2**20  # 10 MB x 10 files
     keep_files: Annotated[int, Meta(ge=1, le=1000)] = 10
 
     def __post_init__(self) -> None:
@@ -115,26 +115,26 @@ class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Every bound of the server. Most come from FAULTS 1.2, those of the protocol from CRYPTO."""
+    """Every bound of the server. What each is for and where it comes from: docs/operations.rst, limits."""
 
-    tls_handshake_seconds: Seconds = 10  # FAULTS 1.2, from accept; InspIRCd 20, Unreal 30
-    login_seconds: Seconds = 30  # FAULTS 1.2, from accept, not extended by bytes; Unreal 30
-    close_seconds: Seconds = 5  # FAULTS row 27: a peer that ignores close_notify
-    unauthenticated_connections: Count = 200  # FAULTS 1.2; OpenSSH MaxStartups; half of them, then random early drop
-    unauthenticated_per_network: Count = 32  # FAULTS 1.2: from one IPv4 address or IPv6 /64; a class starts at once
-    login_line_bytes: Annotated[int, Meta(ge=2500, le=4096)] = 4096  # CRYPTO 5.2; a registration takes about 2,300
-    login_total_bytes: Annotated[int, Meta(ge=5000, le=8192)] = 8192  # CRYPTO 5.2: everything until FINISHED
-    line_bytes: Annotated[int, Meta(ge=4096, le=65_536)] = 65_536  # CRYPTO 5.2; clients read no longer lines
-    envelope_bytes: Annotated[int, Meta(ge=1024, le=12_000)] = 12_000  # CRYPTO 9.2
-    sendq_soft_bytes: Bytes = 98_304  # FAULTS 1.2: stop reading that client; Ergo 96k
-    sendq_hard_bytes: Bytes = 1_048_576  # FAULTS 1.2: cut it; InspIRCd 1M
+    tls_handshake_seconds: Seconds = 10  # from accept; InspIRCd 20, Unreal 30
+    login_seconds: Seconds = 30  # from accept, not extended by bytes; Unreal 30
+    close_seconds: Seconds = 5  # a peer that ignores close_notify
+    unauthenticated_connections: Count = 200  # OpenSSH MaxStartups; half of them, then random early drop
+    unauthenticated_per_network: Count = 32  # from one IPv4 address or IPv6 /64; a class starts at once
+    login_line_bytes: Annotated[int, Meta(ge=2500, le=4096)] = 4096  # docs/protocol.rst 1.3; a registration has 2,300
+    login_total_bytes: Annotated[int, Meta(ge=5000, le=8192)] = 8192  # docs/protocol.rst 1.3: everything until FINISHED
+    line_bytes: Annotated[int, Meta(ge=4096, le=65_536)] = 65_536  # docs/protocol.rst 1.3; clients read no longer lines
+    envelope_bytes: Annotated[int, Meta(ge=1024, le=12_000)] = 12_000  # docs/rooms.rst 7.2
+    sendq_soft_bytes: Bytes = 98_304  # stop reading that client; Ergo 96k
+    sendq_hard_bytes: Bytes = 1_048_576  # cut it; InspIRCd 1M
     commands_in_flight: Count = 64  # commands of one session that wait for the store
-    idle_seconds: Seconds = 60  # FAULTS 1.2: silence before a ping; Unreal 90
-    idle_reply_seconds: Seconds = 30  # FAULTS 1.2: silence after the ping
+    idle_seconds: Seconds = 60  # silence before a ping; Unreal 90
+    idle_reply_seconds: Seconds = 30  # silence after the ping
     session_max_seconds: Annotated[float, Meta(ge=1, le=604_800)] = 86_400  # then the device logs in anew
-    drain_seconds: Seconds = 8  # FAULTS row 11: exit within 10 s
+    drain_seconds: Seconds = 8  # exit within 10 s
     retry_seconds: Seconds = 2  # how long a client that is turned away is asked to wait
-    crypto_queue: Count = 64  # FAULTS 1.2: signatures that wait for the pool, then "busy"
+    crypto_queue: Count = 64  # signatures that wait for the pool, then "busy"
     store_queue: Count = 10_000  # requests that wait for the store, then "busy"
     store_batch: Count = 512  # requests in one commit
     page_events: Annotated[int, Meta(ge=1, le=10_000)] = 128  # events in one answer; longer ones go in pages
@@ -144,33 +144,33 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accounts: Count = 100_000  # accounts of one server
     rooms: Count = 10_000  # rooms of one server
     rooms_per_account: Annotated[int, Meta(ge=1, le=250)] = 200  # what a welcome holds
-    devices_per_account: Annotated[int, Meta(ge=1, le=10)] = 10  # CRYPTO 6.4
-    lease_seconds: Seconds = 15  # CRYPTO 8.3: to make a commit, and per device of the room:
+    devices_per_account: Annotated[int, Meta(ge=1, le=10)] = 10  # docs/rooms.rst 3.4
+    lease_seconds: Seconds = 15  # docs/protocol.rst 8: to make a commit, and per device of the room:
     lease_device_seconds: Seconds = 0.04
-    lease_lapse_seconds: Seconds = 600  # CRYPTO 8.3: who lets a lease lapse waits for the next
+    lease_lapse_seconds: Seconds = 600  # docs/protocol.rst 8: who lets a lease lapse waits for the next
     lease_unused: Count = (
         3  # leases of a room that an account may give back unused within an hour; more count as lapsed
     )
     lease_waiting: Count = 600  # requests that wait for the lease of one room, then "busy"
-    commits_per_hour: Count = 6  # CRYPTO 8.3, of a device in a room
+    commits_per_hour: Count = 6  # docs/protocol.rst 8, of a device in a room
     commits_per_hour_moderator: Count = 60  # the same of moderators and owners
-    joins_per_day: Count = 3  # CRYPTO 8.3, of an account in a room
-    one_time_prekeys: Annotated[int, Meta(ge=1, le=1000)] = 50  # CRYPTO 6.3, of a device
+    joins_per_day: Count = 3  # docs/protocol.rst 8, of an account in a room
+    one_time_prekeys: Annotated[int, Meta(ge=1, le=1000)] = 50  # docs/protocol.rst 10, of a device
     prekeys_low: Count = 20  # below this a device is asked for more
-    prekeys_per_hour: Count = 20  # CRYPTO 6.3: one-time ones of one device for one requester, then the last-resort one
-    prekey_room_devices: Count = 50  # CRYPTO 6.3: larger rooms get last-resort prekeys only
+    prekeys_per_hour: Count = 20  # docs/protocol.rst 10: of one device for one requester, then the last-resort one
+    prekey_room_devices: Count = 50  # docs/protocol.rst 10: larger rooms get last-resort prekeys only
     log_page_leaves: Annotated[int, Meta(ge=1, le=400)] = 400  # leaves in one answer
     log_notice_leaves: Annotated[int, Meta(ge=1, le=400)] = 50  # leaves in one notice; more are fetched
     log_head_seconds: Seconds = (
-        43_200  # the age at which a tree head is signed anew (CRYPTO 12.3: clients alarm at a day)
+        43_200  # the age at which a tree head is signed anew (docs/rooms.rst 8.2: clients alarm at a day)
     )
-    unlogged_leaf_seconds: Seconds = 300  # CRYPTO 8.3: a commit has to know leaves of this age
+    unlogged_leaf_seconds: Seconds = 300  # docs/protocol.rst 8: a commit has to know leaves of this age
     cached_certificates: Count = 20_000
     counters: Count = 100_000  # entries in a table of rates; the oldest go first
     bans: Count = 10_000
-    rekey_records: Annotated[int, Meta(ge=1, le=2**20)] = 2**20  # CRYPTO 5: records under one key; only less is allowed
-    rekey_bytes: Annotated[int, Meta(ge=1024, le=2**30)] = 2**30  # CRYPTO 5: bytes under one key
-    rekey_seconds: Annotated[float, Meta(ge=1, le=3600)] = 3600  # CRYPTO 5: age of a key
+    rekey_records: Annotated[int, Meta(ge=1, le=2**20)] = 2**20  # docs/protocol.rst 3.1; only less is allowed
+    rekey_bytes: Annotated[int, Meta(ge=1024, le=2**30)] = 2**30  # docs/protocol.rst 3.1: bytes under one key
+    rekey_seconds: Annotated[float, Meta(ge=1, le=3600)] = 3600  # docs/protocol.rst 3.1: age of a key
 
     def __post_init__(self) -> None:
         for lower, strict, upper in (

@@ -27,7 +27,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A key-holding installation of an account; ``certificate`` is kept as the signed bytes (CRYPTO 6.2)."""
+    """A key-holding installation of an account; ``certificate`` is kept as the signed bytes (docs/rooms.rst 3.2)."""
 
     device_id: bytes
     certificate: bytes
@@ -57,8 +57,8 @@ class Registration(msgspec.Struct, frozen=True):
     """A checked request to register; signatures are verified before it gets here.
 
     ``token_hash`` is None where registration is open. ``skeleton`` is the confusable skeleton of ``name``. ``verifier``
-    holds salt, KDF parameters, StoredKey and ServerKey (CRYPTO 10.4), as bytes. ``leaves``: of the log, appended with the
-    account: each the leaf's 105 bytes and the signed statement behind its hash.
+    holds salt, KDF parameters, StoredKey and ServerKey (docs/protocol.rst 4.3), as bytes. ``leaves``: of the log,
+    appended with the account: each the leaf's 105 bytes and the signed statement behind its hash.
     """
 
     token_hash: bytes | None
@@ -74,9 +74,9 @@ class Registration(msgspec.Struct, frozen=True):
 class Room(msgspec.Struct, frozen=True):
     """A room as it stands.
 
-    ``epoch`` is the current one, ``head`` the last ``seq`` given, ``commit_hash`` and ``state`` (CRYPTO 8.1) those of the
-    newest commit, ``kt_size`` the size of the log that it was checked against. ``name``: of a public room, else empty.
-    ``leaves``: by user, the Leaves that wait for a commit, each ``u32 leaf; sig[64]``.
+    ``epoch`` is the current one, ``head`` the last ``seq`` given, ``commit_hash`` and ``state`` (docs/rooms.rst 4)
+    those of the newest commit, ``kt_size`` the size of the log that it was checked against. ``name``: of a public room,
+    else empty. ``leaves``: by user, the Leaves that wait for a commit, each ``u32 leaf; sig[64]``.
     """
 
     room_id: bytes
@@ -99,7 +99,7 @@ class PlaceAt(msgspec.Struct, frozen=True):
 class EventDraft(msgspec.Struct, frozen=True):
     """An event that wants its place in a room's log. ``id`` is the client's (16 bytes), ``body`` is opaque.
 
-    ``leaf`` and ``generation`` are those of the envelope's clear header (CRYPTO 9.2).
+    ``leaf`` and ``generation`` are those of the envelope's clear header (docs/rooms.rst 7.2).
     """
 
     room_id: bytes
@@ -123,7 +123,7 @@ class WrapDraft(msgspec.Struct, frozen=True):
 
 
 class CommitDraft(msgspec.Struct, frozen=True):
-    """A checked commit that wants to be the room's next (CRYPTO 8.3, step 5).
+    """A checked commit that wants to be the room's next (docs/protocol.rst 8, step 5).
 
     Attributes:
         room_id: The room; it is made where ``epoch`` is 0.

@@ -25,12 +25,19 @@ ROOT: Final = Path(__file__).parents[1]
 ELSEWHERE = (commits.BadCommit,)  # codes whose classes are not in chatserv.errors: imported, so that they are listed
 DOCUMENT: Final = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
 ROOMS: Final = (ROOT / "docs" / "rooms.rst").read_text(encoding="utf-8")
-TABLES: Final = DOCUMENT[DOCUMENT.index(".. list-table:: Commands") : DOCUMENT.index("\nDelivery\n")]
+TABLES: Final = DOCUMENT[DOCUMENT.index(".. list-table:: Commands") : DOCUMENT.index(".. _protocol-6:")]
 DIRECTIONS: Final = {
     "Commands": messages.ClientMessage,
     "Replies": messages.ServerReply,
     "Notices": messages.Notice,
 }
+
+
+def place(text: str, title: str) -> int:
+    """Where the section of that title begins, whatever its number is."""
+    found = re.search(rf"(?m)^[\d.]+ {title}\n[-~]+$", text)
+    assert found is not None, title
+    return found.start()
 
 
 def rows_of(title: str) -> dict[str, str]:
@@ -93,7 +100,7 @@ class WireTests(SynchronousTestCase):
 
     def test_the_limits_are_the_defaults(self) -> None:
         """Each row of the table of limits is a setting, with its default."""
-        table = DOCUMENT[DOCUMENT.index("\nLimits\n---") : DOCUMENT.index("\nFlow\n---")]
+        table = DOCUMENT[place(DOCUMENT, "Limits") : place(DOCUMENT, "Flow")]
         rows = re.findall(r"\* - ``(\w+)``\n     - ([\d,.]+)\n", table)
         self.assertGreater(len(rows), 20)
         for name, value in rows:
@@ -120,7 +127,7 @@ class RoomTests(SynchronousTestCase):
 
     def test_every_body_is_listed_under_its_type(self) -> None:
         """The table of bodies has a row for each content type that a body can be made of."""
-        table = ROOMS[ROOMS.index("\nBodies\n") : ROOMS.index("\nThe log\n---")]
+        table = ROOMS[place(ROOMS, "Bodies") : place(ROOMS, "The log")]
         known = {int(ctype) for ctype in ContentType if self._is_known(ctype)}
         self.assertEqual(
             {int(number) for number in re.findall(r"(?m)^(\d+) ", table.partition("\n5 (file)")[0])}, known
@@ -134,7 +141,7 @@ class RoomTests(SynchronousTestCase):
 
     def test_every_type_of_leaf_is_listed(self) -> None:
         """The table of leaves has each type."""
-        table = ROOMS[ROOMS.index("\nThe log\n---") :]
+        table = ROOMS[place(ROOMS, "The log") :]
         for kind in LeafType:
             self.assertRegex(table, rf"(?m)^{int(kind)} +\w")
 
@@ -162,7 +169,7 @@ class RoomTests(SynchronousTestCase):
             for module in (ROOT / "chatserv" / package).rglob("*.py"):
                 found |= set(re.findall(pattern, module.read_text(encoding="utf-8")))
         self.assertGreater(len(found), 25)
-        names = ROOMS[ROOMS.index("\nNames\n") : ROOMS.index("\nDevices and identities\n")]
+        names = ROOMS[place(ROOMS, "Names") : place(ROOMS, "Devices and identities")]
         for label in found:
             self.assertIn(f'``"{label}"``', names)
 

@@ -1,4 +1,4 @@
-"""Certificates of other devices: fetched once, verified, and kept (CRYPTO section 6.2).
+"""Certificates of other devices: fetched once, verified, and kept (docs/rooms.rst 3.2).
 
 A certificate here is genuine; whether it is valid at a size of the log is for `chatserv.crypto.log_facts` to say.
 """

@@ -1,4 +1,6 @@
-"""Makes commits: the lease, what the log asks for, keys for everybody, and the one compare-and-swap (CRYPTO section 8.3).
+"""Makes commits: the lease, what the log asks for, keys for everybody, and the one compare-and-swap.
+
+See docs/protocol.rst 8.
 
 A commit is planned anew whenever the room has moved, so that nobody notices a lost race.
 """
@@ -24,7 +26,7 @@ from chatserv.errors import BadKey, Busy, ChatError, NotFound, Reject, StaleComm
 from chatserv.wire import messages
 
 ATTEMPTS: Final = 6
-RACE_SECONDS: Final = 2.0  # CRYPTO 8.3: who lost a race waits up to this
+RACE_SECONDS: Final = 2.0  # docs/protocol.rst 8: who lost a race waits up to this
 SECRET_BYTES: Final = 32
 
 

@@ -42,7 +42,7 @@ from chatserv.errors import BadMessage, ChatError, Internal
 from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
-SKIPPED_MS: Final = 7 * 86_400_000  # CRYPTO 9.3: keys of messages that never came are kept so long
+SKIPPED_MS: Final = 7 * 86_400_000  # docs/rooms.rst 7.3: keys of messages that never came are kept so long
 TIDY_SECONDS: Final = 300.0  # how long what was taken back may stay on the disk
 STORE: Final = "store"
 PRESENCES: Final = ("offline", "online", "away")

@@ -1,4 +1,7 @@
-"""Opens the wrap of a room's current epoch, when its keys are first needed (CRYPTO sections 7 and 8.4, steps 8 to 10)."""
+"""Opens the wrap of a room's current epoch, when its keys are first needed.
+
+See docs/rooms.rst 6 and 5.6, steps 8 to 10.
+"""
 
 from dataclasses import replace
 from typing import Final

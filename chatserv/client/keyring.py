@@ -1,4 +1,4 @@
-"""Who we are on one server: keys, certificate and address, in one file of mode 0600 (CRYPTO sections 6.1 and 6.2)."""
+"""Who we are on one server: keys, certificate and address, in one file of mode 0600 (docs/rooms.rst 3.1 and 3.2)."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The client's copy of the server's log: every leaf, checked against what the server signs (CRYPTO section 12.2, auditor).
+"""The client's copy of the server's log: every leaf, checked against what the server signs.
+
+See docs/rooms.rst 8.2, auditor.
 
 Nothing is stored or believed that the root of a signed head does not confirm. A server that shows two logs, or one that
 breaks the rules of logs, is found here: `LogForked`.

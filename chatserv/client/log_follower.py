@@ -1,4 +1,4 @@
-"""Keeps our copy of the server's log up to date, and looks at what comes new (CRYPTO sections 12.2 to 12.4)."""
+"""Keeps our copy of the server's log up to date, and looks at what comes new (docs/rooms.rst 8.2 and 8.3)."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Makes rooms and changes them: what people ask for, as commits (CRYPTO section 8)."""
+"""Makes rooms and changes them: what people ask for, as commits (docs/rooms.rst 5)."""
 
 from collections.abc import Sequence
 
@@ -87,7 +87,7 @@ class Making:
         return room
 
     def _checked_entry(self, room: Room, name: str) -> Planner:
-        """CRYPTO 8.5, "Newcomer's knowledge": a public room is entered on the head that the newest leaf names, only."""
+        """docs/rooms.rst 5.7: a public room is entered on the head that the newest leaf names, only."""
         entering = self.planning.enter()
 
         async def plan(given: Plan) -> Sequence[Op] | None:
@@ -110,7 +110,7 @@ class Making:
 
 
 def public_policy(name: str, topic: str = "") -> Policy:
-    """What a new public room begins with (CRYPTO section 8.1)."""
+    """What a new public room begins with (docs/rooms.rst 4)."""
     return Policy(Kind.ROOM, public=True, rotate_messages=100_000, name=name, topic=topic)
 
 

@@ -1,4 +1,4 @@
-"""Takes the messages of a room in: opened, verified, and stored with the step of their chain (CRYPTO section 9.3)."""
+"""Takes the messages of a room in: opened, verified, and stored with the step of their chain (docs/rooms.rst 7.3)."""
 
 from dataclasses import replace
 from typing import Final

@@ -1,7 +1,7 @@
 """What we say: kept until the server has stored it, sealed when its turn comes, and sealed anew where the room has moved.
 
 A message is in the outbox before anything else happens to it; its place in our chain is stored before it leaves
-(CRYPTO section 9.1). After a lost connection the same bytes go out again under the same id.
+(docs/rooms.rst 7.1). After a lost connection the same bytes go out again under the same id.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_messa
 from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge
 from chatserv.wire import messages
 
-GOSSIP_EVERY: Final = 50  # CRYPTO 12.4: our first message of an epoch and every so many after it
+GOSSIP_EVERY: Final = 50  # docs/rooms.rst 8.3: our first message of an epoch and every so many after it
 MAX_UNACKNOWLEDGED: Final = 5000
 UNDER_WAY: Final = 64  # what the server takes of one session at once
 STALE_SECONDS: Final = 0.3  # the commit that made a message stale is on its way
@@ -198,7 +198,7 @@ class Outgoing:
             self._parts.spawn(self._send(room, row), "send")
 
     def _may_send(self, room: Room) -> bool:
-        """CRYPTO 8.5, "Sending": what only we know stops our sending, and nothing else."""
+        """docs/rooms.rst 5.8: what only we know stops our sending, and nothing else."""
         row, state = room.row, room.state
         if row is None or state is None or room.stopped or row.standing is not Standing.IN:
             return False
@@ -315,7 +315,7 @@ class Outgoing:
         self.flush(room)
 
     def _rotation_due(self, room: Room) -> bool:
-        """CRYPTO 8.1: the sender whose message passes a limit of age or number rotates."""
+        """docs/rooms.rst 4.2: the sender whose message passes a limit of age or number rotates."""
         row, state = room.row, room.state
         if row is None or state is None or room.committing.locked:
             return False

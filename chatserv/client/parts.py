@@ -53,7 +53,7 @@ class Parts:
         vault: What this device remembers.
         log: Our copy of the server's log.
         pins: Whose identity is known as what.
-        random: Hedged random bytes (CRYPTO section 4.3).
+        random: Hedged random bytes (docs/rooms.rst 2.1).
         now_ms: The clock, milliseconds since 1970.
         seconds: A clock that never goes back.
         awake: Likewise, without what the machine slept through: for how long others have taken.

@@ -1,4 +1,4 @@
-"""Whom we talk to: identities, safety numbers, devices (CRYPTO section 11)."""
+"""Whom we talk to: identities, safety numbers, devices (docs/crypto.rst 6)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""Whose identity key is whose: pinned at first sight, verified by people, never changed in silence (CRYPTO section 11)."""
+"""Whose identity key is whose: pinned at first sight, verified by people, never changed in silence.
+
+See docs/crypto.rst 6.
+"""
 
 from collections.abc import Iterable
 

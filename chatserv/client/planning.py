@@ -1,4 +1,7 @@
-"""Plans the ops of commits: what somebody wants, behind what the log and the waiting Leaves ask for (CRYPTO 8.3 and 8.5)."""
+"""Plans the ops of commits: what somebody wants, behind what the log and the waiting Leaves ask for.
+
+See docs/protocol.rst 8 and docs/rooms.rst 5.5.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,4 +1,7 @@
-"""Keeps the device's prekeys in stock: one-time ones refilled, the last-resort one renewed each week (CRYPTO 6.3)."""
+"""Keeps the device's prekeys in stock: one-time ones refilled, the last-resort one renewed each week.
+
+See docs/rooms.rst 3.3.
+"""
 
 from typing import Final
 

@@ -1,4 +1,5 @@
-"""Compares public rooms with the log (CRYPTO section 12.3): the server cannot fork one without a leaf that gives it away.
+"""Compares public rooms with the log (docs/rooms.rst 8.2): the server cannot fork one without a leaf that gives it
+away.
 
 Each commit of a public room has a leaf of type 8, and each such leaf belongs to a commit of our chain, within a minute of
 each other. What happened before we began to watch was compared when we came in, or by an earlier run.

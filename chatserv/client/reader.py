@@ -1,8 +1,8 @@
 """Takes a room's events in, in their order: commits move the verified chain on, messages are opened and kept.
 
 Nothing here waits. What has to be fetched first is raised as `Needs`, before anything has changed; the same event is then
-taken again. Everything that an event changes is stored in one transaction with its cursor (CRYPTO section 8.4). Messages are
-the business of `chatserv.client.message_reader`.
+taken again. Everything that an event changes is stored in one transaction with its cursor (docs/rooms.rst 5.6).
+Messages are the business of `chatserv.client.message_reader`.
 """
 
 from dataclasses import replace

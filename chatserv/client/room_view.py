@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class MemberView:
     """Somebody in a room. ``role``: owner, moderator, member or banned. ``presence``: online, away or offline.
 
-    ``trust``: unverified, verified, changed or unknown (CRYPTO section 11). ``read``: how far they have read, as far as we
-    were told since we are here; 0: not known.
+    ``trust``: unverified, verified, changed or unknown (docs/crypto.rst 6). ``read``: how far they have read, as far as
+    we were told since we are here; 0: not known.
     """
 
     user: str

@@ -1,4 +1,4 @@
-"""Slash commands about identities and devices (CRYPTO section 11)."""
+"""Slash commands about identities and devices (docs/crypto.rst 6)."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -62,14 +62,16 @@ def tls_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
     """TLS 1.3 to a server whose certificate does not matter.
 
     The session inside signs this connection's exporter with the pinned identity key, so a man in the middle, who has
-    another exporter, fails there (CRYPTO section 2, "Pins with less work").
+    another exporter, fails there (docs/protocol.rst 1.1).
     """
     options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_3, acceptableProtocols=[ALPN])
     return wrapClientTLS(options, HostnameEndpoint(reactor, host, port))
 
 
 def plain_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
-    """Plain TCP, for loopback or an isolated network (CRYPTO section 5.8): the session inside protects it, the pin holds."""
+    """Plain TCP, for loopback or an isolated network (docs/protocol.rst 1.2): the session inside protects it, the pin
+    holds.
+    """
     return HostnameEndpoint(reactor, host, port)
 
 

@@ -15,7 +15,7 @@ from chatserv.crypto.commits import Op
 from chatserv.errors import Busy, ChatError
 
 LOBBY: Final = "lobby"
-HEAL_SECONDS: Final = 30.0  # CRYPTO 8.4: after bad wraps somebody commits within this
+HEAL_SECONDS: Final = 30.0  # docs/rooms.rst 5.6: after bad wraps somebody commits within this
 DUE_SECONDS: Final = 5.0  # a commit that everybody could make waits up to this, and a tenth of a second for each user
 LOBBY_ENTERED: Final = "lobby entered"
 
@@ -120,7 +120,10 @@ class Upkeep:
         self.parts.later(wait, commit)
 
     def come_back(self, room: Room) -> None:
-        """A device that was taken off the roster while its user stays a member comes back by itself (CRYPTO 6.4)."""
+        """A device that was taken off the roster while its user stays a member comes back by itself.
+
+        See docs/rooms.rst 3.4.
+        """
         if room.row is None or room.row.standing is not Standing.OUT or room.state is None:
             return
         member = bool(room.state.role(self.parts.user)) and room.own(self.parts.device_id) is None

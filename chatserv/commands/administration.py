@@ -1,4 +1,4 @@
-"""What the server's administrators do. It is the server's refusal to carry, never room state (CRYPTO section 8.5)."""
+"""What the server's administrators do. It is the server's refusal to carry, never room state (docs/protocol.rst 7)."""
 
 from chatserv.commands.attendance import expel
 from chatserv.commands.ban_list import ban_kind, ban_subject

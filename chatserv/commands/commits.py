@@ -1,4 +1,4 @@
-"""The way of a commit: the lease, the wraps, the commit itself (CRYPTO section 8.3)."""
+"""The way of a commit: the lease, the wraps, the commit itself (docs/protocol.rst 8)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Judging a commit: the public checks of CRYPTO section 8.3, step 5, and what the store is to make of one."""
+"""Judging a commit: the public checks of docs/protocol.rst 8, step 5, and what the store is to make of one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -145,7 +145,7 @@ def _done_leaves(record: RoomRecord | None, new: State) -> tuple[str, ...]:
 def _log_leaves(
     context: Context, record: RoomRecord | None, commit: Commit, policy: Policy, now_ms: int
 ) -> tuple[LeafDraft, ...]:
-    """Each commit of a public room, and the end of a name's use (CRYPTO section 12.1, type 8)."""
+    """Each commit of a public room, and the end of a name's use (docs/rooms.rst 8.1, type 8)."""
     server_id, room_id, leaves = context.log.server_id, commit.tbs.room_id, []
     if record is not None and record.name and record.name != policy.name:
         leaves.append(room_leaf(server_id, record.name, room_id, ZEROS, now_ms))

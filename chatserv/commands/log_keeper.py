@@ -1,4 +1,6 @@
-"""The server's transparency log: its leaves, the facts that they say, and the signed head over them (CRYPTO section 12).
+"""The server's transparency log: its leaves, the facts that they say, and the signed head over them.
+
+See docs/protocol.rst 9.
 
 As soon as there are leaves that no head covers, and no signature is under way, one is made; so a burst shares one. What
 has to be in the log before it is answered waits in `covered`.

@@ -1,4 +1,4 @@
-"""Commits: what moves a room from one epoch to the next, as bytes and signatures (CRYPTO section 8.2).
+"""Commits: what moves a room from one epoch to the next, as bytes and signatures (docs/rooms.rst 5).
 
 Whether a commit is allowed is for `chatserv.crypto.room_rules` to say.
 """
@@ -185,7 +185,7 @@ class SenderHead:
 
 @dataclass(frozen=True)
 class CommitTBS:
-    """What a commit says; the fields are those of section 8.2, in its order but for the first two.
+    """What a commit says; the fields are those of docs/rooms.rst 5, in its order but for the first two.
 
     Raises:
         Reject: ``heads`` are not in order of leaf, or hold a zero.

@@ -1,4 +1,4 @@
-"""What a message says: the ``Content`` structure of CRYPTO section 9.2, which only devices see."""
+"""What a message says: the ``Content`` structure of docs/rooms.rst 7.2, which only devices see."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -27,7 +27,7 @@ class ContentType(IntEnum):
 
 @dataclass(frozen=True)
 class LogHead:
-    """The transparency log as the sender sees it: gossip (CRYPTO section 12.4). ``root``: 32 bytes, at ``size`` leaves."""
+    """The transparency log as the sender sees it, for gossip (docs/rooms.rst 8.3). ``root``: 32 bytes at ``size``."""
 
     size: int
     root: bytes

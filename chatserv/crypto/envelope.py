@@ -1,4 +1,6 @@
-"""The envelope of a message: the clear header that the server reads, and ciphertext that it cannot (CRYPTO section 9.2).
+"""The envelope of a message: the clear header that the server reads, and ciphertext that it cannot.
+
+See docs/rooms.rst 7.2.
 
 Neither end needs a secret for this; what opens the ciphertext is in ``chatserv.crypto.e2e``.
 """
@@ -17,7 +19,7 @@ HEADER_BYTES: Final = 37
 TAG_BYTES: Final = 16
 PADDED_BYTES_MIN: Final = 256
 ENVELOPE_BYTES_MIN: Final = HEADER_BYTES + PADDED_BYTES_MIN + TAG_BYTES
-ENVELOPE_BYTES_MAX: Final = 12_000  # CRYPTO 5.2: it has to fit into one line, in base64, beside its own command
+ENVELOPE_BYTES_MAX: Final = 12_000  # it has to fit into one line (docs/protocol.rst 1.3) with its command
 
 
 @dataclass(frozen=True)

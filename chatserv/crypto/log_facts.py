@@ -1,4 +1,4 @@
-"""What the log says, as a table: the facts that all clients share at a size of the log (CRYPTO sections 6.2, 8.5, 12).
+"""What the log says, as a table: the facts that all clients share at a size of the log (docs/rooms.rst 3.2, 5.2 and 8).
 
 Each question names the size at which it is asked. The answer at size n depends on the first n leaves alone, however many
 more there are, so that all who hold the same log judge a commit alike.
@@ -195,7 +195,7 @@ class LogFacts:
     # -- questions; each raises Reject where the log is not known up to the size at which it is asked ---------------------
 
     def certificate_valid(self, device: DeviceFacts, cert_hash: bytes, at_size: int) -> bool:
-        """Whether a certificate is valid at log size ``at_size`` (section 6.2).
+        """Whether a certificate is valid at log size ``at_size`` (docs/rooms.rst 3.2).
 
         Its leaf is among the first ``at_size`` and came after the leaf that brought its user's newest identity, which is
         the one that it names; it is not revoked, and the account is not gone.
@@ -258,7 +258,7 @@ class LogFacts:
         return tuple(heads[: bisect_left(heads, at_size, key=lambda head: head.index)])
 
     def room_head(self, name: str, at_size: int) -> RoomHead | None:
-        """The newest leaf for the name of a public room (section 12.3)."""
+        """The newest leaf for the name of a public room (docs/rooms.rst 5.7)."""
         self._check(at_size)
         heads = self._rooms.get(room_tag(self.server_id, name), [])
         count = bisect_left(heads, at_size, key=lambda head: head.index)

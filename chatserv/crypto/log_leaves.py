@@ -1,4 +1,4 @@
-"""The leaves of the server's log and its signed tree heads (CRYPTO section 12.1)."""
+"""The leaves of the server's log and its signed tree heads (docs/rooms.rst 8.1)."""
 
 from dataclasses import dataclass
 from enum import IntEnum

@@ -1,7 +1,7 @@
 """Merkle trees: roots, audit paths and consistency proofs (RFC 6962 section 2.1, RFC 9162 section 2.1), SHA-256.
 
-Two structures of a room or a server are such trees: the transparency log (CRYPTO section 12) and the wraps of a commit
-(section 8.2). Everything here works on *leaf hashes*, so that who keeps a log need not keep its leaves.
+Two structures of a room or a server are such trees: the transparency log (docs/rooms.rst 8.1) and the wraps of a commit
+(docs/rooms.rst 6). Everything here works on *leaf hashes*, so that who keeps a log need not keep its leaves.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Passwords that never reach the server: SCRAM algebra with Argon2id on the client (CRYPTO section 10.4).
+"""Passwords that never reach the server: SCRAM algebra with Argon2id on the client (docs/protocol.rst 4.3).
 
 The foundation uses the verifier that registration leaves with the server; password login comes with enrolment.
 """

@@ -1,4 +1,4 @@
-"""Prekeys, the public half: short-lived X-Wing keys that a device leaves with the server (CRYPTO section 6.3)."""
+"""Prekeys, the public half: short-lived X-Wing keys that a device leaves with the server (docs/rooms.rst 3.3)."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -1,4 +1,7 @@
-"""A room's state while the ops of a commit apply: who may do what to members, devices and policy (CRYPTO section 8.5)."""
+"""A room's state while the ops of a commit apply: who may do what to members, devices and policy.
+
+See docs/rooms.rst 5.2.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -43,7 +46,9 @@ class Evidence:
         return device
 
     def valid(self, entry: RosterEntry) -> bool:
-        """Whether the entry's certificate is valid at ``kt_size`` (section 6.2). Raises `BadCommit` as `certificate`."""
+        """Whether the entry's certificate is valid at ``kt_size`` (docs/rooms.rst 3.2). Raises `BadCommit` as
+        `certificate`.
+        """
         return self.facts.certificate_valid(self.certificate(entry), entry.cert_hash, self.kt_size)
 
     def struck(self, member: Member) -> bool:

@@ -1,4 +1,4 @@
-"""From one state of a room to the next: the public part of CRYPTO section 8.4, steps 1 to 6, under the rules of section 8.5.
+"""From one state of a room to the next: the public checks and the rules (docs/rooms.rst 5.1 to 5.4).
 
 One pure function of what everybody shares. What one client alone knows (its pins, its clock, a longer log) has no place
 here: it decides what that client sends, never what it accepts.
@@ -156,7 +156,7 @@ def take_step(
         raise BadCommit(error.detail) from None
 
 
-# -- steps 1 to 4 and 6 of section 8.4: what the commit says of itself ----------------------------------------------------
+# -- steps 1 to 4 and 6 of docs/rooms.rst 5.1: what the commit says of itself ---------------------------------------------
 
 
 def _check_place(state: State | None, head: Head, tbs: CommitTBS) -> None:

@@ -1,4 +1,4 @@
-"""What all members of a room agree on: policy, members and devices (CRYPTO section 8.1).
+"""What all members of a room agree on: policy, members and devices (docs/rooms.rst 4).
 
 Every value here is checked when it is made, read from bytes or not; what breaks the structure raises `Reject`. The rules
 that lead from one state to the next are in `chatserv.crypto.room_rules`.
@@ -23,7 +23,7 @@ MAX_NAME_BYTES: Final = 64
 MAX_TOPIC_BYTES: Final = 1024
 MAX_DEVICES: Final = 1000
 DEFAULT_DEVICES: Final = 500
-MAX_USER_DEVICES: Final = 10  # section 6.4
+MAX_USER_DEVICES: Final = 10  # docs/rooms.rst 3.4
 LEAF_LIMIT: Final = 2**32 - 1
 NONCE_BYTES: Final = 32
 
@@ -64,7 +64,7 @@ def check_text(text: str, limit_bytes: int, what: str) -> None:
 
 
 def check_user(user: str) -> None:
-    """Raises `Reject` unless ``user`` has the form of a user name (section 4.1); PRECIS is the server's to apply."""
+    """Raises `Reject` unless ``user`` has the form of a user name (docs/rooms.rst 2); PRECIS is the server's."""
     if not 1 <= len(user) <= MAX_USER_CHARACTERS:
         raise Reject(f"user name: {len(user)} characters")
     check_text(user, MAX_USER_BYTES, "user name")
@@ -103,7 +103,7 @@ class Policy:
         kind: Room or direct message.
         public: ``join_rule``: whoever has an account may join.
         members_add: ``add_rule``: any member may add users, not only moderators and owners.
-        history: Members may share what was before a newcomer's time (section 10.1).
+        history: Members may share what was before a newcomer's time (docs/rooms.rst 4).
         max_devices: No device beyond it is added.
         rotate_seconds: The age of an epoch at which the sender rotates.
         rotate_messages: The messages of an epoch at which the sender rotates.

@@ -1,4 +1,7 @@
-"""What two people compare to know each other's identity keys: a number to read out, a code to scan (CRYPTO section 11)."""
+"""What two people compare to know each other's identity keys: a number to read out, a code to scan.
+
+See docs/rooms.rst 9.
+"""
 
 import base64
 import hashlib

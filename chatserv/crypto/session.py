@@ -1,4 +1,4 @@
-"""Key schedule and records of the client-server session (CRYPTO sections 5.2, 5.3 and 5.5), without any message order."""
+"""Key schedule and records of the client-server session (docs/protocol.rst 1.3, 3.1 and 4), without any order."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -114,7 +114,7 @@ class RecordKey:
             raise Reject("record: does not open") from None
 
     def update(self) -> None:
-        """Moves on to the next phase (section 5.5): new key, sequence 0."""
+        """Moves on to the next phase (docs/protocol.rst 3.1): new key, sequence 0."""
         self.phase = (self.phase + 1) % 256
         self._take(xlabel(self._secret, "traffic upd", b"", KEY_BYTES))
 

@@ -1,4 +1,4 @@
-"""Signed statements about devices and identities, kept for ever as the bytes that were signed (CRYPTO section 6.2)."""
+"""Signed statements about devices and identities, kept for ever as the bytes that were signed (docs/rooms.rst 3)."""
 
 from dataclasses import dataclass, field
 from typing import Final

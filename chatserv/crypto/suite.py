@@ -1,4 +1,4 @@
-"""Suite 0x0001: the functions that every other construction is made of (CRYPTO section 4).
+"""Suite 0x0001: the functions that every other construction is made of (docs/protocol.rst 2).
 
 Pure functions over ``cryptography``. What can fail fails with `chatserv.errors.Reject`, never with a bare ``ValueError``.
 """

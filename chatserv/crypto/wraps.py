@@ -1,4 +1,7 @@
-"""Wraps, the public half: one epoch secret on its way to one device, and the tree over a commit's wraps (CRYPTO 7, 8.2)."""
+"""Wraps, the public half: one epoch secret on its way to one device, and the tree over a commit's wraps.
+
+See docs/rooms.rst 6.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

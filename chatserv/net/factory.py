@@ -98,7 +98,7 @@ class ChatFactory(ServerFactory):
 
 
 class PlainFactory(ServerFactory):
-    """The same connections without TLS, for loopback or an isolated network (CRYPTO section 5.8)."""
+    """The same connections without TLS, for loopback or an isolated network (docs/protocol.rst 1.2)."""
 
     noisy = False
 

@@ -1,4 +1,7 @@
-"""Options of accepted sockets: no delay, and a dead peer noticed by the kernel in a minute and a half (FAULTS 1.2)."""
+"""Options of accepted sockets: no delay, and a dead peer noticed by the kernel in a minute and a half.
+
+See docs/operations.rst, limits.
+"""
 
 import socket
 from typing import Any, Final

@@ -135,7 +135,7 @@ class GetWrap(Command, frozen=True, tag="get_wrap"):
 
 
 class Leave(Command, frozen=True, tag="leave"):
-    """The account leaves the room: a signed Leave (CRYPTO 8.2) for the next commit. Answered by `Ok`."""
+    """The account leaves the room: a signed Leave (docs/rooms.rst 5) for the next commit. Answered by `Ok`."""
 
     room: Id
     leaf: Leaf
@@ -190,7 +190,7 @@ class GetStatement(Command, frozen=True, tag="statement"):
 
 
 class Revoke(Command, frozen=True, tag="revoke"):
-    """Ends a device of the own account by a signed Revocation (CRYPTO 6.2). Answered by `Ok`."""
+    """Ends a device of the own account by a signed Revocation (docs/rooms.rst 3.2). Answered by `Ok`."""
 
     statement: Annotated[bytes, Meta(min_length=443, max_length=443)]
 

@@ -1,4 +1,4 @@
-"""Lines: splitting a stream in linear time, and the base64url form of a record (CRYPTO section 5.2).
+"""Lines: splitting a stream in linear time, and the base64url form of a record (docs/protocol.rst 1.3).
 
 ``LineReceiver.dataReceived`` of Twisted copies its whole buffer for every line; `LineSplitter` copies each byte once.
 """

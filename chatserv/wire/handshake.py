@@ -1,4 +1,4 @@
-"""The structures of the handshake, parse beside encode (CRYPTO sections 5.3 and 6.5). No order, no keys, no sockets."""
+"""The structures of the handshake, parse beside encode (docs/protocol.rst 4 and 4.2). No order, no keys, no sockets."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -1,4 +1,7 @@
-"""An open session's records: sealing messages into lines, opening lines, rekey and close (CRYPTO sections 5.2, 5.5, 5.6)."""
+"""An open session's records: sealing messages into lines, opening lines, rekey and close.
+
+See docs/protocol.rst 1.3, 3.1 and 3.2.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

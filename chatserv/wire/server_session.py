@@ -1,4 +1,4 @@
-"""The server's end of a session, without I/O (CRYPTO sections 5.3 to 5.6).
+"""The server's end of a session, without I/O (docs/protocol.rst 3 and 4).
 
 States, what may come in each, and what comes out::
 

@@ -1,4 +1,4 @@
-"""What both ends of a session share: the events a core reports, its states, and the transcript (CRYPTO section 5).
+"""What both ends of a session share: the events a core reports, its states, and the transcript (docs/protocol.rst 4).
 
 A core is bytes in, events out: no socket, no clock, no thread. ``receive_line`` never raises for the peer's fault; it
 reports `Failed`. What a core cannot do alone (a slow signature, a look-up) comes out as an event that ends in ``Wanted``

@@ -56,5 +56,5 @@ def _member_row(member: MemberView, us: str) -> Row:
 
 
 def may_act(ours: str, theirs: str) -> bool:
-    """Whether somebody with our role may put out, ban or mute somebody with theirs (CRYPTO section 8.5)."""
+    """Whether somebody with our role may put out, ban or mute somebody with theirs (docs/rooms.rst 5.2)."""
     return RANKS.get(ours, 0) >= RANKS["moderator"] and RANKS.get(theirs, 0) < RANKS[ours]

@@ -97,7 +97,7 @@ class SendingTests(ApiCase):
 
     def test_too_large(self) -> None:
         """A text that fits into no message is refused at once; the longest that does is stored."""
-        longest = 11_776 - 1 - 64 - 4 - 70 - 8  # CRYPTO 9.2, with a log head, and eight bytes around a text
+        longest = 11_776 - 1 - 64 - 4 - 70 - 8  # docs/rooms.rst 7.2, with a log head, and eight bytes around a text
         self.assertRaises(TooLarge, self.alice.client.send, "lobby", "x" * (longest + 1))
         self.alice.say("lobby", "x" * longest)
 

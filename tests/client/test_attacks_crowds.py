@@ -1,4 +1,7 @@
-"""Many at once, and ends at bad moments: joins, races, prekeys that run out, crossings, crashes (CRYPTO 8.3 and 16.2)."""
+"""Many at once, and ends at bad moments: joins, races, prekeys that run out, crossings, crashes.
+
+See docs/protocol.rst 8 and docs/rooms.rst 11.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The log, identities and devices under attack: what whole clients do about it (CRYPTO sections 6, 11, 12 and 16.2)."""
+"""The log, identities and devices under attack: what whole clients do about it (docs/rooms.rst 3, 8, 9 and 11)."""
 
 import msgspec
 
@@ -205,7 +205,7 @@ class LogTests(LogCase):
         self.world.settle(4)
 
     def test_shorter_log_at_login(self) -> None:
-        """A log that has become shorter, as after a restore from a backup, is told of (CRYPTO 12.3)."""
+        """A log that has become shorter, as after a restore from a backup, is told of (docs/rooms.rst 8.2)."""
         log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(1)
         short = signed_head(self.leaves()[:-1], self.world.server.now_ms() + 1)
@@ -463,7 +463,7 @@ class IdentityTests(LogCase):
         self.assertEqual([], alarms(self.bob))
 
     def test_own_identity_reset(self) -> None:
-        """A reset of the own identity that nobody asked for is told to its owner (CRYPTO 12.3)."""
+        """A reset of the own identity that nobody asked for is told to its owner (docs/rooms.rst 8.2)."""
         self.reset("carol1")
         self.assertTrue(alarms(self.carol))
 

@@ -1,4 +1,4 @@
-"""Messages that a server, or a member, plays with: what whole clients show of it (CRYPTO sections 9.3 and 16.2)."""
+"""Messages that a server, or a member, plays with: what whole clients show of it (docs/rooms.rst 7.3 and 11)."""
 
 import msgspec
 

@@ -1,4 +1,7 @@
-"""Copies from earlier, on either side: a server or a client that was restored from a backup (CRYPTO 9.1, 9.4, 13, 15)."""
+"""Copies from earlier, on either side: a server or a client that was restored from a backup.
+
+See docs/rooms.rst 7.1, docs/crypto.rst 2 and 7.
+"""
 
 import shutil
 from pathlib import Path

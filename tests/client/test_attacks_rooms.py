@@ -1,4 +1,7 @@
-"""Who is in a room, under attack: ghosts, forks, removed members, bad commits, substituted keys (CRYPTO 8.4, 8.5, 16.2)."""
+"""Who is in a room, under attack: ghosts, forks, removed members, bad commits, substituted keys.
+
+See docs/rooms.rst 5.1, 5.2 and 11.
+"""
 
 from dataclasses import replace
 
@@ -437,7 +440,7 @@ class ForkTests(RoomAttackCase):
 
 
 class ConsentTests(RoomAttackCase):
-    """Nobody is put into a room without being asked (CRYPTO 8.4, "Joining")."""
+    """Nobody is put into a room without being asked (docs/rooms.rst 5.7)."""
 
     def test_public_room(self) -> None:
         """Also where the room is public, and the one who brings somebody in is allowed to."""

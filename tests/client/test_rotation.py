@@ -19,7 +19,7 @@ def jump(person: Person, seconds: float) -> None:
 
 
 class EpochTests(RoomCase):
-    """CRYPTO 8.1: the sender whose message passes a limit rotates; sending is not held up for it."""
+    """docs/rooms.rst 4.2: the sender whose message passes a limit rotates; sending is not held up for it."""
 
     def setUp(self) -> None:
         """Direct messages between alice and bob: a day, or 100 messages."""
@@ -69,7 +69,7 @@ class EpochTests(RoomCase):
 
 
 class PrekeyTests(RoomCase):
-    """CRYPTO 6.3: the device's prekeys."""
+    """docs/rooms.rst 3.3: the device's prekeys."""
 
     def setUp(self) -> None:
         """Alice's prekeys, here and at the server."""

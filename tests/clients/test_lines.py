@@ -15,7 +15,7 @@ COLUMNS, ROWS = 200, 12
 AT_MS = 1_760_000_000_000
 TITLE = "the user's own title"
 
-# FAULTS row 36, each with something behind it that would show where the cursor went.
+# Control sequences of every kind, each with something behind it that would show where the cursor went.
 HOSTILE = {
     "clear": "\x1b[2Jx",
     "home": "\x1b[Hx",

@@ -1,4 +1,4 @@
-"""Commits as bytes and signatures (CRYPTO section 8.2)."""
+"""Commits as bytes and signatures (docs/rooms.rst 5)."""
 
 from dataclasses import replace
 

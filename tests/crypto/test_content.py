@@ -53,7 +53,7 @@ class ContentTests(SynchronousTestCase):
             self.assertNotEqual(decoded(other), content)
 
     def test_bare(self) -> None:
-        """The layout is the one of CRYPTO 9.2: type, id, time, no log head, and the body behind its length."""
+        """The layout is the one of docs/rooms.rst 7.2: type, id, time, no log head, and the body behind its length."""
         encoded = Content(ContentType.TEXT, b"i" * 16, 5, b"hello").encode()
         self.assertEqual(encoded, b"\x01" + b"i" * 16 + bytes(7) + b"\x05" + b"\x00" + b"\x00\x00\x00\x05hello")
 

@@ -45,7 +45,7 @@ class HeaderTests(SynchronousTestCase):
     """The 37 clear bytes."""
 
     def test_layout(self) -> None:
-        """A header is laid out as section 9.2 says; the signature covers all of it but the reuse guard."""
+        """A header is laid out as docs/rooms.rst 7.2 says; the signature covers all of it but the reuse guard."""
         self.assertEqual(HEADER.encode().hex(), ENCODED)
         self.assertEqual(len(HEADER.encode()), HEADER_BYTES)
         self.assertEqual(HEADER.signed, HEADER.encode()[:-4])
@@ -105,7 +105,7 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual(Content.decode(content.encode()), content)
 
     def test_layout(self) -> None:
-        """A content is laid out as section 9.2 says."""
+        """A content is laid out as docs/rooms.rst 7.2 says."""
         head = LogHead(7, bytes(range(32)))
         content = Content(ContentType.TEXT, b"i" * 16, 5, b"hello", head)
         start = u8(1) + b"i" * 16 + u64(5)

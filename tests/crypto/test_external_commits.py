@@ -1,4 +1,4 @@
-"""Commits from outside the roster: section 8.5 of CRYPTO, and its list of attacks in section 16.2."""
+"""Commits from outside the roster: docs/rooms.rst 5.4 and 11."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The table that a replay of the log gives (CRYPTO sections 6.2, 8.5 and 12)."""
+"""The table that a replay of the log gives (docs/rooms.rst 3.2, 5.2 and 8)."""
 
 from dataclasses import replace
 from itertools import pairwise

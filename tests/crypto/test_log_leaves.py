@@ -1,4 +1,4 @@
-"""Leaves of the log and its heads as bytes (CRYPTO section 12.1)."""
+"""Leaves of the log and its heads as bytes (docs/rooms.rst 8.1)."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

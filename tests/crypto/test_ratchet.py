@@ -175,7 +175,7 @@ class OrderTests(SynchronousTestCase):
 
     @given(st.lists(st.integers(0, 60), max_size=60), st.integers(0, 12), st.integers(0, 6))
     def test_model(self, arrivals: list[int], max_ahead: int, max_skipped: int) -> None:
-        """With repeats, jumps and tight bounds, what opens is what a plain model of section 9.3 says."""
+        """With repeats, jumps and tight bounds, what opens is what a plain model of docs/rooms.rst 7.3 says."""
         chain, following = ReceiverChain(3, 0, BASE), 0
         waiting: list[int] = []
         for generation in arrivals:

@@ -1,4 +1,4 @@
-"""Revocations and rotations of identity keys (CRYPTO section 6.2)."""
+"""Revocations and rotations of identity keys (docs/rooms.rst 3.2)."""
 
 from dataclasses import replace
 

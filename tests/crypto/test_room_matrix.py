@@ -1,4 +1,4 @@
-"""Who may do what to whom: section 8.5 of CRYPTO as a table."""
+"""Who may do what to whom: docs/rooms.rst 5.2 as a table."""
 
 from functools import cache
 

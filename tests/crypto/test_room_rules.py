@@ -1,4 +1,4 @@
-"""The rules of rooms one by one: sections 8.4 and 8.5 of CRYPTO, by commits from inside the roster."""
+"""The rules of rooms one by one: docs/rooms.rst 5.1 to 5.3, by commits from inside the roster."""
 
 from dataclasses import replace
 

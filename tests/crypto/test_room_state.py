@@ -1,4 +1,4 @@
-"""A room's state as bytes (CRYPTO section 8.1)."""
+"""A room's state as bytes (docs/rooms.rst 4)."""
 
 from dataclasses import replace
 

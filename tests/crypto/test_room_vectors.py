@@ -1,4 +1,4 @@
-"""The vectors of rooms, which other implementations check themselves against (CRYPTO section 16.1)."""
+"""The vectors of rooms, which other implementations check themselves against (docs/rooms.rst 10)."""
 
 import json
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""The chains of each room's current epoch, and keys of messages that have not come yet (CRYPTO sections 9.1 and 9.3)."""
+"""The chains of each room's current epoch, and keys of messages that have not come yet (docs/rooms.rst 7.1 and 7.3)."""
 
 from collections.abc import Iterable
 from typing import Final

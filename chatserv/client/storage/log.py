@@ -1,4 +1,4 @@
-"""The leaves of the server's log, each with the root of the log that ends with it (CRYPTO section 12.2)."""
+"""The leaves of the server's log, each with the root of the log that ends with it (docs/rooms.rst 8.2)."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

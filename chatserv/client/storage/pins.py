@@ -1,4 +1,4 @@
-"""Which identity key each person had when we first saw them, and what became of it (CRYPTO section 11)."""
+"""Which identity key each person had when we first saw them, and what became of it (docs/crypto.rst 6)."""
 
 from dataclasses import dataclass
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""Our prekeys: their secrets, when they were made, and which number is next (CRYPTO section 6.3)."""
+"""Our prekeys: their secrets, when they were made, and which number is next (docs/rooms.rst 3.3)."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,1 +1,4 @@
-"""What makes and opens end-to-end encrypted messages: devices only; the server cannot import it (CRYPTO sections 7 to 9)."""
+"""What makes and opens end-to-end encrypted messages: devices only; the server cannot import it.
+
+See docs/rooms.rst 5 to 7.
+"""

@@ -1,4 +1,7 @@
-"""From an epoch's secret to its chains and its confirmation (CRYPTO section 8.2; RFC 9420 sections 8 and 9 in form)."""
+"""From an epoch's secret to its chains and its confirmation.
+
+See docs/rooms.rst 5 and 7.1; RFC 9420 sections 8 and 9 in form.
+"""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,7 @@
-"""Messages: sealed with a key that is used once, signed inside, bound to the epoch's commit (CRYPTO 9.2 and 9.3)."""
+"""Messages: sealed with a key that is used once, signed inside, bound to the epoch's commit.
+
+See docs/rooms.rst 7.2 and 7.3.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,7 +52,8 @@ class OpenedMessage:
     Attributes:
         header: Its clear head.
         content: What it says.
-        encoded_content: The bytes of it that are signed; kept with the signature, they can be shared later (section 10.1).
+        encoded_content: The bytes of it that are signed; kept with the signature, they can be shared later
+            (docs/rooms.rst 4).
         signature: The sender's, 64 bytes.
         reached: The step to store now, in one transaction with the message.
     """
@@ -75,7 +79,7 @@ def seal_message(
         scope: The room's current epoch.
         chain: Our own chain in it.
         device: Our signature key.
-        random: The hedged source of section 4.3.
+        random: The hedged source of docs/rooms.rst 2.1.
 
     Raises:
         TooLarge: The body is above `BODY_BYTES_MAX`; without a log head 40 bytes more fit.

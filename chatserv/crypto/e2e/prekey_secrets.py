@@ -1,4 +1,4 @@
-"""Prekeys, the private half: two seeds each, which is what a device stores (CRYPTO section 6.3)."""
+"""Prekeys, the private half: two seeds each, which is what a device stores (docs/rooms.rst 3.3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,5 +65,5 @@ class PrekeySecret:
 
 
 def generate_prekey(prekey_id: int, random: Callable[[int], bytes]) -> PrekeySecret:
-    """A new prekey, 96 random bytes. Unlike a key that the library makes, its seeds are hedged (section 4.3)."""
+    """A new prekey, 96 random bytes. Unlike a key that the library makes, its seeds are hedged (docs/rooms.rst 2.1)."""
     return PrekeySecret(prekey_id, random(MLKEM_SEED_BYTES), random(X25519_SEED_BYTES))

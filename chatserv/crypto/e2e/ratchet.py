@@ -1,4 +1,6 @@
-"""Hash ratchets, one a sender and epoch: each message has its own key, used once (CRYPTO 9.1, 9.3; RFC 9420 section 9.1).
+"""Hash ratchets, one a sender and epoch: each message has its own key, used once.
+
+See docs/rooms.rst 7.1 and 7.3; RFC 9420 section 9.1.
 
 Chains are values: a step gives a new chain and leaves the old one as it was. Who receives stores the new chain only once the
 message has been verified, so that a forgery costs nothing but time.
@@ -79,8 +81,8 @@ class ReceiverChain:
         Args:
             generation: From the message's header.
             max_ahead: How far beyond the next generation it may be.
-            max_skipped: How many keys this chain may keep; the oldest go first. The bound of section 9.3 is for the room:
-                its caller takes away what the other chains keep.
+            max_skipped: How many keys this chain may keep; the oldest go first. The bound of docs/rooms.rst 7.3 is for
+                the room: its caller takes away what the other chains keep.
 
         Raises:
             Reject: The generation was used before, or was given up, or is too far ahead.

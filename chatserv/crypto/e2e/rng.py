@@ -1,4 +1,4 @@
-"""Hedged random numbers (CRYPTO section 4.3): a weak generator of the operating system alone gives nothing away."""
+"""Hedged random numbers (docs/rooms.rst 2.1): a weak generator of the operating system alone gives nothing away."""
 
 from collections.abc import Callable
 from itertools import count

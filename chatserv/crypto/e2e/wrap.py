@@ -1,4 +1,4 @@
-"""The hybrid wrap: a secret from device to device, under RSA-3072 *and* X25519 *and* ML-KEM-768 (CRYPTO section 7)."""
+"""The hybrid wrap: a secret from device to device, under RSA-3072 *and* X25519 *and* ML-KEM-768 (docs/rooms.rst 6)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +74,7 @@ def make_wrap(
         scope: The commit that it belongs to.
         recipient: The device, from a certificate that was verified.
         prekey: A prekey as the server gave it; its signature is verified here.
-        random: The hedged source of section 4.3.
+        random: The hedged source of docs/rooms.rst 2.1.
 
     Raises:
         Reject: The prekey is not of this device, or one of its keys is not usable.
