@@ -3,11 +3,8 @@
 Everything here blocks and runs before the reactor does; nothing here leaves a thread, a connection or a child behind.
 """
 
-import re
 import secrets
-import shlex
 import shutil
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,8 +23,10 @@ from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
 from chatserv.errors import Reject, StateDirectoryError
 from chatserv.i18n import _
-from chatserv.net.keys import load_identity, load_tls, reachable_address
-from chatserv.private_files import read_private, write_private
+from chatserv.listening import ANY_ADDRESS
+from chatserv.logs import escape
+from chatserv.net.keys import handed_over, load_identity, load_tls, reachable_address
+from chatserv.private_files import read_private, shell_word, write_private
 from chatserv.qr import terminal_qr
 from chatserv.state import StateDirectory
 from chatserv.store import statements
@@ -35,12 +34,12 @@ from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.database import prepare as prepare_database
 from chatserv.store.limits import StoreLimits
 from chatserv.stored import Ban, Invite, Room
+from chatserv.streams import say, takes
 from chatserv.wire.handshake import TOKEN_BYTES
 from chatserv.wire.link import ServerLink, fingerprint_text, format_link
 
 HOUR_MS = 3_600_000
 QUIET_MODULES = 4  # around a QR code (ISO/IEC 18004)
-ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def prepare(
             f"{state.identity_key}: missing, though there is a database: restore it from a backup"
         )
     identity = load_identity(state)
-    tls_key, tls_certificate = load_tls(state, [config.server.advertise] if config.server.advertise else [])
+    tls_key, tls_certificate = load_tls(state, [config.server.advertised[0]] if config.server.advertised else [])
     prepare_database(state.database)
     engine = writing_engine(state.database)
     try:
@@ -143,57 +142,58 @@ def _first_invite(
     return token
 
 
-def advertised_link(prepared: Prepared, invite: bytes = b"") -> ServerLink:
-    """The link that leads here: the advertised host, else the one listened on, else the address that others reach."""
-    server = prepared.config.server
-    host, port = _listened(server)
-    return ServerLink(
-        server.advertise or (reachable_address() if host in ANY_ADDRESS else host), port, prepared.server_id, invite
-    )
+def advertised_link(prepared: Prepared, invite: bytes = b"") -> ServerLink | None:
+    """The link that leads here: to the advertised host, else to the first TCP listener; None: nobody knows where that is."""
+    place = prepared.config.server.advertised or _found(prepared.config.server)
+    return None if place is None else ServerLink(*place, prepared.server_id, invite)
 
 
-def _listened(server: Server) -> tuple[str, int]:
-    """Interface and port of the first TCP endpoint of ``listen``; else the settings' host and port."""
-    for description in server.listen:
-        kind, *arguments = (part.replace("\\", "") for part in re.split(r"(?<!\\):", description))
-        named = dict(part.split("=", 1) for part in arguments if "=" in part)
-        port = named.get("port", arguments[0] if arguments else "")
-        if kind in {"tcp", "tcp6"} and port.isdecimal() and int(port):
-            return named.get("interface", "0.0.0.0"), int(port)  # noqa: S104 - Twisted's default
-    return server.host, server.port
+def _found(server: Server) -> tuple[str, int] | None:
+    for listener in server.listeners:
+        host, port = listener.host, listener.port
+        if listener.kind == "systemd":
+            host, port = handed_over(listener.index)
+        if port:
+            elsewhere = host in ANY_ADDRESS or "%" in host  # a scope id means nothing to others
+            return (reachable_address() if elsewhere else host), port
+    return None
 
 
 def client_program() -> str:
     """What to type for the client: its name where the shell finds it, else its path beside this interpreter, quoted."""
     name = "chatserv-client"
     beside = Path(sys.executable).with_name(name)
-    return shlex.quote(str(beside)) if shutil.which(name) is None and beside.exists() else name
+    return shell_word(beside) if shutil.which(name) is None and beside.exists() else name
 
 
-def announce(prepared: Prepared, out: TextIO) -> None:
-    """Prints fingerprint, and link and QR code of the first invite, to the terminal; never to a log."""
+def announce(prepared: Prepared, out: TextIO) -> bool:
+    """Prints fingerprint, and link and QR code of the first invite, to the terminal; never to a log. Tells if it could."""
     lines = [
-        f"chatserv {VERSION}, {_('state in')} {prepared.state.path}",
+        f"chatserv {VERSION}, {_('state in')} {escape(str(prepared.state.path))}",
         f"{_('server fingerprint')}  {fingerprint_text(prepared.server_id)}",
     ]
     if prepared.invite is not None:
-        link = format_link(advertised_link(prepared, prepared.invite))
-        lines += [
-            _("no administrator yet; the first one scans this, once and within a day:"),
-            terminal_qr(link, border=QUIET_MODULES, colour=out.isatty()),
-            _("or starts {program} and pastes this link:").format(program=client_program()),
-            link,
+        lines += _way_in(advertised_link(prepared, prepared.invite), out)
+    return say(out, "\n".join(lines) + "\n")
+
+
+def _way_in(link: ServerLink | None, out: TextIO) -> list[str]:
+    if link is None:
+        return [
+            _(
+                "no administrator yet, and no TCP port of this server's own that a link could lead to: set server.advertise"
+            ),
+            _("and server.port to where people reach it, and start it again for the first administrator's link"),
         ]
-    print("\n".join(lines), file=out, flush=True)
-
-
-def port_problem(host: str, port: int) -> str | None:
-    """Why nothing can listen there, or None. Tried before the fork, so that the start ends with one plain line."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return f"{host}:{port}: {error.strerror}"
-    return None
+    text = format_link(link)
+    code = terminal_qr(text, border=QUIET_MODULES, colour=out.isatty())
+    program = client_program()
+    if not takes(out, code):  # an encoding without the blocks that a code is drawn with
+        said = _("no administrator yet; the first one starts {program} and pastes this link, once and within a day:")
+        return [said.format(program=program), text]
+    return [
+        _("no administrator yet; the first one scans this, once and within a day:"),
+        code,
+        _("or starts {program} and pastes this link:").format(program=program),
+        text,
+    ]

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal, NoReturn, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from chatserv.listening import ANY_ADDRESS, Listener, parse_listener
 from chatserv.settings_file import SettingsFile, join_key, shown
 from chatserv.settings_words import wanted
 from chatserv.units import is_loopback, parse_duration, parse_size, split_address
+from chatserv.wire.link import LinkInvalid, checked_host
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.01, le=604_800)]
@@ -30,6 +32,13 @@ class Impossible(ValueError):
         self.key, self.message, self.hint = key, message, hint
 
 
+def _is_host(text: str) -> bool:
+    try:
+        return bool(checked_host(text))
+    except LinkInvalid:
+        return False
+
+
 def _require(condition: bool, key: str, message: str, hint: str) -> None:
     if not condition:
         raise Impossible(key, message, hint)
@@ -42,15 +51,20 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address for plain TCP, for programs of the same machine. ``advertise`` is the host that links name; empty: find out.
     """
 
-    host: Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[0-9A-Za-z.:_-]+\Z")] = "0.0.0.0"  # noqa: S104
+    host: Annotated[str, Meta(min_length=1, max_length=253)] = "0.0.0.0"  # noqa: S104
     port: Port = 5000
     max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000  # sessions after login
     listen: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...], Meta(max_length=64)] = ()
     listen_plain: Text = ""
     allow_plain_network: bool = False
-    advertise: Annotated[str, Meta(max_length=253, pattern=r"^[0-9A-Za-z.:_-]*\Z")] = ""
+    advertise: Annotated[str, Meta(max_length=253)] = ""
 
     def __post_init__(self) -> None:
+        hint = 'write a name, or a whole address such as "127.0.0.1" or "::1"; "0.0.0.0" and "::" are every address'
+        _require(_is_host(self.host), "host", f"{shown(self.host)} cannot be listened on", hint)
+        hint = 'write a name or an address that others reach, without a port, such as "chat.example.org" or "192.0.2.1"'
+        leads = not self.advertise or (_is_host(self.advertise) and self.advertise not in ANY_ADDRESS)
+        _require(leads, "advertise", f"{shown(self.advertise)} leads nowhere", hint)
         try:
             plain = self.plain_address
         except ValueError as error:
@@ -65,6 +79,17 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def plain_address(self) -> tuple[str, int] | None:
         """Host and port of the plain TCP listener; None: there is none."""
         return split_address(self.listen_plain) if self.listen_plain else None
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """The TLS listeners."""
+        return tuple(map(parse_listener, self.listen)) or (Listener("tcp", self.host, self.port),)
+
+    @property
+    def advertised(self) -> tuple[str, int] | None:
+        """The host that links name and the port there: that of the first TCP listener, else ``port``; None: find out."""
+        ports = (listener.port for listener in self.listeners if listener.port)
+        return (checked_host(self.advertise), next(ports, self.port)) if self.advertise else None
 
 
 class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

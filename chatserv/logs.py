@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -149,6 +149,7 @@ class LogFiles:
         monotonic: A clock in seconds that never goes back.
         stderr: Where the warning goes when a file breaks; by default the process's own, not the one that twistd logs.
         open_file: Opens a log file.
+        acting: In which files are opened, turned over and written to: as the user whose they are.
     """
 
     def __init__(
@@ -161,8 +162,10 @@ class LogFiles:
         monotonic: Callable[[], float] = time.monotonic,
         stderr: TextIO | None = None,
         open_file: OpenFile = open_rotating,
+        acting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._terminal = terminal
+        self._acting = acting
         self._now = now
         self._stderr = stderr
         self._threshold = _LEVELS[settings.level.replace("WARNING", "WARN")][1]
@@ -226,7 +229,8 @@ class LogFiles:
 
     def _write(self, sink: _Sink, text: str) -> None:
         broken = any(other.error is not None for other in self._sinks)
-        sink.write(text)
+        with self._acting():
+            sink.write(text)
         if sink.error is not None and not broken:
             what = f"{escape(str(sink.path))} ({escape(sink.error)})"
             self._warn(f"chatserv: cannot write {what}; log lines are lost until it works\n")

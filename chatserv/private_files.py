@@ -3,8 +3,11 @@
 import os
 import shlex
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import platformdirs
 
 from chatserv.errors import ChatError
 from chatserv.i18n import N_, _
@@ -22,7 +25,37 @@ class PrivateFileError(ChatError):
 
 def open_to_others(path: Path, mode: int, wanted: int = FILE_MODE) -> str:
     """That others may read it, and the command that changes that."""
-    return f"{path}: {_('open to others')} ({mode:04o}): chmod {wanted:o} {shlex.quote(str(path))}"
+    return f"{path}: {_('open to others')} ({mode:04o}): chmod {wanted:o} {shell_word(path)}"
+
+
+def user_directory(name: str, instead: str) -> Path:
+    """The user's directory for what a program of this name keeps (``$XDG_STATE_HOME``, else below ``$HOME``).
+
+    Args:
+        name: The program.
+        instead: How its directory can be named otherwise, for the error.
+
+    Raises:
+        PrivateFileError: There is no home: none is known, or ``HOME`` is empty or relative.
+    """
+    homeless = os.environ.get("HOME") == "" and not os.environ.get("XDG_STATE_HOME", "").strip()
+    with suppress(RuntimeError):  # older versions of platformdirs give "~" instead of this
+        path = Path(platformdirs.user_state_path(name, appauthor=False))
+        if path.is_absolute() and not homeless:
+            return path
+    said = _("no home directory for {name}: set HOME to an absolute path, or use {instead}")
+    raise PrivateFileError(said.format(name=name, instead=instead))
+
+
+def shell_word(path: Path) -> str:
+    r"""A path as one word for a shell, of printable characters: plain, in quotes, or as ``$'two\nlines'``."""
+    text = os.fspath(path)
+    if text.startswith("-"):
+        text = f"./{text}"
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{''.join(plain)}'"
 
 
 def make_directory(path: Path) -> None:

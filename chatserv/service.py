@@ -29,6 +29,8 @@ from chatserv.commands.context import Context
 from chatserv.commands.leaving import close_deserted
 from chatserv.config import Limits, Server
 from chatserv.crypto.suite import pss_sign, rsa_spki
+from chatserv.launch import Launch, hold_pidfile
+from chatserv.listening import Listener
 from chatserv.logs import LogFiles
 from chatserv.monitor.process import MonitorService
 from chatserv.net.effects import reactor_effects
@@ -48,6 +50,12 @@ DRAIN_STEP_SECONDS = 0.05
 HEAD_CHECK_SECONDS = 3600.0  # between two looks at the age of the log's signed head
 GC_THRESHOLD = 20_000  # new objects between two young collections
 BACKLOG = 4096  # connections that wait to be accepted; a class comes back at once after a restart
+
+
+def all_listeners(server: Server) -> list[Listener]:
+    """The listeners, with and without TLS."""
+    plain = [] if server.plain_address is None else [Listener("tcp", *server.plain_address)]
+    return [*server.listeners, *plain]
 
 
 def endpoint_strings(server: Server) -> list[str]:
@@ -81,13 +89,15 @@ class ChatService(MultiService):
         prepared: What was made before the fork.
         reactor: The reactor.
         terminal: Where starts, stops, connects and samples are shown as well, or None.
+        launch: What twistd was told.
     """
 
-    def __init__(self, prepared: Prepared, reactor: Any, terminal: TextIO | None) -> None:
+    def __init__(self, prepared: Prepared, reactor: Any, terminal: TextIO | None, launch: Launch | None = None) -> None:
         super().__init__()
         self._prepared, self._reactor = prepared, reactor
+        self._launch = launch or Launch()
         config, limits = prepared.config, prepared.config.limits
-        self.logs = LogFiles(config.logging, prepared.state.path, terminal)
+        self.logs = LogFiles(config.logging, prepared.state.path, terminal, acting=self._launch.acting)
         self._store = SqlStore(prepared.state.database, store_limits(limits), reactor)
         self._pool = CryptoPool(reactor, limits.crypto_queue)
         self._context = context = self._compose()
@@ -140,6 +150,8 @@ class ChatService(MultiService):
     def privilegedStartService(self) -> None:
         """After the fork: this process holds the state directory; binds the listeners."""
         self._prepared.state.note_pid()
+        if self._launch.pidfile is not None:
+            hold_pidfile(self._launch.pidfile)
         self.logs.write_header()
         super().privilegedStartService()
 

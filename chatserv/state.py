@@ -4,16 +4,14 @@ import fcntl
 import os
 from pathlib import Path
 
-import platformdirs
-
 from chatserv.errors import StateDirectoryError
-from chatserv.private_files import FILE_MODE, make_directory
+from chatserv.private_files import FILE_MODE, make_directory, user_directory
 
 
 def default_directory() -> Path:
-    """``$STATE_DIRECTORY`` (systemd's, its first), or the user's state directory."""
+    """``$STATE_DIRECTORY`` (systemd's, its first), or the user's state directory. Raises `PrivateFileError`: no home."""
     given = os.environ.get("STATE_DIRECTORY", "").split(":", 1)[0]
-    return Path(given) if given else Path(platformdirs.user_state_path("chatserv", appauthor=False))
+    return Path(given) if given else user_directory("chatserv", "--state-dir")
 
 
 class StateDirectory:

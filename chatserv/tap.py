@@ -2,20 +2,29 @@
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, ParamSpec, TypeVar
 
 import msgspec
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
+from twisted.scripts._twistd_unix import ServerOptions
 
-from chatserv.bootstrap import announce, port_problem, prepare
+from chatserv.bootstrap import announce, prepare
 from chatserv.clocks import now_ms, use_steady_clock
 from chatserv.config import Config, load
 from chatserv.errors import ChatError, SettingsError
-from chatserv.service import ChatService
+from chatserv.launch import Launch, free_pidfile, read_launch
+from chatserv.logs import escape
+from chatserv.probing import listen_problem
+from chatserv.service import ChatService, all_listeners
 from chatserv.settings_file import shown
 from chatserv.state import default_directory
+from chatserv.streams import mend_streams, say
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Options(usage.Options):
@@ -38,9 +47,34 @@ class Options(usage.Options):
 
     opt_l = opt_listen
 
+    def postOptions(self) -> None:
+        """Looks at twistd's own pid file before twistd does."""
+        parent = getattr(self, "parent", None)
+        if parent is not None and parent["pidfile"]:
+            _checked(free_pidfile, Path(os.path.abspath(parent["pidfile"])))
+
+
+class _Given(ServerOptions):
+    """twistd's options read once more, where nobody hands them over; the reactor is there already."""
+
+    def opt_reactor(self, name: str) -> None:
+        """Done."""
+
+    opt_r = opt_reactor
+
+
+def _checked(call: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+    """What the call gives; what it refuses ends the start with one line and code 1."""
+    try:
+        return call(*args, **named)
+    except ChatError as error:
+        _give_up(f"chatserv: {error}", 1)
+    except OSError as error:
+        _give_up(f"chatserv: {error.filename or 'start'}: {error.strerror or error}", 1)
+
 
 def _give_up(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr, flush=True)
+    say(sys.stderr, f"{escape(message)}\n")
     raise SystemExit(code)
 
 
@@ -51,46 +85,54 @@ def load_config(file: str | None, listen: list[str]) -> Config:
     except SettingsError as error:
         _give_up(str(error), 2)
     for warning in loaded.warnings:
-        print(warning, file=sys.stderr, flush=True)
+        say(sys.stderr, f"{escape(warning)}\n")
     if not listen:
         return loaded.config
     server = msgspec.structs.replace(loaded.config.server, listen=tuple(listen))
     return msgspec.structs.replace(loaded.config, server=server)
 
 
-def make(config: Config, directory: Path) -> ChatService:
+def make(config: Config, directory: Path, launch: Launch | None = None) -> ChatService:
     """Prepares the state directory, tells the terminal how to get in, and composes the service."""
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - twistd has chosen one by now
 
     use_steady_clock(reactor)
+    launch = launch or Launch()
     for description in config.server.listen:
         try:
             serverFromString(reactor, description)
         except (ValueError, TypeError, LookupError, OSError):  # they speak of Python's parameters, not of the setting
             hint = 'write a Twisted endpoint such as "tcp:5000:interface=192.0.2.1"'
             _give_up(f"chatserv: server.listen: {shown(description)} cannot be used: {hint}", 2)
-    try:
-        prepared = prepare(config, directory, now_ms())
-    except ChatError as error:
-        _give_up(f"chatserv: {error}", 1)
-    if not config.server.listen:  # after the lock: a second instance is told who holds it, not that the port is in use
-        problem = port_problem(config.server.host, config.server.port)
-        if problem is not None:
-            prepared.state.release()
-            _give_up(f"chatserv: cannot listen on {problem}", 1)
-    announce(prepared, sys.stdout)
-    return ChatService(prepared, reactor, sys.stdout)
+    with launch.acting():
+        prepared = _checked(prepare, config, directory, now_ms())
+    # After the lock: a second instance is told who holds it, not that the port is in use.
+    problem = listen_problem(all_listeners(config.server), launch.directory)
+    if problem is not None:
+        prepared.state.release()
+        _give_up(f"chatserv: cannot listen on {problem}", 1)
+    if not announce(prepared, sys.stdout):
+        say(sys.stderr, "chatserv: nothing can be printed; start again for the fingerprint, and the first link\n")
+    return ChatService(prepared, reactor, sys.stdout, launch)
+
+
+def _start(given: Mapping[str, Any], config: str | None, listen: list[str], directory: str | None) -> ChatService:
+    mend_streams()
+    launch = _checked(read_launch, given)
+    if not directory and launch.owner is not None and "STATE_DIRECTORY" not in os.environ:
+        _give_up("chatserv: twistd's --uid: name a directory that belongs to the user, with --state-dir", 1)
+    return make(load_config(config, listen), Path(directory) if directory else _checked(default_directory), launch)
 
 
 def makeService(options: Options) -> ChatService:
     """What ``twistd chatserv`` runs."""
-    directory = Path(options["state-dir"]) if options["state-dir"] else default_directory()
-    return make(load_config(options["config"], options["listen"]), directory)
+    given = getattr(options, "parent", None) or {}
+    return _start(given, options["config"], options["listen"], options["state-dir"])
 
 
 def service_from_environment() -> ChatService:
     """What ``chat.tac`` runs: it has no options, so ``CHATSERV_CONFIG`` and ``CHATSERV_STATE_DIR`` name the two paths."""
-    directory = os.environ.get("CHATSERV_STATE_DIR")
-    return make(
-        load_config(os.environ.get("CHATSERV_CONFIG"), []), Path(directory) if directory else default_directory()
-    )
+    given = _Given()
+    if os.path.basename(sys.argv[0]) == "twistd":
+        given.parseOptions(sys.argv[1:])
+    return _start(given, os.environ.get("CHATSERV_CONFIG"), [], os.environ.get("CHATSERV_STATE_DIR"))

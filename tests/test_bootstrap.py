@@ -1,18 +1,17 @@
 """What a start makes before the fork, and what it tells the terminal."""
 
 import io
+import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv import bootstrap
-from chatserv.bootstrap import Prepared, advertised_link, announce, client_program, port_problem, prepare
+from chatserv.bootstrap import Prepared, advertised_link, announce, client_program, prepare
 from chatserv.config import Config, Limits, Server
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import make_rotation
@@ -175,20 +174,43 @@ class LinkTests(BootstrapCase):
             (Server(host="::"), "192.0.2.9"),
         ):
             link = advertised_link(self.start(Config(server=server)), b"")
+            assert link is not None
             self.assertEqual((link.host, link.port, link.invite), (host, 5000, b""))
 
     def test_endpoints(self) -> None:
-        """Where endpoints are listened on, a link leads to the first one of TCP."""
+        """Where endpoints are listened on, a link leads to the first one of TCP whose port is known."""
         self.patch(bootstrap, "reachable_address", lambda: "192.0.2.9")
+        handed = [("0.0.0.0", 5601), ("127.0.0.1", 5602), ("", 0)]  # noqa: S104 - compared with, not bound to
+        self.patch(bootstrap, "handed_over", lambda index: handed[index])
         for listen, address in (
             (("tcp:5599",), ("192.0.2.9", 5599)),
             (("tcp:port=5599:interface=127.0.0.1",), ("127.0.0.1", 5599)),
             ((r"tcp6:5599:interface=\:\:1",), ("::1", 5599)),
+            ((r"tcp6:5599:interface=fe80\:\:1%eth0",), ("192.0.2.9", 5599)),
             (("unix:/run/chat", "tcp:5599:backlog=5"), ("192.0.2.9", 5599)),
-            (("systemd:domain=INET:index=0",), ("192.0.2.9", 5000)),
+            (("systemd:domain=INET:index=0",), ("192.0.2.9", 5601)),
+            (("systemd:domain=INET:index=1",), ("127.0.0.1", 5602)),
         ):
             link = advertised_link(self.start(Config(server=Server(listen=listen))))
+            assert link is not None
             self.assertEqual((link.host, link.port), address)
+
+    def test_nowhere(self) -> None:
+        """Where no TCP port is known, no link is shown that leads to none; the terminal says what to set for one."""
+        for listen in ("unix:/run/chat", "tcp:0", "systemd:domain=UNIX:index=2"):
+            prepared = self.start(Config(server=Server(listen=(listen,))))
+            self.assertIsNone(advertised_link(prepared))
+            out = io.StringIO()
+            self.assertTrue(announce(prepared, out))
+            self.assertNotIn("chatserv://", out.getvalue())
+            self.assertIn("set server.advertise", out.getvalue())
+
+    def test_advertised_without_a_port_of_its_own(self) -> None:
+        """A server behind something that listens for it has links to the advertised host, at the port of the settings."""
+        server = Server(listen=("unix:/run/chat",), advertise="chat.example", port=443)
+        link = advertised_link(self.start(Config(server=server)))
+        assert link is not None
+        self.assertEqual((link.host, link.port), ("chat.example", 443))
 
     def test_certificate_of_the_advertised_host(self) -> None:
         """The certificate is for the advertised host too."""
@@ -202,7 +224,9 @@ class LinkTests(BootstrapCase):
         announce(prepared, out)
         text = out.getvalue()
         assert prepared.invite is not None
-        link = format_link(advertised_link(prepared, prepared.invite))
+        found = advertised_link(prepared, prepared.invite)
+        assert found is not None
+        link = format_link(found)
         self.assertIn(str(self.directory), text)
         self.assertIn(f"\n{link}\n", text)  # alone on its line, as no argument of a command
         self.assertEqual(parse_link(link).fingerprint, prepared.server_id)
@@ -220,6 +244,36 @@ class LinkTests(BootstrapCase):
         done = subprocess.run(["/bin/sh", "-c", client_program()], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout, "started\n")
 
+    def test_announced_in_few_letters(self) -> None:
+        """An encoding without blocks gets the link alone, and one without letters of the path gets escapes."""
+        self.directory = Path(self.mktemp()).absolute() / os.fsdecode(b"gr\xc3\xbcn\xff\n")
+        prepared = self.start(Config(server=Server(advertise="chat.example")))
+        for encoding, path in (
+            ("iso-8859-1", "gr\xfcn\\udcff\\n"),
+            ("ascii", "gr\\xfcn\\udcff\\n"),
+            ("utf-8", "\\udcff\\n"),
+        ):
+            raw = io.BytesIO()
+            out = io.TextIOWrapper(raw, encoding, "backslashreplace")
+            self.assertTrue(announce(prepared, out))
+            text = raw.getvalue().decode(encoding)
+            self.assertIn(path, text.splitlines()[0])
+            self.assertIn("\nchatserv://chat.example:5000/", text)
+            self.assertEqual(encoding == "utf-8", "\u2588" in text)
+            out.detach()
+
+    def test_nobody_reads(self) -> None:
+        """A terminal that takes nothing is told of, and ends nothing."""
+
+        class Gone(io.StringIO):
+            """A pipe whose reader is gone."""
+
+            def write(self, text: str) -> int:
+                """Fails."""
+                raise BrokenPipeError(len(text))
+
+        self.assertFalse(announce(self.start(), Gone()))
+
     def test_announced_later(self) -> None:
         """With an administrator the terminal shows no invite."""
         first = self.start()
@@ -229,48 +283,3 @@ class LinkTests(BootstrapCase):
         announce(self.start(), out)
         self.assertNotIn("chatserv://", out.getvalue())
         self.assertIn("fingerprint", out.getvalue())
-
-
-class PortProblemTests(SynchronousTestCase):
-    """What `port_problem` promises."""
-
-    def fake_socket(self, error: OSError | None) -> list[Any]:
-        """Puts a kernel in place that lets bind, or does not. Returns what was tried."""
-        tried: list[Any] = []
-
-        class Probe:
-            """A socket."""
-
-            def __init__(self, family: object, _: object) -> None:
-                tried.append(family)
-
-            def __enter__(self) -> "Probe":
-                return self
-
-            def __exit__(self, *_: object) -> None:
-                tried.append("closed")
-
-            def setsockopt(self, *_: object) -> None:
-                """Anything."""
-
-            def bind(self, address: object) -> None:
-                """Binds, or does not."""
-                tried.append(address)
-                if error is not None:
-                    raise error
-
-        self.patch(socket, "socket", Probe)
-        return tried
-
-    def test_free(self) -> None:
-        """A port that can be bound is no problem; the probe is gone again."""
-        tried = self.fake_socket(None)
-        self.assertIsNone(port_problem("127.0.0.1", 5000))
-        self.assertEqual(tried[1:], [("127.0.0.1", 5000), "closed"])
-
-    def test_taken(self) -> None:
-        """A port that cannot be bound is named with the reason."""
-        for host in ("127.0.0.1", "::1"):
-            tried = self.fake_socket(OSError(98, "Address already in use"))
-            self.assertEqual(port_problem(host, 5000), f"{host}:5000: Address already in use")
-            self.assertEqual(tried[0].name, "AF_INET6" if ":" in host else "AF_INET")

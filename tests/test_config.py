@@ -252,6 +252,20 @@ class RefusedValueTests(Files):
         ):
             self.refused_value(table, key, value)
 
+    def test_hosts(self) -> None:
+        """Hosts that mean something to some systems only, or nothing to others, are refused with what to write."""
+        for host in ("127.1", "0", "2130706433", "0x7f000001", "fe80::1%eth0", "[::1]", "a b", "x:5000", "-a", "a..b"):
+            error = self.refused_value("server", "host", host)
+            self.assertEqual(f'"{host}" cannot be listened on', error.message)
+            self.assertIn("127.0.0.1", error.hint)
+            error = self.refused_value("server", "advertise", host)
+            self.assertEqual(f'"{host}" leads nowhere', error.message)
+            self.assertIn("without a port", error.hint)
+        for host in ("0.0.0.0", "::", "chatserv://x"):  # noqa: S104 - not bound to
+            self.refused_value("server", "advertise", host)
+        for host in ("::1", "127.0.0.1", "localhost", "chat.example.org.", "xn--mnchen-3ya.example"):
+            self.load(server={"host": host, "advertise": host})
+
     def test_limits_contradict(self) -> None:
         """Limits that exclude each other are refused also where a program makes them."""
         for wrong in (

@@ -6,9 +6,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.private_files import PrivateFileError, make_directory, read_private, write_private
+from chatserv.private_files import (
+    PrivateFileError,
+    make_directory,
+    read_private,
+    shell_word,
+    user_directory,
+    write_private,
+)
 
 
 class PrivateFilesTests(SynchronousTestCase):
@@ -129,3 +137,51 @@ class PrivateFilesTests(SynchronousTestCase):
         self.patch(os, "geteuid", lambda: self.directory.stat().st_uid + 1)
         error = self.assertRaises(PrivateFileError, make_directory, self.directory)
         self.assertIn("another user", str(error))
+
+    def test_copied_commands(self) -> None:
+        """The command that mends a mode can be copied, whatever the directory is called."""
+        for name, word in (
+            ("plain", "{}/plain"),
+            ("a b", "'{}/a b'"),
+            ("a'b", """'{}/a'"'"'b'"""),
+            ("chat[1]", "'{}/chat[1]'"),
+            ("a?b#c%41;$x", "'{}/a?b#c%41;$x'"),
+            ("two\nlines'", "$'{}/two\\x0alines\\x27'"),
+            (os.fsdecode(b"b\xff\\"), "$'{}/b\\xff\\x5c'"),
+            ("-x", "{}/-x"),
+        ):
+            base = Path(self.mktemp()).absolute()
+            path = base / name
+            make_directory(path)
+            path.chmod(0o755)
+            error = self.assertRaises(PrivateFileError, make_directory, path)
+            self.assertTrue(error.detail.endswith(f": chmod 700 {word.format(base)}"), error.detail)
+        self.assertEqual("./-x", shell_word(Path("-x")))
+
+    def test_home(self) -> None:
+        """The user's directory is below an absolute home; an empty, relative or unknown one is told of in words."""
+        for environ, found in (
+            ({"HOME": "/h"}, "/h/.local/state/chat"),
+            ({"HOME": "", "XDG_STATE_HOME": "/s"}, "/s/chat"),
+            ({"HOME": ""}, None),
+            ({"HOME": "", "XDG_STATE_HOME": " "}, None),
+        ):
+            self.patch(os, "environ", environ)
+            if found is not None:
+                self.assertEqual(Path(found), user_directory("chat", "--there"))
+            else:
+                self.homeless()
+        self.patch(os, "environ", {"HOME": "/h"})
+
+        def unknown(*_: object, **__: object) -> str:
+            raise RuntimeError
+
+        for answer in (lambda *_, **__: "~/.local/state/chat", unknown):  # an older version of the library, a newer one
+            self.patch(platformdirs, "user_state_path", answer)
+            self.homeless()
+
+    def homeless(self) -> None:
+        """There is no home, and the error says what to do."""
+        error = self.assertRaises(PrivateFileError, user_directory, "chat", "--there")
+        self.assertIn("no home directory for chat", error.detail)
+        self.assertIn("--there", error.detail)

@@ -20,7 +20,7 @@ from chatserv.state import StateDirectory
 from chatserv.tap import Options, load_config, make, makeService, service_from_environment
 from tests.support.sessions import rsa_key
 
-NO_PORT = Config(server=Server(listen=("tcp:0:interface=127.0.0.1",)))
+NO_PORT = Config(server=Server(listen=("tcp:0:interface=127.0.0.1",), advertise="localhost"))
 
 
 class TapCase(SynchronousTestCase):
@@ -167,7 +167,7 @@ class MakeTests(TapCase):
 
     def test_port_in_use(self) -> None:
         """A port that cannot be had ends the start with code 1, shows no invite, and lets the directory go."""
-        self.patch(tap, "port_problem", lambda host, port: f"{host}:{port}: Address already in use")
+        self.patch(tap, "listen_problem", lambda listeners, _: f"{listeners[0].text}: Address already in use")
         self.assertEqual(self.exit_code(make, Config(), self.directory), 1)
         self.assertEqual(self.err.getvalue(), "chatserv: cannot listen on 0.0.0.0:5000: Address already in use\n")
         self.assertEqual(self.out.getvalue(), "")
@@ -175,7 +175,7 @@ class MakeTests(TapCase):
 
     def test_in_use_comes_before_the_port(self) -> None:
         """A second instance is told who holds the directory, not that the port is taken."""
-        self.patch(tap, "port_problem", lambda *_: "taken")
+        self.patch(tap, "listen_problem", lambda *_: "taken")
         held = StateDirectory(self.directory)
         self.addCleanup(held.release)
         self.assertEqual(self.exit_code(make, Config(), self.directory), 1)

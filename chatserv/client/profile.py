@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import platformdirs
 
 from chatserv.client.keyring import Keyring, load_keyring, save_keyring
 from chatserv.errors import ChatError
 from chatserv.i18n import N_, _
-from chatserv.private_files import FILE_MODE, make_directory
+from chatserv.private_files import FILE_MODE, make_directory, user_directory
 
 DEFAULT_NAME: Final = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -28,9 +27,9 @@ class ProfileError(ChatError):
 
 
 def profiles_directory() -> Path:
-    """``$CHATSERV_CLIENT_DIR``, or the user's state directory."""
+    """``$CHATSERV_CLIENT_DIR``, or the user's state directory. Raises `PrivateFileError`: no home."""
     given = os.environ.get("CHATSERV_CLIENT_DIR")
-    return Path(given) if given else Path(platformdirs.user_state_path("chatserv-client", appauthor=False))
+    return Path(given) if given else user_directory("chatserv-client", "CHATSERV_CLIENT_DIR")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ Both are made on the first start. Loading the RSA key without validation is safe
 
 import datetime
 import ipaddress
+import os
 import socket
+from contextlib import suppress
 
 import psutil
 from cryptography import x509
@@ -19,6 +21,7 @@ from chatserv.private_files import read_private, write_private
 from chatserv.state import StateDirectory
 
 CERTIFICATE_YEARS = 10
+SD_LISTEN_FDS_START = 3
 UNKNOWN_NAME = "chatserv"
 
 
@@ -78,6 +81,15 @@ def reachable_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return (local_addresses() or ["127.0.0.1"])[0]
+
+
+def handed_over(index: int) -> tuple[str, int]:
+    """Address and port of a TCP socket that systemd hands over (sd_listen_fds(3)); port 0 where that is none of them."""
+    with suppress(OSError, ValueError), socket.socket(fileno=os.dup(SD_LISTEN_FDS_START + index)) as given:
+        if given.family in {socket.AF_INET, socket.AF_INET6}:
+            host, port, *_ = given.getsockname()
+            return str(host), int(port)
+    return "", 0
 
 
 def load_tls(state: StateDirectory, names: list[str]) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:

@@ -32,6 +32,7 @@ _BEGIN = re.compile("chatserv://", re.IGNORECASE)
 _BEHIND = re.compile(r"(?<=[0-9A-Z])[^0-9A-Z]+\Z", re.ASCII | re.IGNORECASE)  # quotes, brackets, the end of a sentence
 _LOOSE_JOINERS = re.compile("(?<=[\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\0-\x7f])")
 _JOINERS = "\u200c\u200d"  # between letters that need them, a part of a host's name (RFC 5892 A.1 and A.2)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII | re.IGNORECASE)
 
 
@@ -62,7 +63,7 @@ class ServerLink:
     invite: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "host", _checked_host(self.host))
+        object.__setattr__(self, "host", checked_host(self.host))
         if not 1 <= self.port <= 65535:
             raise LinkInvalid("port out of range")
         if len(self.fingerprint) != _SIZE_BYTES:
@@ -184,10 +185,13 @@ def _decode(text: str, what: str) -> bytes:
     return number.to_bytes(_SIZE_BYTES, "big")
 
 
-def _checked_host(host: str) -> str:
+def checked_host(host: str) -> str:
     """The host in its one spelling: an address as its library writes it, a name in lower case (RFC 1123 section 2.1).
 
     A name of other letters becomes A-labels (RFC 5891, with the mapping of UTS #46).
+
+    Raises:
+        LinkInvalid: Neither.
     """
     if not host.isascii():
         try:
@@ -200,7 +204,9 @@ def _checked_host(host: str) -> str:
             if "%" in host:
                 raise LinkInvalid("a zone of an IPv6 address means nothing elsewhere")
             return str(ipaddress.IPv6Address(host))
-        if labels[-1].isdecimal():
+        if _NUMBER.fullmatch(
+            labels[-1]
+        ):  # 127.1, 0 and 0x7f000001 mean addresses to some systems, and nothing to others
             return str(ipaddress.IPv4Address(host))
     except ValueError:
         raise LinkInvalid("not an address") from None

@@ -85,11 +85,22 @@ class Installation:
         beside = self.twistd.with_name("python")
         return [str(beside if beside.exists() else Path(sys.executable))]
 
-    def run(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    def run(self, command: list[str], encoding: str = "utf-8") -> "subprocess.CompletedProcess[str]":
         """Runs a command to its end."""
         return subprocess.run(
-            command, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            encoding=encoding,
+            timeout=60,
+            check=False,
         )
+
+    def forget(self) -> None:
+        """Removes the logs, so that the next server's can be told from the last one's."""
+        for log in (self.state / "logs").iterdir():
+            log.unlink()
 
     def log(self, name: str = "server.log") -> str:
         """A log's text."""
@@ -104,7 +115,9 @@ class Installation:
 class Front:
     """A server in front, its output in two files."""
 
-    def __init__(self, installation: Installation, command: list[str], **environment: str) -> None:
+    def __init__(
+        self, installation: Installation, command: list[str], *, close_fds: bool = True, **environment: str
+    ) -> None:
         self.out, self.err = installation.directory / "out", installation.directory / "err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
@@ -114,6 +127,7 @@ class Front:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                close_fds=close_fds,
             )
 
     def listens(self) -> None:
@@ -132,7 +146,7 @@ class Front:
         return self.ends()
 
 
-class DaemonTests(SynchronousTestCase):
+class DaemonCase(SynchronousTestCase):
     """Real servers on free ports of 127.0.0.1; none outlives its test."""
 
     def setUp(self) -> None:
@@ -152,9 +166,9 @@ class DaemonTests(SynchronousTestCase):
                 continue
         psutil.wait_procs(family, timeout=5)
 
-    def front(self, command: list[str], **environment: str) -> Front:
+    def front(self, command: list[str], *, close_fds: bool = True, **environment: str) -> Front:
         """Starts a server in front."""
-        server = Front(self.installation, command, **environment)
+        server = Front(self.installation, command, close_fds=close_fds, **environment)
         self.addCleanup(self.end, psutil.Process(server.process.pid))
         return server
 
@@ -174,6 +188,10 @@ class DaemonTests(SynchronousTestCase):
         process = psutil.Process(int(read(self.installation.pidfile)))
         self.addCleanup(self.end, process)
         return process, result.stdout
+
+
+class DaemonTests(DaemonCase):
+    """The life of a server."""
 
     def test_life(self) -> None:
         """A daemon prints the way in, logs no invite, revives its monitor, reopens its logs and stops within 10 s."""

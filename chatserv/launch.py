@@ -1,0 +1,162 @@
+"""What ``twistd`` itself was told, before ``chatserv``: what of it is kept, and what is refused in words, before any fork.
+
+twistd switches its user after the fork and after the ports are bound. Until then root makes and opens files in a directory
+that belongs to somebody else, so it does that as them.
+"""
+
+import fcntl
+import os
+import pwd
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chatserv.errors import ChatError
+
+PIDFILE_BYTES = 4096  # a larger file is somebody's text, and no pid file whatever it says
+
+
+class CannotStart(ChatError):
+    """The server cannot be started like this; the detail is one line and says what to do."""
+
+    code = "start"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The user that the server will run as; ``name`` is empty where the system knows the number alone."""
+
+    uid: int
+    gid: int
+    name: str
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Does what is inside as this user, where we are root; root's rights come back afterwards."""
+        if os.geteuid() != 0 or self.uid == 0:
+            yield
+            return
+        group, groups = os.getegid(), os.getgroups()
+        os.initgroups(self.name, self.gid)
+        os.setegid(self.gid)
+        os.seteuid(self.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What of twistd's options concerns us. ``owner``: as whom the server runs, if not as who starts it."""
+
+    owner: Owner | None = None
+    pidfile: Path | None = None
+    directory: str = "."
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """As `Owner.acting`."""
+        if self.owner is None:
+            yield
+        else:
+            with self.owner.acting():
+                yield
+
+
+def read_launch(given: Mapping[str, Any]) -> Launch:
+    """Reads twistd's options.
+
+    Raises:
+        CannotStart: One of them cannot be heeded.
+    """
+    log = given.get("logfile")
+    if log not in {None, "", "-"} or given.get("syslog") or given.get("logger"):
+        option = "--syslog" if given.get("syslog") else "--logger" if given.get("logger") else "--logfile"
+        raise CannotStart(f"twistd's {option} is not for this server: name its log in the settings, logging.file")
+    if log == "-" and not given.get("nodaemon"):
+        raise CannotStart("twistd's --logfile - needs --nodaemon: in the background there is no terminal")
+    if given.get("chroot"):
+        raise CannotStart("twistd's --chroot is not for this server: docs/operations.rst shows a unit that locks it up")
+    directory = given.get("rundir") or "."
+    if not os.path.isdir(directory):
+        raise CannotStart(f"twistd's --rundir: {directory}: not a directory")
+    pidfile = given.get("pidfile")
+    return Launch(_owner(given), Path(os.path.abspath(pidfile)) if pidfile else None, directory)
+
+
+def _owner(given: Mapping[str, Any]) -> Owner | None:
+    uid, gid = given.get("uid"), given.get("gid")
+    if uid is None and gid is None:
+        return None
+    if given.get("euid"):
+        raise CannotStart("twistd's --euid is not for this server: it never needs root's rights again; leave it out")
+    if os.geteuid() != 0:
+        if uid in {None, os.geteuid()} and gid in {None, os.getegid()}:
+            return None
+        raise CannotStart("twistd's --uid and --gid: only root can start the server as another user")
+    if uid is None:
+        raise CannotStart("twistd's --gid: name the user too, with --uid")
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        raise CannotStart(f"twistd's --uid: the system has no user {uid}") from None
+    return Owner(uid, entry.pw_gid if gid is None else gid, entry.pw_name)
+
+
+# -- the pid file -------------------------------------------------------------------------------------------------------
+
+
+def free_pidfile(path: Path) -> None:
+    """Removes a pid file that nobody holds any more, whatever it says; twistd itself would take it at its word.
+
+    Raises:
+        CannotStart: A server that runs holds it, or nothing can be written there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise CannotStart(f"twistd's --pidfile: {path.parent}: no directory that can be written to") from None
+        return
+    except OSError as error:
+        raise CannotStart(f"twistd's --pidfile: {path}: {error.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode) or os.fstat(descriptor).st_size > PIDFILE_BYTES:
+            raise CannotStart(f"twistd's --pidfile: {path}: not a pid file; --pidfile= is for none")
+        said = os.pread(descriptor, PIDFILE_BYTES, 0).decode("ascii", "replace").strip()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(f"twistd's --pidfile: {path}: another server runs, pid {said}") from None
+        if not _is_another_twistd(said):
+            path.unlink()
+    except OSError as error:
+        raise CannotStart(f"twistd's --pidfile: {path}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _is_another_twistd(said: str) -> bool:
+    """Whether a twistd with another application runs under this pid: its file is its own, though it does not lock it."""
+    try:
+        command = psutil.Process(int(said)).cmdline() if said.isascii() and said.isdecimal() else []
+    except (psutil.Error, ValueError, OverflowError):
+        return False
+    return any(os.path.basename(part) == "twistd" for part in command[:2]) and "chatserv" not in command
+
+
+def hold_pidfile(path: Path) -> int | None:
+    """Locks the pid file that twistd has written, for as long as this process lives. Gives the descriptor, or None."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    return None
