@@ -17,6 +17,7 @@ from chatserv.client.events import (
     RoomOffered,
     RoomTitled,
 )
+from chatserv.crypto.bodies import RoomTitle
 from chatserv.domain.roles import Role
 from chatserv.errors import Banned, Forbidden, Muted, NameTaken, NotFound, NotMember
 from chatserv.testing.world import Person, World
@@ -132,6 +133,19 @@ class PrivateRoomTests(RoomCase):
         (offered,) = bob.events(RoomOffered)
         self.assertEqual(("~", "alice"), (offered.room[0], offered.by))
         self.assertEqual([], carol.events(RoomOffered))
+
+    def test_names_that_are_none(self) -> None:
+        """A sealed name that is not canonical is not taken, nor is its topic, whoever sends it (docs/rooms.rst 7.4)."""
+        bob = self.world.person("bob")
+        self.private_room(bob)
+        engine = self.alice.client.engine
+        for wrong in ("Plans", "plans~1", "a b", "p\u0430ypal", "#plans", "\u202egnp"):
+            engine.outgoing.put(engine.rooms.find("plans"), RoomTitle(wrong, "of nobody"))
+            self.world.settle()
+            self.assertEqual((bob.client.rooms, bob.room("plans").topic), (["lobby", "plans"], "soon"), wrong)
+        engine.outgoing.put(engine.rooms.find("plans"), RoomTitle("пляны", "for all"))
+        self.world.settle()
+        self.assertEqual((bob.client.rooms, bob.room("пляны").topic), (["lobby", "пляны"], "for all"))
 
     def test_invitation(self) -> None:
         """An invited person is asked first, is told the sealed name and topic, and reads from their joining on."""

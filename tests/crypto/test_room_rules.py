@@ -543,6 +543,20 @@ class HeirTests(RoomCase):
         self.room.commit(self.alice, SetMember("alice", Role.MODERATOR))
         self.assertEqual(self.owners(), ["alice"])
 
+    def test_steps_down_twice(self) -> None:
+        """An owner may step down to moderator and to member in one commit; the ops are judged one after the other."""
+        self.moderators("carol")
+        twice = SetMember("alice", Role.MODERATOR), SetMember("alice", Role.MEMBER)
+        self.refuse(self.room, self.alice, twice[::-1], "OWNER may not")
+        self.refuse(self.room, self.alice, [twice[0], twice[0]], "OWNER may not")
+        self.room.commit(self.alice, *twice)
+        self.assertEqual((self.owners(), self.room.state.role("alice")), (["carol"], Role.MEMBER))
+
+    def test_steps_down_twice_alone(self) -> None:
+        """Where that leaves members alone, the one with the lowest number is heir: here it is who stepped down."""
+        self.room.commit(self.alice, SetMember("alice", Role.MODERATOR), SetMember("alice", Role.MEMBER))
+        self.assertEqual(self.owners(), ["alice"])
+
     def test_last_owner_is_revoked(self) -> None:
         """An owner all of whose devices were revoked is owner still, and comes back with a new one."""
         self.world.revoke(self.alice)

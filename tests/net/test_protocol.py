@@ -1,6 +1,7 @@
 """One connection of the server, from its first byte to its last: bounds, refusals, slow readers, and TLS."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener
@@ -11,8 +12,10 @@ from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from chatserv.crypto.password import PasswordParameters, PasswordVerifier
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
+from chatserv.domain.roles import Role
 from chatserv.errors import Busy, TooLarge, WireError
 from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.protocol import ChatProtocol
@@ -24,7 +27,7 @@ from chatserv.wire.framing import ALPN, record_to_line
 from chatserv.wire.parameters import Surroundings
 from chatserv.wire.session import Authenticated, CloseReceived, Failed, LineReady, PlaintextReceived, UnwrapWanted
 from tests.net.test_tls import options
-from tests.support.server import MemoryClient, MemoryServer, TestAccount, unwrap
+from tests.support.server import MemoryClient, MemoryServer, TestAccount, make_account, unwrap
 from tests.support.sessions import said, seeded
 from tests.support.smith import LARGEST
 
@@ -142,6 +145,33 @@ class LoginTests(SynchronousTestCase):
         alice = server.join("alice")
         self.assertEqual(code(server.join("alice")), "name_taken")
         self.assertTrue(server.log_in(alice.account).authenticated)
+
+    def test_what_registrations_are_told(self) -> None:
+        """The refusals of docs/protocol.rst 4.1 come as an ALERT with that code, and nobody is there afterwards."""
+        server = MemoryServer(max_connections=2, accounts=4)
+        admin = server.join("admin", Role.ADMIN)
+        admin.ask(messages.SetBan, kind="account", subject="mallory", on=True)
+        heavy = PasswordVerifier(bytes(16), PasswordParameters(2**20 + 1), bytes(32), bytes(32)).encode()
+
+        def account(user: str, keys: str = "new") -> TestAccount:
+            return make_account(user, server.identity.server_id, seeded(keys))
+
+        server.log_in(account("ann", "known"), token=b"").drop()
+        for expected, each, token in (
+            ("forbidden", account("mallory"), b""),
+            ("name_invalid", account("Bob"), b""),
+            ("name_taken", account("ann"), b""),
+            ("bad_message", account("bob", "known"), b""),
+            ("bad_frame", replace(account("bob"), verifier=heavy), b""),
+            ("invite_invalid", account("bob"), b"t" * 32),
+            (None, account("carol", "third"), b""),
+            ("server_full", account("bob"), b""),
+        ):
+            client = server.log_in(each, token=token)
+            self.assertEqual((code(client), client.lost), (expected, expected is not None), each.user)
+        admin.drop()
+        self.assertEqual(code(server.log_in(account("bob"), token=b"")), "quota")
+        self.assertIsNone(server.wait(server.memory.account("bob")))
 
     def test_repeated_registration(self) -> None:
         """A registration whose answer was lost may be repeated and gives the same account."""

@@ -14,7 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatserv.crypto.commits import Add, BadCommit, Commit, Op, Remove, SenderHead, SetMember, SetPolicy, encode_op
+from chatserv.crypto.commits import (
+    Add,
+    BadCommit,
+    Commit,
+    Create,
+    Op,
+    Remove,
+    SenderHead,
+    SetMember,
+    SetPolicy,
+    encode_op,
+)
 from chatserv.crypto.log_leaves import (
     ZEROS,
     Leaf,
@@ -26,7 +37,7 @@ from chatserv.crypto.log_leaves import (
     user_leaf,
     user_tag,
 )
-from chatserv.crypto.room_state import Kind, Policy, Role, RosterEntry
+from chatserv.crypto.room_state import Kind, Policy, Role, RosterEntry, room_id
 from chatserv.crypto.statements import (
     DeviceFacts,
     Revocation,
@@ -213,11 +224,40 @@ class Script:
         self.commit(room, "SetMember 255 lifts a ban", bob, SetMember("carol", None))
         self.refuse(room, "a Leave again", bob, [leave])
         self.commit(room, "Leave of the last owner, and an heir", renewed, room.leave(phone))
+        self.all_there = world.size
         world.say(LeafType.RESET, "carol", sha256(self.spki["carol next"]), b"reset by an administrator")
         fresh = self.enrol("carol phone after reset")
         self.commit(room, "external: a user whose identity was reset joins", fresh, *room.join(fresh))
         world.say(LeafType.GONE, "alice", ZEROS, b"deleted by its user")
         world.log(server_key_leaf(sha256(b"next server key"), b"handed over", NOW_MS))
+
+    def heirs(self) -> None:
+        """Two private rooms that lose their owner, both by the log as it was when all three users were there."""
+        phone, renewed, carol = (
+            self.devices[name] for name in ("alice phone", "bob phone after rotation", "carol phone")
+        )
+        now = {"kt_size": self.all_there}
+        create = Create(b"h" * 32, Policy(Kind.ROOM)), SetMember("alice", Role.OWNER), Add(phone.entry(0))
+        room = Room(self.world, room_id(phone.cert_hash, b"h" * 32))
+        self.commit(room, "heirs: Create, a moderator without a device, a member with one", phone, *create,
+            SetMember("bob", Role.MODERATOR), SetMember("carol", Role.MEMBER), Add(carol.entry(1)), **now
+        )  # fmt: skip
+        self.commit(
+            room, "heirs: Leave of the owner; the member who has a device is heir", carol, room.leave(phone), **now
+        )
+        create = Create(b"s" * 32, Policy(Kind.ROOM)), SetMember("alice", Role.OWNER), Add(phone.entry(0))
+        room = Room(self.world, room_id(phone.cert_hash, b"s" * 32))
+        self.commit(room, "step-down: Create, a moderator", phone, *create,
+            SetMember("bob", Role.MODERATOR), Add(renewed.entry(1)), **now
+        )  # fmt: skip
+        self.refuse(room, "a step-down to the role that one has by then", phone, [
+            SetMember("alice", Role.MODERATOR), SetMember("alice", Role.MODERATOR)
+        ], **now)  # fmt: skip
+        self.refuse(room, "a step-down, and up again", phone, [
+            SetMember("alice", Role.MEMBER), SetMember("alice", Role.MODERATOR)
+        ], **now)  # fmt: skip
+        steps = SetMember("alice", Role.MODERATOR), SetMember("alice", Role.MEMBER)
+        self.commit(room, "step-down: twice in one commit; the moderator is heir", phone, *steps, **now)
 
     def direct(self) -> None:
         """A direct message."""
@@ -250,6 +290,7 @@ def make_vectors(inputs: dict[str, Any]) -> dict[str, Any]:
     """Everything that follows from the inputs."""
     script = Script(inputs)
     script.room()
+    script.heirs()
     script.direct()
     world = script.world
     entry = RosterEntry(7, "bob", script.devices["bob phone"].device_id, script.devices["bob phone"].cert_hash)
