@@ -82,7 +82,7 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
         case RoomOffered() | RoomJoined() | RoomLeft() | RoomTitled():
             return [_about_room(event, us)]
         case RoomRewound() | GapSeen() | MessagesMissing() | KeysBroken() | SendHeld():
-            return [f"{place(event.room)}: {_trouble(event)}"]
+            return [f"{place(event.room)}: {_trouble(event, us)}"]
         case SendFailed(error=error):
             return [f"{translate('Not sent:')} {explained(error)}"]
         case IdentityChanged() | DeviceSeen() | Alarm():
@@ -166,13 +166,25 @@ def _about_room(event: RoomOffered | RoomJoined | RoomLeft | RoomTitled, us: str
             return said.format(user=shown(by), before=place(before), room=room, topic=shown(topic))
 
 
-def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendHeld) -> str:
+def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendHeld, us: str) -> str:
     match event:
         case RoomRewound():
             return translate("the server has lost messages that were here; what is left may be shown again")
         case GapSeen(first=first, last=last):
             text = translate("{count} messages are missing here: the server lost or withheld them.")
             return text.format(count=last - first + 1)
+        case MessagesMissing(sender=sender, count=count, by="") if sender == us:
+            text = translate(
+                "{count} of your messages never came into the room, though the server had confirmed them: it lost or "
+                "withheld them. Say them again."
+            )
+            return text.format(count=count)
+        case MessagesMissing(count=count, by=by) if by:
+            text = translate(
+                "{user} had not got {count} of your messages that the server had confirmed: it lost or withheld them, or "
+                "{user} cannot open them. Ask {user}, and say them again."
+            )
+            return text.format(count=count, user=shown(by))
         case MessagesMissing(sender=sender, count=count):
             text = translate("{count} messages of {user} are missing: the server lost or withheld them.")
             return text.format(count=count, user=shown(sender))
@@ -235,6 +247,10 @@ def alarm_text(event: Alarm) -> str:
         "device_revoked": translate("this device was revoked: nobody sends to it any more. Was that you?"),
         "identity_reset": translate("the log says that your identity is another one. Was that you?"),
         "old_log": translate("its log is older than it may be."),
+        "room_withheld": translate(
+            "it says that you are not in a room any more, which nobody has signed. Nothing is sent there; if it comes back, "
+            "you are told what was said meanwhile, or that something is missing."
+        ),
         "false_statement": translate("it says that a device was revoked, which nobody signed. Nothing is sent."),
         "false_rotation": translate(
             "it says that somebody has another identity, which they never signed. Nothing is sent any more."

@@ -178,6 +178,7 @@ class Committer:
                 raise BadKey(error.detail) from None
             hashes.update((leaf, wrap_hash(wrap)) for leaf, wrap in wraps)
             await self._requests.ask(messages.PutWraps, room=room.room_id, epoch=epoch, wraps=tuple(wraps))
+        await self._intake.worked_off(room)
         tbs = CommitTBS(
             room_id=room.room_id,
             epoch=epoch,

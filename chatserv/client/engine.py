@@ -19,8 +19,6 @@ from chatserv.client.events import (
     MessageReceived,
     PresenceSeen,
     ReadMoved,
-    RoomLeft,
-    RoomRewound,
     Status,
     StatusChanged,
     TypingSeen,
@@ -31,12 +29,13 @@ from chatserv.client.making import Making
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.parts import Interrupted, Parts
 from chatserv.client.people import People
+from chatserv.client.places import Places
 from chatserv.client.planning import Planning
 from chatserv.client.prekey_upkeep import PrekeyUpkeep
 from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.rooms import Room, Rooms
 from chatserv.client.upkeep import Upkeep
 from chatserv.errors import BadMessage, ChatError, Internal
 from chatserv.wire import messages
@@ -87,6 +86,7 @@ class Engine:
         self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
         self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
         self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
+        self.places = Places(parts, self.rooms, self._left_or_back)
         self.receipts = Receipts(parts, self.outgoing, wanted=receipts)
         self.people = People(self)
         self.admin = Administration(self)
@@ -163,6 +163,7 @@ class Engine:
         match message:
             case messages.Event():
                 self._bound_rooms(message.room)
+                self.places.came(message.room)
                 self.intake.put(message)
             case messages.Welcome():
                 if self._welcomed:
@@ -181,7 +182,7 @@ class Engine:
             case messages.PrekeysLow():
                 self.parts.spawn(self.prekeys.look(message.one_time), "prekeys")
             case messages.RoomClosed():
-                self._closed(message.room)
+                self.places.gone(message.room)
             case messages.Keepalive():
                 self.ping()
             case messages.Presence() | messages.Typing() | messages.Read() | messages.Announcement():
@@ -257,56 +258,17 @@ class Engine:
         self.parts.vault.database.checkpoint()
 
     async def _sync(self, welcome: messages.Welcome) -> None:
-        there = {info.room: info for info in welcome.rooms}
-        for room in self.rooms.ours():
-            if room.room_id not in there:
-                self._closed(room.room_id)
-        cursors = []
-        for info in welcome.rooms:
-            known = self.rooms.get(info.room)
-            if known is None or known.row is None:
-                continue
-            if known.in_it:
-                self._compare(known, info)
-            if known.in_it or known.row.cursor >= info.since:  # else we have left it, and are back in it
-                cursors.append((info.room, min(known.row.cursor, info.head)))
-        await self.requests.ask(messages.Sync, store=welcome.store, cursors=tuple(cursors))
+        cursors = self.places.compare(welcome.rooms)
+        await self.requests.ask(messages.Sync, store=welcome.store, cursors=cursors)
         await self.intake.settled()
-
-    def _compare(self, room: Room, info: messages.RoomInfo) -> None:
-        """The server may have less than we have, after a restore or because it rolls the room back."""
-        row = room.row
-        if row is None:
-            return
-        other_chain = row.epoch > info.epoch or (row.epoch == info.epoch and info.commit_hash != row.commit_hash)
-        if row.cursor <= info.head and not other_chain:
-            return
-        if other_chain:
-            room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
-        self.parts.emit(RoomRewound(self.rooms.name(room), row.cursor, info.head))
-        head = info.head  # other messages will have the places behind
-        room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
-        self.parts.vault.rooms.put(room.row)
+        self.places.caught_up(welcome.rooms)
 
     def _drop_pending(self) -> None:
         """A commit of ours that is not in its room by now was not taken."""
         for pending in self.parts.vault.pending.all():
             self.parts.vault.pending.delete(pending.room_id)
 
-    def _closed(self, number: bytes) -> None:
-        room = self.rooms.get(number)
-        if room is not None and room.in_it and room.row is not None:
-            name = self.rooms.name(room)
-            self.leave_locally(room)
-            self.parts.emit(RoomLeft(name))
-
-    def leave_locally(self, room: Room) -> None:
-        """We are no more in a room: its keys go, what was read stays."""
-        if room.row is None:
-            return
-        with self.parts.vault.transaction():
-            room.row = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED)
+    def _left_or_back(self, room: Room) -> None:
+        if not room.in_it:
             self.follower.watch.forget(room)
-            self.parts.vault.rooms.put(room.row)
-            self.parts.vault.chains.clear(room.room_id)
         self.outgoing.flush_soon(room)

@@ -155,11 +155,16 @@ class GapSeen:
 
 @dataclass(frozen=True, slots=True)
 class MessagesMissing:
-    """So many messages of ``sender`` are missing: others have seen them, or their numbers show it."""
+    """So many messages of ``sender`` are missing: others have seen them, or their numbers show it.
+
+    Where ``sender`` is our own account, the server has acknowledged them. ``by`` had not got them when changing it; if that
+    is empty, they never came into the room at all.
+    """
 
     room: str
     sender: str
     count: int
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client.events import MessageReceived, RoomLeft
 from chatserv.client.outgoing import Outgoing
+from chatserv.client.parts import Interrupted
 from chatserv.client.planning import Draft, Wish
 from chatserv.client.room_view import RoomView
 from chatserv.client.rooms import Room, Standing
@@ -18,7 +19,7 @@ from chatserv.crypto.commits import make_leave
 from chatserv.crypto.room_state import Kind, Policy, Role
 from chatserv.domain.mentions import mentioned_names
 from chatserv.domain.names import room_name, user_name
-from chatserv.errors import Forbidden, NotFound, NotMember
+from chatserv.errors import ChatError, Forbidden, NotFound, NotMember
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
@@ -171,11 +172,19 @@ class RoomHandle(RoomView):
             raise NotFound("room")
         name = self.name
         leave = make_leave(self._room.room_id, own.leaf, parts.signing)
-        await self._engine.requests.ask(
-            messages.Leave, room=self._room.room_id, leaf=leave.leaf, signature=leave.signature
-        )
+        self._engine.places.leaving(self._room)
+        try:
+            await self._engine.requests.ask(
+                messages.Leave, room=self._room.room_id, leaf=leave.leaf, signature=leave.signature
+            )
+        except Interrupted:
+            raise  # whether it has arrived shows when the next session begins
+        except ChatError as error:
+            if not self._room.withheld or error.code != NotMember.code:  # else the server has no more of us there
+                self._engine.places.stays(self._room)
+                raise
         if self._room.in_it:
-            self._engine.leave_locally(self._room)
+            self._engine.places.leave(self._room)
             parts.emit(RoomLeft(name, parts.user))
 
     # -- members ----------------------------------------------------------------------------------------------------------

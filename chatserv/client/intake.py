@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client.certificates import Certificates
 from chatserv.client.epoch_keys import EpochKeys
-from chatserv.client.events import Alarm, ClientEvent, MessageReceived
+from chatserv.client.events import Alarm, ClientEvent, MessageReceived, MessagesMissing
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.needs import Needs
 from chatserv.client.offers import Offers
@@ -80,6 +80,12 @@ class Intake:
             waiting: Deferred[None] = Deferred()
             self._settling.append(waiting)
             await waiting
+
+    async def worked_off(self, room: Room) -> None:
+        """Returns when what waits in a room's queue now was dealt with. Raises `Interrupted` where the connection goes."""
+        until = room.queue[-1].seq if room.queue else 0
+        while room.row is not None and room.in_it and room.queue and room.row.cursor < until and not room.stopped:
+            await self._parts.pause(BATCH_SECONDS)
 
     def disconnected(self) -> None:
         """What waits will come again; nobody is told that it was dealt with."""
@@ -222,6 +228,7 @@ class Intake:
         Raises:
             BadCommit: A commit does not follow the rules, or the chain ends before ``epoch``.
         """
+        missing: list[ClientEvent] = []
         while room.head.epoch < epoch:
             reply = await self._requests.expect(
                 messages.Chain, messages.GetRoom, room=room.room_id, epoch=room.head.epoch + 1
@@ -230,9 +237,12 @@ class Intake:
                 raise BadCommit(f"chain: ends before epoch {epoch}")
             for encoded in reply.commits:
                 if room.head.epoch < epoch:
-                    await self._follow(room, Commit.decode(encoded))
+                    missing += await self._follow(room, Commit.decode(encoded))
+        if room.in_it:  # else we were put out on the way, and what was said before is not ours to read any more
+            self._show(room, missing)
 
-    async def _follow(self, room: Room, commit: Commit) -> None:
+    async def _follow(self, room: Room, commit: Commit) -> list[ClientEvent]:
+        """Moves the chain on; gives what the commit shows to be missing."""
         while True:
             try:
                 found = self._reader.follow_chain(room, commit)
@@ -244,5 +254,6 @@ class Intake:
                 self._follower.fork(error.detail)
                 raise
             else:
-                self._show(room, found)
-                return
+                missing: list[ClientEvent] = [event for event in found if isinstance(event, MessagesMissing)]
+                self._show(room, [event for event in found if event not in missing])
+                return missing

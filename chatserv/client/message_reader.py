@@ -1,7 +1,6 @@
 """Takes the messages of a room in: opened, verified, and stored with the step of their chain (docs/rooms.rst 7.3)."""
 
 from dataclasses import replace
-from typing import Final
 
 from chatserv.client.certificates import Certificates
 from chatserv.client.contents import Contents, reading_message
@@ -9,14 +8,12 @@ from chatserv.client.events import ClientEvent, MessagesMissing
 from chatserv.client.needs import Needs
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Keys, Room, Rooms
-from chatserv.client.storage.messages import StoredMessage
+from chatserv.client.storage.messages import LATEST_MS, StoredMessage
 from chatserv.crypto.e2e.message import MessageScope, OpenedMessage, open_message
 from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.room_state import RosterEntry
 from chatserv.errors import Reject
 from chatserv.wire import messages
-
-LATEST_MS: Final = 2**53  # a clock beyond it is nobody's; the server's and the sender's word
 
 
 class MessageReader:

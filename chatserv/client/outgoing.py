@@ -14,6 +14,8 @@ from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.storage.chains import Acknowledged
+from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.waiting import Waiting, WaitingMessage
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
@@ -60,7 +62,7 @@ class Outgoing:
         self._stale: dict[tuple[bytes, int], int] = {}
         self._held: dict[bytes, tuple[str, ...]] = {}
         self._due: set[bytes] = set()
-        self._answered: list[tuple[Room, OutboxRow, int]] = []  # stored at the server, as this turn has told
+        self._answered: list[tuple[Room, OutboxRow, int, int]] = []  # stored at the server, as this turn has told
         self._checked: dict[bytes, tuple[object, ...]] = {}  # as what each room was found fit to be sent to
         self.ready = False
         self.waiting = Waiting()
@@ -136,14 +138,20 @@ class Outgoing:
         answered, self._answered = self._answered, []
         if not answered:
             return
-        outbox = self._parts.vault.outbox
+        outbox, chains = self._parts.vault.outbox, self._parts.vault.chains
         with self._parts.vault.transaction():
-            for room, row, seq in answered:
+            last: dict[bytes, Acknowledged] = {}
+            for room, row, seq, at_ms in answered:
+                if row.generation is not None and room.row is not None and row.epoch == room.row.epoch:
+                    told = Acknowledged(row.generation, min(at_ms, LATEST_MS), self._parts.now_ms())
+                    last[room.room_id] = max(last.get(room.room_id, told), told)
                 if room.row is not None and room.row.cursor >= seq:
                     outbox.delete(row.message_id)
                 else:
                     outbox.mark_done(row.message_id, seq)  # its event is still on the way
-        for room, row, seq in answered:
+            for room_id, told in last.items():
+                chains.acknowledge(room_id, told)
+        for room, row, seq, _ in answered:
             if room.row is not None and room.row.cursor >= seq:
                 self.waiting.drop(row.message_id)
             else:
@@ -200,7 +208,7 @@ class Outgoing:
     def _may_send(self, room: Room) -> bool:
         """docs/rooms.rst 5.8: what only we know stops our sending, and nothing else."""
         row, state = room.row, room.state
-        if row is None or state is None or room.stopped or row.standing is not Standing.IN:
+        if row is None or state is None or room.stopped or room.withheld or row.standing is not Standing.IN:
             return False
         if row.keys is not Keys.HELD:
             self._commit_first(room)
@@ -258,11 +266,11 @@ class Outgoing:
         except ChatError as error:
             self._refused(room, row, error)
         else:
-            self._stored(room, row, sent.seq)
+            self._stored(room, row, sent)
 
-    def _stored(self, room: Room, row: OutboxRow, seq: int) -> None:
+    def _stored(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         self._under_way.discard(row.message_id)
-        self._answered.append((room, row, seq))
+        self._answered.append((room, row, sent.seq, sent.at))
         self.flush_soon(room)
         if self._rotation_due(room):
             self._rotate(room)

@@ -21,15 +21,16 @@ from chatserv.client.events import (
     RoomLeft,
     RoomOffered,
 )
+from chatserv.client.heads import Heads
 from chatserv.client.message_reader import MessageReader
 from chatserv.client.needs import Needs
 from chatserv.client.parts import Parts
 from chatserv.client.public_watch import PublicWatch
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
-from chatserv.crypto.commits import Add, BadCommit, Commit
+from chatserv.crypto.commits import Add, BadCommit, Commit, Leave
 from chatserv.crypto.e2e.epoch import base_secrets
-from chatserv.crypto.e2e.ratchet import MAX_AHEAD, ReceiverChain, SenderChain
+from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
 from chatserv.crypto.room_rules import Outcome, apply_commit
 from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.errors import Reject
@@ -53,7 +54,7 @@ class Reader:
         self, parts: Parts, rooms: Rooms, certificates: Certificates, contents: Contents, watch: PublicWatch
     ) -> None:
         self._parts, self._rooms, self._certificates = parts, rooms, certificates
-        self._watch = watch
+        self._watch, self._heads = watch, Heads(parts, rooms)
         self._messages = MessageReader(parts, rooms, certificates, contents)
 
     def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
@@ -95,6 +96,8 @@ class Reader:
         """Moves the chain of a room on that we do not read: before our time, after it, or in a gap. Raises as `take`."""
         outcome = self.judge(room, commit)
         was_in, name = room.in_it, self._rooms.name(room)
+        found = self._heads.compare(room, commit, self._parts.now_ms())
+        by = self._put_out_by(room.state, outcome, commit)
         room.move(outcome, commit)
         if room.row is None:
             return []
@@ -106,7 +109,13 @@ class Reader:
             self._parts.vault.rooms.put(room.row)
             self._settle_keys(room, own, commit)
         self._watch.moved(room)
-        return [RoomLeft(name, outcome.committer.user)] if was_in and own is None else []
+        return [RoomLeft(name, by)] if was_in and own is None else found
+
+    def _put_out_by(self, before: State | None, outcome: Outcome, commit: Commit) -> str:
+        """Who has put us out by a commit: its maker, or ourselves where it carries our own Leave."""
+        own = None if before is None else before.device(self._parts.device_id)
+        left = own is not None and any(isinstance(op, Leave) and op.leaf == own.leaf for op in commit.tbs.ops)
+        return self._parts.user if left else outcome.committer.user
 
     def _take_commit(self, room: Room, event: messages.Event) -> list[ClientEvent]:
         commit = Commit.decode(event.body)
@@ -121,7 +130,7 @@ class Reader:
         if room.row is None and own is None:  # a room that is no business of ours
             room.move(outcome, commit)
             return []
-        found: list[ClientEvent] = self._compare_heads(room, commit)
+        found = self._heads.compare(room, commit, event.at) + self._never_came(room, event.seq)
         room.row = self._next_row(room, outcome, commit, event, own)
         room.move(outcome, commit)
         self._parts.vault.rooms.put(room.row)
@@ -181,18 +190,13 @@ class Reader:
         member = room.row is not None and room.state is not None and bool(room.state.role(self._parts.user))
         return Standing.IN if member or outcome.committer.user == self._parts.user else Standing.OFFERED
 
-    def _compare_heads(self, room: Room, commit: Commit) -> list[ClientEvent]:
-        """Step 9: what the committer has seen of the closing epoch and we have not, as far as there can be so much."""
-        if not room.in_it or room.row is None or room.row.keys is Keys.BROKEN or room.state is None:
-            return []
-        ours = self._parts.vault.chains.generations(room.room_id)  # none, where no message of the epoch has come
-        found: list[ClientEvent] = []
-        for head in commit.tbs.heads:
-            lacking = head.next_generation - ours.get(head.leaf, 0)
-            entry = room.state.entry(head.leaf)
-            if 0 < lacking <= MAX_AHEAD and entry is not None and entry.device_id != self._parts.device_id:
-                found.append(MessagesMissing(self._rooms.name(room), entry.user, lacking))
-        return found
+    def _never_came(self, room: Room, seq: int) -> list[ClientEvent]:
+        """What the server has acknowledged of ours at places that have passed without it."""
+        outbox = self._parts.vault.outbox
+        gone = outbox.done_before(room.room_id, seq)
+        for row in gone:
+            outbox.delete(row.message_id)
+        return [MessagesMissing(self._rooms.name(room), self._parts.user, len(gone))] if gone and room.in_it else []
 
     def _tell(
         self, room: Room, before: State | None, outcome: Outcome, commit: Commit, event: messages.Event
@@ -201,7 +205,7 @@ class Reader:
         found: list[ClientEvent] = []
         was_in = before is not None and before.device(self._parts.device_id) is not None
         if row is None or row.standing is Standing.OUT:
-            return [RoomLeft(name, by)] if was_in else []
+            return [RoomLeft(name, self._put_out_by(before, outcome, commit))] if was_in else []
         if not was_in:
             found.append(RoomOffered(name, by) if room.offered else RoomJoined(name))
         elif before is not None:

@@ -39,6 +39,7 @@ class Room:
     stopped: bool = False  # the server broke the rules here, or withholds something; until the next connection
     committing: Turns = field(default_factory=Turns)
     leaves: int = 0  # how many Leaves wait for a commit, as far as we were told
+    withheld: bool = False  # the server says that we are not in it, which nobody has signed
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
     made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from chatserv.client.events import MessageReceived, MessagesMissing, RoomRewound
+from chatserv.client.events import Alarm, MessageReceived, MessagesMissing, RoomRewound
 from chatserv.crypto.envelope import Envelope
 from chatserv.stored import EventKind
 from chatserv.testing.world import Person
@@ -113,12 +113,15 @@ class ServerTests(RestoreCase):
         self.assertEqual(int(acknowledged), self.shown(self.carol, "who reads this?"))
 
     def test_lost_rooms(self) -> None:
-        """A room that the server does not know any more is told as left, and what was said in it stays."""
+        """A room that the server does not know any more is told, and what was said in it stays; its owner can leave it."""
         old = OldCopy(self.world)
         self.alice.do(self.alice.client.create_room("later"))
         self.alice.say("later", "keep this")
         old.restore()
         self.world.settle(8)
+        self.assertEqual([Alarm("room_withheld", "later")], self.alice.events(Alarm))
+        self.assertEqual(["keep this"], [each.text for each in self.alice.room("later").history()])
+        self.alice.do(self.alice.room("later").leave())
         self.assertNotIn("later", self.alice.client.rooms)
         self.assertTrue(self.sends(self.alice, "go on"))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 from twisted.internet.defer import Deferred
 
-from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing, RoomLeft, RoomOffered
+from chatserv.client.events import Alarm, KeysBroken, MessageReceived, MessagesMissing, RoomLeft, RoomOffered
 from chatserv.client.rooms import Keys, Standing
 from chatserv.crypto.commits import Add, Commit, Op, SenderHead, SetMember
 from chatserv.crypto.content import ContentType
@@ -524,7 +524,8 @@ class LeftTests(RoomAttackCase):
         self.assertRaises(NotMember, self.carol.client.send, "plans", "hello?")
 
     def test_room_closed(self) -> None:
-        """A server that says the room is closed takes nobody's messages away from them."""
+        """A server that says the room is closed is found out, and takes nobody's messages away from them."""
         self.tap.send(messages.RoomClosed(room_of(self.carol, "plans").room_id))
-        self.assertEqual(1, len(self.carol.events(RoomLeft)))
+        self.assertEqual([Alarm("room_withheld", "plans")], self.carol.events(Alarm))
+        self.assertEqual([], self.carol.events(RoomLeft))
         self.assertEqual(["first"], [event.text for event in self.carol.events(MessageReceived)])

@@ -57,7 +57,7 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (Reacted("lobby", ID, "eve", "+1", on=False), ["#lobby: eve takes +1 away from bob: how are you"]),
     (Reacted("lobby", b"?" * 16, "eve", "+1", on=True), ["#lobby: eve puts +1 to message ?"]),
     (RoomOffered("plans", "bob"), ["bob invites you to #plans: /accept #plans or /refuse #plans"]),
-    (RoomOffered("@bob", "bob"), ["bob wants to talk with you directly: /accept @bob"]),
+    (RoomOffered("@bob", "bob"), ["bob wants to talk with you directly: /accept @bob or /refuse @bob"]),
     (RoomJoined("plans"), ["You are in #plans now."]),
     (RoomLeft("plans"), ["You are not in #plans any more."]),
     (RoomLeft("plans", "carol"), ["You are not in #plans any more."]),
@@ -81,6 +81,12 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (RoomRewound("lobby", 9, 4), ["#lobby: the server has lost messages that were here; what is left may be shown again"]),
     (GapSeen("lobby", 3, 5), ["#lobby: 3 messages are missing here: the server lost or withheld them."]),
     (MessagesMissing("lobby", "bob", 2), ["#lobby: 2 messages of bob are missing: the server lost or withheld them."]),
+    (MessagesMissing("lobby", "carol", 2),
+     ["#lobby: 2 of your messages never came into the room, though the server had confirmed them: it lost or withheld them."
+      " Say them again."]),
+    (MessagesMissing("lobby", "carol", 2, "bob"),
+     ["#lobby: bob had not got 2 of your messages that the server had confirmed: it lost or withheld them, or bob cannot"
+      " open them. Ask bob, and say them again."]),
     (KeysBroken("lobby", "bob"),
      ["#lobby: The keys of a change by bob do not open. The room gets new ones by itself."]),
     (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. That is the room's own rule."]),

@@ -1,6 +1,7 @@
 """The chains of each room's current epoch, and keys of messages that have not come yet (docs/rooms.rst 7.1 and 7.3)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from chatserv.client.storage.database import Database
@@ -9,7 +10,26 @@ from chatserv.errors import LocalProtocolError
 
 _ADD: Final = "INSERT INTO chains (room_id, leaf, own, generation, secret) VALUES (?, ?, ?, ?, ?)"
 _ADVANCE: Final = "UPDATE chains SET generation = ?, secret = ? WHERE room_id = ? AND leaf = ? AND own = ?"
+_ACKNOWLEDGE: Final = (
+    "UPDATE chains SET acked = ?1, acked_at_ms = ?2, acked_ms = ?3"
+    " WHERE room_id = ?4 AND own AND generation > ?1 AND coalesce(acked, -1) < ?1"
+)
 _SKIP: Final = "INSERT INTO skipped_keys (room_id, leaf, generation, key, nonce, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, order=True)
+class Acknowledged:
+    """The last message of our chain that the server says it has stored.
+
+    Attributes:
+        generation: Its place in the chain.
+        at_ms: When, by the server's clock.
+        noted_ms: When we were told, by our own.
+    """
+
+    generation: int
+    at_ms: int
+    noted_ms: int
 
 
 class ChainTable:
@@ -58,6 +78,16 @@ class ChainTable:
         """
         row = self._database.one("SELECT lost FROM chains WHERE room_id = ? AND own", (room_id,))
         return None if row is None else row[0]
+
+    def acknowledge(self, room_id: bytes, last: Acknowledged) -> None:
+        """The server has stored a message of our chain; those before it were told earlier, or will never be."""
+        self._database.write(_ACKNOWLEDGE, (last.generation, last.at_ms, last.noted_ms, room_id))
+
+    def acknowledged(self, room_id: bytes) -> Acknowledged | None:
+        """The last message of our chain that is stored; None: none of this epoch."""
+        sql = "SELECT acked, acked_at_ms, acked_ms FROM chains WHERE room_id = ? AND own AND acked IS NOT NULL"
+        row = self._database.one(sql, (room_id,))
+        return None if row is None else Acknowledged(*row)
 
     def receiver(self, room_id: bytes, leaf: int) -> ReceiverChain | None:
         """The chain of somebody else, with the keys that it keeps, or None."""

@@ -17,3 +17,7 @@ class Facts:
     def put(self, key: str, value: bytes) -> None:
         """Keeps a value in place of the one before."""
         self._database.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+    def delete(self, key: str) -> None:
+        """Forgets a value."""
+        self._database.write("DELETE FROM facts WHERE key = ?", (key,))

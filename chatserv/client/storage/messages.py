@@ -11,6 +11,8 @@ from chatserv.crypto.content import ContentType
 from chatserv.errors import Reject
 
 MAX_MESSAGES: Final = 100_000
+LATEST_MS: Final = 2**53
+"""A clock beyond it is nobody's: times are the server's and the senders' word."""
 MAX_REACTIONS: Final = 20
 """How many different signs one user can put on one message."""
 

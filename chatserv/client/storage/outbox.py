@@ -69,6 +69,11 @@ class Outbox:
         sql = f"{_SELECT} WHERE room_id = ? AND done_seq IS NULL ORDER BY position LIMIT ?"
         return [_row(row) for row in self._database.all(sql, (room_id, most))]
 
+    def done_before(self, room_id: bytes, seq: int) -> list[OutboxRow]:
+        """Those that the server has stored below a place of the room, by its word, and that have not come from there."""
+        sql = f"{_SELECT} WHERE room_id = ? AND done_seq < ? ORDER BY position"
+        return [_row(row) for row in self._database.all(sql, (room_id, seq))]
+
     def get(self, message_id: bytes) -> OutboxRow | None:
         """The one with this id, or None."""
         row = self._database.one(f"{_SELECT} WHERE message_id = ?", (message_id,))

@@ -1,0 +1,119 @@
+"""Our places in rooms, as the server tells them, held against what was signed and what we have.
+
+A room that the server closes, or leaves out of ``welcome``, is one that we have left ourselves; otherwise nobody has signed
+that we are out, and the server withholds it. Such a room keeps its place with us, with its cursor and its keys: what is said
+there meanwhile is told, or missed in sight, as soon as it comes back.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client.events import Alarm, GapSeen, RoomLeft, RoomRewound
+from chatserv.client.parts import Parts
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.wire import messages
+
+LEAVING: Final = (
+    "leaving "  # and the room's id, in hexadecimal: we have signed a Leave, and may not know that it arrived
+)
+
+
+class Places:
+    """Looks at all rooms at the beginning of a session, and when the server says that one is gone.
+
+    Args:
+        parts: The surroundings.
+        rooms: All rooms.
+        moved: Told of a room that we are in no more, or again: what waits to be sent there fails, or goes.
+    """
+
+    def __init__(self, parts: Parts, rooms: Rooms, moved: Callable[[Room], None]) -> None:
+        self._parts, self._rooms, self._moved = parts, rooms, moved
+
+    # -- a session begins -------------------------------------------------------------------------------------------------
+
+    def compare(self, told: tuple[messages.RoomInfo, ...]) -> tuple[tuple[bytes, int], ...]:
+        """Compares what the server says of our rooms with what we have; gives the cursors to go on from."""
+        there = {info.room for info in told}
+        for room in self._rooms.ours():
+            if room.room_id not in there:
+                self.gone(room.room_id)
+        cursors = []
+        for info in told:
+            known = self._rooms.get(info.room)
+            if known is None or known.row is None:
+                continue
+            if known.in_it:
+                self.came(known.room_id)
+                self.stays(known)
+                self._compare(known, info)
+            if known.in_it or known.row.cursor >= info.since:  # else we have left it, and are back in it
+                cursors.append((info.room, min(known.row.cursor, info.head)))
+        return tuple(cursors)
+
+    def _compare(self, room: Room, info: messages.RoomInfo) -> None:
+        """The server may have less than we have, after a restore or because it rolls the room back."""
+        row = room.row
+        if row is None:
+            return
+        other_chain = row.epoch > info.epoch or (row.epoch == info.epoch and info.commit_hash != row.commit_hash)
+        if row.cursor <= info.head and not other_chain:
+            return
+        if other_chain:
+            room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
+        self._parts.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
+        head = info.head  # other messages will have the places behind
+        room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
+        self._parts.vault.rooms.put(room.row)
+
+    def caught_up(self, told: tuple[messages.RoomInfo, ...]) -> None:
+        """Everything that was missing has come, by the server's word: what it has counted and not sent is a gap."""
+        for info in told:
+            room = self._rooms.get(info.room)
+            if room is None or room.row is None or not room.in_it or room.stopped or room.row.cursor >= info.head:
+                continue
+            self._parts.emit(GapSeen(self._rooms.name(room), room.row.cursor + 1, info.head))
+            room.row = replace(room.row, cursor=info.head)
+            self._parts.vault.rooms.set_cursor(room.room_id, info.head)
+
+    # -- rooms that are gone ----------------------------------------------------------------------------------------------
+
+    def leaving(self, room: Room) -> None:
+        """We are about to sign a Leave: from now on the server may forget us there."""
+        self._parts.vault.facts.put(LEAVING + room.room_id.hex(), b"1")
+
+    def stays(self, room: Room) -> None:
+        """A Leave has not arrived, or was refused."""
+        self._parts.vault.facts.delete(LEAVING + room.room_id.hex())
+
+    def gone(self, room_id: bytes) -> None:
+        """The server says that we are in a room no more."""
+        room = self._rooms.get(room_id)
+        if room is None or not room.in_it:
+            return
+        name = self._rooms.name(room)
+        if self._parts.vault.facts.get(LEAVING + room_id.hex()) is not None:
+            self.leave(room)
+            self._parts.emit(RoomLeft(name, self._parts.user))
+        elif not room.withheld:
+            room.withheld = True
+            self._parts.emit(Alarm("room_withheld", name))
+
+    def came(self, room_id: bytes) -> None:
+        """The server carries a room, which it may have withheld."""
+        room = self._rooms.get(room_id)
+        if room is not None and room.withheld:
+            room.withheld = False
+            self._moved(room)
+
+    def leave(self, room: Room) -> None:
+        """We are no more in a room: its keys go, what was read stays."""
+        if room.row is None:
+            return
+        with self._parts.vault.transaction():
+            room.row, room.withheld = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED), False
+            self._parts.vault.rooms.put(room.row)
+            self._parts.vault.chains.clear(room.room_id)
+            self.stays(room)
+        self._moved(room)
