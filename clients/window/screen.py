@@ -92,7 +92,7 @@ class Screen:
         """Shows a room: where it was not read yet, else at its end."""
         transcript, handle = self._go(room), self.handle(room)
         if handle is not None and not handle.offered:
-            transcript.load_unread(handle.history, handle.read)
+            transcript.load_unread(handle.history, handle.read, handle.unread)
         self._show()
 
     def _go(self, room: str) -> Transcript:

@@ -170,13 +170,21 @@ class Transcript:
         self._restart(_with_notes(kept, self._notes, read), read)
         self.loaded, self.detached = True, False
 
-    def load_unread(self, history: History, read: int) -> None:
-        """Begins anew where the read marker is: at the newest messages, if what is new begins among them."""
-        self.load_newest(history, read)
-        oldest = next((entry.seq for entry in self.entries if isinstance(entry, MessageReceived)), 0)
-        before = [] if self.complete or oldest <= read else history(1, oldest)
-        if before and before[-1].seq > read:
-            self.load_around(history, read, read)
+    def load_unread(self, history: History, read: int, unread: int) -> None:
+        """Begins anew where the read marker is: at the newest messages, if what is new begins among them.
+
+        Args:
+            history: Has them.
+            read: The read marker.
+            unread: How many messages of others there are behind it.
+        """
+        if unread < LOADED:
+            self.load_newest(history, read)
+            oldest = next((entry.seq for entry in self.entries if isinstance(entry, MessageReceived)), 0)
+            before = [] if self.complete or oldest <= read else history(1, oldest)
+            if not before or before[-1].seq <= read:
+                return
+        self.load_around(history, read, read)
 
     def load_around(self, history: History, seq: int, read: int | None = None) -> None:
         """Shows the messages around a place. ``read``: see `load_newest`; None where what is new is not looked for."""

@@ -171,15 +171,20 @@ class UnreadTests(SynchronousTestCase):
         """A line, or the first message where nothing was read; none where nothing of others is new."""
         transcript = Transcript()
         for read, entry in ((2, Unread()), (0, said(1)), (4, None)):
-            transcript.load_unread(Archive(4), read)
+            transcript.load_unread(Archive(4), read, 4 - read)
             found = None if transcript.unread is None else transcript.entry(transcript.unread)
             self.assertEqual(found, entry)
 
     def test_more_is_new_than_is_loaded(self) -> None:
         """Those around the marker are, and page by page all behind them, until the newest are there."""
+        for unread in (700, 10):  # our own ones are not counted
+            self.read_all(unread)
+
+    def read_all(self, unread: int) -> None:
+        """From the first new one to the end."""
         transcript, archive = Transcript(), Archive(1000)
         transcript.note(Note("ALARM", AT_MS, LOUD))
-        transcript.load_unread(archive, 300)
+        transcript.load_unread(archive, 300, unread)
         self.assertTrue(transcript.detached)
         at = transcript.unread or 0
         self.assertEqual(
