@@ -115,6 +115,8 @@ class Application:
             member_menu=self.menus.member,
             chat=Actions(
                 draw=self.screen.line,
+                copy=self.screen.copied,
+                open=self.actions.messages.open_link,
                 menu=self.menus.message,
                 act=self.actions.messages.act,
                 older=lambda: self._reactor.callLater(0, self.screen.older),
@@ -162,6 +164,7 @@ class Application:
         if not hasattr(self, "layout"):
             return
         self.layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
+        self.layout.show_connection(on=state in {State.OFF, State.CONNECTING, State.STOPPING})
         self.layout.status.work(on=state in {State.CONNECTING, State.SYNCING})
         self.layout.status.say(self._state_text(state))
         self.screen.rooms.ask()
@@ -213,7 +216,7 @@ class Application:
         self.screen.rooms.ask()
         if here:
             self.screen.seen.ask()
-            self.screen.waiting_changed |= message.own
+            self.screen.waiting_changed = True  # what is on its way stands behind it
         wanted = message.mentioned or message.room.startswith("@")
         looked_at = here and self.layout.focused
         if wanted and not message.own and not looked_at and self.session.state is State.ONLINE:

@@ -6,7 +6,7 @@ from typing import Final
 
 from chatserv.client import WaitingMessage
 from clients.window.drawing import Drawing
-from clients.window.entries import Entry, Newer
+from clients.window.entries import ROW, Entry, Newer
 from clients.window.text_area import Actions
 from clients.window.transcript import Transcript
 
@@ -51,6 +51,9 @@ class ChatView(Drawing):
         for key, what in (("r", "reply"), ("e", "edit"), ("<Delete>", "delete"), ("<plus>", "react")):
             bind(key, lambda event, what=what: self._act(what, event.char))  # type: ignore[misc]
         bind("<Key>", self._typed)
+        self.text.tag_bind("link", "<ButtonRelease-1>", self._open_link)
+        for key, cursor in (("<Enter>", "hand2"), ("<Leave>", "arrow")):
+            self.text.tag_bind("link", key, lambda _, cursor=cursor: self.text.configure(cursor=cursor))  # type: ignore[misc]
 
     # -- the entry that is meant --------------------------------------------------------------------------------------
 
@@ -66,7 +69,7 @@ class ChatView(Drawing):
         if self.chosen is not None:
             self.text.tag_add("chosen", f"{line}.0", f"{line + 1}.0")
             self.text.mark_set("insert", f"{line}.0")
-            self.text.see(f"{line}.0")
+            self.text.see("end-1c" if line == self.lines + len(self._waiting) else f"{line}.0")
 
     @property
     def _chosen_line(self) -> int:
@@ -148,8 +151,23 @@ class ChatView(Drawing):
         self.chosen = None
 
     def _copy(self) -> str:
+        """Puts what is selected on the clipboard, else the entry that is meant; of several, each says who and when."""
         ranges = self.text.tag_ranges("sel") or self.text.tag_ranges("chosen")
-        if ranges:
-            self.clipboard_clear()
-            self.clipboard_append(self.text.get(ranges[0], ranges[-1]).rstrip("\n"))
+        if not ranges:
+            return "break"
+        (first, begin), (last, end) = (map(int, str(each).split(".")) for each in (ranges[0], ranges[-1]))
+        last -= end == 0  # up to the beginning of a line
+        if first == last and (begin or end):
+            text = self.text.get(ranges[0], ranges[-1]).strip("\n").replace(ROW, " ")
+        else:
+            entries = [self._at_line(line) for line in range(first, last + 1)]
+            text = "\n".join(self._actions.copy(entry) for entry in entries if entry is not None)
+        self.clipboard_clear()
+        self.clipboard_append(text)
         return "break"
+
+    def _open_link(self, event: "tk.Event[tk.Misc]") -> None:
+        """A link was clicked on, and nothing selected."""
+        found = self.text.tag_prevrange("link", f"@{event.x},{event.y} +1 chars")
+        if found and not self.text.tag_ranges("sel"):
+            self._actions.open(self.text.get(*found))

@@ -3,7 +3,7 @@
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
-from typing import Final
+from typing import Final, Literal
 
 from chatserv.client import ChatError, translate
 
@@ -52,20 +52,34 @@ class ConnectionBar(ttk.Frame):
         self._link = link
         self.host = tk.StringVar(self, DEFAULT_HOST)
         self.port = tk.StringVar(self, str(DEFAULT_PORT))
-        ttk.Label(self, text=translate("Server")).pack(side="left")
-        self.host_field = ttk.Entry(self, textvariable=self.host, width=18)
-        self.host_field.pack(side="left", padx=(6, 12))
-        ttk.Label(self, text=translate("Port")).pack(side="left")
-        self.port_field = ttk.Entry(self, textvariable=self.port, width=7)
+        self._fields, self._buttons = ttk.Frame(self), ttk.Frame(self)
+        ttk.Label(self._fields, text=translate("Server")).pack(side="left")
+        self.host_field = ttk.Entry(self._fields, textvariable=self.host, width=18)
+        self.host_field.pack(side="left", padx=(6, 12), fill="x", expand=True)
+        ttk.Label(self._fields, text=translate("Port")).pack(side="left")
+        self.port_field = ttk.Entry(self._fields, textvariable=self.port, width=7)
         self.port_field.pack(side="left", padx=(6, 12))
-        self.connect_button = ttk.Button(self, text=translate("Connect"), command=connect)
-        self.disconnect_button = ttk.Button(self, text=translate("Disconnect"), command=disconnect)
-        self.link_button = ttk.Button(self, text=translate("Use a link…"), command=lambda: link(""))
+        self.connect_button = ttk.Button(
+            self._buttons, text=translate("Connect"), command=connect, style="Accent.TButton"
+        )
+        self.disconnect_button = ttk.Button(self._buttons, text=translate("Disconnect"), command=disconnect)
+        self.link_button = ttk.Button(self._buttons, text=translate("Use a link…"), command=lambda: link(""))
         for button in (self.connect_button, self.disconnect_button, self.link_button):
             button.pack(side="left", padx=(0, 6))
+        self._fields.pack(side="left", fill="x")
+        self._buttons.pack(side="left")
+        self.bind("<Configure>", lambda event: self._arrange(event.width))
         for field in (self.host_field, self.port_field):
             field.bind("<Return>", lambda _: self.connect_button.invoke())
         self.host.trace_add("write", lambda *_: self._look_for_link())
+
+    def _arrange(self, width: int) -> None:
+        """The buttons stand below where there is no room for them beside."""
+        narrow = width < self._fields.winfo_reqwidth() + self._buttons.winfo_reqwidth() + 16
+        side: Literal["top", "left"] = "top" if narrow else "left"
+        if self._fields.pack_info()["side"] != side:
+            self._fields.pack_configure(side=side)
+            self._buttons.pack_configure(side=side, anchor="w", pady=(6, 0) if narrow else 0)
 
     def _look_for_link(self) -> None:
         """A link is often pasted into the first field that there is."""

@@ -56,7 +56,7 @@ class Dialog:
             made.append(ttk.Button(row, text=label, command=command))
         for button in reversed(made):
             button.pack(side="right", padx=(8, 0))
-        made[0].configure(default="active")
+        made[0].configure(default="active", style="Accent.TButton")
         self._default = made[0]
         self.top.bind("<Return>", self._return)
         self.top.bind("<KP_Enter>", self._return)

@@ -6,7 +6,7 @@ from tkinter import ttk
 from typing import Final
 
 from chatserv.client import WaitingMessage, translate
-from clients.window.entries import Line
+from clients.window.entries import Line, indented
 from clients.window.text_area import Actions, Writing
 from clients.window.transcript import Transcript
 
@@ -33,10 +33,10 @@ class Drawing(ttk.Frame):
         super().__init__(parent)
         self._actions, self._seconds = actions, seconds
         self.text = tk.Text(
-            self, wrap="word", state="disabled", width=20, height=4, padx=12, pady=8, borderwidth=0, relief="flat",
+            self, wrap="word", state="disabled", width=20, height=4, borderwidth=0, relief="flat",
             cursor="arrow", takefocus=True, undo=False,
         )  # fmt: skip
-        self._bar = ttk.Scrollbar(self, command=self.text.yview)
+        self._bar = ttk.Scrollbar(self, command=self.text.yview, style="Chat.Vertical.TScrollbar")
         self.text.configure(yscrollcommand=self._scrolled)
         self._bar.pack(side="right", fill="y")
         self.text.pack(side="left", fill="both", expand=True)
@@ -146,6 +146,7 @@ class Drawing(ttk.Frame):
         if self._first < first:
             self.text.delete("1.0", f"{first - self._first + 1}.0")
             self._first = first
+            self.transcript.changed[first] = None  # it is the first one now
         if self._last > end:
             self.text.delete(f"{end - self._first + 1}.0", f"{self._last - self._first + 1}.0")
             self._last = end
@@ -174,14 +175,16 @@ class Drawing(ttk.Frame):
 
     def _line(self, number: int) -> Line:
         entry = self.transcript.entry(number)
-        return () if entry is None else self._actions.draw(entry)
+        previous = None if number == self._first else self.transcript.entry(number - 1)  # the first one says who
+        return () if entry is None else self._actions.draw(entry, previous)
 
     def _insert(self, at: int, lines: Sequence[Line]) -> None:
         pieces: list[str | tuple[str, ...]] = []
         for line in lines:
+            place = "more" if indented(line) else "line"
             for span in line:
-                pieces += [span.text, ("line", span.tag)]
-            pieces += ["\n", ("line",)]
+                pieces += [span.text, (place, span.tag, "link") if span.link else (place, span.tag)]
+            pieces += ["\n", (place,)]
         if pieces:
             self.text.insert(f"{at}.0", *pieces)  # type: ignore[arg-type]
 
@@ -205,7 +208,7 @@ class Drawing(ttk.Frame):
 
     def _scrolled(self, first: float, last: float) -> None:
         self._bar.set(first, last)  # Tk gives strings
-        was_bottom, self._bottom = self._bottom, float(last) >= 1.0
+        was_bottom, self._bottom = self._bottom, float(last) >= 1.0 or self.sees_end  # Tk measures lines bit by bit
         if self._bottom and not self.transcript.detached:
             self.to_newest.place_forget()
             if not was_bottom:
@@ -229,12 +232,13 @@ class Drawing(ttk.Frame):
             until = min(until, number)
         if until >= self._first:
             return
-        top = int(self.text.index("@0,0").split(".")[0])
-        lines = [self._line(each) for each in range(until, self._first)]
+        top, first, self._first = int(self.text.index("@0,0").split(".")[0]), self._first, until
+        lines = [self._line(each) for each in range(until, first)]
         with Writing(self.text):
             self._insert(1, lines)
-            self._first = until
             self._forget_gone()
+            self.transcript.changed[first] = None  # it is the first one no more
+            self._draw_changed()
         self.text.yview(f"{top + len(lines)}.0")
 
     def looked(self, *, hold: bool = False) -> None:

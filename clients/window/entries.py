@@ -17,8 +17,10 @@ from chatserv.client import (
     shown,
     translate,
 )
+from clients.linked import links
 
 SENDER_COLOURS: Final = 8
+GOES_ON_MS: Final = 5 * 60_000  # within it, what somebody says goes on without their name
 MAX_SIGN_CHARACTERS: Final = 8
 NOTICE: Final = "notice"
 LOUD: Final = "loud"
@@ -60,13 +62,28 @@ Entry = MessageReceived | Note | Day | Unread | Newer
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of a line. ``tag``: what kind of text it is, for colour and font."""
+    """A piece of a line.
+
+    Attributes:
+        text: What stands there. A tab begins another row.
+        tag: What kind of text it is, for colour and font.
+        head: Whether it says who and when, rather than what.
+        link: Whether it can be opened.
+    """
 
     text: str
     tag: str
+    head: bool = False
+    link: bool = False
 
 
 Line = tuple[Span, ...]
+ROW: Final = "\t"
+
+
+def indented(line: Line) -> bool:
+    """Whether a line begins below names, never where they stand."""
+    return not line or not line[0].head
 
 
 def sender_tag(user: str) -> str:
@@ -74,8 +91,24 @@ def sender_tag(user: str) -> str:
     return f"sender{zlib.crc32(user.encode(errors='replace')) % SENDER_COLOURS}"
 
 
+Before = Entry | WaitingMessage | None
+
+
+def goes_on(previous: Before, sender: str, at_ms: int, *, action: bool = False) -> bool:
+    """Whether somebody goes on behind this entry: nobody else has said anything, nor the program, and it was just now.
+
+    A text on its way, which is ours, is followed by ours alone.
+    """
+    if not isinstance(previous, MessageReceived | WaitingMessage) or previous.action or action:
+        return False
+    if isinstance(previous, MessageReceived) and previous.sender != sender:
+        return False
+    return 0 <= at_ms - previous.at_ms < GOES_ON_MS
+
+
 def entry_line(
     entry: Entry,
+    previous: Entry | None = None,
     *,
     quoted: MessageReceived | None = None,
     signs: Mapping[str, Sequence[str]] | None = None,
@@ -85,44 +118,74 @@ def entry_line(
 
     Args:
         entry: Which.
+        previous: The one before it: who goes on is not named again.
         quoted: The message that it answers, where that is at hand.
         signs: Who put which emoji to it.
         arrived: Who is known to have it.
     """
     match entry:
         case Note(text=text, at_ms=at_ms, style=style):
-            return Span(f"[{clock(at_ms)}] ", "stamp"), Span(text, style)
+            return *_linked(text, style), Span(f"  {clock(at_ms)}", "stamp")
         case Day(at_ms=at_ms):
-            return (Span(f"— {date(at_ms)} —", "day"),)
+            return (Span(date(at_ms), "day"),)
         case Unread():
             return (Span(translate("— new messages —"), "unread"),)
         case Newer():
             return (Span(translate("Newer messages: End"), "unread"),)
-        case MessageReceived():
-            return _message(entry, quoted, signs or {}, sorted(arrived))
+        case MessageReceived(sender=sender, at_ms=at_ms, action=action):
+            named = not goes_on(previous, sender, at_ms, action=action)
+            return _message(entry, quoted, signs or {}, sorted(arrived), named=named)
+
+
+def _linked(text: str, tag: str) -> list[Span]:
+    """A text with its links."""
+    spans, done = [], 0
+    for begin, end in links(text):
+        spans += [Span(text[done:begin], tag), Span(text[begin:end], tag, link=True)]
+        done = end
+    return [span for span in (*spans, Span(text[done:], tag)) if span.text]
+
+
+def _head(sender: str, tag: str, at_ms: int, *, action: bool, named: bool) -> list[Span]:
+    """Who says it, and when."""
+    if action:
+        return [Span(f"* {shown(sender)} ", tag)]
+    if not named:
+        return []
+    return [
+        Span(shown(sender), tag, head=True), Span(f"  {clock(at_ms)}", "stamp", head=True), Span(ROW, "stamp", head=True)
+    ]  # fmt: skip
+
+
+def _answers(quoted: MessageReceived | None) -> Span:
+    return Span(f"│ {quotation(quoted) if quoted is not None else translate('(an answer) ').strip()}{ROW}", "quote")
 
 
 def _message(
-    message: MessageReceived, quoted: MessageReceived | None, signs: Mapping[str, Sequence[str]], arrived: list[str]
+    message: MessageReceived,
+    quoted: MessageReceived | None,
+    signs: Mapping[str, Sequence[str]],
+    arrived: list[str],
+    *,
+    named: bool,
 ) -> Line:
-    who = "own" if message.own else "other"
     sender = "own" if message.own else sender_tag(message.sender)
-    name = f"* {shown(message.sender)} " if message.action else f"<{shown(message.sender)}> "
-    spans = [Span(f"[{clock(message.at_ms)}] ", "stamp"), Span(name, sender)]
+    spans = _head(message.sender, sender, message.at_ms, action=message.action, named=named)
     if message.identity_changed:
         spans.append(Span(f"{translate('(identity changed: perhaps not them)')} ", LOUD))
     if message.reply_to is not None:
-        answer = f"({quotation(quoted)}) " if quoted is not None else translate("(an answer) ")
-        spans.append(Span(answer, "quote"))
-    tag = who if message.text is not None else "gone"
-    spans.append(Span(message_text(message), "mentioned" if message.mentioned else tag))
+        spans.append(_answers(quoted))
+    tag = "other" if message.text is not None else "gone"
+    spans += _linked(message_text(message), "mentioned" if message.mentioned else tag)
     if message.edited and message.text is not None:
         spans.append(Span(f" {translate('(edited)')}", "mark"))
-    for emoji, users in signs.items():
-        spans.append(Span(f" [{_sign(emoji)} {names(users)}]", "mark"))
     if message.own:
         mark = translate("✓ arrived at {users}").format(users=names(arrived)) if arrived else "✓"
         spans.append(Span(f" {mark}", "stored"))
+    if message.action:
+        spans.append(Span(f"  {clock(message.at_ms)}", "stamp"))
+    for at, (emoji, users) in enumerate(signs.items()):
+        spans += [Span(ROW if at == 0 else "  ", "mark"), Span(f" {_sign(emoji)} {names(users)} ", "sign")]
     return tuple(spans)
 
 
@@ -132,22 +195,48 @@ def _sign(emoji: str) -> str:
     return text if len(text) <= MAX_SIGN_CHARACTERS else f"{text[: MAX_SIGN_CHARACTERS - 1]}…"
 
 
-def waiting_line(message: WaitingMessage, us: str, quoted: MessageReceived | None = None) -> Line:
+def waiting_line(
+    message: WaitingMessage, us: str, quoted: MessageReceived | None = None, previous: Before = None
+) -> Line:
     """A text of ours that is not in the room yet: ``…`` on its way, ``✓`` stored, ``✗`` not sent, and why."""
-    name = f"* {shown(us)} " if message.action else f"<{shown(us)}> "
-    spans = [Span(f"[{clock(message.at_ms)}] ", "stamp"), Span(name, "own")]
+    named = not goes_on(previous, us, message.at_ms, action=message.action)
+    spans = _head(us, "own", message.at_ms, action=message.action, named=named)
     if message.reply_to is not None:
-        answer = f"({quotation(quoted)}) " if quoted is not None else translate("(an answer) ")
-        spans.append(Span(answer, "quote"))
+        spans.append(_answers(quoted))
     text = shown(message.text)
     if message.state == "failed":
         why = "" if message.error is None else f": {explained(message.error)}"
-        return (*spans, Span(text, "own"), Span(f" ✗ {translate('not sent')}{why}", "failed"))
+        return (*spans, Span(text, "other"), Span(f" ✗ {translate('not sent')}{why}", "failed"))
     if message.state == "stored":
-        return (*spans, Span(text, "own"), Span(" ✓", "stored"))
+        return (*spans, Span(text, "other"), Span(" ✓", "stored"))
     return (*spans, Span(text, "sending"), Span(" …", "sending"))
 
 
 def plain(line: Line) -> str:
     """Its text alone."""
     return "".join(span.text for span in line)
+
+
+def copied(entry: Entry | WaitingMessage, line: Line, sender: str) -> str:
+    """An entry for the clipboard, in one row that says who and when whatever stands around it.
+
+    Args:
+        entry: Which.
+        line: How it looks.
+        sender: Who has said it, if somebody has.
+    """
+    said = plain(tuple(_in_brackets(span) for span in line if not span.head and span.tag != "stamp")).replace(ROW, " ")
+    match entry:
+        case MessageReceived(at_ms=at_ms, action=action) | WaitingMessage(at_ms=at_ms, action=action):
+            return f"[{clock(at_ms)}] {said}" if action else f"[{clock(at_ms)}] <{shown(sender)}> {said}"
+        case Note(at_ms=at_ms):
+            return f"[{clock(at_ms)}] {said}"
+        case _:
+            return said
+
+
+def _in_brackets(span: Span) -> Span:
+    """Without colours, what others put to a message is told by brackets; signs hold none."""
+    if span.tag == "sign":
+        return Span(f"[{span.text.strip()}]", span.tag)
+    return Span(f"({span.text.rstrip(ROW).removeprefix('│ ')}) ", span.tag) if span.tag == "quote" else span

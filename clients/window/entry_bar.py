@@ -36,14 +36,14 @@ class EntryBar(ttk.Frame):
         gave_up: Callable[[], None],
         several: Callable[[str], bool],
     ) -> None:
-        super().__init__(parent)
+        super().__init__(parent, padding=(10, 8))
         self._send, self._complete, self._gave_up, self._several = send, complete, gave_up, several
         self.about = ttk.Label(self, style="Faint.TLabel")
         row = self._row = ttk.Frame(self)
         row.pack(fill="x", side="bottom")
         self.field = ttk.Entry(row, font="TkTextFont")
-        self.button = ttk.Button(row, text=translate("Send"), command=self.take)
-        self.button.pack(side="right", padx=(6, 0))
+        self.button = ttk.Button(row, text=translate("Send"), command=self.take, style="Accent.TButton")
+        self.button.pack(side="right", padx=(8, 0), fill="y")
         self.field.pack(side="left", fill="x", expand=True)
         self.history = History()
         self.typed = 0

@@ -11,6 +11,8 @@ from chatserv.client import translate
 from clients.window.chat_view import ChatView
 from clients.window.connection_bar import ConnectionBar
 from clients.window.entry_bar import EntryBar
+from clients.window.heading import Heading
+from clients.window.panes import MEMBERS, ROOMS, Panes
 from clients.window.row_list import RowList
 from clients.window.settings import WindowSettings, save_settings
 from clients.window.status_bar import StatusBar
@@ -19,7 +21,8 @@ from clients.window.theme import Theme
 
 WIDTH: Final = 1000
 HEIGHT: Final = 640
-SIDE_WIDTH: Final = 110
+LEAST_WIDTH: Final = 320
+LEAST_HEIGHT: Final = 300
 SCALE_STEP: Final = 0.1
 
 
@@ -57,33 +60,34 @@ class Layout:
         self.theme = Theme(root, settings.theme, settings.scale)
         self.theme_name = tk.StringVar(root, settings.theme)
         self._menus: list[tk.Menu] = []
+        self._go = wiring.go
         for key in ("<Return>", "<KP_Enter>"):  # ttk's own key is the space bar alone
             root.bind_class("TButton", key, "%W invoke")
         for each in ("TEntry", "TCombobox"):  # Tk's own key on X11 goes to the beginning of the line
             root.bind_class(each, "<Control-a>", _select_all)
         root.protocol("WM_DELETE_WINDOW", wiring.close)
-        root.minsize(560, 360)
+        root.minsize(LEAST_WIDTH, LEAST_HEIGHT)
         root.geometry(f"{settings.width or WIDTH}x{settings.height or HEIGHT}")
         self.bar = ConnectionBar(root, connect=wiring.connect, disconnect=wiring.disconnect, link=wiring.link)
         self.status = StatusBar(root)
-        panes = ttk.Panedwindow(root, orient="horizontal")
-        middle = ttk.Frame(panes)
-        self.rooms = RowList(panes, translate("Rooms"), SIDE_WIDTH, chosen=wiring.go, menu=wiring.room_menu)
-        self.members = RowList(panes, translate("Members"), SIDE_WIDTH, menu=wiring.member_menu)
-        self.heading = ttk.Label(middle, text="", style="Big.TLabel", anchor="w")
+        self.panes = Panes(root, settings)
+        middle = ttk.Frame(self.panes)
+        self.heading = Heading(root, rooms=lambda: self._toggle(ROOMS), members=lambda: self._toggle(MEMBERS))
+        self.rooms = RowList(self.panes, translate("Rooms"), chosen=self._choose_room, menu=wiring.room_menu)
+        self.members = RowList(self.panes, translate("Members"), menu=wiring.member_menu)
         self.chat = ChatView(middle, wiring.chat, wiring.seconds)
         self.entry = EntryBar(
             middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, several=wiring.several
         )
         self.bar.pack(side="top", fill="x")
+        self.heading.pack(side="top", fill="x")
         self.status.pack(side="bottom", fill="x")
-        panes.pack(fill="both", expand=True, padx=8)
-        self.heading.pack(side="top", fill="x", pady=(0, 4), padx=4)
-        self.entry.pack(side="bottom", fill="x", pady=(6, 0), padx=4)
-        self.chat.pack(fill="both", expand=True, padx=4)
-        panes.add(self.rooms, weight=0)
-        panes.add(middle, weight=1)
-        panes.add(self.members, weight=0)
+        for side in ("top", "bottom"):
+            ttk.Frame(root, style="Line.TFrame", height=1).pack(side=side, fill="x")
+        self.panes.pack(fill="both", expand=True)
+        self.entry.pack(side="bottom", fill="x")
+        self.chat.pack(fill="both", expand=True)
+        self.panes.fill(self.rooms, middle, self.members)
         self._around = (self.entry, self.rooms, self.chat, self.members)
         self._dress()
 
@@ -91,6 +95,7 @@ class Layout:
 
     def _dress(self) -> None:
         self.theme.dress_text(self.chat.text)
+        self.panes.dress(self.theme)
         self.rooms.dress(self.theme)
         self.members.dress(self.theme)
         for menu in self._menus:
@@ -116,6 +121,7 @@ class Layout:
         self.theme.apply(self.settings.theme, self.settings.scale)
         self.settings.scale = self.theme.scale
         self._dress()
+        self.chat.stay()
         self.remember()
 
     def remember(self) -> None:
@@ -123,6 +129,28 @@ class Layout:
         if self.root.winfo_width() > 1:
             self.settings.width, self.settings.height = self.root.winfo_width(), self.root.winfo_height()
         save_settings(self._directory, self.settings)
+
+    # -- panels -----------------------------------------------------------------------------------------------------------
+
+    def _toggle(self, panel: str) -> None:
+        """A button for a panel was pressed."""
+        if self.panes.toggle(panel) and not self.panes.sees_conversation:
+            (self.rooms if panel == ROOMS else self.members).focus_in()
+        else:
+            self.entry.focus_in()
+        self.remember()
+
+    def _choose_room(self, room: str) -> None:
+        """A room was chosen: the conversation is wanted again."""
+        self.panes.fold()
+        self._go(room)
+
+    def show_connection(self, *, on: bool) -> None:
+        """Server and port are there while there is no connection, and fold away once there is one."""
+        if on and not self.bar.winfo_manager():
+            self.bar.pack(side="top", fill="x", before=self.heading)
+        elif not on:
+            self.bar.pack_forget()
 
     # -- the keyboard -------------------------------------------------------------------------------------------------
 
@@ -138,8 +166,18 @@ class Layout:
         """Takes the keyboard to the next part."""
         focus = f"{self.root.tk.call('focus')}."
         here = next((at for at, pane in enumerate(self._around) if focus.startswith(f"{pane}.")), -by)
-        self._around[(here + by) % len(self._around)].focus_in()
+        there = self._around[(here + by) % len(self._around)]
+        if there in {self.rooms, self.members}:
+            self.panes.show(ROOMS if there is self.rooms else MEMBERS)
+        else:
+            self.panes.fold()
+        there.focus_in()
         return "break"
+
+    def to_entry(self) -> None:
+        """Back to the field, from wherever."""
+        self.panes.fold()
+        self.entry.focus_in()
 
 
 def _select_all(event: "tk.Event[tk.Misc]") -> str:

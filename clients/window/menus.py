@@ -92,7 +92,7 @@ class Menus:
             "<Shift-F6>": lambda: layout.next_pane(-1),
             "<Control-Tab>": lambda: layout.next_pane(1),
             "<Alt-a>": lambda: actions.rooms.go(self._screen.next_unread()),
-            "<Escape>": layout.entry.focus_in,
+            "<Escape>": layout.to_entry,
         }
         for number in range(1, ROOM_KEYS + 1):
             keys[f"<Alt-Key-{number}>"] = lambda number=number: actions.rooms.go(self._screen.room_at(number))  # type: ignore[misc]

@@ -12,9 +12,11 @@ from chatserv.client import (
     quotation,
     translate,
 )
+from clients.linked import link
 from clients.window.dialogs import Field, Form, confirm, tell
 from clients.window.doing import Doing
 from clients.window.drafts import Begun, Draft
+from clients.window.opening import ask_to_open
 from clients.window.searching import MOST, Searching
 
 EMOJI: Final = ("👍", "❤", "😂", "🎉", "😮", "😢", "👀", "✅")
@@ -161,6 +163,12 @@ class MessageActions:
             self._mode = None
             self._doing.layout.entry.explain("")
         return taken
+
+    def open_link(self, text: str) -> None:
+        """Asks whether a link is to be opened."""
+        found = link(text)
+        if found is not None:
+            ask_to_open(self._doing.layout.root, found, self._doing.copy)
 
     def _ask_to_delete(self, message: MessageReceived) -> None:
         handle = self._doing.here()

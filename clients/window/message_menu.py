@@ -2,11 +2,16 @@
 
 import tkinter as tk
 from collections.abc import Callable
+from typing import Final
 
-from chatserv.client import translate
+from chatserv.client import message_text, translate
+from clients.linked import link, links
 from clients.window.actions import PersonActions
 from clients.window.menu_lines import add, add_below
 from clients.window.message_actions import EMOJI
+
+MOST_LINKS: Final = 5  # of a message, in its menu
+MOST_CHARACTERS: Final = 40  # of where a link leads
 
 
 class MessageMenu:
@@ -43,8 +48,17 @@ class MessageMenu:
             gone = message is not None and actions.messages.may_delete(message)
             add(menu, translate("&Take back…"), lambda: actions.messages.act("delete"), "Del", on=gone)
             add(menu, translate("&Copy text"), lambda: actions.messages.act("copy"), on=text)
+            said = "" if message is None else message_text(message)
+            for begin, end in links(said)[:MOST_LINKS]:
+                self._link(menu, said[begin:end])
         menu.add_separator()
         add(menu, translate("&Search…"), actions.messages.search, "Ctrl+F")
+
+    def _link(self, menu: tk.Menu, text: str) -> None:
+        found = link(text)
+        if found is not None:
+            said = translate("Open {where}…").format(where=found.goes_to[:MOST_CHARACTERS])
+            menu.add_command(label=said, command=lambda: self._actions.messages.open_link(text))
 
     def _signs(self, menu: tk.Menu, *, on: bool) -> None:
         signs = tk.Menu(menu, tearoff=False)

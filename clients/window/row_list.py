@@ -8,37 +8,35 @@ from typing import Final
 from clients.window.rows import Row
 from clients.window.theme import BOLD, ITALIC, Theme
 
-FACTS_WIDTH: Final = 90
+FACTS_WIDTH: Final = 88
 
 
 class RowList(ttk.Frame):
-    """Rows with a scroll bar; only what differs is drawn anew.
+    """Rows below a heading, with a scroll bar where it is needed; only what differs is drawn anew.
 
     Args:
         parent: What it stands in.
         heading: What the rows are.
-        width: In pixels, at the scale 1.
+        chosen: Told which row a person wants to go to, by a click or Return.
         menu: Told which row a menu is wanted for, and where on the screen.
-        chosen: Told which row a person wants to go to, by a click or Return; without it rows are nothing to go to.
     """
 
     def __init__(
         self,
         parent: tk.Misc,
         heading: str,
-        width: int,
         *,
         menu: Callable[[str, int, int], None],
         chosen: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(parent)
-        self._chosen, self._menu, self._width = chosen, menu, width
-        self.tree = ttk.Treeview(self, columns=("facts",), selectmode="browse", show=("tree", "headings"))
+        self._chosen, self._menu = chosen, menu
+        self.tree = ttk.Treeview(self, columns=("facts",), selectmode="browse", show="tree")
         bar = ttk.Scrollbar(self, command=self.tree.yview)
         self.tree.configure(yscrollcommand=bar.set)
-        self.tree.heading("#0", text=heading, anchor="w")
-        self.tree.column("#0", minwidth=60)
-        self.tree.column("facts", minwidth=30, anchor="e", stretch=False)
+        self.tree.column("#0", minwidth=60, width=60)
+        self.tree.column("facts", minwidth=20, width=20, anchor="e", stretch=False)
+        ttk.Label(self, text=heading, style="List.TLabel", padding=(8, 8, 8, 4)).pack(side="top", fill="x")
         bar.pack(side="right", fill="y")
         self.tree.pack(side="left", fill="both", expand=True)
         self.rows: list[Row] = []
@@ -58,8 +56,7 @@ class RowList(ttk.Frame):
     def dress(self, theme: Theme) -> None:
         """Takes the theme's colours and size."""
         palette = theme.palette
-        self.tree.column("#0", width=round(self._width * theme.scale))
-        self.tree.column("facts", width=round(FACTS_WIDTH * theme.scale))
+        self.tree.column("facts", width=theme.pixels(FACTS_WIDTH))
         tag = self.tree.tag_configure
         tag("unread", font=BOLD)
         tag("mentioned", font=BOLD, foreground=palette.loud)

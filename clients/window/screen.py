@@ -14,7 +14,7 @@ from chatserv.client import (
 )
 from clients.talk import Talk
 from clients.window.conversations import Conversations
-from clients.window.entries import Entry, Line, entry_line, waiting_line
+from clients.window.entries import Before, Entry, Line, copied, entry_line, waiting_line
 from clients.window.layout import Layout
 from clients.window.rows import member_rows, room_row
 from clients.window.session import Session, State
@@ -153,17 +153,23 @@ class Screen:
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
-    def line(self, entry: Entry) -> Line:
-        """How an entry looks."""
+    def line(self, entry: Entry, previous: Entry | None = None) -> Line:
+        """How an entry looks behind another one."""
         if not isinstance(entry, MessageReceived):
             return entry_line(entry)
         handle, transcript = self.handle(entry.room), self._conversations.of(entry.room)
         quoted = None if entry.reply_to is None else transcript.find(entry.reply_to)
         first = transcript.number(entry.message_id)
         if handle is None or first != transcript.number(entry.message_id, entry.sender):
-            return entry_line(entry, quoted=quoted)  # signs are on the first message with an id
+            return entry_line(entry, previous, quoted=quoted)  # signs are on the first message with an id
         arrived = handle.delivered_to(entry.message_id) if entry.own and handle.direct else ()
-        return entry_line(entry, quoted=quoted, signs=handle.reactions(entry.message_id), arrived=arrived)
+        return entry_line(entry, previous, quoted=quoted, signs=handle.reactions(entry.message_id), arrived=arrived)
+
+    def copied(self, entry: Entry | WaitingMessage) -> str:
+        """An entry as text."""
+        if isinstance(entry, WaitingMessage):
+            return copied(entry, self._waiting_line(entry), self.us)
+        return copied(entry, self.line(entry), entry.sender if isinstance(entry, MessageReceived) else "")
 
     def _draw(self) -> None:
         chat = self._layout().chat
@@ -179,17 +185,21 @@ class Screen:
         handle = self.handle()
         if handle is None or handle.offered:
             return []
+        entries, lines = self._conversations.here.entries, list[tuple[WaitingMessage, Line]]()
+        previous: Before = entries[-1] if entries else None
+        for each in handle.waiting():
+            lines.append((each, self._waiting_line(each, previous)))
+            previous = each
+        return lines
+
+    def _waiting_line(self, message: WaitingMessage, previous: Before = None) -> Line:
         find = self._conversations.here.find
-        return [
-            (each, waiting_line(each, self.us, None if each.reply_to is None else find(each.reply_to)))
-            for each in handle.waiting()
-        ]
+        return waiting_line(message, self.us, None if message.reply_to is None else find(message.reply_to), previous)
 
     def _head(self) -> None:
         handle, layout = self.handle(), self._layout()
         room = self._conversations.current
-        topic = "" if handle is None or not handle.topic else f"  {shown(handle.topic)}"
-        layout.heading.configure(text=f"{place(room)}{topic}" if room else "")
+        layout.heading.show(place(room) if room else "", "" if handle is None else shown(handle.topic))
 
     def _draw_rooms(self) -> None:
         layout, client = self._layout(), self._session.client
@@ -207,6 +217,7 @@ class Screen:
             unread += bool(row.facts)
             rows.append(row)
         layout.rooms.show(rows, current)
+        layout.heading.unread(unread)
         self._head()
         count = f"({unread}) " if unread else ""
         layout.root.title(f"{count}{place(current)} - {shown(self.us)} - chatserv")
@@ -215,8 +226,11 @@ class Screen:
         handle, layout = self.handle(), self._layout()
         if handle is None or handle.offered:
             layout.members.show([])
+            layout.heading.count(0)
             return
-        layout.members.show(member_rows([*handle.members(), *handle.members(banned=True)], self.us))
+        members = handle.members()
+        layout.members.show(member_rows([*members, *handle.members(banned=True)], self.us))
+        layout.heading.count(len(members))
 
     @property
     def _looks(self) -> bool:

@@ -20,12 +20,17 @@ MAX_PIXELS: Final = 10_000
 
 @dataclass
 class WindowSettings:
-    """How the window looks. ``scale``: of all fonts; ``width`` and ``height`` in pixels, 0 for as it comes."""
+    """How the window looks. ``scale``: of all fonts; ``width`` and ``height`` in pixels, 0 for as it comes.
+
+    ``rooms`` and ``members``: whether the panels are wanted, where there is room for them.
+    """
 
     theme: str = LIGHT
     scale: float = 1.0
     width: int = 0
     height: int = 0
+    rooms: bool = True
+    members: bool = True
 
 
 def bounded_scale(scale: float) -> float:
@@ -51,6 +56,7 @@ def load_settings(directory: Path) -> WindowSettings:
     width, height = found.get("width"), found.get("height")
     if _is_size(width) and _is_size(height):
         settings.width, settings.height = width, height
+    settings.rooms, settings.members = found.get("rooms") is not False, found.get("members") is not False
     return settings
 
 

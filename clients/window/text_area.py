@@ -4,6 +4,7 @@ import tkinter as tk
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chatserv.client import WaitingMessage
 from clients.window.entries import Entry, Line
 
 
@@ -12,7 +13,9 @@ class Actions:
     """What the view tells.
 
     Attributes:
-        draw: How an entry looks.
+        draw: How an entry looks behind another one.
+        copy: An entry as it is put on the clipboard.
+        open: A link was chosen: its text.
         menu: A menu is wanted for an entry, at this place of the screen.
         act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
         older: The beginning was reached.
@@ -22,11 +25,13 @@ class Actions:
         type_on: Something was typed here that belongs into the field.
     """
 
-    draw: Callable[[Entry], Line]
+    draw: Callable[[Entry, Entry | None], Line]
+    copy: Callable[[Entry | WaitingMessage], str]
     menu: Callable[[int, int], None]
     act: Callable[[str], None]
     older: Callable[[], None]
     more: Callable[[], None]
+    open: Callable[[str], None] = lambda _: None
     newer: Callable[[], None] = lambda: None
     arrived: Callable[[], None] = lambda: None
     type_on: Callable[[str], None] = lambda _: None

@@ -10,6 +10,7 @@ from clients.window.settings import DARK, LIGHT, bounded_scale
 FONTS: Final = ("TkDefaultFont", "TkTextFont", "TkFixedFont", "TkMenuFont", "TkHeadingFont", "TkTooltipFont")
 BOLD: Final = "ChatBold"
 ITALIC: Final = "ChatItalic"
+ANOTHER_ROW: Final = 20_000  # pixels: what stands behind a tab goes to the row below
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Palette:
     border: str
     accent: str
     on_accent: str
+    marked: str
+    thumb: str
     faint: str
     own: str
     loud: str
@@ -33,14 +36,16 @@ class Palette:
 
 PALETTES: Final = {
     LIGHT: Palette(
-        window="#f2f3f5",
+        window="#f3f4f7",
         text="#1b1d21",
         field="#ffffff",
-        border="#c3c7ce",
-        accent="#2457a6",
+        border="#dfe2e8",
+        accent="#1f5fc4",
         on_accent="#ffffff",
-        faint="#5d6470",
-        own="#0b4f9e",
+        marked="#d9e5f9",
+        thumb="#bcc3ce",
+        faint="#626a77",
+        own="#1f5fc4",
         loud="#a3121f",
         on_loud="#ffe3e3",
         mention="#fff0b8",
@@ -48,12 +53,14 @@ PALETTES: Final = {
         senders=("#7a3e00", "#6a1b7a", "#00616b", "#8a1446", "#3d5a00", "#3a3f9e", "#80480f", "#005a3c"),
     ),
     DARK: Palette(
-        window="#1f2227",
+        window="#1e2126",
         text="#e6e8eb",
-        field="#16181c",
-        border="#454b55",
-        accent="#4f8fe6",
+        field="#15171b",
+        border="#33383f",
+        accent="#6ea8ff",
         on_accent="#0c1016",
+        marked="#2b3b55",
+        thumb="#4a515c",
         faint="#9aa2af",
         own="#8ec2ff",
         loud="#ff8a8a",
@@ -112,11 +119,9 @@ class Theme:
             selectforeground=palette.on_accent, focuscolor=palette.accent, arrowcolor=palette.text,
         )  # fmt: skip
         style.map(".", foreground=[("disabled", palette.faint)], background=[("disabled", palette.window)])
-        style.map(
-            "TButton", background=[("active", palette.border), ("focus", palette.field)],
-            bordercolor=[("focus", palette.accent)],
-        )  # fmt: skip
+        self._dress_buttons(style, palette)
         for each in ("TEntry", "TCombobox", "TSpinbox"):
+            style.configure(each, padding=self.pixels(5), lightcolor=palette.field, darkcolor=palette.field)
             style.map(
                 each, bordercolor=[("focus", palette.accent)], lightcolor=[("focus", palette.accent)],
                 fieldbackground=[("disabled", palette.window), ("readonly", palette.field)],
@@ -125,18 +130,74 @@ class Theme:
         style.map(
             "TCheckbutton", background=[("active", palette.window)], indicatorcolor=[("selected", palette.accent)]
         )
-        row = font.nametofont("TkDefaultFont", self._root).metrics("linespace")
-        style.configure("Treeview", background=palette.field, rowheight=row + 6, borderwidth=1)
-        style.map("Treeview", background=[("selected", palette.accent)], foreground=[("selected", palette.on_accent)])
-        style.configure("Treeview.Heading", background=palette.window, foreground=palette.faint, relief="flat")
-        style.map("Treeview.Heading", background=[("active", palette.window)])
-        style.configure("Horizontal.TProgressbar", background=palette.accent)
+        self._dress_lists(style, palette)
+        style.configure("Horizontal.TProgressbar", background=palette.accent, borderwidth=0)
         style.configure("Faint.TLabel", foreground=palette.faint)
         style.configure("Loud.TLabel", foreground=palette.loud)
         style.configure("Big.TLabel", font=BOLD)
-        style.configure("TPanedwindow", background=palette.window)
-        style.configure("Sash", sashthickness=6)
-        style.configure("Vertical.TScrollbar", background=palette.border)
+        style.configure("List.TLabel", foreground=palette.faint, font=BOLD)
+        style.configure("Hint.TLabel", background=palette.field, foreground=palette.faint)
+        style.configure("Hint.TFrame", background=palette.field)
+        style.configure("HintTitle.TLabel", background=palette.field, font=BOLD)
+        style.configure("Line.TFrame", background=palette.border)
+
+    def _dress_buttons(self, style: ttk.Style, palette: Palette) -> None:
+        """Flat ones; what a person most likely wants has the accent."""
+        style.configure(
+            "TButton", padding=(self.pixels(10), self.pixels(4)), background=palette.field, relief="flat",
+            lightcolor=palette.field, darkcolor=palette.field, width=0,
+        )  # fmt: skip
+        style.map(
+            "TButton", background=[("disabled", palette.window), ("active", palette.marked)],
+            bordercolor=[("disabled", palette.border), ("focus", palette.accent), ("alternate", palette.accent)],
+            lightcolor=[("active", palette.marked)], darkcolor=[("active", palette.marked)],
+        )  # fmt: skip
+        accent = palette.accent
+        style.configure(
+            "Accent.TButton", background=accent, foreground=palette.on_accent, bordercolor=accent, lightcolor=accent,
+            darkcolor=accent, focuscolor=palette.on_accent,
+        )  # fmt: skip
+        style.map(
+            "Accent.TButton", background=[("disabled", palette.border), ("active", palette.own)],
+            foreground=[("disabled", palette.faint)], lightcolor=[("disabled", palette.border), ("active", accent)],
+            darkcolor=[("disabled", palette.border), ("active", accent)], bordercolor=[("disabled", palette.border)],
+        )  # fmt: skip
+        style.configure("Pill.TButton", background=palette.marked, lightcolor=palette.marked, darkcolor=palette.marked)
+        style.configure(
+            "Flat.TButton", background=palette.window, bordercolor=palette.window, lightcolor=palette.window,
+            darkcolor=palette.window,
+        )  # fmt: skip
+
+    def _dress_lists(self, style: ttk.Style, palette: Palette) -> None:
+        """Lists without frames; bars without arrows, whose thumb is to be seen where there is something to scroll."""
+        row = font.nametofont("TkDefaultFont", self._root).metrics("linespace")
+        style.layout("Treeview", [("Treeview.treearea", {"sticky": "nswe"})])
+        style.layout(
+            "Treeview.Item",
+            [("Treeitem.padding", {"sticky": "nswe", "children": [("Treeitem.text", {"sticky": "nswe"})]})],
+        )
+        style.configure(
+            "Treeview", background=palette.window, fieldbackground=palette.window, rowheight=row + self.pixels(10),
+            borderwidth=0, indent=0,
+        )  # fmt: skip
+        style.configure("Treeview.Item", padding=(self.pixels(8), 0, 0, 0))
+        style.map("Treeview", background=[("selected", palette.marked)], foreground=[("selected", palette.text)])
+        thumb = ("Vertical.Scrollbar.thumb", {"expand": "1", "sticky": "nswe"})
+        style.layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})])  # type: ignore[list-item]
+        for name, behind in (("Vertical.TScrollbar", palette.window), ("Chat.Vertical.TScrollbar", palette.field)):
+            style.configure(
+                name, background=palette.thumb, troughcolor=behind, bordercolor=behind, lightcolor=palette.thumb,
+                darkcolor=palette.thumb, gripcount=0, arrowsize=self.pixels(8), width=self.pixels(8), relief="flat",
+            )  # fmt: skip
+            style.map(
+                name, background=[("disabled", behind), ("active", palette.faint)],
+                lightcolor=[("disabled", behind), ("active", palette.faint)],
+                darkcolor=[("disabled", behind), ("active", palette.faint)],
+            )  # fmt: skip
+
+    def pixels(self, at_scale_1: int) -> int:
+        """A length, at our scale."""
+        return round(at_scale_1 * self.scale)
 
     def _dress_choices(self, palette: Palette) -> None:
         """The list below a combobox is none of ttk's widgets; those that are opened from now on look so."""
@@ -163,26 +224,38 @@ class Theme:
         palette = self.palette
         text.configure(
             background=palette.field, foreground=palette.text, insertbackground=palette.text, font="TkTextFont",
-            selectbackground=palette.accent, selectforeground=palette.on_accent, highlightthickness=1,
-            highlightbackground=palette.border, highlightcolor=palette.accent, inactiveselectbackground=palette.accent,
+            selectbackground=palette.accent, selectforeground=palette.on_accent, highlightthickness=0,
+            inactiveselectbackground=palette.accent, padx=self.pixels(14), pady=self.pixels(8),
         )  # fmt: skip
         tag = text.tag_configure
-        stamp = font.nametofont("TkTextFont", self._root).measure("[00:00] ")
-        tag("line", lmargin2=stamp)  # a row that goes on never begins where times and names do
+        indent = self.pixels(14)  # no row of what somebody says ever begins where names do
+        tag("line", lmargin2=indent, spacing1=self.pixels(10), spacing3=self.pixels(1), tabs=(ANOTHER_ROW,))
+        tag(
+            "more",
+            lmargin1=indent,
+            lmargin2=indent,
+            spacing1=self.pixels(3),
+            spacing3=self.pixels(1),
+            tabs=(ANOTHER_ROW,),
+        )
         for name in ("stamp", "mark", "sending"):
             tag(name, foreground=palette.faint)
         tag("stored", foreground=palette.good)
+        tag("other", foreground=palette.text)
+        tag("sign", background=palette.window, foreground=palette.text, lmargincolor=palette.field)
         tag("quote", foreground=palette.faint, font=ITALIC)
         tag("gone", foreground=palette.faint, font=ITALIC)
-        tag("own", foreground=palette.own)
+        tag("own", foreground=palette.own, font=BOLD)
+        tag("link", foreground=palette.accent, underline=True)
         tag("notice", foreground=palette.faint, font=ITALIC)
         tag("result", foreground=palette.text, font="TkFixedFont")
-        tag("loud", foreground=palette.loud, background=palette.on_loud, font=BOLD)
+        tag("loud", foreground=palette.loud, background=palette.on_loud, font=BOLD, lmargincolor=palette.field)
         tag("failed", foreground=palette.loud, font=BOLD)
-        tag("mentioned", background=palette.mention, font=BOLD)
-        tag("day", foreground=palette.faint, justify="center", spacing1=4, spacing3=4)
-        tag("unread", foreground=palette.loud, justify="center", spacing1=4, spacing3=4)
+        tag("mentioned", background=palette.mention, font=BOLD, lmargincolor=palette.field)
+        for name, colour in (("day", palette.faint), ("unread", palette.accent)):
+            tag(name, foreground=colour, justify="center", spacing1=self.pixels(8), spacing3=self.pixels(4))
         for number, colour in enumerate(palette.senders):
             tag(f"sender{number}", foreground=colour, font=BOLD)
-        tag("chosen", background=palette.border)
-        text.tag_raise("sel")
+        tag("chosen", background=palette.window)
+        for name in ("sign", "link", "sel"):
+            text.tag_raise(name)

@@ -28,6 +28,7 @@ from chatserv.client import (
 )
 from chatserv.wire.link import ServerLink
 from clients.window.arguments import Arguments
+from clients.window.entries import ROW
 from clients.window.rows import Row
 from clients.window.session import State
 from tests.client.slash_fakes import AT_MS, NUMBER, FakeRoom, member, message
@@ -253,7 +254,7 @@ class TalkingTests(ApplicationTestCase):
 
     def test_the_room_is_shown_with_what_was_said(self) -> None:
         """And who is in it."""
-        self.assertIn("<bob> kept", self.chat)
+        self.assertIn(f"{ROW}kept", self.chat)
         self.assertEqual([row.key for row in self.application.layout.members.rows], ["alice", "bob"])
         self.assertEqual([row.key for row in self.application.layout.rooms.rows], ["@bob", "lobby", "offer", "plans"])
 
@@ -272,14 +273,14 @@ class TalkingTests(ApplicationTestCase):
         text = WaitingMessage(b"t" * 16, "underway", False, None, AT_MS)
         self.room().texts = [text]
         self.tell(SendQueued("lobby", text.message_id, text.text, AT_MS, False, None))
-        self.assertIn("<alice> underway …", self.chat)
+        self.assertIn(f"{ROW}underway …", self.chat)
         self.room().texts = []
         self.tell(message(3, "underway", sender="alice", message_id=text.message_id))
         self.assertEqual(self.chat.count("underway"), 1)
-        self.assertIn("<alice> underway ✓", self.chat)
+        self.assertIn(f"{ROW}underway ✓", self.chat)
         self.room().texts = [WaitingMessage(b"u" * 16, "lost", False, None, AT_MS, "failed", Quota("full"))]
         self.tell(SendQueued("lobby", b"u" * 16, "lost", AT_MS, False, None))
-        self.assertIn("<alice> lost ✗ not sent", self.chat)
+        self.assertIn("lost ✗ not sent", self.chat)
 
     def test_a_failed_text_is_sent_again_or_given_up(self) -> None:
         """From its menu."""
@@ -654,15 +655,20 @@ class WithoutARoomTests(ApplicationTestCase):
         self.assertEqual(self.application.session.state, State.OFF)
         self.successResultOf(self.application.stop())
 
-    def test_rows_that_go_on_begin_behind_the_time(self) -> None:
-        """At every scale."""
-        from tkinter import font
-
+    def test_no_row_of_a_text_begins_where_names_stand(self) -> None:
+        """At every scale, whether it is the first one of a line or goes on."""
         layout = self.application.layout
         for steps in (0, 5):
             layout.rescale(steps)
-            width = font.nametofont("TkTextFont", self.root).measure("[00:00] ")
-            self.assertGreaterEqual(int(str(layout.chat.text.tag_cget("line", "lmargin2"))), width)
+            text = layout.chat.text
+            margins = {
+                text.tag_cget("line", "lmargin2"),
+                text.tag_cget("more", "lmargin1"),
+                text.tag_cget("more", "lmargin2"),
+            }
+            self.assertEqual(len(margins), 1)
+            self.assertGreaterEqual(int(str(margins.pop())), layout.theme.pixels(10))
+            self.assertIn(text.tag_cget("line", "lmargin1"), {"", "0", 0})
 
     def test_a_row_with_a_key_that_is_there_already_is_left_out(self) -> None:
         """The first counts."""

@@ -100,6 +100,12 @@ class BoundTestCase(ApplicationTestCase):
         return self.application.layout.entry.field.get()
 
 
+def line_of_menu(menu: "tk.Menu", label: str) -> int:
+    """Where a line of a menu is."""
+    lines = range((menu.index("end") or 0) + 1)
+    return next(at for at in lines if menu.type(at) == "command" and menu.entrycget(at, "label") == label)
+
+
 class ModerationTests(BoundTestCase):
     """Dialogs and menus about a room."""
 
@@ -128,7 +134,7 @@ class ModerationTests(BoundTestCase):
                 self.go("plans")
                 menu = tk.Menu(self.root, tearoff=False)
                 self.application.menus._rooms(menu)
-                menu.invoke(self.index(menu, label))
+                menu.invoke(line_of_menu(menu, label))
                 self.update()
                 self.assertIn("#plans", self.dialog_text)
                 entry = next(
@@ -145,12 +151,6 @@ class ModerationTests(BoundTestCase):
         """Whether it belongs to the newest dialog."""
         return widget.winfo_toplevel() is self.dialog()
 
-    @staticmethod
-    def index(menu: "tk.Menu", label: str) -> int:
-        """Where a line of a menu is."""
-        lines = range((menu.index("end") or 0) + 1)
-        return next(at for at in lines if menu.type(at) == "command" and menu.entrycget(at, "label") == label)
-
     def test_a_menu_that_was_open_when_the_room_changed_does_nothing(self) -> None:
         """It mutes in its own room."""
         import tkinter as tk
@@ -160,7 +160,7 @@ class ModerationTests(BoundTestCase):
             menu = tk.Menu(self.root, tearoff=False)
             self.application.menus.of_member.fill(menu, "bob")
             self.led(room) if room != "plans" else None
-            menu.invoke(self.index(menu, "Mute"))
+            menu.invoke(line_of_menu(menu, "Mute"))
             self.pass_time()
             self.assertEqual(self.calls_of("mute"), done)
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chatserv.client import MessageReceived
-from clients.window.entries import Line, Note, Span, entry_line, plain, waiting_line
+from chatserv.client import MessageReceived, WaitingMessage, clock
+from clients.window.entries import ROW, Line, Note, Span, copied, entry_line, plain, waiting_line
 from clients.window.transcript import MAX_ENTRIES, Transcript
 from tests.client.slash_fakes import AT_MS, message
 from tests.clients.window.screens import ScreenTestCase
@@ -32,6 +32,8 @@ class ChatViewTests(ScreenTestCase):
         self.more, self.arrived = 0, list[bool]()
         actions = Actions(
             draw=entry_line,
+            copy=lambda entry: copied(entry, entry_line(entry), "bob") if not isinstance(entry, WaitingMessage) else "",
+            open=lambda text: self.calls.append(("open", text)),
             menu=lambda *_: self.calls.append("menu"),
             act=self.calls.append,
             older=lambda: self.calls.append("older"),
@@ -70,14 +72,42 @@ class ChatViewTests(ScreenTestCase):
 
     @property
     def texts(self) -> list[str]:
-        """The messages' texts."""
-        return [line.split("> ", 1)[1] for line in self.lines if "> " in line]
+        """The messages' texts, without who and when: all of them go on what the first one says."""
+        return [line.split(ROW)[-1] for line in self.lines if not line.startswith("2")]
 
     def test_messages_are_lines(self) -> None:
         """With their tags."""
         self.say(1, 2)
         self.assertEqual(self.texts, ["text 1", "text 2"])
         self.assertIn("other", self.view.text.tag_names("3.end-2c"))
+
+    def test_who_goes_on_is_named_once(self) -> None:
+        """Where lines begin that name nobody, no name ever stands; the first one that is drawn says who."""
+        self.say(*range(1, 140))
+        self.view.show(self.transcript)
+        self.draw()
+        named = [line for line in self.lines if line.startswith("bob")]
+        self.assertEqual(len(named), 1)
+        self.assertTrue(self.lines[0].startswith("bob"))
+        self.assertIn("line", self.view.text.tag_names("1.0"))
+        self.assertIn("more", self.view.text.tag_names("2.0"))
+        self.view.draw_older()
+        self.draw()
+        self.assertEqual(len([line for line in self.lines if line.startswith("bob")]), 1)
+        self.assertTrue(self.lines[1].startswith("bob"))
+
+    def test_a_link_is_opened_by_a_click(self) -> None:
+        """On it, not beside it."""
+        self.transcript.receive(replace(said(1), text="see https://example.org/a, please"))
+        self.draw()
+        self.view.text.focus_force()
+        for at, calls in (("2.0", []), ("2.0 lineend -12 chars", [("open", "https://example.org/a")])):
+            self.calls.clear()
+            x, y, width, height = self.view.text.bbox(at) or (0, 0, 0, 0)
+            for event in ("<Motion>", "<Button-1>", "<ButtonRelease-1>"):
+                self.view.text.event_generate(event, x=x + width // 2, y=y + height // 2)
+            self.update()
+            self.assertEqual(self.calls, calls)
 
     def test_a_few_at_a_time_are_drawn(self) -> None:
         """The rest is asked for."""
@@ -141,7 +171,7 @@ class ChatViewTests(ScreenTestCase):
         self.view.show(other)
         self.update()
         self.assertEqual(len(self.lines), 1)
-        self.assertTrue(self.lines[0].endswith("nothing yet"))
+        self.assertTrue(self.lines[0].startswith("nothing yet"))
 
     def test_the_newest_line_is_seen_unless_somebody_reads_further_up(self) -> None:
         """What comes does not take them away from there."""
@@ -204,7 +234,9 @@ class ChatViewTests(ScreenTestCase):
         top = self.view.text.get("@0,0 linestart", "@0,0 lineend")
         self.view.draw_older()
         self.update()
-        self.assertEqual(self.view.text.get("@0,0 linestart", "@0,0 lineend"), top)
+        self.assertEqual(
+            self.view.text.get("@0,0 linestart", "@0,0 lineend"), top.split(ROW)[-1]
+        )  # named further up now
         self.assertTrue(self.view.all_drawn_above)
 
     def test_keys_choose_a_message_and_act_on_it(self) -> None:
@@ -252,11 +284,18 @@ class ChatViewTests(ScreenTestCase):
         self.say(1, 2)
         self.view._select_all()
         self.view._copy()
-        self.assertEqual(len(self.root.clipboard_get().splitlines()), 3)
+        self.assertEqual(
+            self.root.clipboard_get().splitlines()[1:],
+            [f"[{clock(AT_MS)}] <bob> text 1", f"[{clock(AT_MS)}] <bob> text 2"],
+        )
+        self.view.text.tag_remove("sel", "1.0", "end")
+        self.view.text.tag_add("sel", "3.2", "3.4")
+        self.view._copy()
+        self.assertEqual(self.root.clipboard_get(), "xt")
 
     def test_characters_beyond_the_basic_plane_are_shown(self) -> None:
         """As many as were written."""
         line: Line = (Span("👍🏽 𝄞 ok", "other"),)
-        self.view._actions = replace(self.view._actions, draw=lambda _: line)
+        self.view._actions = replace(self.view._actions, draw=lambda *_: line)
         self.say(1)
         self.assertEqual(self.lines[-1], plain(line))

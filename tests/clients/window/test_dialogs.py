@@ -177,7 +177,7 @@ class RowListTests(ScreenTestCase):
         self.calls: list[Any] = []
         self.theme = Theme(self.root)
         self.list = RowList(
-            self.root, "Rooms", 100, chosen=self.calls.append, menu=lambda key, *_: self.calls.append(("menu", key))
+            self.root, "Rooms", chosen=self.calls.append, menu=lambda key, *_: self.calls.append(("menu", key))
         )
         self.list.pack(fill="both", expand=True)
         self.list.dress(self.theme)

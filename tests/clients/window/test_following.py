@@ -14,13 +14,15 @@ class FollowingTests(ApplicationTestCase):
     def setUp(self) -> None:
         """She is in #lobby, and looks at the window."""
         super().setUp()
+        from clients.window.layout import Layout
+
+        self.patch(Layout, "focused", True)  # whatever else is on the screen
         self.root.geometry("800x400")
         self.application.connecting.connect()
         self.lobby, self.plans = self.room(), self.room("plans")
         self.lobby.kept = [said(seq) for seq in range(1, 101)]
         self.plans.kept = [replace(said(seq), room="plans") for seq in range(1, 101)]
         self.lobby.read = self.plans.read = 100
-        self.root.focus_force()
         self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
         for room in ("plans", "lobby"):  # each is looked at
             self.go(room)
@@ -80,7 +82,7 @@ class FollowingTests(ApplicationTestCase):
         self.go("plans")
         self.assertIn("new messages", self.top)
         self.assertEqual((self.at_end, self.plans.read), (False, 50))
-        self.application.layout.chat.text.yview_moveto(1)
+        self.application.layout.chat._end_of(1)
         self.update()
         self.pass_time()
         self.assertEqual(self.plans.read, 100)
