@@ -14,9 +14,12 @@ MAX_WAITING: Final = 1000  # lines that were typed while a command goes to anoth
 
 @dataclass(frozen=True, eq=False)
 class _Wanted:
-    """A line. ``room``: where alone it may be carried out; ``done``: gets what comes of it, in place of the screen."""
+    """A line, or the name and the words of a command.
 
-    line: str
+    ``room``: where alone it may be carried out; ``done``: gets what comes of it, in place of the screen.
+    """
+
+    line: str | tuple[str, ...]
     room: RoomHandle | None = None
     done: "Deferred[list[str]] | None" = None
 
@@ -74,11 +77,11 @@ class Talk:
             self._waiting.append(_Wanted(line))
             self._work()
 
-    async def carry_out(self, line: str, room: RoomHandle | None = None) -> list[str]:
+    async def carry_out(self, line: str | tuple[str, ...], room: RoomHandle | None = None) -> list[str]:
         """Carries out a command that was not typed, such as a menu's, behind what waits.
 
         Args:
-            line: The command.
+            line: The command; or its name and its words, which may hold spaces, as a dialog has them.
             room: The room that it was meant for, as `Slash.here` gave it: in any other one it is refused.
 
         Returns:
@@ -110,7 +113,7 @@ class Talk:
         except Exception as error:  # for whoever waits for it; what is no refusal, the log gets
             if wanted.done is not None:
                 wanted.done.errback(error)
-            elif isinstance(error, ChatError):
+            elif isinstance(error, ChatError) and isinstance(wanted.line, str):
                 self._refused(wanted.line, error)
             else:
                 raise
@@ -125,7 +128,10 @@ class Talk:
     async def _run(self, wanted: _Wanted) -> list[str]:
         if wanted.room is not None and self.slash.here() != wanted.room:
             raise SlashError(translate("The room is another one by now: nothing was done."))
-        return await self.slash.run(wanted.line)
+        if isinstance(wanted.line, str):
+            return await self.slash.run(wanted.line)
+        name, *words = wanted.line
+        return await self.slash.obey(name, words)
 
     def _refused(self, line: str, error: ChatError) -> None:
         text = not line.startswith("/") or line.startswith("//")

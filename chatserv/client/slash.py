@@ -11,7 +11,7 @@
 
 import contextlib
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import RoomHandle
@@ -144,9 +144,22 @@ class Slash:
             return []
         name, *rest = line[1:].split(None, 1) or [""]
         command = self.find(name.lower())
+        return await self.obey(command.name, command.words(rest[0] if rest else ""))
+
+    async def obey(self, name: str, words: Sequence[str]) -> list[str]:
+        """Carries a command out with words that are not parts of a line, as a dialog has them: each may hold spaces.
+
+        Args:
+            name: Of the command, without the ``/``.
+            words: Its arguments; those at the end that may be left out need not be there.
+
+        Returns, raises: As `run`.
+        """
+        command = self.find(name)
+        given = [*words, *[""] * (len(command.usage.split()) - len(words))]
         self._switching += command.switches
         try:
-            return await command.handler(self, command.words(rest[0] if rest else ""))
+            return await command.handler(self, given)
         except Reject:
             raise SlashError(_("This text cannot be used here: it is too long, or holds what no text may.")) from None
         finally:

@@ -146,7 +146,7 @@ class Form(Dialog):
         text: What it is about.
         fields: What to fill in.
         label: Of the button.
-        go: Gets what was filled in; gives what is wrong with it, or nothing: then the form closes.
+        go: Gets what was filled in; gives what is wrong with it, or None: then the form closes. Empty: it is under way.
     """
 
     def __init__(
@@ -195,8 +195,19 @@ class Form(Dialog):
         wrong = self._go([value.get() for value in self.values])
         if wrong is None:
             self.close()
-        else:
+        elif wrong:
             self.say(wrong)
+
+    def work(self) -> None:
+        """It is being done: nothing can be pressed twice."""
+        self.say("")
+        self.made_buttons[0].state(["disabled"])
+
+    def refuse(self, why: str) -> None:
+        """It is not done: says why, and lets the person try once more."""
+        if self.is_open:
+            self.made_buttons[0].state(["!disabled"])
+            self.say(why)
 
     def say(self, wrong: str) -> None:
         """What is wrong."""

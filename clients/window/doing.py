@@ -134,7 +134,7 @@ class Doing:
         self.layout.root.clipboard_clear()
         self.layout.root.clipboard_append(text)
 
-    # -- dialogs -
+    # -- dialogs ----------------------------------------------------------------------------------------------------------
 
     def form(
         self,
@@ -142,35 +142,57 @@ class Doing:
         text: str,
         fields: list[Field],
         label: str,
-        line: Callable[[list[str]], str],
+        words: Callable[[list[str]], tuple[str, ...]],
         *,
         room: RoomHandle | None = None,
         take: bool = True,
     ) -> None:
-        """Asks for the words of a slash command.
+        """Asks for what a command is about. The dialog stays until it is done, and says why it is not.
 
         Args:
             title: Of the dialog.
             text: What it is about.
             fields: What to fill in.
             label: Of the button.
-            line: Makes the command of what was filled in; empty where something is missing.
+            words: Makes the command's name and words of what was filled in; empty where something is missing.
             room: See `command`.
             take: See `Dialog.open`.
         """
 
         def go(values: list[str]) -> str | None:
-            command = line([value.strip() for value in values])
-            if not command:
+            wanted = words([value.strip() for value in values])
+            if not wanted:
                 return translate("Something is missing.")
-            self.command(command, room)
-            return None
+            talk = self.talk
+            if talk is None or self.client is None:
+                return translate("Not connected.")
+            form.work()
+            self.run(self._obey(form, talk, wanted, room))
+            return ""
 
-        Form(self.layout.root, title, text, fields, label, go).ask(take=take)
+        form = Form(self.layout.root, title, text, fields, label, go)
+        form.ask(take=take)
+
+    async def _obey(self, form: Form, talk: Talk, wanted: tuple[str, ...], room: RoomHandle | None) -> None:
+        before, free = talk.slash.room, self.watch()
+        try:
+            lines = await talk.carry_out(wanted, room)
+        except ChatError as error:
+            if not form.is_open:
+                raise
+            form.refuse(explained(error))
+            return
+        form.close()
+        self.screen.follow()
+        for each in lines:
+            self.conversations.say(each, RESULT)
+        self.screen.chat.ask()
+        if talk.slash.room != before and free():
+            self.layout.entry.focus_in()
 
     def one_word(self, title: str, label: str, button: str, command: str, text: str = "") -> None:
         """Asks for one thing that a command is about."""
-        self.form(title, text, [Field(label)], button, lambda v: f"/{command} {v[0]}" if v[0] else "")
+        self.form(title, text, [Field(label)], button, lambda v: (command, v[0]) if v[0] else ())
 
     def one_word_here(self, title: str, label: str, button: str, command: str, value: str = "") -> None:
         """Asks for one thing that a command about the current room is about."""
@@ -178,7 +200,7 @@ class Doing:
         if here is not None:
             self.form(
                 title, translate("Room: {room}").format(room=place(here.name)), [Field(label, value)], button,
-                lambda v: f"/{command} {v[0]}" if v[0] else "", room=here,
+                lambda v: (command, v[0]) if v[0] else (), room=here,
             )  # fmt: skip
 
     def ask_to(self, title: str, text: str, label: str, command: str, room: RoomHandle | None = None) -> None:

@@ -98,6 +98,7 @@ class Registration(Form):
 
     def _be_busy(self, text: str) -> None:
         self.busy = True
+        self.say("")
         for widget in (*self.entries, self.made_buttons[0]):
             widget.state(["disabled"])
         self._work.configure(text=text)

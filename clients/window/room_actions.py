@@ -75,10 +75,9 @@ class RoomActions:
         """Asks for a name, and whether anybody may come in."""
         private, public = translate("private: by invitation"), translate("public: anybody may join")
 
-        def line(values: list[str]) -> str:
+        def words(values: list[str]) -> tuple[str, ...]:
             name, topic, kind = values
-            command = "create-public" if kind == public else "create"
-            return f"/{command} {name} {topic}".rstrip() if name else ""
+            return ("create-public" if kind == public else "create", name, topic) if name else ()
 
         fields = [
             Field(translate("Name")),
@@ -86,7 +85,7 @@ class RoomActions:
             Field(translate("Kind"), private, (private, public), only_choices=True),
         ]
         text = translate("The server knows name and topic of public rooms only.")
-        self._doing.form(translate("New room"), text, fields, translate("Make it"), line)
+        self._doing.form(translate("New room"), text, fields, translate("Make it"), words)
 
     def join_room(self) -> None:
         """Asks which of the public rooms."""
@@ -101,7 +100,7 @@ class RoomActions:
             text = translate("Public rooms of this server: {count}").format(count=len(names))
             self._doing.form(
                 translate("Join a room"), text, [field], translate("Join"),
-                lambda v: f"/join {v[0]}" if v[0] else "", take=free(),
+                lambda v: ("join", v[0]) if v[0] else (), take=free(),
             )  # fmt: skip
 
         self._doing.run(work())
