@@ -13,9 +13,11 @@ from chatserv.client import (
     NameInvalid,
     NameTaken,
     PasswordInvalid,
+    TextInvalid,
     prepared_password,
     translate,
     user_name,
+    valid_text,
 )
 from clients.exits import USAGE, Exit, exit_for
 from clients.starting import tell
@@ -53,7 +55,7 @@ def ask(question: str) -> str:
         tell(question, end="")
     try:
         with interruptible():
-            return input()
+            return valid_text(input())
     except EOFError:
         tell("")
         raise Exit(USAGE, translate("Nothing entered.")) from None
@@ -76,8 +78,8 @@ def ask_password() -> str:
 
     def enter() -> str:
         with interruptible():
-            first = prepared_password(getpass.getpass(translate("Password: ")))
-            if first != prepared_password(getpass.getpass(translate("Once more: "))):
+            first = _hidden(translate("Password: "))
+            if first != _hidden(translate("Once more: ")):
                 raise _Differ
         return first
 
@@ -85,6 +87,13 @@ def ask_password() -> str:
         return until_it_fits(enter)
     except EOFError:
         raise Exit(USAGE, translate("Nothing entered.")) from None
+
+
+def _hidden(question: str) -> str:
+    try:
+        return prepared_password(getpass.getpass(question))
+    except UnicodeDecodeError:
+        raise PasswordInvalid from None
 
 
 class _Differ(PasswordInvalid):
@@ -100,6 +109,6 @@ def until_it_fits(enter: Callable[[], T]) -> T:
     for _ in range(TRIES - 1):
         try:
             return enter()
-        except (LinkInvalid, NameInvalid, NameTaken, PasswordInvalid) as error:
+        except (LinkInvalid, NameInvalid, NameTaken, PasswordInvalid, TextInvalid) as error:
             tell(exit_for(error).message)
     return enter()

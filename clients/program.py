@@ -1,7 +1,5 @@
 """One run of ``chatserv-client``: a person who talks, ``--send``, ``--follow``, ``--command`` or ``--invite``."""
 
-import shutil
-import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -33,13 +31,12 @@ from clients.lines import held_text
 from clients.notifying import NONE
 from clients.orders import Orders
 from clients.patience import Patience
+from clients.printing import Printing
 from clients.showing import Showing
-from clients.starting import drop
 from clients.talk import Talk
 from clients.typing_in import Lines
 from clients.wanted import WantedRoom
 from clients.warnings import Warnings
-from clients.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
 
 
 class Program(Life):
@@ -61,8 +58,9 @@ class Program(Life):
         self._reading = arguments.reading
         client = make_client(profile, reactor, self._on_event, follow=self._following, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=self._reading)
-        terminal = self._terminal = sys.stdout.isatty()
-        rings = talking and terminal and arguments.notify != NONE
+        printing = Printing(self.finish)
+        self._print = printing.line
+        rings = talking and printing.terminal and arguments.notify != NONE
         self._showing = Showing(
             self._client, self._room_name, self._print, talking=talking, json=arguments.json, bell=rings
         )
@@ -144,6 +142,13 @@ class Program(Life):
         else:
             self._send(line)
         self._lines.regulate(self._client.unacknowledged)
+
+    def line_refused(self, why: str) -> None:
+        """A line that cannot be taken: a person is told, a script is ended."""
+        if self._talking:
+            self._showing.say(why)
+        else:
+            self.finish(Exit(NOT_SENT, f"{why} {translate('Nothing behind it was sent.')}"))
 
     def _send(self, line: str) -> None:
         handle = self._wanted.find()
@@ -283,18 +288,3 @@ class Program(Life):
 
     def _refused(self, failure: Failure) -> None:
         self.finish(exit_for(failure.value if isinstance(failure.value, Exception) else None))
-
-    # -- output ---------------------------------------------------------------------------------------------------------
-
-    def _print(self, line: str) -> None:
-        try:
-            if self._terminal and not (is_code(line) or is_link(line)):
-                line = "\n".join(wrapped(line, max(shutil.get_terminal_size().columns, LEAST_COLUMNS)))
-            print(line, flush=True)
-        except BrokenPipeError:
-            drop(sys.stdout)
-            self.finish(Exit(DONE))
-        except OSError as error:
-            drop(sys.stdout)
-            said = translate("Standard output cannot be written: {error}")
-            self.finish(Exit(NOT_SENT, said.format(error=error.strerror)))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import termios
 from typing import Any, Final, Protocol
 
 from twisted.internet import stdio
@@ -10,11 +11,23 @@ from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
 from chatserv.client import translate
-from clients.exits import DONE, NOT_SENT, Exit
+from clients.exits import DONE, Exit
 
 MAX_LINE_BYTES: Final = 8192
 PAUSE_ABOVE: Final = 1000  # unacknowledged lines; standard input waits meanwhile
 RESUME_BELOW: Final = 500
+
+# What the line discipline of Linux keeps of a line that is typed (N_TTY_BUF_SIZE less the line's end); what is behind it,
+# it drops in silence. To read without it would mean to rebuild erasing, killing and echoing, which screen readers follow.
+TERMINAL_LINE_BYTES: Final = 4095
+
+
+def cuts_lines(stream: Any) -> bool:
+    """Whether it is a terminal that gives whole lines, and cuts those that are too long (termios(3), canonical mode)."""
+    try:
+        return bool(termios.tcgetattr(stream.fileno())[3] & termios.ICANON)
+    except (termios.error, OSError, ValueError):
+        return False
 
 
 class Taker(Protocol):
@@ -26,6 +39,10 @@ class Taker(Protocol):
 
     def input_ended(self) -> None:
         """No more lines will come."""
+        ...
+
+    def line_refused(self, why: str) -> None:
+        """A line came that cannot be taken, for a reason in words."""
         ...
 
     def finish(self, end: Exit) -> None:
@@ -47,7 +64,7 @@ class Lines(LineReceiver):
     def __init__(self, program: Taker) -> None:
         self._program = program
         self._standard: stdio.StandardIO | None = None
-        self._held_up = False
+        self._held_up = self._cuts = False
 
     @property
     def begun(self) -> bool:
@@ -58,6 +75,7 @@ class Lines(LineReceiver):
         """Reads standard input from now on."""
         if self._standard is not None:
             return
+        self._cuts = cuts_lines(sys.stdin)
         self._standard = stdio.StandardIO(self)
         # Twisted makes both non-blocking, and a `print` into a full pipe would fail; it only reads when there is
         # something, and writes nothing itself.
@@ -75,20 +93,23 @@ class Lines(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """A line was typed or piped in."""
+        if self._cuts and len(line) >= TERMINAL_LINE_BYTES:
+            said = translate(
+                "A terminal passes on {size} bytes of a line and no more; as its end may be missing, it was not sent."
+            )
+            self._program.line_refused(said.format(size=TERMINAL_LINE_BYTES))
+            return
         try:
             text = line.decode()
         except UnicodeDecodeError:
-            self._program.finish(
-                Exit(NOT_SENT, translate("A line is not UTF-8 text; it was not sent, nor what follows."))
-            )
+            self._program.line_refused(translate("A line is not UTF-8 text; it was not sent."))
         else:
             self._program.line_typed(text.rstrip("\r"))
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002 - Twisted's signature
         """A line is longer than any message may be."""
-        self._program.finish(
-            Exit(NOT_SENT, translate("A line is too long to send: at most {size} bytes.").format(size=self.MAX_LENGTH))
-        )
+        said = translate("A line is too long to send: at most {size} bytes.")
+        self._program.line_refused(said.format(size=self.MAX_LENGTH))
 
     def readConnectionLost(self) -> None:
         """Standard input ended; output goes on."""

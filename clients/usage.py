@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
-from chatserv.client import VERSION, clean_line, translate
+from chatserv.client import VERSION, TextInvalid, clean_line, translate, valid_text
 from clients.exits import NOT_SENT, USAGE
 from clients.starting import drop, tell
 
@@ -79,7 +79,19 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             said = translate("not known here, or too much: {words}")
             self.error(said.format(words=clean_line(" ".join(unknown))[:MAX_SHOWN]))
+        for value in vars(found).values():
+            for text in value if isinstance(value, list) else [value]:
+                self._check_text(text)
         return found
+
+    def _check_text(self, text: object) -> None:
+        """Names of files may have any bytes; everything else is text."""
+        if isinstance(text, str):
+            try:
+                valid_text(text)
+            except TextInvalid:
+                said = translate("{argument}: this is no UTF-8 text")
+                self.error(said.format(argument=clean_line(text)[:MAX_SHOWN]))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help, version and usage: in what the terminal's encoding has, and whether somebody reads on or not."""

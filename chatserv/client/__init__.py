@@ -73,6 +73,7 @@ from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
+from chatserv.domain.texts import TextInvalid, valid_text
 from chatserv.errors import (
     AuthFailed,
     ChatError,
@@ -157,6 +158,7 @@ __all__ = [
     "user_name",
     "room_name",
     "prepared_password",
+    "valid_text",
     # a program's clock
     "use_steady_clock",
     "steady_seconds",
@@ -180,5 +182,6 @@ __all__ = [
     "ServerFull",
     "SlashError",
     "StorageError",
+    "TextInvalid",
     "Withdrawn",
 ]

@@ -46,7 +46,8 @@ class Administration:
         return await self._engine.requests.ask(make, **fields)
 
     async def make_invite(self, name: str = "", *, admin: bool = False) -> ServerLink:
-        """A link that lets one person register."""
+        """A link that lets one person register: anybody, or who takes this name. Raises `NameInvalid`."""
+        name = user_name(name) if name else ""
         invited = await self._engine.requests.expect(messages.Invited, messages.MakeInvite, name=name, admin=admin)
         keyring = self._engine.parts.keyring
         return ServerLink(keyring.host, keyring.port, keyring.server_id, invited.token)

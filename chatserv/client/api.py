@@ -12,8 +12,9 @@ from chatserv.client.making import direct_policy, public_policy
 from chatserv.client.people import People
 from chatserv.client.rooms import Room
 from chatserv.client.running import Running
-from chatserv.crypto.room_state import Kind, Policy
+from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy
 from chatserv.domain.names import room_name, user_name
+from chatserv.domain.texts import valid_text
 from chatserv.errors import LocalProtocolError, NotMember
 from chatserv.wire import messages
 
@@ -127,10 +128,10 @@ class Client(Running):
         """Makes a room. The server learns name and topic of a public one; those of others are sealed.
 
         Raises:
-            NameInvalid, NameTaken: The name cannot be used.
+            NameInvalid, NameTaken, TextInvalid: Name or topic cannot be used.
             Quota: There are too many rooms.
         """
-        title = room_name(name)
+        title, topic = room_name(name), valid_text(topic, MAX_TOPIC_BYTES)
         policy = public_policy(title, topic) if public else Policy(Kind.ROOM)
         return self._handle(await self.engine.making.create(policy, title, topic))
 
@@ -174,7 +175,7 @@ class Client(Running):
             room: Where, by default in all rooms that we are in. Raises `NotMember` for another.
             limit: How many at most.
         """
-        engine = self.engine
+        engine, words = self.engine, valid_text(words)
         where = engine.rooms.find(room).room_id if room else None
         found = []
         for message in engine.parts.vault.archive.search(words, where, limit):

@@ -14,11 +14,12 @@ from chatserv.client.room_view import RoomView
 from chatserv.client.rooms import Room, Standing
 from chatserv.client.storage.messages import text_of
 from chatserv.client.waiting import FAILED
-from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, RoomTitle, Text
+from chatserv.crypto.bodies import MAX_EMOJI_BYTES, Body, Delete, Edit, Reaction, RoomTitle, Text
 from chatserv.crypto.commits import make_leave
-from chatserv.crypto.room_state import Kind, Policy, Role
+from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy, Role
 from chatserv.domain.mentions import mentioned_names
 from chatserv.domain.names import room_name, user_name
+from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, Forbidden, NotFound, NotMember
 from chatserv.wire import messages
 
@@ -57,8 +58,9 @@ class RoomHandle(RoomView):
         """Sends a text; fires with its ``seq`` when it is stored. ``@name`` of a member mentions them.
 
         Raises:
-            Quota, TooLarge, NotMember: It is not taken.
+            Quota, TooLarge, NotMember, TextInvalid: It is not taken.
         """
+        text = valid_text(text)
         users = self._room.users()
         return self._say(Text(text, action, reply_to, mentioned_names(text, users)))
 
@@ -81,7 +83,8 @@ class RoomHandle(RoomView):
         self._given_up(message_id)
 
     def edit(self, message_id: bytes, text: str) -> "Deferred[int]":
-        """Replaces the text of a message of ours. Raises `NotFound` or `Forbidden`."""
+        """Replaces the text of a message of ours. Raises `NotFound`, `Forbidden` or `TextInvalid`."""
+        text = valid_text(text)
         if self._sender(message_id) != self._engine.parts.user:
             raise Forbidden("the message of somebody else")
         kept = self._engine.parts.vault.archive.by_id(self._room.room_id, message_id)
@@ -99,7 +102,8 @@ class RoomHandle(RoomView):
         return self._say(Delete(message_id))
 
     def react(self, message_id: bytes, emoji: str, *, on: bool = True) -> "Deferred[int]":
-        """Puts an emoji to a message, or takes it away. Raises `NotFound`."""
+        """Puts an emoji to a message, or takes it away. Raises `NotFound` or `TextInvalid`."""
+        emoji = valid_text(emoji, MAX_EMOJI_BYTES)
         self._sender(message_id)
         return self._say(Reaction(message_id, emoji, on))
 
@@ -250,7 +254,12 @@ class RoomHandle(RoomView):
         await self._title(room_name(name), self.topic)
 
     async def set_topic(self, topic: str) -> None:
-        """Says what the room is about. A public room's topic is known to the server; others seal it."""
+        """Says what the room is about. A public room's topic is known to the server; others seal it.
+
+        Raises:
+            TextInvalid: It has no characters alone, or is too long.
+        """
+        topic = valid_text(topic, MAX_TOPIC_BYTES)
         row = self._room.row
         await self._title("" if row is None else row.title, topic)
 

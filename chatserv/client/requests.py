@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from twisted.internet.defer import Deferred
 
 from chatserv.client.parts import Interrupted
+from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage, wire_error
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
@@ -46,14 +47,22 @@ class Requests:
             answer.errback(Interrupted("the connection was lost"))
 
     def ask(self, make: type[messages.Command], **fields: object) -> "Deferred[Any]":
-        """Sends a command; fires with its reply, or fails with the `WireError` of an error reply or `Interrupted`."""
+        """Sends a command; fires with its reply, or fails: with the `WireError` of an error reply, or what was in the way.
+
+        That is `Interrupted` where the connection went, and `TextInvalid` where no wire can carry a text.
+        """
         answer: Deferred[Any] = Deferred()
         if not self._connected or len(self._waiting) >= MAX_UNDER_WAY:
             answer.errback(Interrupted("not connected"))
             return answer
         label = next(self._labels) % LABELS
+        try:
+            encoded = encode_message(make(label=label, **fields))
+        except UnicodeEncodeError:
+            answer.errback(TextInvalid(f"{make.__name__}: a lone surrogate"))
+            return answer
         self._waiting[label] = answer
-        self._write(encode_message(make(label=label, **fields)))
+        self._write(encoded)
         return answer
 
     async def expect(self, kind: type[Any], make: type[messages.Command], **fields: object) -> Any:

@@ -22,6 +22,7 @@ from chatserv.client.slash_members import MEMBERS
 from chatserv.client.slash_people import PEOPLE
 from chatserv.client.slash_rooms import COMING, RULES
 from chatserv.client.slash_talk import PROGRAM, SAYING
+from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, NotMember, Reject
 from chatserv.i18n import _
 
@@ -137,7 +138,7 @@ class Slash:
         Raises:
             ChatError: It is refused; `explained` has the words for it.
         """
-        if not line.strip():
+        if not valid_text(line).strip():
             return []
         if not line.startswith("/") or line.startswith("//"):
             self.sent(self.here().send(line[1:] if line.startswith("/") else line))

@@ -49,7 +49,7 @@ async def _list(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 
 
 
 def _topic_of(text: str) -> str:
-    if len(text.encode(errors="replace")) > MAX_TOPIC_BYTES:
+    if len(text.encode()) > MAX_TOPIC_BYTES:
         raise SlashError(_("A topic has at most {size} bytes.").format(size=MAX_TOPIC_BYTES))
     return text
 

@@ -107,7 +107,7 @@ async def _delete(slash: "Slash", words: list[str]) -> list[str]:
 
 
 def _emoji(text: str) -> str:
-    if len(text.encode(errors="replace")) > MAX_EMOJI_BYTES:
+    if len(text.encode()) > MAX_EMOJI_BYTES:
         raise SlashError(_("A reaction is one sign, at most {size} bytes.").format(size=MAX_EMOJI_BYTES))
     return text
 

@@ -57,7 +57,11 @@ def check_text(text: str, limit_bytes: int, what: str) -> None:
     NFC is that of Unicode 3.2, the one version which every Python has: members with different ones must judge alike. A
     text that is in NFC today is in NFC there as well; server and clients make names and topics with all of the rules.
     """
-    if len(text.encode()) > limit_bytes:
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError:
+        raise Reject(f"{what}: a lone surrogate") from None
+    if size_bytes > limit_bytes:
         raise Reject(f"{what}: more than {limit_bytes} bytes")
     if not unicodedata.ucd_3_2_0.is_normalized("NFC", text):
         raise Reject(f"{what}: not in NFC")

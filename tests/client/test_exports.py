@@ -69,6 +69,7 @@ PUBLIC = [
     "user_name",
     "room_name",
     "prepared_password",
+    "valid_text",
     "use_steady_clock",
     "steady_seconds",
     "now_ms",
@@ -90,6 +91,7 @@ PUBLIC = [
     "ServerFull",
     "SlashError",
     "StorageError",
+    "TextInvalid",
     "Withdrawn",
 ]
 

@@ -4,6 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.requests import Requests
+from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage
 from chatserv.wire import messages
 from chatserv.wire.codec import client_decoder, join
@@ -47,6 +48,17 @@ class RowsTests(SynchronousTestCase):
         self.answer("ann", more=True)
         self.answer(more=True)
         self.assertEqual([ban("ann")], self.successResultOf(self.rows))
+
+    def test_no_text(self) -> None:
+        """A text that no wire can carry is refused to whoever asks, and the connection goes on."""
+        self.written.clear()
+        self.failureResultOf(self.requests.ask(messages.Announce, text="\udcff"), TextInvalid)
+        self.assertEqual([], self.written)
+        asked = self.requests.ask(messages.Announce, text="x")
+        (sent,) = client_decoder.decode(join(self.written))
+        assert isinstance(sent, messages.Announce)
+        self.requests.answered(messages.Ok(sent.label))
+        self.assertEqual(sent.label, self.successResultOf(asked).label)
 
     def test_other_answer(self) -> None:
         """Another answer than a page is an error."""

@@ -19,7 +19,8 @@ from chatserv.client.events import (
 )
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.domain.roles import Role
-from chatserv.errors import Banned, Forbidden, Muted, NameTaken, NotFound, NotMember
+from chatserv.domain.texts import TextInvalid
+from chatserv.errors import Banned, Forbidden, Muted, NameInvalid, NameTaken, NotFound, NotMember
 from chatserv.testing.world import Person, World
 
 
@@ -52,6 +53,32 @@ class LobbyTests(RoomCase):
         self.assertEqual(["lobby"], self.alice.client.rooms)
         self.assertEqual("owner", self.alice.room("lobby").role)
         self.assertTrue(self.alice.room("#lobby").public)
+
+    def test_no_text(self) -> None:
+        """What no message can hold is refused before anything is made or changed, wherever a text is taken."""
+        client, lobby = self.alice.client, self.alice.room("lobby")
+        self.alice.say("lobby", "hello")
+        (message,) = lobby.history(1)
+        for text in ("\udcff", "so \ud83d so", "x" * 1025):
+            for asked in (
+                lambda text=text: client.create_room("plans", topic=text),
+                lambda text=text: client.create_room("garden", public=True, topic=text),
+                lambda text=text: lobby.set_topic(text),
+            ):
+                self.assertRaises(TextInvalid, self.alice.do, asked())
+            self.assertRaises(TextInvalid, lobby.react, message.message_id, text)
+        for text in ("\udcff", "so \ud83d so"):
+            self.assertRaises(TextInvalid, lobby.send, text)
+            self.assertRaises(TextInvalid, lobby.edit, message.message_id, text)
+            self.assertRaises(TextInvalid, client.search, text)
+            self.assertRaises(TextInvalid, self.alice.do, client.admin.announce(text))
+            self.assertRaises(NameInvalid, self.alice.do, client.admin.make_invite(text))
+        self.assertEqual((["lobby"], "hello", True), (client.rooms, lobby.history(1)[0].text, self.alice.online))
+
+    def test_nfc(self) -> None:
+        """Texts in another form of Unicode, as some keyboards give them, are taken."""
+        room = self.alice.do(self.alice.client.create_room("garden", public=True, topic="cafe\u0301"))
+        self.assertEqual("caf\u00e9", room.topic)
 
     def test_talk(self) -> None:
         """Everybody joins it, and reads what is said, each message once and in one order."""

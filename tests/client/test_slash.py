@@ -11,6 +11,7 @@ from chatserv.client.api import Client
 from chatserv.client.slash import COMMANDS, Slash
 from chatserv.client.slash_base import SlashError, explained
 from chatserv.client.slash_talk import MAX_LOG_MESSAGES
+from chatserv.domain.texts import TextInvalid
 from chatserv.errors import ChatError, Forbidden, Muted, RateLimited, Reject
 from tests.client.slash_fakes import QR, FakeClient, member, message
 from tests.clients.test_lines import HOSTILE
@@ -196,6 +197,18 @@ class RunTests(SlashTestCase):
         """A text that no message can hold is refused in words that fit."""
         self.client.there["lobby"].refusal = Reject("text: not UTF-8")
         self.assertIn("This text cannot be used", self.refusal("/me x"))
+
+    def test_no_text(self) -> None:
+        """What is no text is refused before anything is done, in words about it, whatever the command."""
+        for command in COMMANDS.values():
+            words = ["x"] * len(command.usage.split())
+            for at in range(len(words)):
+                typed = " ".join([*words[:at], "x\udcff", *words[at + 1 :]])
+                said = self.refusal(f"/{command.name} {typed}", TextInvalid)
+                self.assertIn("a part of it is no character", said)
+        for line in ("hello \udcff", "\ud83d", "/\udcff", "//\udcff"):
+            self.refusal(line, TextInvalid)
+        self.assertEqual(self.client.calls, [])
 
     def test_no_room(self) -> None:
         """Without a current room the commands about one are refused, and so are texts."""

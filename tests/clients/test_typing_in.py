@@ -1,9 +1,12 @@
 """Standard input, as lines."""
 
+import os
+import termios
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.exits import Exit
-from clients.typing_in import MAX_LINE_BYTES, PAUSE_ABOVE, RESUME_BELOW, Lines
+from clients.typing_in import MAX_LINE_BYTES, PAUSE_ABOVE, RESUME_BELOW, TERMINAL_LINE_BYTES, Lines, cuts_lines
 
 
 class Transport:
@@ -31,6 +34,7 @@ class LinesTests(SynchronousTestCase):
         self.typed: list[str] = []
         self.ended = 0
         self.ends: list[Exit] = []
+        self.refused: list[str] = []
         self.lines = Lines(self)
         self.transport = Transport()
         self.lines.makeConnection(self.transport)
@@ -42,6 +46,10 @@ class LinesTests(SynchronousTestCase):
     def input_ended(self) -> None:
         """The end."""
         self.ended += 1
+
+    def line_refused(self, why: str) -> None:
+        """A line that cannot be taken."""
+        self.refused.append(why)
 
     def finish(self, end: Exit) -> None:
         """A bad end."""
@@ -55,17 +63,36 @@ class LinesTests(SynchronousTestCase):
         self.assertEqual((self.ended, self.ends), (1, []))
 
     def test_not_text(self) -> None:
-        """What is no text ends the run with 1."""
-        self.lines.dataReceived(b"\xff\n")
-        self.assertEqual([end.code for end in self.ends], [1])
-        self.assertEqual(self.typed, [])
+        """What is no text is refused; the next line is taken."""
+        self.lines.dataReceived(b"\xff\nnext\n")
+        self.assertEqual((len(self.refused), self.typed), (1, ["next"]))
+        self.assertIn("UTF-8", self.refused[0])
 
     def test_too_long(self) -> None:
         """So does a line above the limit; one at the limit is taken."""
         self.lines.dataReceived(b"x" * MAX_LINE_BYTES + b"\n")
-        self.assertEqual((len(self.typed), self.ends), (1, []))
+        self.assertEqual((len(self.typed), self.refused), (1, []))
         self.lines.dataReceived(b"x" * (MAX_LINE_BYTES + 1) + b"\n")
-        self.assertEqual([end.code for end in self.ends], [1])
+        self.assertEqual((len(self.typed), len(self.refused)), (1, 1))
+
+    def test_cut(self) -> None:
+        """What a terminal may have cut is refused, also inside a character; a pipe cuts nothing."""
+        self.lines.dataReceived(b"x" * TERMINAL_LINE_BYTES + b"\n")
+        self.assertEqual((len(self.typed), self.refused), (1, []))
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        with os.fdopen(theirs) as terminal:
+            self.assertTrue(cuts_lines(terminal))
+            self.lines._cuts = True
+            whole = b"x" * (TERMINAL_LINE_BYTES - 1)
+            self.lines.dataReceived(whole + b"\n" + whole + b"\xc3\n")
+            self.assertEqual((len(self.typed), len(self.refused)), (2, 1))
+            self.assertIn("4095", self.refused[0])
+            raw = termios.tcgetattr(terminal)
+            raw[3] &= ~termios.ICANON
+            termios.tcsetattr(terminal, termios.TCSANOW, raw)
+            self.assertFalse(cuts_lines(terminal))
+        self.assertFalse(cuts_lines(terminal))  # closed
 
     def test_regulated(self) -> None:
         """Input waits while too much is not stored, once, and goes on when enough is."""
