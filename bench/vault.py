@@ -141,6 +141,7 @@ class Device:
             later=self._later,
             in_thread=maybeDeferred,
             emit=self._told.append,
+            stumbled=lambda _: None,
         )
 
     def _enter(self) -> None:

@@ -36,6 +36,27 @@ class ChatError(Exception):
 class LocalProtocolError(ChatError):
     """Our own side broke the protocol's rules: a bug here, never the peer's fault."""
 
+    text = N_("Something went wrong in this program, not on the server.")
+
+
+class LocalFileError(ChatError):
+    """A file of ours on this machine cannot be used: never the other side's fault.
+
+    Args:
+        detail: One line that names the file and says what to do.
+        file: The file or directory.
+        after_seconds, by: As for every error.
+    """
+
+    code = "local_file"
+    text = N_("A file on this machine cannot be used.")
+
+    def __init__(
+        self, detail: str = "", *, file: object = "", after_seconds: float | None = None, by: str = ""
+    ) -> None:
+        super().__init__(detail, after_seconds=after_seconds, by=by)
+        self.file = str(file)
+
 
 class WireError(ChatError):
     """An error that travels: each concrete class is one code of the protocol."""

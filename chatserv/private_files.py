@@ -9,18 +9,22 @@ from typing import Final
 
 import platformdirs
 
-from chatserv.errors import ChatError
+from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
 
-class PrivateFileError(ChatError):
+class PrivateFileError(LocalFileError):
     """A secret file or its directory cannot be used; the detail names it and says what to do."""
 
     code = "private_file"
     text = N_("A file with secrets on this machine cannot be used.")
+
+
+def _unusable(path: Path, reason: object) -> PrivateFileError:
+    return PrivateFileError(f"{path}: {reason}", file=path)
 
 
 def open_to_others(path: Path, mode: int, wanted: int = FILE_MODE) -> str:
@@ -64,12 +68,12 @@ def make_directory(path: Path) -> None:
         path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         facts = path.stat()
     except OSError as error:
-        raise PrivateFileError(f"{path}: {error.strerror}") from None
+        raise _unusable(path, error.strerror) from None
     if facts.st_uid != os.geteuid():
-        raise PrivateFileError(f"{path}: {_('belongs to another user')}")
+        raise _unusable(path, _("belongs to another user"))
     mode = stat.S_IMODE(facts.st_mode)
     if mode & 0o077:
-        raise PrivateFileError(open_to_others(path, mode, DIRECTORY_MODE))
+        raise PrivateFileError(open_to_others(path, mode, DIRECTORY_MODE), file=path)
 
 
 def read_private(path: Path) -> bytes | None:
@@ -80,9 +84,9 @@ def read_private(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise PrivateFileError(f"{path}: {error.strerror}") from None
+        raise _unusable(path, error.strerror) from None
     if mode & 0o077:
-        raise PrivateFileError(open_to_others(path, mode))
+        raise PrivateFileError(open_to_others(path, mode), file=path)
     return data
 
 
@@ -101,7 +105,9 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
         if durable:
             _sync_directory(path.parent)
     except OSError as error:
-        raise PrivateFileError(f"{path}: {error.strerror}") from None
+        with suppress(OSError):  # half a file would only take the place that is missing
+            temporary.unlink(missing_ok=True)
+        raise _unusable(path, error.strerror) from None
 
 
 def _sync_directory(path: Path) -> None:

@@ -68,7 +68,7 @@ from chatserv.client.room_view import MemberView
 from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
 from chatserv.client.slash_lines import clock, date, message_line, message_text, names, quotation
-from chatserv.client.storage.database import StorageError
+from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.names import room_name, user_name
@@ -78,6 +78,7 @@ from chatserv.errors import (
     AuthFailed,
     ChatError,
     InviteInvalid,
+    LocalFileError,
     NameInvalid,
     NameTaken,
     NotMember,
@@ -167,8 +168,11 @@ __all__ = [
     "ChatError",
     "WireError",
     "AuthFailed",
+    "DiskFailed",
+    "DiskFull",
     "InviteInvalid",
     "LinkInvalid",
+    "LocalFileError",
     "MethodRefused",
     "NameInvalid",
     "NameTaken",
@@ -182,6 +186,7 @@ __all__ = [
     "ServerFull",
     "SlashError",
     "StorageError",
+    "StorageLocked",
     "TextInvalid",
     "Withdrawn",
 ]

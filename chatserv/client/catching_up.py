@@ -41,24 +41,27 @@ class CatchingUp:
             self._parts.spawn(self._run(), "catching up")
 
     async def _run(self) -> None:
-        told: dict[bytes, int] = {}
-        while self._wanted and self._tell_batch(told):
-            await self._parts.pause(0)  # others have their turn
-        self._running, self._intake.follow = False, self._wanted
+        follow = False
+        try:
+            while self._wanted and self._tell_batch():
+                await self._parts.pause(0)  # others have their turn
+            follow = self._wanted
+        finally:
+            self._running, self._intake.follow = False, follow
 
-    def _tell_batch(self, told: dict[bytes, int]) -> bool:
+    def _tell_batch(self) -> bool:
         """Tells some messages; says whether there may be more."""
         left = KEPT_AT_ONCE
         for room in self._rooms.ours():
             row = room.row
             if row is None or row.standing is not Standing.IN:
                 continue
-            last = max(told.get(room.room_id, 0), row.shown)
+            last = max(room.told, row.shown)
             for message in self._parts.vault.archive.after(room.room_id, last, left):
                 if not self._wanted:  # the program has had enough
                     break
                 self._parts.emit(self._contents.received(room, message))
-                told[room.room_id] = last = message.seq
+                room.told = last = message.seq
                 left -= 1
             if self._intake.marks_shown:
                 self._intake.mark_shown(room, last)

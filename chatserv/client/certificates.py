@@ -30,6 +30,10 @@ class Certificates:
         self._parts, self._requests = parts, requests
         self.known: dict[bytes, DeviceFacts] = {}
 
+    def forget(self) -> None:
+        """What is stored is asked for anew."""
+        self.known.clear()
+
     def missing(self, hashes: Iterable[bytes]) -> list[bytes]:
         """Those that have to be fetched first."""
         wanted = [each for each in dict.fromkeys(hashes) if each not in self.known]

@@ -6,7 +6,7 @@ from typing import Protocol
 from chatserv.client.engine import Engine
 from chatserv.client.events import Replaced
 from chatserv.client.transport import ClientProtocol
-from chatserv.errors import ChatError, Draining, Forbidden, WireError
+from chatserv.errors import ChatError, Draining, Forbidden, LocalFileError, WireError
 from chatserv.wire import messages
 
 
@@ -20,6 +20,10 @@ class Owner(Protocol):
 
     def logged_in(self) -> None:
         """The session is open."""
+        ...
+
+    def stumbled(self, error: LocalFileError) -> None:
+        """A file of ours cannot be used."""
         ...
 
     def lost(self, error: ChatError | None) -> None:
@@ -51,8 +55,12 @@ class Connection:
 
     def connection_up(self) -> None:
         """The session is open."""
-        self._owner.logged_in()
-        self._owner.engine.connected()
+        try:
+            self._owner.logged_in()
+        except LocalFileError as error:
+            self._owner.stumbled(error)
+        else:
+            self._owner.engine.connected()
 
     def message_received(self, batch: list[messages.ServerMessage]) -> None:
         """Messages came."""
@@ -68,6 +76,8 @@ class Connection:
                 engine.receive(message)
         except WireError as error:
             self.refuse(error)
+        except LocalFileError as error:
+            self._owner.stumbled(error)
         finally:
             self._receiving = False
         self._flush()
@@ -101,9 +111,18 @@ class Connection:
             self._protocol.send(outgoing)
 
     def refuse(self, error: ChatError) -> None:
-        """Ends the connection because of what the server did."""
-        if self._protocol is not None and isinstance(error, WireError):
+        """Ends the connection: for what the server did, which it is told, or for a trouble of ours, which it is not."""
+        if self._protocol is None:
+            return
+        if isinstance(error, WireError):
             self._protocol.refuse(error)
+        else:
+            self._protocol.leave(error)
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a connection, or one that comes to be."""
+        return self._protocol is not None
 
     def say_goodbye(self) -> None:
         """Tells the server that we leave."""

@@ -37,7 +37,7 @@ from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room, Rooms
 from chatserv.client.upkeep import Upkeep
-from chatserv.errors import BadMessage, ChatError, Internal
+from chatserv.errors import BadMessage, ChatError
 from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
@@ -75,7 +75,7 @@ class Engine:
         self.keys = EpochKeys(parts, self.requests, self.rooms, reader)
         self.intake = Intake(
             parts, self.requests, self.rooms, reader, self.keys, self.certificates, self.follower, self._moved, self._broke,
-            lambda: refuse(Internal("storage")),
+            refuse,
         )  # fmt: skip
         self.catching_up = CatchingUp(parts, self.rooms, self.contents, self.intake)
         committer = Committer(parts, self.requests, self.intake, self.certificates, self.follower)
@@ -130,6 +130,15 @@ class Engine:
         self.outgoing.disconnected()
         self.presence.clear()
         self.read.clear()
+
+    def recover(self) -> None:
+        """Back to what is stored, after something could not be. Raises `StorageError` as long as that is so."""
+        self.parts.vault.database.probe()
+        self.rooms.reload_all()
+        self.parts.log.reload()
+        self.certificates.forget()
+        self.outgoing.recover()
+        self.catching_up.again()
 
     def close(self) -> None:
         """The end of the program: nothing is done any more."""

@@ -16,7 +16,7 @@ from chatserv.crypto.e2e.epoch import verify_confirmation
 from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap
 from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.crypto.wraps import WrapScope, verify_wrap
-from chatserv.errors import ChatError
+from chatserv.errors import ChatError, LocalFileError
 from chatserv.wire import messages
 
 MAX_EARLY_WRAPS: Final = 8  # that came before their commits
@@ -63,7 +63,7 @@ class EpochKeys:
             opened = await self._unwrap(room, row.committer, state, commit, own, path, wrap)
             verify_confirmation(opened.payload, commit.tbs.confirmed(), commit.tbs.confirmation)
         except ChatError as error:
-            if error.retryable:
+            if error.retryable or isinstance(error, LocalFileError):
                 raise
             self._broken(room, commit, opened)
             return

@@ -1,6 +1,7 @@
 """One room in the hands of a program: everything that can be said and done there, beside what can be seen."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from chatserv.client.parts import Interrupted
 from chatserv.client.planning import Draft, Wish
 from chatserv.client.room_view import RoomView
 from chatserv.client.rooms import Room, Standing
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.messages import text_of
 from chatserv.client.waiting import FAILED
 from chatserv.crypto.bodies import MAX_EMOJI_BYTES, Body, Delete, Edit, Reaction, RoomTitle, Text
@@ -120,12 +122,16 @@ class RoomHandle(RoomView):
         return self._sent(outgoing.put(self._room, body))
 
     def mark_seen(self, seq: int | None = None) -> None:
-        """Moves our read marker on this device, by default to the newest message; nobody is told."""
+        """Moves our read marker on this device, by default to the newest message; nobody is told.
+
+        Where it cannot be stored, an older one is found after a restart.
+        """
         row = self._room.row
         wanted = 0 if row is None else row.cursor if seq is None else seq
         if row is not None and wanted > row.read:
-            self._engine.parts.vault.rooms.set_read(row.room_id, wanted)
             self._room.row = replace(row, read=wanted)
+            with suppress(StorageError):
+                self._engine.parts.vault.rooms.set_read(row.room_id, wanted)
 
     async def mark_read(self, seq: int | None = None) -> None:
         """Moves our read marker, by default to the newest message, and tells the server and the room's members."""
@@ -153,8 +159,9 @@ class RoomHandle(RoomView):
         vault.ignored.allow(row.room_id)
         kept = vault.archive.after(row.room_id, row.shown, MAX_ACCEPTED)
         shown = kept[-1].seq if len(kept) == MAX_ACCEPTED else row.cursor
-        self._room.row = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
-        vault.rooms.put(self._room.row)
+        agreed = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
+        vault.rooms.put(agreed)
+        self._room.row = agreed
         self._engine.parts.later(0, self._engine.catching_up.again)
         self._engine.outgoing.flush_soon(self._room)
         return [self._engine.contents.received(self._room, message) for message in kept]

@@ -19,7 +19,7 @@ from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import BadCommit, Commit
 from chatserv.crypto.room_rules import OtherLog
-from chatserv.errors import Busy, ChatError, Reject
+from chatserv.errors import Busy, ChatError, LocalFileError, LocalProtocolError, Reject
 from chatserv.wire import messages
 
 BATCH_EVENTS: Final = 100  # in one transaction
@@ -54,7 +54,7 @@ class Intake:
         follower: LogFollower,
         moved: Callable[[Room], None],
         broken: Callable[[Room], None],
-        start_anew: Callable[[], None],
+        start_anew: Callable[[ChatError], None],
     ) -> None:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._reader, self._keys, self._certificates, self._follower = reader, keys, certificates, follower
@@ -163,8 +163,10 @@ class Intake:
     def _lost_track(self, room: Room) -> None:
         """What was taken could not be stored: back to what is, and the server tells it once more on a new connection."""
         room.queue.clear()
+        self._start_anew(
+            LocalProtocolError("what came could not be stored")
+        )  # a disk that fails has told its own reason
         self._rooms.reload(room)
-        self._start_anew()
 
     def _show(self, room: Room, found: list[ClientEvent]) -> None:
         """Tells the program; messages only where it follows and we have agreed to the room."""
@@ -175,7 +177,7 @@ class Intake:
                     not self.follow or room.offered
                 ):  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
-                last = max(last, event.seq)
+                room.told = last = max(last, event.seq)
             self.offers.tell(room, event)
         if last and self.marks_shown:
             self.mark_shown(room, last)
@@ -202,7 +204,7 @@ class Intake:
         """Fetches what is missing; what the server has no time for is asked for again, what it does not have ends it."""
         try:
             await self._provide(room, needs)
-        except Interrupted:
+        except (Interrupted, LocalFileError):
             raise
         except ChatError as error:
             if not error.retryable:

@@ -165,9 +165,9 @@ def load_keyring(directory: Path) -> Keyring | None:
         keyring = msgspec.json.decode(data, type=Keyring)
     except msgspec.MsgspecError:
         hint = _("damaged; restore it from a backup or remove it and register anew")
-        raise PrivateFileError(f"{path}: {hint}") from None
+        raise PrivateFileError(f"{path}: {hint}", file=path) from None
     if keyring.version != VERSION:
-        raise PrivateFileError(f"{path}: {_('made by a newer version of this program: update this one')}")
+        raise PrivateFileError(f"{path}: {_('made by a newer version of this program: update this one')}", file=path)
     if keyring.registered and keyring.verifier:  # as version 0.1.0 kept it
         keyring = keyring.as_registered()
         save_keyring(directory, keyring)

@@ -9,8 +9,8 @@ breaks the rules of logs, is found here: `LogForked`.
 from collections.abc import Collection
 from typing import Final
 
-from chatserv.client.storage.database import StorageError
 from chatserv.client.storage.facts import Facts
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.log import LogTable
 from chatserv.crypto.log_facts import LogFacts, Rotation
 from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead, verify_tree_head
@@ -64,6 +64,11 @@ class LogCopy:
         self._spki = facts.get(SERVER_KEY)
         self._pending: list[tuple[bytes, bytes]] = []
         self._pending_frontier = self._frontier = Frontier()
+        self._load()
+
+    def reload(self) -> None:
+        """Back to what is stored. Raises `StorageError`."""
+        self._spki = self._remembered.get(SERVER_KEY)
         self._load()
 
     def _load(self) -> None:

@@ -21,7 +21,7 @@ from chatserv.client.waiting import Waiting, WaitingMessage
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
 from chatserv.crypto.content import ID_BYTES, Content, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
-from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge
+from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge, WireError
 from chatserv.wire import messages
 
 GOSSIP_EVERY: Final = 50  # docs/rooms.rst 8.3: our first message of an epoch and every so many after it
@@ -172,6 +172,11 @@ class Outgoing:
         self._under_way.clear()
         self._resting.clear()
 
+    def recover(self) -> None:
+        """Something could not be stored: what was answered meanwhile is asked for again, and looked at anew."""
+        self._answered.clear()
+        self._checked.clear()
+
     def forget(self) -> int:
         """Drops what was not acknowledged, and says how much that was: a program gives up on it."""
         self.store()
@@ -263,7 +268,7 @@ class Outgoing:
             self._under_way.discard(row.message_id)  # whatever has become of it, it goes out again
         except StaleEpoch:
             self._went_stale(room, row)
-        except ChatError as error:
+        except WireError as error:
             self._refused(room, row, error)
         else:
             self._stored(room, row, sent)

@@ -16,7 +16,7 @@ from chatserv.client.log_copy import LogCopy
 from chatserv.client.pins import Pins
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.suite import sha256
-from chatserv.errors import ChatError
+from chatserv.errors import ChatError, LocalFileError
 
 log = Logger(namespace="chatserv.client")
 RETRY_SECONDS: Final = 1.0
@@ -60,6 +60,7 @@ class Parts:
         later: Calls something after so many seconds.
         in_thread: Runs a function off the reactor.
         emit: Tells the program.
+        stumbled: Told of a file of ours that cannot be used.
     """
 
     keyring: Keyring
@@ -75,6 +76,7 @@ class Parts:
     later: Callable[[float, Callable[[], object]], Timer]
     in_thread: Callable[..., Awaitable[Any]]
     emit: Callable[[ClientEvent], None]
+    stumbled: Callable[[LocalFileError], object]
 
     @property
     def user(self) -> str:
@@ -108,7 +110,16 @@ class Parts:
 
     def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> "Deferred[None]":
         """Starts ``work``; what fails on the way because the connection went, or was refused, is no bug."""
-        return Deferred.fromCoroutine(work).addErrback(_failed, what)
+        return Deferred.fromCoroutine(work).addErrback(self._failed, what)
+
+    def _failed(self, failure: Failure, what: str) -> None:
+        error = failure.value
+        if isinstance(error, LocalFileError):
+            self.stumbled(error)
+        elif isinstance(error, ChatError):
+            log.debug("{what}: {code}: {detail}", what=what, code=error.code, detail=error.detail)
+        else:
+            log.failure("{what} failed on our side", failure, what=what)
 
 
 def retry_delay(wanted_seconds: float | None) -> float:
@@ -116,11 +127,3 @@ def retry_delay(wanted_seconds: float | None) -> float:
     if wanted_seconds is None or not 0 < wanted_seconds <= LONGEST_RETRY_SECONDS:
         return RETRY_SECONDS
     return wanted_seconds
-
-
-def _failed(failure: Failure, what: str) -> None:
-    error = failure.value
-    if isinstance(error, ChatError):
-        log.debug("{what}: {code}: {detail}", what=what, code=error.code, detail=error.detail)
-    else:
-        log.failure("{what} failed on our side", failure, what=what)

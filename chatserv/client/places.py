@@ -65,6 +65,7 @@ class Places:
         self._parts.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
         head = info.head  # other messages will have the places behind
         room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
+        room.told = min(room.told, head)
         self._parts.vault.rooms.put(room.row)
 
     def caught_up(self, told: tuple[messages.RoomInfo, ...]) -> None:

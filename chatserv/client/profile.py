@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from chatserv.client.keyring import Keyring, load_keyring, save_keyring
-from chatserv.errors import ChatError
+from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
 from chatserv.private_files import FILE_MODE, make_directory, user_directory
 
@@ -19,7 +19,7 @@ DEFAULT_NAME: Final = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class ProfileError(ChatError):
+class ProfileError(LocalFileError):
     """A profile that cannot be used; the detail says what to do."""
 
     code = "profile"
@@ -54,13 +54,19 @@ class Profile:
         Raises:
             ProfileError: Another program holds it: one device has one connection, and the two would throw each other out.
         """
-        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        file = self.directory / "lock"
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        except OSError as error:
+            raise ProfileError(f"{file}: {error.strerror}", file=file) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(descriptor)
-            text = _("another program uses this profile; end it, or take another --profile")
-            raise ProfileError(f"{self.directory}: {text}") from None
+            text = error.strerror
+            if isinstance(error, BlockingIOError):
+                text = _("another program uses this profile; end it, or take another --profile")
+            raise ProfileError(f"{self.directory}: {text}", file=self.directory) from None
         return lambda: os.close(descriptor)
 
     def keyring(self) -> Keyring | None:

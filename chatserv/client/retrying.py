@@ -5,7 +5,8 @@ from typing import Final
 from twisted.application.internet import backoffPolicy
 
 from chatserv.client.events import Replaced
-from chatserv.errors import ChatError, WireError
+from chatserv.client.storage.failures import StorageError
+from chatserv.errors import WireError
 
 FIRST_DELAY_SECONDS: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 60.0
@@ -27,8 +28,10 @@ FINAL_CODES: Final = frozenset(
 )
 
 
-def is_final(error: ChatError | None) -> bool:
+def is_final(error: Exception | None) -> bool:
     """Whether trying again cannot help."""
+    if isinstance(error, StorageError):
+        return not error.retryable
     return isinstance(error, Replaced) or (isinstance(error, WireError) and error.code in FINAL_CODES)
 
 

@@ -42,6 +42,7 @@ class Room:
     withheld: bool = False  # the server says that we are not in it, which nobody has signed
     opening: DeferredLock = field(default_factory=DeferredLock)
     waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
+    told: int = 0  # the newest event that this run has told the program, stored as shown or not
     made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making
     commits: dict[bytes, float | None] = field(default_factory=dict)  # of a public room: when each came, for the log
 
@@ -145,6 +146,12 @@ class Rooms:
             return
         kept = _restored(row)
         room.row, room.state, room.commit, room.head = kept.row, kept.state, kept.commit, kept.head
+
+    def reload_all(self) -> None:
+        """The same for all; rooms that we only look at are looked at anew when they are needed."""
+        for room in self.all():
+            self.reload(room)
+            self.forget(room.room_id)
 
     def forget(self, room_id: bytes) -> None:
         """Drops a room that was only looked at."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -14,9 +15,6 @@ from chatserv.client.connection import Connection
 from chatserv.client.engine import Engine
 from chatserv.client.events import (
     ClientEvent,
-    MessageReceived,
-    SendAcknowledged,
-    SendFailed,
     Status,
     StatusChanged,
 )
@@ -24,19 +22,21 @@ from chatserv.client.log_copy import LogCopy
 from chatserv.client.parts import Interrupted, Parts, log
 from chatserv.client.pins import Pins
 from chatserv.client.profile import Profile, ProfileError
-from chatserv.client.retrying import Backoff, is_final
+from chatserv.client.recovering import TRY_SECONDS, Recovering
+from chatserv.client.retrying import is_final
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
 from chatserv.client.streaming import EventStream
+from chatserv.client.telling import Telling
 from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
-from chatserv.client.waiting import Withdrawn
 from chatserv.client.waking import Waking
 from chatserv.clocks import AwakeClock, now_ms, now_ns, steady_seconds
 from chatserv.crypto.e2e.rng import HedgedRandom
-from chatserv.errors import ChatError, LocalProtocolError
+from chatserv.errors import LocalFileError, LocalProtocolError
 from chatserv.i18n import _
 
 
-class Running:
+class Running(Telling):
     """One account, through all its connections.
 
     There are two ways to hear what happens, in order: a callback, for programs with a loop of their own such as windows, or
@@ -79,20 +79,17 @@ class Running:
         self.profile, self.keyring = profile, keyring
         self._reactor, self._follow, self._receipts = reactor, follow, receipts
         self._stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
-        self._on_event = self._stream.put if on_event is None and self._stream is not None else on_event
+        super().__init__(self._stream.put if on_event is None and self._stream is not None else on_event)
         connect = plain_endpoint if plain else tls_endpoint
-        self._endpoint, self._plain = endpoint or connect(reactor, keyring.host, keyring.port), plain
+        server = endpoint or connect(reactor, keyring.host, keyring.port)
+        self._endpoint, self._plain = Recovering(server, self._recover, self.lost), plain
         self._in_thread, self._clock, self._seconds = in_thread, clock, seconds
         self._unwrap = keyring.unwrapper()
         self._engine: Engine | None = None
         self._token = token
         self._connection = Connection(self, self._make_protocol)
         self._service: ClientService | None = None
-        self._status, self._failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
-        self._online: list[Deferred[None]] = []
-        self._backoff = Backoff()
         self._release: Callable[[], None] | None = None
-        self._acknowledgements: dict[bytes, Deferred[int]] = {}
         self._timers: set[Any] = set()
         self._awake = AwakeClock(seconds)
         self._waking = Waking(self._later, self._awake, lambda jumped: self._connection.look(jumped=jumped))
@@ -117,6 +114,7 @@ class Running:
         self._release = self.profile.hold()
         try:
             self._engine = self._make_engine()
+            self._tell_kept(self._engine)
         except BaseException:
             self._let_go()
             raise
@@ -124,16 +122,22 @@ class Running:
         self._service = ClientService(
             self._endpoint,
             ClientFactory(self._connection.build),
-            retryPolicy=self._backoff.next_delay,
+            retryPolicy=self._next_delay,
             clock=self._reactor,
         )
-        self._engine.outgoing.tell_kept()
-        self._engine.intake.offers.tell_kept()
         self._engine.catching_up.follow(self._follow)
         self._emit(StatusChanged(Status.CONNECTING))
         self._waking.start()
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
+
+    def _tell_kept(self, engine: Engine) -> None:
+        engine.outgoing.tell_kept()
+        engine.intake.offers.tell_kept()
+
+    def _next_delay(self, attempts: int) -> float:
+        delay = self._backoff.next_delay(attempts)
+        return delay if self._endpoint.trouble is None else min(delay, TRY_SECONDS)
 
     def _make_engine(self) -> Engine:
         keyring, vault = self.keyring, Vault.open(self.profile.database)
@@ -152,9 +156,11 @@ class Running:
             later=self._later,
             in_thread=self._off_reactor,
             emit=self._emit,
+            stumbled=self.stumbled,
         )
         engine = Engine(parts, self._connection.write, self._connection.refuse, receipts=self._receipts)
         engine.intake.marks_shown = self._stream is None
+        vault.database.failed = self.stumbled
         return engine
 
     def _later(self, seconds: float, what: Callable[[], object]) -> Any:
@@ -162,7 +168,10 @@ class Running:
 
         def run() -> None:
             self._timers.discard(timer)
-            what()
+            try:
+                what()
+            except LocalFileError as error:
+                self.stumbled(error)
 
         timer = self._reactor.callLater(seconds, run)
         self._timers.add(timer)
@@ -197,8 +206,9 @@ class Running:
     async def _stop(self, service: ClientService) -> None:
         self._connection.say_goodbye()
         await service.stopService()
-        if self._stream is not None:
-            self._stream.settle()
+        with suppress(LocalFileError):  # what was shown is shown again the next time
+            if self._stream is not None:
+                self._stream.settle()
         self._let_go()
         if self._status is not Status.FAILED:
             self._emit(StatusChanged(Status.STOPPED))
@@ -213,6 +223,8 @@ class Running:
         try:
             if engine is not None:
                 engine.close()
+        except LocalFileError as error:  # nothing is lost: the server is asked again the next time
+            log.debug("{code}: {detail}", code=error.code, detail=error.detail)
         finally:
             if release is not None:
                 release()
@@ -225,16 +237,6 @@ class Running:
     def _first_attempt_failed(self, failure: Any) -> None:
         if self._service is not None and self._status is not Status.FAILED:
             self._emit(StatusChanged(Status.OFFLINE, failure.value))
-
-    async def online(self) -> None:
-        """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
-        if self._status is Status.ONLINE:
-            return
-        if self._status is Status.FAILED and self._failure is not None:
-            raise self._failure
-        waiting: Deferred[None] = Deferred()
-        self._online.append(waiting)
-        await waiting
 
     def _set_following(self, wanted: bool) -> None:
         if self._engine is not None and self._service is not None:
@@ -257,62 +259,41 @@ class Running:
     def logged_in(self) -> None:
         """The session is open."""
         if not self.keyring.registered:
-            self.keyring = self.keyring.as_registered()
-            self.profile.save_keyring(self.keyring)
+            registered = self.keyring.as_registered()
+            self.profile.save_keyring(registered)
+            self.keyring = registered
         self._token = None
 
-    def lost(self, error: ChatError | None) -> None:
+    def lost(self, error: Exception | None) -> None:
         """The connection is gone: waits for the next, or gives up where the server will not have us."""
         if self._service is None:
             return
+        error = self._endpoint.trouble or error
         if is_final(error):
             self._emit(StatusChanged(Status.FAILED, error))
             self.stop()
         else:
             self._emit(StatusChanged(Status.OFFLINE, error))
 
-    # -- inside ---------------------------------------------------------------------------------------------------------
+    # -- troubles of our own ------------------------------------------------------------------------------------------------
 
-    def _await_acknowledgement(self, message_id: bytes) -> "Deferred[int]":
-        acknowledged: Deferred[int] = Deferred()
-        self._acknowledgements[message_id] = acknowledged
-        return acknowledged
+    def stumbled(self, error: LocalFileError) -> None:
+        """A file of ours cannot be used: when this turn is over, the connection ends. The next is made once it can."""
+        if self._service is not None and self._endpoint.trouble is None:
+            self._endpoint.trouble = error
+            self._later(0, self._stand_still)
 
-    def _emit(self, event: ClientEvent) -> None:
-        match event:
-            case StatusChanged(status, error):
-                self._status, self._failure = status, error
-            case MessageReceived(own=True, message_id=message_id):
-                self.engine.outgoing.waiting.drop(message_id)
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception:  # noqa: BLE001 - a bug of the program must not lose what comes behind
-                log.failure("the program failed on {event}", event=type(event).__name__)
-        match event:
-            case StatusChanged():
-                self._status_changed()
-            case MessageReceived():
-                self.engine.arrived(event)
-            case SendAcknowledged(message_id, seq):
-                if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
-                    acknowledged.callback(seq)
-            case SendFailed(message_id, error_):
-                if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
-                    acknowledged.errback(error_)
-
-    def _withdraw(self, message_id: bytes) -> None:
-        if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
-            acknowledged.errback(Withdrawn())
-
-    def _status_changed(self) -> None:
-        if self._status is Status.ONLINE:
-            self._backoff.succeeded()
-        if self._status not in {Status.ONLINE, Status.FAILED, Status.STOPPED}:
+    def _stand_still(self) -> None:
+        error = self._endpoint.trouble
+        if error is None:
             return
-        waiting, self._online = self._online, []
-        for waiter in waiting:
-            if self._status is Status.ONLINE:
-                waiter.callback(None)
-            else:
-                waiter.errback(self._failure or LocalProtocolError("the client was stopped"))
+        if self._connection.there:
+            self._connection.refuse(error)
+        else:
+            self.lost(error)
+
+    def _recover(self) -> None:
+        """Back to what is stored, if it can be stored to. Raises `LocalFileError`."""
+        if not isinstance(self._endpoint.trouble, StorageError):
+            self.profile.save_keyring(self.keyring)
+        self.engine.recover()

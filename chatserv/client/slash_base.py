@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from chatserv.domain.names import user_name
 from chatserv.domain.scripts import folded
-from chatserv.errors import ChatError
+from chatserv.errors import ChatError, LocalFileError
 from chatserv.i18n import N_, _
 from chatserv.terminal import clean_line, isolate
 
@@ -100,6 +100,8 @@ def explained(error: ChatError) -> str:
     if error.code == "interrupted":
         return _("The connection was lost before the answer came; look whether it was done.")
     said = [error.explain()]
+    if isinstance(error, LocalFileError) and error.detail:
+        said.append(f"({shown(error.detail)})")
     if error.by == "room":
         said.append(_("That is the room's own rule."))
     elif error.by == "server":

@@ -183,6 +183,13 @@ class ClientProtocol(LinearLineReceiver):
         """Ends the connection because of this error, and tells the server."""
         self._fail(error)
 
+    def leave(self, error: ChatError) -> None:
+        """Ends the connection for a reason of our own, which the listener is told and the server is not."""
+        if self._session is not None and self._session.state is State.OPEN:
+            self.transport.write(self._session.close(CloseReason.NORMAL))
+        self._error = self._error or error
+        self._lose()
+
     def say_goodbye(self) -> None:
         """Ends the session on purpose; the connection is closed by whoever opened it, and soon in any case."""
         if self._session is not None and self._session.state is State.OPEN:

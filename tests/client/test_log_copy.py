@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import log_copy
 from chatserv.client.log_copy import HEAD_AGE_MS_MAX, LogCopy, LogForked
-from chatserv.client.storage.database import Database, StorageError
+from chatserv.client.storage.database import Database
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, LeafType, TreeHead, make_tree_head, room_leaf, user_leaf
 from chatserv.crypto.merkle import EMPTY_ROOT, leaf_hash, tree_root

@@ -10,8 +10,11 @@ import chatserv.client
 from chatserv.client import (
     AuthFailed,
     ChatError,
+    DiskFailed,
+    DiskFull,
     InviteInvalid,
     LinkInvalid,
+    LocalFileError,
     MethodRefused,
     NameInvalid,
     NameTaken,
@@ -25,6 +28,7 @@ from chatserv.client import (
     ServerFull,
     SlashError,
     StorageError,
+    StorageLocked,
     WireError,
     Withdrawn,
 )
@@ -48,6 +52,10 @@ CODES: dict[type[ChatError], int] = {
     PrivateFileError: 8,
     ServerFull: 3,
     StorageError: 8,
+    LocalFileError: 8,
+    DiskFull: 8,
+    DiskFailed: 8,
+    StorageLocked: 8,
     NotMember: 5,
     SlashError: 5,
 }

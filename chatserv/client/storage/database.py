@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from chatserv.client.storage.failures import StorageError, storage_error
 from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
-from chatserv.errors import ChatError
-from chatserv.i18n import N_, _
+from chatserv.i18n import _
 from chatserv.private_files import FILE_MODE, open_to_others
 
 FILE_NAME: Final = "client.db"
+PROBE_BYTES: Final = 65_536  # more than anything takes that is stored at once
 _PRAGMAS: Final = (
     "trusted_schema=OFF",
     "foreign_keys=ON",
@@ -26,24 +27,21 @@ _PRAGMAS: Final = (
 )
 
 
-class StorageError(ChatError):
-    """The file with keys and messages cannot be used; the detail is one line and says what to do."""
-
-    code = "client_storage"
-    text = N_("The keys and messages on this machine cannot be used.")
-
-
 class _Explained:
     """Turns what SQLite says of file and disk into `StorageError`; misuse by our own code stays as it is.
 
     A class, since a generator would cost a tenth of the time that it takes to receive a message.
+
+    Args:
+        where: The file.
+        failed: Told of each.
     """
 
-    __slots__ = ("_where",)
+    __slots__ = ("_failed", "_where")
     _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, failed: Callable[[StorageError], object] = lambda _: None) -> None:
+        self._where, self._failed = where, failed
 
     def __enter__(self) -> None:
         pass
@@ -52,8 +50,9 @@ class _Explained:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, self._OURS):
-            hint = _("look at disk and permissions, and restore the file from a backup if it is damaged")
-            raise StorageError(f"{self._where}: {error}: {hint}") from None
+            explained = storage_error(self._where, error)
+            self._failed(explained)
+            raise explained from None
 
 
 class Database:
@@ -69,9 +68,12 @@ class Database:
         self, connection: sqlite3.Connection, where: str = "memory", before_commit: Callable[[], None] | None = None
     ) -> None:
         self.connection = connection
+        self.failed: Callable[[StorageError], object] = lambda _: None  # told of each failure, whoever catches it then
         self._where = where
         self._before_commit = before_commit
         self._depth = 0
+        self._explained = _Explained(where, self._tell)
+        self._place = _place(where)
 
     @classmethod
     def open(cls, path: Path | None, before_commit: Callable[[], None] | None = None) -> "Database":
@@ -94,9 +96,10 @@ class Database:
                 _create(path)
             mode = stat.S_IMODE(path.stat().st_mode)
         except OSError as error:
-            raise StorageError(f"{where}: {error.strerror}: {_('look at the directory and its permissions')}") from None
+            hint = _("look at the directory and its permissions")
+            raise StorageError(f"{where}: {error.strerror}: {hint}", file=where) from None
         if mode & 0o077:
-            raise StorageError(open_to_others(path, mode))
+            raise StorageError(open_to_others(path, mode), file=path)
         with _Explained(where):
             connection = sqlite3.connect(where, isolation_level=None, timeout=1)
             try:
@@ -128,13 +131,16 @@ class Database:
         An exception that leaves the outermost one undoes everything.
         """
         name = f"level{self._depth}"
+        if not self._depth:
+            self._check_place()
         self.execute(f"SAVEPOINT {name}" if self._depth else "BEGIN IMMEDIATE")
         self._depth += 1
         try:
             yield
             if self._depth == 1:
                 if self._before_commit is not None:
-                    self._before_commit()
+                    with self._explained:
+                        self._before_commit()
                 self.execute("COMMIT")
             else:
                 self.execute(f"RELEASE {name}")
@@ -147,27 +153,46 @@ class Database:
     def _undo(self, name: str) -> None:
         if not self.connection.in_transaction:  # after some errors SQLite itself has undone everything
             return
-        if self._depth == 1:
-            self.connection.execute("ROLLBACK")
-        else:
-            self.connection.execute(f"ROLLBACK TO {name}")
-            self.connection.execute(f"RELEASE {name}")
+        with self._explained:
+            if self._depth == 1:
+                self.connection.execute("ROLLBACK")
+            else:
+                self.connection.execute(f"ROLLBACK TO {name}")
+                self.connection.execute(f"RELEASE {name}")
+
+    def _tell(self, error: StorageError) -> None:
+        self.failed(error)
+
+    def _check_place(self) -> None:
+        """What is written to a file that has no name any more is lost when the program ends, and SQLite does not look."""
+        if _place(self._where) != self._place:
+            gone = storage_error(self._where, None)
+            self.failed(gone)
+            raise gone
+
+    def probe(self) -> None:
+        """Tries whether something of size can be stored. Raises `StorageError` as long as that is not so."""
+        if self.connection.in_transaction and not self._depth:  # a disk that failed in the middle of an undoing
+            with self._explained:
+                self.connection.execute("ROLLBACK")
+        self.write("INSERT OR REPLACE INTO facts VALUES ('probe', ?)", (bytes(PROBE_BYTES),))
+        self.write("DELETE FROM facts WHERE key = 'probe'")
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """One statement. Raises `StorageError` where the file or the disk fails."""
         if self._depth and not self.connection.in_transaction:
-            raise StorageError(f"{self._where}: {_('a transaction was undone: restart the program')}")
-        with _Explained(self._where):
+            raise StorageError(f"{self._where}: {_('what was under way was undone')}", file=self._where)
+        with self._explained:
             return self.connection.execute(sql, values)
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row of a query, a tuple, or None."""
-        with _Explained(self._where):
+        with self._explained:
             return self.execute(sql, values).fetchone()
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, as tuples."""
-        with _Explained(self._where):
+        with self._explained:
             return self.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> int:
@@ -193,8 +218,17 @@ class Database:
 
     def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """One statement for each row of values, all or none."""
-        with self.transaction(), _Explained(self._where):
+        with self.transaction(), self._explained:
             self.connection.executemany(sql, rows)
+
+
+def _place(where: str) -> tuple[int, int] | None:
+    """What file has this name now; None for one in memory, and where there is none."""
+    try:
+        facts = os.stat(where)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _connect(where: str) -> sqlite3.Connection:
@@ -218,9 +252,10 @@ def _check(connection: sqlite3.Connection, where: str) -> None:
     version = _version(connection)
     if application != APPLICATION_ID or version < 1:
         hint = _("not a file of this program, or damaged: move it away or restore it from a backup")
-        raise StorageError(f"{where}: {hint}")
+        raise StorageError(f"{where}: {hint}", file=where)
     if version > len(MIGRATIONS):
-        raise StorageError(f"{where}: {_('made by a newer version of this program: update this one')} ({version})")
+        hint = _("made by a newer version of this program: update this one")
+        raise StorageError(f"{where}: {hint} ({version})", file=where)
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
@@ -233,7 +268,7 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
 def _create(path: Path) -> None:
     """Makes the file beside its place and moves it there, so that a file without its tables is always a damaged one."""
     if path.with_name(path.name + "-wal").exists():
-        raise StorageError(f"{path}: {_('missing, but not all of it: restore it from a backup')}")
+        raise StorageError(f"{path}: {_('missing, but not all of it: restore it from a backup')}", file=path)
     fresh = path.with_name(path.name + ".new")
     for ending in ("", "-wal", "-shm"):
         fresh.with_name(fresh.name + ending).unlink(missing_ok=True)

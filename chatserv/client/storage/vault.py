@@ -6,8 +6,9 @@ from typing import Final
 
 from chatserv.client.storage.certificates import CertificateTable
 from chatserv.client.storage.chains import ChainTable
-from chatserv.client.storage.database import Database, StorageError
+from chatserv.client.storage.database import Database
 from chatserv.client.storage.facts import Facts
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.ignored import IgnoredTable
 from chatserv.client.storage.log import LogTable
 from chatserv.client.storage.messages import Archive

@@ -8,8 +8,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage import database as database_module
-from chatserv.client.storage.database import FILE_NAME, Database, StorageError
+from chatserv.client.storage.database import FILE_NAME, Database
 from chatserv.client.storage.facts import Facts
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
 
 SECRET = b"a secret of thirty-two bytes...."

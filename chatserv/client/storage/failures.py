@@ -1,0 +1,54 @@
+"""What can be wrong with the file that holds keys and messages, in words that say whose disk it is."""
+
+import sqlite3
+from typing import Final
+
+from chatserv.errors import LocalFileError
+from chatserv.i18n import N_, _
+
+_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DISK: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+
+
+class StorageError(LocalFileError):
+    """The file with keys and messages cannot be used; the detail is one line, names it and says what to do."""
+
+    code = "client_storage"
+    text = N_("The keys and messages on this machine cannot be used.")
+
+
+class DiskFull(StorageError):
+    """There is no space for it. The client waits and goes on by itself."""
+
+    text = N_("The disk of this machine is full: nothing can be received or sent until there is space.")
+    retryable = True
+
+
+class StorageLocked(StorageError):
+    """Another program keeps it from being written. The client waits and goes on by itself."""
+
+    text = N_("Another program holds the file with the keys and messages on this machine.")
+    retryable = True
+
+
+class DiskFailed(StorageError):
+    """It cannot be read or written: a disk that fails or takes nothing, or the file is gone. As `DiskFull`."""
+
+    text = N_("The disk of this machine does not take what is to be stored: nothing can be received or sent.")
+    retryable = True
+
+
+def storage_error(where: str, error: sqlite3.Error | None) -> StorageError:
+    """What SQLite says of a file, as one of these; None: its name leads to another file by now, or to none."""
+    if error is None:
+        hint = _("it was moved, replaced or deleted: put it back, or end the program and start it again")
+        return DiskFailed(f"{where}: {hint}", file=where)
+    said, code = f"{where}: {error}", getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(said, file=where)
+    if code in _BUSY:
+        return StorageLocked(said, file=where)
+    if code in _DISK:
+        return DiskFailed(f"{said}: {_('look at disk, directory and permissions')}", file=where)
+    hint = _("look at disk and permissions, and restore the file from a backup if it is damaged")
+    return StorageError(f"{said}: {hint}", file=where)

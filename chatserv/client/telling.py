@@ -1,0 +1,93 @@
+"""What a client tells its program: every event, whether it is online, and what has become of each message."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client.engine import Engine
+from chatserv.client.events import (
+    ClientEvent,
+    MessageReceived,
+    SendAcknowledged,
+    SendFailed,
+    Status,
+    StatusChanged,
+)
+from chatserv.client.parts import log
+from chatserv.client.retrying import Backoff
+from chatserv.client.waiting import Withdrawn
+from chatserv.errors import LocalProtocolError
+
+
+class Telling:
+    """The side of a client that faces its program.
+
+    Args:
+        on_event: Told everything.
+    """
+
+    def __init__(self, on_event: Callable[[ClientEvent], None] | None) -> None:
+        self._on_event = on_event
+        self._status, self._failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
+        self._online: list[Deferred[None]] = []
+        self._acknowledgements: dict[bytes, Deferred[int]] = {}
+        self._backoff = Backoff()
+
+    @property
+    def engine(self) -> Engine:
+        """Does the work; not for programs. Raises `LocalProtocolError` where the client is not started."""
+        raise NotImplementedError
+
+    async def online(self) -> None:
+        """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
+        if self._status is Status.ONLINE:
+            return
+        if self._status is Status.FAILED and self._failure is not None:
+            raise self._failure
+        waiting: Deferred[None] = Deferred()
+        self._online.append(waiting)
+        await waiting
+
+    def _await_acknowledgement(self, message_id: bytes) -> "Deferred[int]":
+        acknowledged: Deferred[int] = Deferred()
+        self._acknowledgements[message_id] = acknowledged
+        return acknowledged
+
+    def _emit(self, event: ClientEvent) -> None:
+        match event:
+            case StatusChanged(status, error):
+                self._status, self._failure = status, error
+            case MessageReceived(own=True, message_id=message_id):
+                self.engine.outgoing.waiting.drop(message_id)
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:  # noqa: BLE001 - a bug of the program must not lose what comes behind
+                log.failure("the program failed on {event}", event=type(event).__name__)
+        match event:
+            case StatusChanged():
+                self._status_changed()
+            case MessageReceived():
+                self.engine.arrived(event)
+            case SendAcknowledged(message_id, seq):
+                if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
+                    acknowledged.callback(seq)
+            case SendFailed(message_id, error_):
+                if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
+                    acknowledged.errback(error_)
+
+    def _withdraw(self, message_id: bytes) -> None:
+        if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
+            acknowledged.errback(Withdrawn())
+
+    def _status_changed(self) -> None:
+        if self._status is Status.ONLINE:
+            self._backoff.succeeded()
+        if self._status not in {Status.ONLINE, Status.FAILED, Status.STOPPED}:
+            return
+        waiting, self._online = self._online, []
+        for waiter in waiting:
+            if self._status is Status.ONLINE:
+                waiter.callback(None)
+            else:
+                waiter.errback(self._failure or LocalProtocolError("the client was stopped"))

@@ -1,0 +1,253 @@
+"""A disk of ours that fails: nobody else is blamed, nothing is lost, and the client goes on by itself."""
+
+import sqlite3
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client.events import (
+    Alarm,
+    GapSeen,
+    KeysBroken,
+    MessageReceived,
+    MessagesMissing,
+    RoomRewound,
+    SendFailed,
+    Status,
+    StatusChanged,
+)
+from chatserv.client.parts import Interrupted
+from chatserv.client.slash_base import explained
+from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
+from chatserv.errors import NotMember
+from chatserv.private_files import PrivateFileError
+from chatserv.testing.world import Person, World
+
+ACCUSATIONS = (Alarm, GapSeen, MessagesMissing, KeysBroken, RoomRewound, SendFailed)
+MOST = 16  # transactions after which a disk is full, at most
+WAIT_SECONDS = 20
+
+
+class Disk:
+    """The disk of somebody, which takes nothing more after some transactions, for a while.
+
+    Args:
+        person: Whose.
+        good: How many transactions it takes first.
+    """
+
+    def __init__(self, person: Person, good: int) -> None:
+        self._good, self.refused = good, 0
+        self.fill()
+        self.code, self.text = sqlite3.SQLITE_FULL, "database or disk is full"
+        self._database = person.client.engine.parts.vault.database
+        self._database._before_commit = self._before_commit
+
+    def fill(self) -> None:
+        """It is full after so many more transactions."""
+        self.left, self.full = self._good, True
+
+    def _before_commit(self) -> None:
+        if not self.full:
+            return
+        if self.left:
+            self.left -= 1
+            return
+        self.refused += 1
+        error = sqlite3.OperationalError(self.text)
+        error.sqlite_errorcode = self.code
+        raise error
+
+
+def told(person: Person) -> list[tuple[str, str]]:
+    """Sender and text of every message, in the order in which the program was told."""
+    return [(event.sender, event.text or "") for event in person.events(MessageReceived)]
+
+
+class FullDiskTests(SynchronousTestCase):
+    """Alice's disk is full from some transaction on, then there is space again."""
+
+    def setUp(self) -> None:
+        """Alice and bob talk."""
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.alice = self.world.person("alice", admin=True)
+        self.bob = self.world.person("bob")
+
+    def assert_calm(self, person: Person) -> None:
+        """Nobody was accused, and nothing was given up."""
+        self.assertEqual([], [event for event in person.told if isinstance(event, ACCUSATIONS)])
+        troubles = {type(event.error) for event in person.events(StatusChanged) if event.error is not None}
+        self.assertTrue(troubles <= {DiskFull}, troubles)
+        self.assertEqual([], self.flushLoggedErrors())
+
+    def heal(self, disk: Disk) -> None:
+        """There is space again, and time passes."""
+        disk.full = False
+        self.world.settle(WAIT_SECONDS)
+
+    def patiently(self, disk: Disk, work: Callable[[], "Deferred[Any] | Coroutine[Any, Any, Any]"]) -> None:
+        """Alice does something on a disk that may be full before it is done; then there is space, and she tries again."""
+        disk.fill()
+        try:
+            begun = work()
+            waiting = Deferred.fromCoroutine(begun) if isinstance(begun, Coroutine) else begun
+            self.world.settle(4)
+            self.heal(disk)
+            self.alice.do(waiting)
+        except (StorageError, Interrupted, NotMember):
+            self.heal(disk)
+            self.alice.do(work())
+
+    def accept(self, name: str) -> None:
+        """Alice agrees to a room."""
+        self.alice.room(name).accept()
+
+    async def rotate(self, name: str) -> None:
+        """Alice gives a room a new epoch."""
+        await self.alice.room(name).rotate()
+
+    def test_messages(self) -> None:
+        """While messages come and go: at each transaction, a disk that is full for a while loses and doubles nothing."""
+        refused = 0
+        for number in range(MOST):
+            disk = Disk(self.alice, number)
+            self.bob.client.send("lobby", f"from bob {number}")
+            self.patiently(disk, partial(self.alice.client.send, "lobby", f"from alice {number}"))
+            self.bob.client.send("lobby", f"again bob {number}")
+            self.world.settle(4)
+            self.heal(disk)
+            self.assert_calm(self.alice)
+            self.assertEqual(self.alice.client.unacknowledged, 0, number)
+            refused += disk.refused > 0
+        self.assertGreater(refused, 4)
+        texts = [(who, text) for number in range(MOST) for who, text in said(number)]
+        for person in (self.alice, self.bob):
+            self.assert_calm(person)
+            self.assertEqual(sorted(texts), sorted(told(person)), person.name)
+
+    def test_rooms(self) -> None:
+        """While rooms are made, joined, renamed and rotated, and people talk directly: the same."""
+        refused = 0
+        for number in range(MOST):
+            name, disk = f"plans{number}", Disk(self.alice, number)
+            plans = self.bob.do(self.bob.client.create_room(name))
+            self.bob.do(plans.invite("alice"))
+            self.world.settle(8)
+            self.patiently(disk, partial(maybeDeferred, self.accept, name))
+            self.patiently(disk, partial(self.alice.client.send, name, "here"))
+            self.patiently(disk, partial(self.rotate, name))
+            self.bob.say(name, "you too")
+            self.patiently(disk, partial(self.alice.client.create_room, f"own{number}"))
+            self.heal(disk)
+            self.assert_calm(self.alice)
+            self.bob.do(plans.rotate())
+            self.bob.say(name, "after")
+            self.alice.say(name, "well")
+            self.world.settle(4)
+            refused += disk.refused > 0
+            self.assertEqual(self.alice.texts(name), self.bob.texts(name), number)
+            self.assertEqual([text for _, text in self.alice.texts(name)], ["here", "you too", "after", "well"], number)
+        self.assertGreater(refused, 8)
+        self.assert_calm(self.bob)
+        self.alice.leave_the_machine()
+        self.alice.come_back()
+        self.assertEqual(told(self.alice), [])
+        for number in range(MOST):
+            self.bob.say(f"plans{number}", "still here")
+        self.world.settle(4)
+        self.assertEqual(len(told(self.alice)), MOST)
+        self.assert_calm(self.alice)
+
+    def test_says_whose_trouble(self) -> None:
+        """Whoever asks is told that it is this machine's disk, and which file; sending raises the same."""
+        disk = Disk(self.alice, 0)
+        self.bob.client.send("lobby", "hello")
+        self.world.settle(4)
+        status = self.alice.events(StatusChanged)[-1]
+        assert isinstance(status.error, DiskFull)
+        self.assertEqual((status.status, status.error.file), (Status.OFFLINE, str(self.alice.profile.database)))
+        self.assertIn("The disk of this machine is full", explained(status.error))
+        self.assertIn(status.error.file, explained(status.error))
+        self.assertRaises(DiskFull, self.alice.client.send, "lobby", "one")
+        self.world.settle(300)
+        self.assertEqual(self.alice.events(StatusChanged)[-1], status)  # it is told once
+        attempts = len(self.server_attempts())
+        self.heal(disk)
+        self.assertEqual(len(self.server_attempts()), attempts + 1)  # the server saw nothing of it
+        self.assertEqual(told(self.alice), [("bob", "hello")])
+
+    def server_attempts(self) -> list[float]:
+        """When anybody connected."""
+        return self.world.server.attempts
+
+    def test_server_is_away_too(self) -> None:
+        """When there is space again and the server is away, that is what is told."""
+        disk = Disk(self.alice, 0)
+        self.bob.client.send("lobby", "hello")
+        self.world.settle(4)
+        self.world.server.up = False
+        self.heal(disk)
+        self.assertNotIsInstance(self.alice.events(StatusChanged)[-1].error, StorageError)
+        self.world.server.up = True
+        self.world.settle(90)
+        self.assertTrue(self.alice.online)
+
+    def test_damaged_while_it_runs(self) -> None:
+        """A file that is damaged does not heal: the client ends with its error."""
+        disk = Disk(self.alice, 0)
+        disk.code, disk.text = sqlite3.SQLITE_CORRUPT, "database disk image is malformed"
+        self.bob.client.send("lobby", "hello")
+        self.world.settle(4)
+        status = self.alice.events(StatusChanged)[-1]
+        self.assertEqual((status.status, type(status.error)), (Status.FAILED, StorageError))
+
+    def test_keyring(self) -> None:
+        """A registration whose answer cannot be kept is repeated with the same keys, once it can."""
+        carol = self.world.person("carol", wait=False)
+        path = carol.profile.directory / "keyring.json"
+        kept = path.read_bytes()
+        (carol.profile.directory / "keyring.json.new").mkdir()  # so that it cannot be replaced
+        self.world.settle(4)
+        status = carol.events(StatusChanged)[-1]
+        self.assertEqual((status.status, type(status.error)), (Status.OFFLINE, PrivateFileError))
+        self.assertEqual(path.read_bytes(), kept)
+        (carol.profile.directory / "keyring.json.new").rmdir()
+        self.world.settle(WAIT_SECONDS)
+        self.assertTrue(carol.online)
+        keyring = carol.profile.keyring()
+        assert keyring is not None
+        self.assertTrue(keyring.registered)
+
+    def test_locked(self) -> None:
+        """A program that holds the file: the same."""
+        with closing(sqlite3.connect(self.alice.profile.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            self.bob.client.send("lobby", "hello")
+            self.world.settle(2)
+            self.assertIsInstance(self.alice.events(StatusChanged)[-1].error, StorageLocked)
+            other.execute("ROLLBACK")
+        self.world.settle(WAIT_SECONDS)
+        self.assertEqual(told(self.alice), [("bob", "hello")])
+
+    def test_gone(self) -> None:
+        """A file that lost its name takes nothing more: what is written to it would be lost. Put back, it goes on."""
+        path = self.alice.profile.database
+        path.rename(path.with_name("elsewhere"))
+        self.bob.client.send("lobby", "hello")
+        self.world.settle(4)
+        error = self.alice.events(StatusChanged)[-1].error
+        assert isinstance(error, DiskFailed)
+        self.assertIn(str(path), error.detail)
+        path.with_name("elsewhere").rename(path)
+        self.world.settle(WAIT_SECONDS)
+        self.assertEqual(told(self.alice), [("bob", "hello")])
+
+
+def said(number: int) -> list[tuple[str, str]]:
+    """What was said in a round."""
+    return [("bob", f"from bob {number}"), ("alice", f"from alice {number}"), ("bob", f"again bob {number}")]
