@@ -29,6 +29,7 @@ from chatserv.client import (
     SlashError,
     StorageError,
     StorageLocked,
+    TextInvalid,
     WireError,
     Withdrawn,
 )
@@ -58,6 +59,7 @@ CODES: dict[type[ChatError], int] = {
     StorageLocked: 8,
     NotMember: 5,
     SlashError: 5,
+    TextInvalid: 2,
 }
 
 
