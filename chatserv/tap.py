@@ -18,11 +18,13 @@ from chatserv.errors import ChatError, SettingsError
 from chatserv.launch import Launch, free_pidfile, read_launch
 from chatserv.logs import escape
 from chatserv.probing import listen_problem
+from chatserv.rescue import Rescue, carry_out
 from chatserv.service import ChatService, all_listeners
 from chatserv.settings_file import shown
 from chatserv.state import default_directory
 from chatserv.streams import mend_streams, say
 
+Start = tuple[Config, Path, Launch]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -37,15 +39,27 @@ class Options(usage.Options):
         ["state-dir", "s", None, "Directory for keys, database and logs (default: $STATE_DIRECTORY, else the user's)."],
     ]
 
+    optFlags: ClassVar = [
+        ["lift-bans", None, "Lift all bans from the server, and end; while no server runs."],
+    ]
+
     def __init__(self) -> None:
         super().__init__()
-        self["listen"] = []
+        self["listen"], self["unsuspend"], self["grant"] = [], [], []
 
     def opt_listen(self, endpoint: str) -> None:
         """Twisted endpoint string to listen on, inside TLS, instead of host and port; may be repeated."""
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
+
+    def opt_unsuspend(self, name: str) -> None:
+        """Let this account in again, and end; while no server runs. May be repeated."""
+        self["unsuspend"].append(name)
+
+    def opt_grant(self, name: str) -> None:
+        """Make this account an administrator of the server, and end; while no server runs. May be repeated."""
+        self["grant"].append(name)
 
     def postOptions(self) -> None:
         """Looks at twistd's own pid file before twistd does."""
@@ -116,18 +130,25 @@ def make(config: Config, directory: Path, launch: Launch | None = None) -> ChatS
     return ChatService(prepared, reactor, sys.stdout, launch)
 
 
-def _start(given: Mapping[str, Any], config: str | None, listen: list[str], directory: str | None) -> ChatService:
+def _prepare(given: Mapping[str, Any], config: str | None, listen: list[str], directory: str | None) -> Start:
     mend_streams()
     launch = _checked(read_launch, given)
     if not directory and launch.owner is not None and "STATE_DIRECTORY" not in os.environ:
         _give_up("chatserv: twistd's --uid: name a directory that belongs to the user, with --state-dir", 1)
-    return make(load_config(config, listen), Path(directory) if directory else _checked(default_directory), launch)
+    return load_config(config, listen), Path(directory) if directory else _checked(default_directory), launch
 
 
 def makeService(options: Options) -> ChatService:
     """What ``twistd chatserv`` runs."""
     given = getattr(options, "parent", None) or {}
-    return _start(given, options["config"], options["listen"], options["state-dir"])
+    config, directory, launch = _prepare(given, options["config"], options["listen"], options["state-dir"])
+    rescue = Rescue(bool(options["lift-bans"]), tuple(options["unsuspend"]), tuple(options["grant"]))
+    if rescue:
+        with launch.acting():
+            done = _checked(carry_out, rescue, directory, config.logging)
+        say(sys.stdout, "".join(f"{escape(line)}\n" for line in done))
+        raise SystemExit(0)
+    return make(config, directory, launch)
 
 
 def service_from_environment() -> ChatService:
@@ -135,4 +156,4 @@ def service_from_environment() -> ChatService:
     given = _Given()
     if os.path.basename(sys.argv[0]) == "twistd":
         given.parseOptions(sys.argv[1:])
-    return _start(given, os.environ.get("CHATSERV_CONFIG"), [], os.environ.get("CHATSERV_STATE_DIR"))
+    return make(*_prepare(given, os.environ.get("CHATSERV_CONFIG"), [], os.environ.get("CHATSERV_STATE_DIR")))

@@ -190,6 +190,20 @@ class MakeTests(TapCase):
         config = service._prepared.config
         self.assertEqual((config.server.max_connections, service._prepared.state.path), (7, self.directory.absolute()))
 
+    def test_rescue(self) -> None:
+        """The operator's orders are carried out, printed, and end the start with 0, before anything listens."""
+        make(NO_PORT, self.directory)._prepared.state.release()
+        options = Options()
+        options.parseOptions(["-s", str(self.directory), "--lift-bans"])
+        self.out.truncate(0)
+        self.assertEqual(0, self.exit_code(makeService, options))
+        self.assertEqual("there were no bans", self.out.getvalue().strip("\0\n"))
+        for order in (["--grant", "zoe\n"], ["--unsuspend", "zoe"]):
+            options = Options()
+            options.parseOptions(["-s", str(self.directory), *order])
+            self.assertEqual(1, self.exit_code(makeService, options))
+            self.assertIn("there is no account zoe", self.err.getvalue().splitlines()[-1])
+
     def test_default_directory(self) -> None:
         """Without a directory the default one is used."""
         self.patch(tap, "default_directory", lambda: self.directory)

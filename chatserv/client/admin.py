@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chatserv.domain.names import user_name
+from chatserv.errors import BadMessage
 from chatserv.wire import messages
-from chatserv.wire.link import ServerLink
+from chatserv.wire.link import LinkInvalid, ServerLink
 
 if TYPE_CHECKING:
     from chatserv.client.engine import Engine
@@ -46,11 +47,18 @@ class Administration:
         return await self._engine.requests.ask(make, **fields)
 
     async def make_invite(self, name: str = "", *, admin: bool = False) -> ServerLink:
-        """A link that lets one person register: anybody, or who takes this name. Raises `NameInvalid`."""
+        """A link that lets one person register: anybody, or who takes this name. Raises `NameInvalid`.
+
+        It leads to where the server says that it is, else to where we reach it.
+        """
         name = user_name(name) if name else ""
         invited = await self._engine.requests.expect(messages.Invited, messages.MakeInvite, name=name, admin=admin)
         keyring = self._engine.parts.keyring
-        return ServerLink(keyring.host, keyring.port, keyring.server_id, invited.token)
+        host, port = (invited.host, invited.port) if invited.host and invited.port else (keyring.host, keyring.port)
+        try:
+            return ServerLink(host, port, keyring.server_id, invited.token)
+        except LinkInvalid:
+            raise BadMessage("invite: leads to no host") from None
 
     async def accounts(self) -> list[AccountView]:
         """All accounts, in order of name."""

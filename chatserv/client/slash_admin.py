@@ -1,13 +1,13 @@
 """Slash commands for administrators of the server."""
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.admin import Administration
 from chatserv.client.slash_base import Handler, SlashCommand, SlashError, nobody, person, refused, shown
 from chatserv.client.slash_lines import date, word
-from chatserv.errors import NotFound
+from chatserv.domain.bans import is_nearly_everybody, network_text, parse_network
+from chatserv.errors import BadMessage, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.wire.link import format_link
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_ANNOUNCEMENT_CHARACTERS: Final = 1000
 _KINDS: Final = ("address", "account")
+
+Act = Callable[[Administration, str], Awaitable[None]]
 
 
 async def _invite_link(slash: "Slash", words: list[str]) -> list[str]:
@@ -39,16 +41,29 @@ async def _accounts(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG
     return found
 
 
-def _about_account(act: Callable[[Administration, str], Awaitable[None]], said: str) -> Handler:
-    """A command about an account. ``said``: what is told when it is done, to be translated."""
+def _about_account(act: Act, said: str, *, final: bool) -> Handler:
+    """A command about an account.
+
+    Args:
+        act: Does it.
+        said: What is told when it is done, to be translated.
+        final: Whether nobody could undo it who does it to themselves.
+    """
 
     async def handler(slash: "Slash", words: list[str]) -> list[str]:
         user = person(words[0])
+        if final:
+            _require_another(slash, user)
         with refused(NotFound, nobody(user)):
             await act(slash.client.admin, user)
         return [_(said).format(user=shown(user))]
 
     return handler
+
+
+def _require_another(slash: "Slash", user: str) -> None:
+    if user == slash.client.keyring.user:
+        raise SlashError(_("That is you, and you could not undo it. Another administrator has to do it."))
 
 
 def _ban(name: str, said: str, *, on: bool) -> Handler:
@@ -57,17 +72,27 @@ def _ban(name: str, said: str, *, on: bool) -> Handler:
         if kind not in _KINDS:
             raise slash.commands[name].misused()
         subject = person(subject) if kind == "account" else _network(subject)
-        with refused(NotFound, _("There is no such ban, or no such account.")):
+        if on and kind == "account":
+            _require_another(slash, subject)
+        elif on and is_nearly_everybody(parse_network(subject)):
+            raise SlashError(_("That is nearly everybody: a ban covers at most a /8 network, or a /16 of IPv6."))
+        with refused(NotFound, _("There is no such ban, or no such account.")), refused(Forbidden, _no_ban(kind)):
             await slash.client.admin.ban(kind, subject, on=on)
         return [_(said).format(subject=shown(subject))]
 
     return handler
 
 
+def _no_ban(kind: str) -> str:
+    if kind == "account":
+        return _("That is an administrator: /revoke-admin comes first.")
+    return _("You come from there yourself, or it is the server's own machine: the ban would lock you out.")
+
+
 def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text, strict=False)) if "/" in text else str(ipaddress.ip_address(text))
-    except ValueError:
+        return network_text(parse_network(text))
+    except BadMessage:
         raise SlashError(_("That is no address, and no network such as 192.0.2.0/24.")) from None
 
 
@@ -88,8 +113,8 @@ async def _announce(slash: "Slash", words: list[str]) -> list[str]:
     return [_("Announced; it was not encrypted end to end.")]
 
 
-def _account(name: str, help: str, act: Callable[[Administration, str], Awaitable[None]], said: str) -> SlashCommand:  # noqa: A002 - as the field
-    return SlashCommand(name, "USER", help, _about_account(act, said), role="admin")
+def _account(name: str, help: str, act: Act, said: str, *, final: bool = False) -> SlashCommand:  # noqa: A002 - as the field
+    return SlashCommand(name, "USER", help, _about_account(act, said, final=final), role="admin")
 
 
 ADMIN: Final = (
@@ -99,7 +124,7 @@ ADMIN: Final = (
     SlashCommand("accounts", "", N_("shows all accounts"), _accounts, role="admin"),
     _account(
         "suspend", N_("lets an account in no more"),
-        lambda admin, user: admin.suspend(user), N_("{user} is suspended."),
+        lambda admin, user: admin.suspend(user), N_("{user} is suspended."), final=True,
     ),
     _account(
         "unsuspend", N_("lets it in again"),
@@ -128,7 +153,7 @@ ADMIN: Final = (
     ),
     _account(
         "revoke-admin", N_("makes an administrator a user again"),
-        lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no administrator any more."),
+        lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no administrator any more."), final=True,
     ),
     SlashCommand(
         "announce", "TEXT", N_("tells everybody who is online"), _announce, role="admin", warns_clear=True

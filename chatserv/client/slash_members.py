@@ -27,11 +27,16 @@ async def _invite(slash: "Slash", words: list[str]) -> list[str]:
     return []
 
 
-def _about_member(act: Callable[[RoomHandle, str], Awaitable[None]]) -> Handler:
-    """A command about somebody who is in the room."""
+_YES: Final = "yes"
+
+
+def _about_member(act: Callable[[RoomHandle, str], Awaitable[None]], *, other: bool = False) -> Handler:
+    """A command about somebody who is in the room; ``other``: somebody else."""
 
     async def handler(slash: "Slash", words: list[str]) -> list[str]:
         here, user = changing(slash), person(words[0])
+        if other:
+            _require_another(slash, user)
         with refused(NotFound, _("{user} is not in this room.").format(user=shown(user))):
             await act(here, user)
         return []
@@ -39,8 +44,14 @@ def _about_member(act: Callable[[RoomHandle, str], Awaitable[None]]) -> Handler:
     return handler
 
 
+def _require_another(slash: "Slash", user: str) -> None:
+    if user == slash.client.keyring.user:
+        raise SlashError(_("That is you; /part leaves the room."))
+
+
 async def _ban(slash: "Slash", words: list[str]) -> list[str]:
     here, user = changing(slash), person(words[0])
+    _require_another(slash, user)
     with refused(NotFound, nobody(user)):
         await here.ban(user)
     return []
@@ -54,9 +65,12 @@ async def _unban(slash: "Slash", words: list[str]) -> list[str]:
 
 
 async def _role(slash: "Slash", words: list[str]) -> list[str]:
-    here, user, role = changing(slash), person(words[0]), words[1]
-    if role not in ROLES:
+    here, user, role, sure = changing(slash), person(words[0]), words[1], words[2]
+    if role not in ROLES or sure not in {"", _YES}:
         raise slash.commands["role"].misused()
+    if user == slash.client.keyring.user and role != here.role and not sure:
+        said = _("That is you, and only another owner could undo it. To do it all the same: /role {user} {role} yes")
+        return [said.format(user=shown(user), role=role)]
     with refused(NotFound, _("{user} is not in this room.").format(user=shown(user))):
         await here.set_role(user, role)
     return []
@@ -68,7 +82,7 @@ MEMBERS: Final = (
         room=True, role="moderator",
     ),
     SlashCommand(
-        "kick", "USER", N_("puts somebody out"), _about_member(lambda here, user: here.kick(user)),
+        "kick", "USER", N_("puts somebody out"), _about_member(lambda here, user: here.kick(user), other=True),
         room=True, role="moderator",
     ),
     SlashCommand("ban", "USER", N_("puts somebody out for good"), _ban, room=True, role="moderator"),
@@ -81,5 +95,7 @@ MEMBERS: Final = (
         "unmute", "USER", N_("lets them write again"), _about_member(lambda here, user: here.mute(user, on=False)),
         room=True, role="moderator",
     ),
-    SlashCommand("role", "USER owner|moderator|member", N_("says what somebody may do"), _role, room=True, role="owner"),
+    SlashCommand(
+        "role", "USER owner|moderator|member [yes]", N_("says what somebody may do"), _role, room=True, role="owner"
+    ),
 )  # fmt: skip

@@ -107,7 +107,8 @@ async def _revoke(slash: "Slash", words: list[str]) -> list[str]:
     prefix, sure = words[0].lower(), words[1]
     if sure not in {"", _YES}:
         raise slash.commands["revoke"].misused()
-    found = [each for each in await slash.client.people.devices() if each.device_id.hex().startswith(prefix)]
+    devices = await slash.client.people.devices()
+    found = [each for each in devices if each.device_id.hex().startswith(prefix)]
     if len(found) != 1:
         raise SlashError(
             _("More than one device of yours begins like that; give more of its id.")
@@ -117,8 +118,14 @@ async def _revoke(slash: "Slash", words: list[str]) -> list[str]:
     (device,) = found
     if not sure:
         said = _("This device will never be let in again, and gets no more keys. To do it: /revoke {id} yes")
+        if len(devices) == 1:
+            said = _(
+                "It is your ONLY device: nobody can log in to your account after that, you neither, and nothing brings it "
+                "back. To do it all the same: /revoke {id} yes"
+            )
         return [_device_line(device), said.format(id=device.device_id.hex()[: max(len(prefix), _SHORT_ID_DIGITS)])]
-    await slash.client.people.revoke(device.device_id)
+    with refused(Forbidden, _("The server would have no administrator any more: make somebody else one first.")):
+        await slash.client.people.revoke(device.device_id)
     return [_("Revoked: {id}").format(id=device.device_id.hex()[:_SHORT_ID_DIGITS])]
 
 

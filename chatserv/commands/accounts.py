@@ -19,4 +19,5 @@ async def make_invite(context: Context, session: LiveSession, command: messages.
     role = Role.ADMIN if command.admin else Role.USER
     expires_ms = now_ms + int(context.config.limits.invite_hours * HOUR_MS)
     await context.store.add_invite(Invite(sha256(token), role, expires_ms, name), now_ms)
-    return messages.Invited(command.label, token, expires_ms)
+    host, port = context.config.server.advertised or ("", 0)
+    return messages.Invited(command.label, token, expires_ms, host, port)

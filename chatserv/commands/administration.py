@@ -1,7 +1,7 @@
 """What the server's administrators do. It is the server's refusal to carry, never room state (docs/protocol.rst 7)."""
 
 from chatserv.commands.attendance import expel
-from chatserv.commands.ban_list import ban_kind, ban_subject
+from chatserv.commands.ban_list import ban_kind, ban_subject, check_ban
 from chatserv.commands.context import Context
 from chatserv.commands.telling import tell
 from chatserv.domain.hub import LiveSession
@@ -29,9 +29,11 @@ async def list_accounts(
     return messages.AccountList(command.label, page, more=len(found) > LIST_PAGE)
 
 
-async def suspend(context: Context, session: LiveSession, command: messages.Suspend) -> messages.Ok:  # noqa: ARG001
-    """Lets an account in no more, or again; its sessions end."""
+async def suspend(context: Context, session: LiveSession, command: messages.Suspend) -> messages.Ok:
+    """Lets an account in no more, or again; its sessions end. Nobody does that to themselves: it is another's to undo."""
     name = user_name(command.user)
+    if command.on and name == session.name:
+        raise Forbidden("suspend: oneself")
     await context.store.set_account(name, suspended=command.on)
     if command.on:
         _put_out(context, name, "suspended")
@@ -50,11 +52,13 @@ async def server_mute(context: Context, session: LiveSession, command: messages.
 
 async def set_server_role(
     context: Context,
-    session: LiveSession,  # noqa: ARG001
+    session: LiveSession,
     command: messages.SetServerRole,
 ) -> messages.Ok:
-    """Makes an account an administrator, or a user; its sessions have the role at once."""
+    """Makes an account an administrator, or a user; its sessions have the role at once. Nobody takes their own away."""
     name, role = user_name(command.user), Role.ADMIN if command.admin else Role.USER
+    if not command.admin and name == session.name:
+        raise Forbidden("server role: one's own")
     if command.admin and context.bans.holds_account(name):
         raise Forbidden("server role: of a banned account")
     await context.store.set_account(name, role=role)
@@ -65,9 +69,14 @@ async def set_server_role(
 
 
 async def set_ban(context: Context, session: LiveSession, command: messages.SetBan) -> messages.Ok:
-    """Bans an address, network or name, or lifts that. An administrator has to be made a user first."""
+    """Bans an address, network or name, or lifts that. An administrator has to be made a user first.
+
+    Nobody bans themselves, where they come from, the server's own machine or nearly everybody.
+    """
     kind = ban_kind(command.kind)
     subject = ban_subject(kind, command.subject)
+    if command.on:
+        check_ban(kind, subject, session.name, session.host)
     if kind is BanKind.ACCOUNT and command.on:
         status = await context.store.account(subject)
         if status is not None and status.account.role is Role.ADMIN:

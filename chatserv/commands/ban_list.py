@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from heapq import nsmallest
 
-from chatserv.domain.bans import AddressBans, network_text, parse_network
+from chatserv.domain.bans import AddressBans, is_nearly_everybody, locks_out, network_text, parse_network
 from chatserv.domain.names import user_name
-from chatserv.errors import BadMessage
+from chatserv.errors import BadMessage, Forbidden
 from chatserv.stored import Ban, BanKind
 
 
@@ -17,6 +17,24 @@ def ban_subject(kind: BanKind, text: str) -> str:
         NameInvalid: A name that nobody can have.
     """
     return user_name(text) if kind is BanKind.ACCOUNT else network_text(parse_network(text))
+
+
+def check_ban(kind: BanKind, subject: str, name: str, host: str) -> None:
+    """Refuses a ban that would end the way back of who gives it: the user ``name``, who comes from ``host``.
+
+    Raises:
+        BadMessage: Of nearly everybody.
+        Forbidden: Of oneself, or of the server's own machine.
+    """
+    if kind is BanKind.ACCOUNT:
+        if subject == name:
+            raise Forbidden("ban: of oneself")
+        return
+    network = parse_network(subject)
+    if is_nearly_everybody(network):
+        raise BadMessage("ban: of nearly everybody")
+    if locks_out(network, host):
+        raise Forbidden("ban: of where one comes from, or of the server itself")
 
 
 def ban_kind(text: str) -> BanKind:

@@ -107,6 +107,7 @@ async def revoke(context: Context, session: LiveSession, command: messages.Revok
     Raises:
         NotFound: The account has no such device.
         BadKey: The statement is not signed by the account's identity key, or names another device.
+        Forbidden: It is the only device of the last administrator who can log in.
     """
     try:
         cert_hash = Revocation.decode(command.statement[:-RSA_BYTES]).cert_hash

@@ -32,8 +32,8 @@ class Admission:
     reads: Mapping[bytes, int]
     prekeys: int
 
-    def session(self, outbox: Outbox) -> LiveSession:
-        """The session, not attached to anything yet."""
+    def session(self, outbox: Outbox, host: str) -> LiveSession:
+        """The session of somebody who comes from ``host``, not attached to anything yet."""
         account = self.status.account
         return LiveSession(
             account.account_id,
@@ -44,6 +44,7 @@ class Admission:
             self.places,
             ed25519=self.ed25519,
             muted=self.status.muted,
+            host=host,
         )
 
 

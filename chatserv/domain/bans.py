@@ -27,6 +27,22 @@ def parse_network(text: str) -> Network:
     return network
 
 
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+WIDEST = {4: 8, 6: 16}  # bits of the widest network that may be banned, by version; a wider one is nearly everybody
+
+
+def is_nearly_everybody(network: Network) -> bool:
+    """Whether a ban of the network would be one of nearly everybody."""
+    return network.prefixlen < WIDEST[network.version]
+
+
+def locks_out(network: Network, host: str) -> bool:
+    """Whether a ban of the network would keep away whoever gives it, from ``host``, or the server's own machine."""
+    only = AddressBans()
+    only.add(network)
+    return only.holds(host) or any(network.version == own.version and network.overlaps(own) for own in LOOPBACK)
+
+
 def network_text(network: Network) -> str:
     """The one spelling of a network; of an address where it is only one."""
     single = network.prefixlen == network.max_prefixlen

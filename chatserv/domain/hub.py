@@ -66,6 +66,7 @@ class LiveSession:
     ``places``: by room id. ``ed25519``: the device's signature key. ``muted``: by the server's administrators. ``away``:
     the person is not at the device. ``expelled``: it is being ended, and nothing is done for it any more. ``behind``: rooms
     that are read from the log, with the last seq that was queued; a room is there, or live, or (before ``sync``) neither.
+    ``host``: where the connection comes from; no address for one that has none.
     """
 
     account_id: bytes
@@ -81,6 +82,7 @@ class LiveSession:
     synced: bool = False
     behind: dict[bytes, int] = field(default_factory=dict)
     catching_up: bool = False
+    host: str = ""
 
 
 @dataclass(eq=False, slots=True)

@@ -252,7 +252,7 @@ class ChatProtocol(LinearLineReceiver):
         self.max_line_bytes = limits.line_bytes
         self.factory.logged_in(self)
         sendq = self._sendq = SendQueue(session, self.transport, self.factory.flusher, limits, self)
-        self.live = live = admission.session(sendq)
+        self.live = live = admission.session(sendq, self._host)
         in_flight = limits.commands_in_flight
         self._runner = CommandRunner(context, live, in_flight, self._tell, self._update_reading, self.broke)
         attendance.enter(context, live)

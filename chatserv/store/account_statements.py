@@ -7,7 +7,7 @@ leaves nothing behind.
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
@@ -27,9 +27,15 @@ _status = select(
 )
 _account = _status.where(account.c.name == bindparam("name"))
 _accounts = _status.where(account.c.name > bindparam("after")).order_by(account.c.name).limit(bindparam("count"))
+_has_device = exists().where(device.c.account == account.c.pk, device.c.revoked_ms.is_(None))
 _another_administrator = (
     select(account.c.pk)
-    .where(account.c.role == int(Role.ADMIN), account.c.suspended.is_(False), account.c.name != bindparam("name"))
+    .where(
+        account.c.role == int(Role.ADMIN),
+        account.c.suspended.is_(False),
+        account.c.name != bindparam("name"),
+        _has_device,
+    )
     .limit(1)
 )
 _bans = select(ban.c.kind, ban.c.subject, ban.c.by, ban.c.at_ms).order_by(ban.c.subject, ban.c.kind)
@@ -176,15 +182,20 @@ def set_account(
         old.muted if muted is None else muted,
         old.created_ms,
     )
-    steps_down = _administers(old) and not _administers(new)
-    if steps_down and conn.execute(_another_administrator, {"name": name}).first() is None:
-        raise Forbidden("the last administrator")
+    if _administers(old) and not _administers(new):
+        require_another_administrator(conn, name)
     conn.execute(
         update(account)
         .where(account.c.name == name)
         .values(role=int(new.account.role), suspended=new.suspended, muted=new.muted)
     )
     return new
+
+
+def require_another_administrator(conn: Connection, name: str) -> None:
+    """Raises `Forbidden` where nobody but ``name`` is an administrator who can log in."""
+    if conn.execute(_another_administrator, {"name": name}).first() is None:
+        raise Forbidden("the last administrator")
 
 
 def set_ban(conn: Connection, new: Ban, on: bool, limits: StoreLimits) -> None:

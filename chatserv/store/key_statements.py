@@ -9,6 +9,7 @@ from chatserv.crypto.prekeys import is_last_resort
 from chatserv.domain.roles import Role
 from chatserv.errors import NotFound
 from chatserv.ports import Account, Certified, Device, LeafDraft, PrekeyItem, TakenPrekey
+from chatserv.store.account_statements import require_another_administrator
 from chatserv.store.log_statements import append_leaves
 from chatserv.store.schema import account, device, identity, prekey
 
@@ -23,6 +24,16 @@ _device = (
         device.c.device_id == bindparam("device_id"),
         device.c.revoked_ms.is_(None),
     )
+)
+_valid = (
+    select(device.c.pk, device.c.account, account.c.name, account.c.role, account.c.suspended)
+    .join_from(device, account)
+    .where(device.c.cert_hash == bindparam("cert_hash"), device.c.revoked_ms.is_(None))
+)
+_others = (
+    select(device.c.pk)
+    .where(device.c.account == bindparam("account"), device.c.pk != bindparam("pk"), device.c.revoked_ms.is_(None))
+    .limit(1)
 )
 _certified = (
     select(device.c.cert_hash, device.c.certificate, identity.c.spki)
@@ -57,12 +68,17 @@ def certificates(conn: Connection, hashes: Sequence[bytes]) -> list[Certified]:
 
 
 def revoke(conn: Connection, cert_hash: bytes, leaf: LeafDraft, now_ms: int) -> bool:
-    """Ends a device, deletes its prekeys, and appends the leaf; False where it is unknown or revoked already."""
-    pk = conn.execute(
-        select(device.c.pk).where(device.c.cert_hash == cert_hash, device.c.revoked_ms.is_(None))
-    ).scalar()
-    if pk is None:
+    """Ends a device, deletes its prekeys, and appends the leaf; False where it is unknown or revoked already.
+
+    Raises:
+        Forbidden: It is the only device of the last administrator who can log in.
+    """
+    found = conn.execute(_valid, {"cert_hash": cert_hash}).first()
+    if found is None:
         return False
+    pk, name, administers = found.pk, found.name, found.role == int(Role.ADMIN) and not found.suspended
+    if administers and conn.execute(_others, {"account": found.account, "pk": pk}).first() is None:
+        require_another_administrator(conn, name)
     conn.execute(update(device).where(device.c.pk == pk).values(revoked_ms=now_ms, last_resort=None))
     conn.execute(delete(prekey).where(prekey.c.device == pk))
     append_leaves(conn, [leaf])

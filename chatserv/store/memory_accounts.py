@@ -125,11 +125,18 @@ class AccountTable:
             old.muted if muted is None else muted,
             old.created_ms,
         )
-        others = [each for other, each in self._accounts.items() if other != name]
-        if _administers(old) and not any(_administers(each) for each in [new, *others]):
-            raise Forbidden("the last administrator")
+        if _administers(old) and not _administers(new):
+            self._require_another_administrator(name)
         self._accounts[name] = new
         return new
+
+    def _require_another_administrator(self, name: str) -> None:
+        others = [each for other, each in self._accounts.items() if other != name]
+        if not any(_administers(each) and self._has_device(each.account.name) for each in others):
+            raise Forbidden("the last administrator")
+
+    def _has_device(self, name: str) -> bool:
+        return any(each.name == name and not each.revoked for each in self._devices.values())
 
     def set_ban(self, ban: Ban, on: bool) -> None:
         """Adds or lifts a ban. Raises `Quota`."""
@@ -160,11 +167,17 @@ class AccountTable:
         return [each.certified for each in self._devices.values() if each.certified.cert_hash in wanted]
 
     def revoke(self, cert_hash: bytes, leaf: LeafDraft) -> bool:
-        """Ends a device; False where it is unknown or revoked already."""
+        """Ends a device; False where it is unknown or revoked already. Raises `Forbidden` as `set_account`."""
         device = self._certified(cert_hash)
         if device is None or device.revoked:
             return False
         device.revoked = True
+        if _administers(self._accounts[device.name]) and not self._has_device(device.name):
+            try:
+                self._require_another_administrator(device.name)
+            except Forbidden:
+                device.revoked = False
+                raise
         device.one_time.clear()
         device.last_resort = None
         self._log([leaf])

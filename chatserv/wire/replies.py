@@ -12,6 +12,7 @@ from chatserv.wire.fields import (
     CommitBytes,
     Epoch,
     Hash,
+    Host,
     Id,
     Name,
     Path,
@@ -51,10 +52,15 @@ class Sent(Reply, frozen=True, tag="sent"):
 
 
 class Invited(Reply, frozen=True, tag="invited"):
-    """A fresh invite; the server keeps only its hash."""
+    """A fresh invite; the server keeps only its hash.
+
+    ``host`` and ``port``: where the link has to lead; empty and 0 where the server does not know better than its clients.
+    """
 
     token: Token
     expires: int
+    host: Host = ""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
 
     def __repr__(self) -> str:
         return f"Invited(label={self.label}, expires={self.expires})"

@@ -222,6 +222,8 @@ class FakePeople:
         self.client, self.number, self.trust = client, NUMBER, "unverified"
         self.user = ""
         self.silent = ["mallory"]
+        self.device_ids: tuple[bytes, ...] = DEVICE_IDS
+        self.indispensable = False  # the only administrator, on this device
 
     def _known(self, user: str) -> None:
         if user not in self.client.accounts:
@@ -269,10 +271,12 @@ class FakePeople:
     async def devices(self, user: str = "") -> list[DeviceView]:
         """All that are valid."""
         self._known(user or "alice")
-        return [DeviceView(user or "alice", each, AT_MS, each == DEVICE_IDS[0]) for each in DEVICE_IDS]
+        return [DeviceView(user or "alice", each, AT_MS, each == DEVICE_IDS[0]) for each in self.device_ids]
 
     async def revoke(self, device_id: bytes) -> None:
         """Ends one."""
+        if self.indispensable:
+            raise Forbidden("the last administrator")
         self.client.calls.append(("revoke", device_id))
 
 
@@ -315,6 +319,8 @@ class FakeAdministration:
 
     async def ban(self, kind: str, subject: str, *, on: bool = True) -> None:
         """Keeps off."""
+        if subject in {"198.51.100.7", "root"}:
+            raise Forbidden("ban")
         self._note("ban", kind, subject, on)
 
     async def bans(self) -> list[BanView]:

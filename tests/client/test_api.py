@@ -18,12 +18,14 @@ from chatserv.client.outgoing import MAX_UNACKNOWLEDGED
 from chatserv.client.parts import Interrupted
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.registration import prepare_account
+from chatserv.config import Server
 from chatserv.crypto.password import make_verifier
 from chatserv.crypto.suite import sha256
 from chatserv.domain.passwords import PasswordInvalid
 from chatserv.domain.roles import Role
 from chatserv.errors import (
     AuthFailed,
+    BadMessage,
     Busy,
     Draining,
     Forbidden,
@@ -401,6 +403,15 @@ class InviteTests(ApiCase):
         self.assertEqual(("chat.example", 5000, server_id()), (link.host, link.port, link.fingerprint))
         self.assertEqual(Status.ONLINE, statuses(self.stranger("carol", link.invite))[-1])
         self.assertEqual(Status.FAILED, statuses(self.stranger("dave", link.invite))[-1])
+
+    def test_advertised(self) -> None:
+        """The link leads to where the server's operator has said, not to where the administrator came by; or nowhere."""
+        for place, host in ((("reach.example", 443), "reach.example"), (("2001:db8::7", 443), "2001:db8::7")):
+            self.patch(Server, "advertised", place)
+            link = self.alice.do(self.alice.client.admin.make_invite())
+            self.assertEqual((host, 443, server_id()), (link.host, link.port, link.fingerprint))
+        self.patch(Server, "advertised", ("no host", 443))
+        self.assertRaises(BadMessage, self.alice.do, self.alice.client.admin.make_invite())
 
     def test_named(self) -> None:
         """A link for one name does not let another in."""

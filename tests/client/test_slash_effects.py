@@ -383,6 +383,39 @@ class EffectsTests(SlashTestCase):
         self.assert_refused("/revoke aa", "More than one")
         self.assert_refused("/revoke ff yes", "No device of yours")
 
+    def test_revoke_the_only_one(self) -> None:
+        """Whose only device it is gets told what that means, and the last administrator keeps theirs."""
+        self.assertNotIn("ONLY", self.run_line("/revoke aa11")[1])
+        self.client.people.device_ids = DEVICE_IDS[:1]
+        self.assertIn("your ONLY device: nobody can log in", self.run_line("/revoke aa11")[1])
+        self.assertEqual(self.client.calls, [])
+        self.client.people.indispensable = True
+        self.assert_refused("/revoke aa11 yes", "no administrator any more")
+
+    def test_oneself(self) -> None:
+        """What ends one's own way back is refused, or asked about, before the server is."""
+        for line in ("/suspend alice", "/revoke-admin @Alice", "/server-ban account alice"):
+            self.assert_refused(line, "That is you, and you could not undo it")
+        for line in ("/kick alice", "/ban alice"):
+            self.assert_refused(line, "/part leaves the room")
+        asked = self.run_line("/role alice member")
+        self.assertIn("only another owner could undo it", asked[0])
+        self.assertIn("/role alice member yes", asked[0])
+        self.assertEqual(self.client.calls, [])
+        self.run_line("/role alice member yes")
+        self.run_line("/role alice owner")
+        self.assertEqual([("lobby", "role", "alice", "member"), ("lobby", "role", "alice", "owner")], self.client.calls)
+        self.assert_refused("/role alice member no", "It is typed like this")
+
+    def test_bans_of_too_many(self) -> None:
+        """A ban of nearly everybody is refused with what may be banned, one of where one comes from with that."""
+        for subject in ("0.0.0.0/1", "2000::/3", "::ffff:0.0.0.0/97"):
+            self.assert_refused(f"/server-ban address {subject}", "nearly everybody")
+        self.assert_refused("/server-ban address 198.51.100.7", "You come from there yourself")
+        self.assert_refused("/server-ban account root", "/revoke-admin comes first")
+        self.run_line("/server-unban address 0.0.0.0/1")
+        self.assertEqual([("ban", "address", "0.0.0.0/1", False)], self.client.calls)
+
     # -- the server ---------------------------------------------------------------------------------------------------------
 
     def test_nobody_to_administer(self) -> None:

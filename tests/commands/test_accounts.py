@@ -24,6 +24,13 @@ class MakeInviteTests(SynchronousTestCase):
         """The reply to an invite command."""
         return self.admin.ask(messages.MakeInvite, **fields)
 
+    def test_where_links_lead(self) -> None:
+        """The answer names the advertised host with the server's port, and nothing where none is advertised."""
+        self.assertEqual(("", 0), (self.invite().host, self.invite().port))
+        server = MemoryServer(advertise="Chat.Example")
+        invited = server.join("alice", Role.ADMIN).ask(messages.MakeInvite)
+        self.assertEqual(("chat.example", 5000), (invited.host, invited.port))
+
     def test_works_once(self) -> None:
         """An invite lets one account in, as a user, and then nobody."""
         token = self.invite().token

@@ -85,6 +85,44 @@ class AdministrationTests(SynchronousTestCase):
         self.assertEqual(code(self.admin.ask(messages.SetServerRole, user="bob", admin=True)), "forbidden")
         self.assertFalse(self.admin.lost)
 
+    def test_oneself(self) -> None:
+        """What ends one's own way back is not done, also where there is another administrator, who may do it."""
+        self.admin.ask(messages.SetServerRole, user="bob", admin=True)
+        for reply in (
+            self.admin.ask(messages.Suspend, user="Admin", on=True),
+            self.admin.ask(messages.SetServerRole, user="ADMIN", admin=False),
+            self.admin.ask(messages.SetBan, kind="account", subject="admin", on=True),
+        ):
+            self.assertEqual(code(reply), "forbidden")
+        self.assertFalse(self.admin.lost)
+        self.assertEqual(code(self.admin.ask(messages.Suspend, user="admin", on=False)), "Ok")
+        self.assertEqual(code(self.bob.ask(messages.SetServerRole, user="admin", admin=False)), "Ok")
+        self.assertEqual(code(self.admin.ask(messages.ListBans)), "forbidden")
+
+    def test_where_one_comes_from(self) -> None:
+        """Nobody bans their own address, the server's own machine or nearly everybody; a ban from before can be lifted."""
+        self.server.host = "198.51.100.7"
+        self.admin = self.server.log_in(self.admin.account)
+        for subject, refusal in (
+            ("198.51.100.7", "forbidden"),
+            ("198.51.0.0/16", "forbidden"),
+            ("::ffff:198.51.100.0/120", "forbidden"),
+            ("127.0.0.1", "forbidden"),
+            ("127.8.0.0/16", "forbidden"),
+            ("::1", "forbidden"),
+            ("0.0.0.0/1", "bad_message"),
+            ("128.0.0.0/1", "bad_message"),
+            ("2000::/3", "bad_message"),
+        ):
+            reply = self.admin.ask(messages.SetBan, kind="address", subject=subject, on=True)
+            self.assertEqual(code(reply), refusal, subject)
+            self.assertEqual(code(self.admin.ask(messages.SetBan, kind="address", subject=subject, on=False)), "Ok")
+        for host in ("198.51.100.7", "127.0.0.1", "203.0.113.9", "2001:db8::1"):
+            self.assertTrue(self.connects(host), host)
+        self.assertEqual(
+            code(self.admin.ask(messages.SetBan, kind="address", subject="198.51.101.0/24", on=True)), "Ok"
+        )
+
     def test_role(self) -> None:
         """A new role counts at once, and after a restart; names come in any spelling."""
         self.assertEqual(code(self.bob.ask(messages.ListBans)), "forbidden")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.domain.bans import AddressBans, Network, network_text, parse_network
+from chatserv.domain.bans import AddressBans, Network, is_nearly_everybody, locks_out, network_text, parse_network
 from chatserv.errors import BadMessage
 
 
@@ -40,6 +40,40 @@ class NetworkTests(SynchronousTestCase):
         """Nobody bans everybody."""
         for text in ("0.0.0.0/0", "::/0", "1.2.3.4/0", "::ffff:0.0.0.0/96"):
             self.assertRaises(BadMessage, parse_network, text)
+
+
+class WideTests(SynchronousTestCase):
+    """Bans that keep too many away."""
+
+    def test_nearly_everybody(self) -> None:
+        """The widest network that may be banned is a /8, and a /16 of IPv6."""
+        for text, too_wide in (
+            ("0.0.0.0/1", True),
+            ("11.0.0.0/7", True),
+            ("11.0.0.0/8", False),
+            ("2000::/3", True),
+            ("2001::/15", True),
+            ("2001::/16", False),
+            ("::ffff:11.0.0.0/103", True),
+            ("::ffff:11.0.0.0/104", False),
+        ):
+            self.assertEqual(too_wide, is_nearly_everybody(parse_network(text)), text)
+
+    def test_locks_out(self) -> None:
+        """A ban locks out whoever comes from there, however the address is written, and whoever touches loopback."""
+        for text, host, out in (
+            ("192.0.2.0/24", "192.0.2.9", True),
+            ("192.0.2.0/24", "::ffff:192.0.2.9", True),
+            ("192.0.2.0/24", "192.0.3.9", False),
+            ("2001:db8::/32", "2001:db8::7", True),
+            ("2001:db8::/32", "local", False),
+            ("fe80::/16", "fe80::1%eth0", True),
+            ("127.0.0.9", "192.0.2.9", True),
+            ("126.0.0.0/8", "192.0.2.9", False),
+            ("::1", "192.0.2.9", True),
+            ("::/16", "192.0.2.9", True),
+        ):
+            self.assertEqual(out, locks_out(parse_network(text), host), (text, host))
 
 
 class AddressBansTests(SynchronousTestCase):

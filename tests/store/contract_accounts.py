@@ -7,7 +7,7 @@ from chatserv.errors import BadMessage, Forbidden, InviteInvalid, LocalProtocolE
 from chatserv.ports import Account, AccountStatus, Ban, BanKind, Store
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import ContractBase
-from tests.store.drafts import NOW_MS, invite, log_leaf, registration, start, together
+from tests.store.drafts import NOW_MS, cert_hash, invite, log_leaf, registration, start, together
 
 
 class AccountContract(ContractBase):
@@ -169,6 +169,22 @@ class AccountContract(ContractBase):
         await store.set_account("bob", suspended=False)
         self.assertEqual(Role.USER, (await store.set_account("alice", role=Role.USER)).account.role)
         await self.assertFailure(start(store.set_account("bob", suspended=True)), Forbidden)
+
+    async def test_last_administrator_without_a_device(self) -> None:
+        """The one who remains can log in: who has no device left does not count, and the last one keeps theirs."""
+        store = await self.open_store()
+        await self.administrator(store, "alice", 1)
+        await store.register(registration("bob"), NOW_MS)
+        leaves = len(await store.log())
+        await self.assertFailure(start(store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS)), Forbidden)
+        self.assertEqual(leaves, len(await store.log()))
+        self.assertIsNotNone(await store.device("alice", registration("alice").device_id))
+        await store.set_account("bob", role=Role.ADMIN, suspended=True)
+        await self.assertFailure(start(store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS)), Forbidden)
+        await store.set_account("bob", suspended=False)
+        self.assertTrue(await store.revoke(cert_hash("bob"), log_leaf(1), NOW_MS))
+        await self.assertFailure(start(store.set_account("alice", suspended=True)), Forbidden)
+        await self.assertFailure(start(store.set_account("alice", role=Role.USER)), Forbidden)
 
     async def test_bans(self) -> None:
         """Bans are listed by subject, made once, and lifted; doing so again is harmless."""

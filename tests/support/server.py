@@ -222,6 +222,7 @@ class MemoryServer:
         max_connections: Sessions after login.
         registration: Who may make an account.
         slow: Names of the store's methods that wait for ``store.fire()``.
+        advertise: Where its links lead.
         **limits: Limits other than the defaults.
     """
 
@@ -231,13 +232,15 @@ class MemoryServer:
         max_connections: int = 100,
         registration: Any = "open",
         slow: Sequence[str] = (),
+        advertise: str = "",
         **limits: Any,
     ) -> None:
+        self.host = LOOPBACK  # where clients come from
         self.clock = Clock()
         self.clock.advance(1000)
         self.random = seeded("server")
         self.config = Config(
-            server=Server(max_connections=max_connections),
+            server=Server(max_connections=max_connections, advertise=advertise),
             security=Security(registration=registration),
             limits=Limits(**limits),
         )
@@ -353,7 +356,7 @@ class MemoryServer:
 
     def connect(self, account: TestAccount | None = None, *, token: bytes | None = None) -> "MemoryClient | None":
         """A connection that has said nothing yet, or None where the server turns it away."""
-        protocol = self.factory.build(IPv4Address("TCP", LOOPBACK, next(self._ports)), tls=False)
+        protocol = self.factory.build(IPv4Address("TCP", self.host, next(self._ports)), tls=False)
         if protocol is None:
             return None
         client = MemoryClient(self, account or self.account("nobody"), protocol, token)
