@@ -11,6 +11,7 @@ from chatserv.client.slash_base import place, shown
 from chatserv.i18n import N_, _
 from chatserv.terminal import clean_line
 
+MAX_NAMED: Final = 5  # people in one sentence
 QUOTED_CHARACTERS: Final = 40
 _WORDS: Final = {
     "owner": N_("owner"),
@@ -133,6 +134,38 @@ def room_line(handle: RoomHandle, *, current: bool) -> str:
         facts += [_("public")] if handle.public else []
     topic = f"  {shown(handle.topic)}" if handle.topic else ""
     return f"{star} {place(handle.name)}  {', '.join(facts)}".rstrip() + topic
+
+
+def parting_line(handle: RoomHandle, us: str) -> str:
+    """What it costs the owner of a room to leave it, in words; empty for who owns nothing there.
+
+    Args:
+        handle: The room.
+        us: Our name.
+    """
+    if handle.role != "owner" or handle.direct or handle.offered:
+        return ""
+    others = [member for member in handle.members() if member.user != us]
+    owners = [member.user for member in others if member.role == "owner"]
+    heirs = [member.user for member in others if member.role == "moderator"] or [member.user for member in others]
+    if owners:
+        said = _("You own {room}, and so do these: {users}. When you leave, it is theirs alone.")
+    elif len(heirs) == 1:
+        said = _("You are the only owner of {room}. When you leave, it is given to {users}, who need not give it back.")
+    elif heirs:
+        said = _(
+            "You are the only owner of {room}. When you leave, it is given to one of these, who need not give it back: "
+            "{users}."
+        )
+    else:
+        said = _("You own {room} and are alone in it.")
+    back = _("You can join again later, but as a member.")
+    if not handle.public:
+        back = _("You come back only if somebody invites you, and as a member.")
+        if not others:
+            back = _("When you leave, nobody can ever come into it again.")
+    shown_users = [*owners, *([] if owners else heirs)][:MAX_NAMED]
+    return f"{said.format(room=place(handle.name), users=names(shown_users))} {back}"
 
 
 def member_line(member: MemberView) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import RoomHandle
 from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, place, refused, shown
-from chatserv.client.slash_lines import message_line, room_line
+from chatserv.client.slash_lines import message_line, parting_line, room_line
 from chatserv.errors import BadKey, Forbidden, NotFound, NotMember
 from chatserv.i18n import N_, _
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chatserv.client.slash import Slash
 
 MAX_TOPIC_BYTES: Final = 1024
+_YES: Final = "yes"
 MAX_SLOW_SECONDS: Final = 65_535
 
 
@@ -87,8 +88,15 @@ async def _join(slash: "Slash", words: list[str]) -> list[str]:
 
 
 async def _part(slash: "Slash", words: list[str]) -> list[str]:
-    (name,) = words
+    name, sure = words
+    if name == _YES and not sure and _YES not in slash.client.rooms:
+        name, sure = "", _YES
+    if sure not in {"", _YES}:
+        raise slash.commands["part"].misused()
     handle = slash.room_named(name) if name else slash.here()
+    cost = parting_line(handle, slash.client.user)
+    if cost and not sure:
+        raise SlashError(f"{cost} {_('To do it: /part {room} yes').format(room=place(handle.name))}")
     return await _leave(slash, handle, _("Direct messages cannot be left."))
 
 
@@ -215,7 +223,7 @@ COMING: Final = (
         warns_clear=True, switches=True,
     ),
     SlashCommand("join", "ROOM", N_("joins a public room"), _join, switches=True),
-    SlashCommand("part", "[ROOM]", N_("leaves a room, by default this one"), _part, switches=True),
+    SlashCommand("part", "[ROOM] [yes]", N_("leaves a room, by default this one"), _part, switches=True),
     SlashCommand("msg", "USER [TEXT]", N_("goes to the direct messages with somebody"), _msg, switches=True),
     SlashCommand("accept", "[ROOM]", N_("agrees to a room that you were invited to"), _accept, switches=True),
     SlashCommand("refuse", "[ROOM]", N_("refuses it"), _refuse, switches=True),

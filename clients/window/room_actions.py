@@ -1,6 +1,6 @@
 """What a person asks for about rooms."""
 
-from chatserv.client import RoomHandle, format_link, place, translate
+from chatserv.client import RoomHandle, format_link, parting_line, place, translate
 from clients.window.dialogs import Field, Form, confirm
 from clients.window.doing import Doing
 
@@ -65,9 +65,13 @@ class RoomActions:
         """Asks first."""
         if handle is None:
             return
-        text = translate("Leave {room}? What is said there afterwards does not reach you.")
+        text = translate("Leave {room}? What is said there afterwards does not reach you.").format(
+            room=place(handle.name)
+        )
+        if self._doing.client is not None:
+            text = parting_line(handle, self._doing.client.user) or text
         confirm(
-            self._doing.layout.root, translate("Leave the room"), text.format(room=place(handle.name)),
+            self._doing.layout.root, translate("Leave the room"), text,
             translate("Leave"), lambda: self.leave(handle),
         )  # fmt: skip
 

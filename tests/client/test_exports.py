@@ -57,6 +57,7 @@ PUBLIC = [
     "explained",
     "message_line",
     "message_text",
+    "parting_line",
     "quotation",
     "clock",
     "date",

@@ -34,8 +34,9 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "create-public": [("/create-public new t", [("create", "new", True, "t")], "the server knows its name and topic")],
     "join": [("/join news", [("join", "news")], "in #news now"), ("/join #news", [("join", "news")], "in #news now")],
     "part": [
-        ("/part", [("lobby", "leave")], "not in #lobby any more"),
-        ("/part plans", [("plans", "leave")], "not in #plans any more"),
+        ("/part yes", [("lobby", "leave")], "not in #lobby any more"),
+        ("/part #lobby yes", [("lobby", "leave")], "not in #lobby any more"),
+        ("/part plans yes", [("plans", "leave")], "not in #plans any more"),
     ],
     "msg": [
         ("/msg bob", [("direct", "bob")], "in @bob now"),
@@ -173,12 +174,38 @@ class EffectsTests(SlashTestCase):
         """Commands that go to another room make it the current one; leaving the current one goes to the lobby."""
         for line, room in (
             ("/room plans", "plans"), ("/create new", "new"), ("/create-public newer", "newer"), ("/join news", "news"),
-            ("/msg bob", "@bob"), ("/accept", "offer"), ("/part", "lobby"), ("/part plans", "lobby"),
+            ("/msg bob", "@bob"), ("/accept", "offer"), ("/part yes", "lobby"), ("/part plans yes", "lobby"),
         ):  # fmt: skip
             self.run_line(line)
             self.assertEqual(self.slash.room, room)
-        self.run_line("/part")
+        self.run_line("/part yes")
         self.assert_refused("x", "There is no room #lobby here")
+
+    def test_owners_part(self) -> None:
+        """Who owns a room is asked before they leave it, with what is lost; others leave at once."""
+        here = self.client.there["lobby"]
+        alice, bob, carol = member("alice", "owner"), member("bob"), member("carol")
+        for public, people, words in (
+            (True, [alice, bob], "only owner of #lobby. When you leave, it is given to bob"),
+            (True, [alice, bob, carol], "one of these, who need not give it back: bob, carol. You can join again"),
+            (True, [alice, bob, member("dora", "moderator")], "it is given to dora"),
+            (True, [alice, bob, member("dora", "owner")], "so do these: dora. When you leave, it is theirs alone."),
+            (True, [alice], "You own #lobby and are alone in it. You can join again later, but as a member."),
+            (False, [alice, bob], "only if somebody invites you"),
+            (False, [alice], "nobody can ever come into it again"),
+            (True, [alice, *(member(f"p{number}") for number in range(6))], ": p0, p1, p2, p3, p4."),
+        ):
+            here.public, here.people = public, people
+            for line in ("/part", "/part lobby", "/part #lobby"):
+                self.assert_refused(line, words)
+                self.assert_refused(line, "To do it: /part #lobby yes")
+        self.assert_refused("/part lobby no", "/part [ROOM] [yes]")
+        self.client.add("yes")
+        self.assert_refused("/part yes", "/part #yes yes")
+        for role in ("member", "moderator"):
+            self.client.add("lobby", role=role)
+            self.run_line("/part lobby")
+        self.assertEqual(self.client.calls, [("lobby", "leave")] * 2)
 
     def test_no_such_room(self) -> None:
         """Rooms that are not there, and ways that are not theirs."""
