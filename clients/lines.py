@@ -54,6 +54,7 @@ def as_json(message: MessageReceived) -> str:
             "room": message.room,
             "seq": message.seq,
             "at": message.at_ms,
+            "sent": message.sent_ms,
             "sender": message.sender,
             "id": message.message_id.hex(),
             "own": message.own,

@@ -67,7 +67,16 @@ from chatserv.client.registration import prepare_account
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
-from chatserv.client.slash_lines import clock, date, message_line, message_text, names, parting_line, quotation
+from chatserv.client.slash_lines import (
+    clock,
+    date,
+    doubtful_time,
+    message_line,
+    message_text,
+    names,
+    parting_line,
+    quotation,
+)
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
@@ -148,6 +157,7 @@ __all__ = [
     "message_line",
     "message_text",
     "parting_line",
+    "doubtful_time",
     "quotation",
     "clock",
     "date",

@@ -82,6 +82,7 @@ class Contents:
             edited=message.edited_body is not None and not message.deleted,
             deleted=message.deleted,
             room_id=room.room_id,
+            sent_ms=message.sent_ms,
             reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
             identity_changed=bool(message.identity) and self._parts.pins.other(message.sender, message.identity),
         )

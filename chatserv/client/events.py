@@ -48,7 +48,8 @@ class MessageReceived:
     ``own``: by our account. ``sender``: the user whose device signed it. ``mentioned``: our account is. ``action``: ``/me``.
     ``edited``: the text is not the first one. ``deleted``: it was taken back, and has no text any more.
     ``room_id``: names the room, whatever it is called by now. ``identity_changed``: it was signed by another identity of
-    ``sender`` than the one that we go by, which nobody has accepted here: it may be by somebody else.
+    ``sender`` than the one that we go by, which nobody has accepted here: it may be by somebody else. ``at_ms``: when the
+    server says that it took it; ``sent_ms``: what the sender has signed as the time, 0 where that is not known.
     """
 
     room: str
@@ -67,6 +68,7 @@ class MessageReceived:
     room_id: bytes = field(default=b"", repr=False)
     reactions: tuple[tuple[str, tuple[str, ...]], ...] = ()
     identity_changed: bool = False
+    sent_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

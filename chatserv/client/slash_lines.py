@@ -11,6 +11,7 @@ from chatserv.client.slash_base import place, shown
 from chatserv.i18n import N_, _
 from chatserv.terminal import clean_line
 
+FAR_MS: Final = 600_000  # between the server's clock and the sender's
 MAX_NAMED: Final = 5  # people in one sentence
 QUOTED_CHARACTERS: Final = 40
 _WORDS: Final = {
@@ -68,6 +69,19 @@ def message_text(message: MessageReceived) -> str:
     return _("(a kind of message that this version does not know)")
 
 
+def doubtful_time(message: MessageReceived) -> str:
+    """Says what the sender has signed as the time, where that is far from the server's; empty where the two agree.
+
+    One of the two clocks is wrong, or the server has kept the message back, or tells the time falsely.
+    """
+    if not message.sent_ms or abs(message.at_ms - message.sent_ms) <= FAR_MS:
+        return ""
+    there = clock(message.sent_ms)
+    if date(message.sent_ms) != date(message.at_ms):
+        there = f"{date(message.sent_ms)} {there}"
+    return _("(by the sender's clock: {time})").format(time=there)
+
+
 def quotation(quoted: MessageReceived) -> str:
     """The start of a message that another one is about: ``bob: hello th…``."""
     text = clean_line(quoted.text) if quoted.text is not None else message_text(quoted)
@@ -87,6 +101,8 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
     who = f"* {sender}" if message.action else f"<{sender}>"
     where = f"{place(message.room)} " if room else ""
     who += f" {_('(identity changed: perhaps not them)')}" if message.identity_changed else ""
+    doubt = doubtful_time(message)
+    who += f" {doubt}" if doubt else ""
     answers = ""
     if message.reply_to is not None:
         answers = f"({quotation(quoted)}) " if quoted is not None else _("(an answer) ")

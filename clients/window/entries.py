@@ -10,6 +10,7 @@ from chatserv.client import (
     WaitingMessage,
     clock,
     date,
+    doubtful_time,
     explained,
     message_text,
     names,
@@ -173,6 +174,9 @@ def _message(
     spans = _head(message.sender, sender, message.at_ms, action=message.action, named=named)
     if message.identity_changed:
         spans.append(Span(f"{translate('(identity changed: perhaps not them)')} ", LOUD))
+    doubt = doubtful_time(message)
+    if doubt:
+        spans.append(Span(f"{doubt} ", "mark"))
     if message.reply_to is not None:
         spans.append(_answers(quoted))
     tag = "other" if message.text is not None else "gone"

@@ -58,6 +58,7 @@ PUBLIC = [
     "message_line",
     "message_text",
     "parting_line",
+    "doubtful_time",
     "quotation",
     "clock",
     "date",

@@ -1,6 +1,7 @@
 """Messages on a line: whatever they hold, they stay in their place on a terminal (pyte shows which that is)."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pyte
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import MessageReceived
+from chatserv.client import MessageReceived, clock, date
 from clients.lines import as_json, readable
 
 COLUMNS, ROWS = 200, 12
@@ -172,11 +173,24 @@ class LinesTests(SynchronousTestCase):
         for at_ms in (2**63, -(2**63), 10**17, -(10**17)):
             self.assertEqual(readable(message(at_ms=at_ms)), "[--:--] <bob> hello")
 
+    def test_doubtful_time(self) -> None:
+        """Where the server's time is far from the one that the sender has signed, the line has both; else the server's."""
+        for sent_ms in (0, AT_MS, AT_MS - 600_000, AT_MS + 600_000):
+            self.assertNotIn("clock", readable(replace(message(), sent_ms=sent_ms)))
+        for sent_ms in (AT_MS - 600_001, AT_MS + 600_001, 1, 2**63):
+            line = readable(replace(message(), sent_ms=sent_ms), room=True)
+            self.assertRegex(
+                line, r"^\[\d\d:\d\d\] #lobby <bob> \(by the sender's clock: [-0-9 ]*[-0-9]{2}:[-0-9]{2}\) hello$"
+            )
+        day = replace(message(), sent_ms=AT_MS - 86_400_000)
+        self.assertIn(f"clock: {date(day.sent_ms)} {clock(day.sent_ms)})", readable(day))
+        self.assertEqual(json.loads(as_json(day))["sent"], day.sent_ms)
+
     def test_json(self) -> None:
         """JSON has every field, with the id in hexadecimal."""
         expected = {
-            "room": "lobby", "seq": 1, "at": AT_MS, "sender": "bob", "id": "69" * 16, "own": False, "text": "hello",
-            "action": False, "reply_to": None, "mentioned": False,
+            "room": "lobby", "seq": 1, "at": AT_MS, "sent": 0, "sender": "bob", "id": "69" * 16, "own": False,
+            "text": "hello", "action": False, "reply_to": None, "mentioned": False, "identity_changed": False,
         }  # fmt: skip
         self.assertEqual(json.loads(as_json(message())), expected)
 

@@ -168,7 +168,7 @@ class ModerationTests(BoundTestCase):
     def test_the_room_that_is_left_is_the_one_that_was_asked_about(self) -> None:
         """Whatever has its name by now. Who owns it is told what that costs."""
         self.application.actions.rooms.ask_to_leave(self.application.actions.doing.here())
-        self.assertIn("You are the only owner of #ours. When you leave, it is given to bob", self.dialog_text)
+        self.assertIn("You are the only owner of #plans. When you leave, it is given to bob", self.dialog_text)
         self.take_name()
         self.press("Leave")
         self.assertEqual(self.calls_of("leave"), [("ours", "leave")])

@@ -108,6 +108,9 @@ class EntryLineTests(SynchronousTestCase):
 
     def test_what_another_identity_has_signed_says_so(self) -> None:
         """In front of the text, and loud."""
+        doubtful = plain(entry_line(replace(message(1), sent_ms=message(1).at_ms + 600_001)))
+        self.assertIn("(by the sender's clock:", doubtful)
+        self.assertNotIn("clock", plain(entry_line(replace(message(1), sent_ms=message(1).at_ms))))
         line = entry_line(message(1, identity_changed=True))
         self.assertEqual(plain(line).split(ROW)[-1], "(identity changed: perhaps not them) hello")
         self.assertEqual(line[3].tag, LOUD)
