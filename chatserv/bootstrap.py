@@ -33,7 +33,7 @@ from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.database import prepare as prepare_database
 from chatserv.store.limits import StoreLimits
-from chatserv.stored import Ban, Invite, Room
+from chatserv.stored import Ban, ConsentAt, Invite, Room
 from chatserv.streams import say, takes
 from chatserv.wire.handshake import TOKEN_BYTES
 from chatserv.wire.link import ServerLink, fingerprint_text, format_link
@@ -46,7 +46,7 @@ QUIET_MODULES = 4  # around a QR code (ISO/IEC 18004)
 class Prepared:
     """Everything that the service is composed of. ``invite`` is None where there is an administrator.
 
-    ``rooms``, ``log`` (the leaves) and ``bans``: what the store holds and the server keeps in memory.
+    ``rooms``, ``consents``, ``log`` (the leaves) and ``bans``: what the store holds and the server keeps in memory.
     """
 
     config: Config
@@ -55,6 +55,7 @@ class Prepared:
     tls_key: ec.EllipticCurvePrivateKey = field(repr=False)
     tls_certificate: x509.Certificate
     rooms: tuple[Room, ...] = field(repr=False)
+    consents: tuple[ConsentAt, ...] = field(repr=False)
     log: tuple[bytes, ...] = field(repr=False)
     bans: tuple[Ban, ...] = field(repr=False)
     invite: bytes | None = field(repr=False)
@@ -100,6 +101,7 @@ def prepare(
                 tls_key,
                 tls_certificate,
                 rooms=tuple(statements.rooms(connection)),
+                consents=tuple(statements.consents(connection)),
                 log=leaves,
                 bans=tuple(statements.bans(connection)),
                 invite=_first_invite(connection, config, state, now_ms, random),

@@ -168,7 +168,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     invite_hours: Annotated[float, Meta(ge=0.01, le=8760)] = 24  # how long an invite works
     accounts: Count = 100_000  # accounts of one server
     rooms: Count = 10_000  # rooms of one server
-    rooms_per_account: Annotated[int, Meta(ge=1, le=250)] = 200  # what a welcome holds
+    rooms_per_account: Annotated[int, Meta(ge=1, le=250)] = 200  # a welcome holds 250
+    offers_per_account: Annotated[int, Meta(ge=1, le=250)] = 40  # places beside these that its user has not agreed to
+    offers_per_inviter: Annotated[int, Meta(ge=1, le=250)] = 20  # of them by one account: to bring somebody into a team
     devices_per_account: Annotated[int, Meta(ge=1, le=10)] = 10  # docs/rooms.rst 3.4
     lease_seconds: Seconds = 15  # docs/protocol.rst 8: to make a commit, and per device of the room:
     lease_device_seconds: Seconds = 0.04

@@ -16,6 +16,8 @@ from chatserv.stored import (
     BanKind,
     Certified,
     CommitDraft,
+    Consent,
+    ConsentAt,
     Device,
     Duplicate,
     Event,
@@ -174,11 +176,20 @@ class Store(Protocol):
 
         Makes the room in epoch 0. The commit is an event of the room. Every generation counts from 0 again. A device in
         ``added`` that has an open place keeps its ``since`` under the new leaf; another gets ``since`` = the seq before the
-        commit's. A device in ``removed`` gets ``until`` = the commit's seq.
+        commit's. A device in ``removed`` gets ``until`` = the commit's seq. ``asked``, ``agreed`` and ``gone`` become the
+        consents of the room's users; ``sender`` is the inviter.
 
         Raises `NameTaken` (another open room has the name or its skeleton), `Quota` (``Limits.rooms``), `NotFound` (a room
         that was closed, or an unknown one above epoch 0).
         """
+        ...
+
+    def consents(self) -> Awaitable[Sequence[ConsentAt]]:
+        """What users say to their places in rooms that are not closed, by age of the room; nothing of those of before."""
+        ...
+
+    def set_consents(self, consents: Sequence[ConsentAt]) -> Awaitable[None]:
+        """Keeps each in place of what was kept before; of rooms that are closed or unknown, none."""
         ...
 
     def commits(self, room_id: bytes, epoch: int, limit: int) -> Awaitable[Sequence[bytes]]:
@@ -195,6 +206,8 @@ class Store(Protocol):
 
     def leave(self, room_id: bytes, user: str, leave: bytes) -> Awaitable[None]:
         """Keeps a Leave (``u32 leaf; sig[64]``) until a commit takes it; a second one of the user replaces the first.
+
+        The user's consent is forgotten.
 
         Raises `NotFound` for an unknown or closed room.
         """
@@ -248,6 +261,8 @@ __all__ = [
     "CommitDraft",
     "CommitListener",
     "CommitResult",
+    "Consent",
+    "ConsentAt",
     "Device",
     "Duplicate",
     "Event",

@@ -120,7 +120,7 @@ class ChatService(MultiService):
         sign = partial(self._pool.run, pss_sign, prepared.identity)
         spki = rsa_spki(prepared.identity.public_key())
         context = Context.of(self._store, prepared.config, effects, spki, sign)
-        context.take_in(prepared.rooms, prepared.log, prepared.bans)
+        context.take_in(prepared.rooms, prepared.consents, prepared.log, prepared.bans)
         for rotation in context.log.facts.undecided(context.log.size):
             context.log.facts.decide(rotation, signed=True)  # else there would have been no start
         context.log.sign_first(partial(pss_sign, prepared.identity))

@@ -89,6 +89,28 @@ class Room(msgspec.Struct, frozen=True):
     leaves: tuple[tuple[str, bytes], ...] = ()
 
 
+class Consent(IntEnum):
+    """Whether a user has agreed to be in a room.
+
+    ``ASKED``: somebody else took them in, and they have not said anything. ``YIELDED``: they had too many of these, and the
+    server does not carry this one. ``EARLIER``: nobody asked, in versions that did not; it is never stored.
+    """
+
+    ASKED = 0
+    AGREED = 1
+    YIELDED = 2
+    EARLIER = 3
+
+
+class ConsentAt(msgspec.Struct, frozen=True):
+    """What a user says to their place in a room, and who took them in; empty for who came by themselves."""
+
+    room_id: bytes
+    user: str
+    inviter: str
+    consent: Consent
+
+
 class PlaceAt(msgspec.Struct, frozen=True):
     """A device's place in a room (see `chatserv.domain.hub.Place`)."""
 
@@ -142,6 +164,9 @@ class CommitDraft(msgspec.Struct, frozen=True):
         left: Users whose waiting Leaves are done with.
         wraps: For the devices of the new roster but the committer's.
         leaves: Leaves of the log, appended in the same transaction.
+        asked: Users whom the committer takes in without having asked them.
+        agreed: Users who are in the room by their own will: the committer.
+        gone: Users who are in it no more.
     """
 
     room_id: bytes
@@ -163,6 +188,9 @@ class CommitDraft(msgspec.Struct, frozen=True):
     left: tuple[str, ...] = ()
     wraps: tuple[WrapDraft, ...] = ()
     leaves: tuple[LeafDraft, ...] = ()
+    asked: tuple[str, ...] = ()
+    agreed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -148,16 +148,20 @@ class Client(Running):
         """
         engine, name = self.engine, user_name(user)
         engine.planning.require_account(name)
-        room = engine.rooms.direct(name)
+        room, begun = engine.rooms.direct(name), False
         if room is None:
             try:
                 room = await engine.making.create(direct_policy(), "", "", (name,))
             except ExistingRoom as existing:
-                room = engine.rooms.get(existing.room_id)
-        if room is None or not room.in_it:
+                room = engine.rooms.look_at(existing.room_id)
+                if not room.in_it:  # we were given too many rooms, and this one had to yield; it comes back now
+                    await room.reach(0)
+                begun = True
+        if not room.in_it:
             raise NotMember(f"@{name}")
         handle = self._handle(room)
-        if room.hidden:
+        if room.hidden or begun:
+            await engine.agreeing.agreed(room)  # first: the server may not carry it until then
             handle.accept()
         return handle
 

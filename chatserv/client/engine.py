@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.admin import Administration
+from chatserv.client.agreeing import Agreeing
 from chatserv.client.catching_up import CatchingUp
 from chatserv.client.certificates import Certificates
 from chatserv.client.committer import Committer
@@ -88,6 +89,7 @@ class Engine:
         self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
         self.places = Places(parts, self.rooms, self._left_or_back)
         self.receipts = Receipts(parts, self.outgoing, wanted=receipts)
+        self.agreeing = Agreeing(parts, self.requests, self.rooms)
         self.people = People(self)
         self.admin = Administration(self)
         self.presence: dict[str, str] = {}
@@ -271,6 +273,7 @@ class Engine:
         await self.requests.ask(messages.Sync, store=welcome.store, cursors=cursors)
         await self.intake.settled()
         self.places.caught_up(welcome.rooms)
+        self.agreeing.compare(welcome.rooms)
 
     def _drop_pending(self) -> None:
         """A commit of ours that is not in its room by now was not taken."""

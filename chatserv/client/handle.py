@@ -162,6 +162,7 @@ class RoomHandle(RoomView):
         agreed = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
         vault.rooms.put(agreed)
         self._room.row = agreed
+        self._engine.agreeing.agreed(self._room)
         self._engine.parts.later(0, self._engine.catching_up.again)
         self._engine.outgoing.flush_soon(self._room)
         return [self._engine.contents.received(self._room, message) for message in kept]

@@ -94,12 +94,30 @@ class Places:
         if room is None or not room.in_it:
             return
         name = self._rooms.name(room)
-        if self._parts.vault.facts.get(LEAVING + room_id.hex()) is not None:
+        if room.offered:
+            self._withdrawn(room, name)
+        elif self._parts.vault.facts.get(LEAVING + room_id.hex()) is not None:
             self.leave(room)
             self._parts.emit(RoomLeft(name, self._parts.user))
         elif not room.withheld:
             room.withheld = True
             self._parts.emit(Alarm("room_withheld", name))
+
+    def _withdrawn(self, room: Room, name: str) -> None:
+        """A room that we have not agreed to is gone, as one that we were given too many of.
+
+        Direct messages stay, unseen until we begin with them, since their keys do not come twice.
+        """
+        if room.hidden:
+            return
+        if self._rooms.peer(room) is not None:
+            self._rooms.stand(room, Standing.REFUSED)
+        else:
+            room.queue.clear()
+            self._parts.vault.forget_room(room.room_id)
+            self._rooms.reload(room)
+            self._rooms.forget(room.room_id)
+        self._parts.emit(RoomLeft(name))
 
     def came(self, room_id: bytes) -> None:
         """The server carries a room, which it may have withheld."""

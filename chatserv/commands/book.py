@@ -5,19 +5,28 @@ Filled at the start from the store, and moved on in one place, where a committed
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import nsmallest
+from typing import Final
 
+from chatserv.commands.invitations import Invitation, Invitations
 from chatserv.crypto.encoding import Reader
 from chatserv.crypto.room_rules import Head
 from chatserv.crypto.room_state import Kind, Role, State
-from chatserv.stored import CommitDraft, Room
+from chatserv.stored import CommitDraft, Consent, ConsentAt, Room
+
+EARLIER: Final = ConsentAt(b"", "", "", Consent.EARLIER)
 
 
 def leave_stands(state: State, user: str, leave: bytes) -> bool:
     """Whether a Leave (``u32 leaf; sig[64]``) can still be carried out: the device that signed it is in the room."""
     entry = state.entry(Reader(leave, "leave").u32())
     return entry is not None and entry.user == user
+
+
+def members_of(state: State, leaves: Mapping[str, bytes]) -> list[str]:
+    """Users with a role above banned, but for those whose Leave waits."""
+    return [member.user for member in state.members if member.role and member.user not in leaves]
 
 
 class RoomRecord:
@@ -62,7 +71,7 @@ class RoomRecord:
     @property
     def members(self) -> list[str]:
         """Users with a role above banned, but for those whose Leave waits."""
-        return [member.user for member in self.state.members if member.role and member.user not in self.leaves]
+        return members_of(self.state, self.leaves)
 
     @property
     def is_deserted(self) -> bool:
@@ -76,9 +85,14 @@ class RoomRecord:
 
 
 class Book:
-    """All rooms that are not closed."""
+    """All rooms that are not closed, and in how many somebody is.
+
+    Attributes:
+        invitations: The places that their users have not agreed to.
+    """
 
     def __init__(self) -> None:
+        self.invitations = Invitations()
         self._rooms: dict[bytes, RoomRecord] = {}
         self._memberships: Counter[str] = Counter()
         self._at_hand: dict[bytes, State] = {}
@@ -86,14 +100,19 @@ class Book:
     def __iter__(self) -> Iterator[RoomRecord]:
         return iter(list(self._rooms.values()))
 
-    def take_in(self, rooms: Iterable[Room]) -> None:
-        """Takes rooms in as the store has them."""
+    def take_in(self, rooms: Iterable[Room], consents: Iterable[ConsentAt]) -> None:
+        """Takes rooms in as the store has them, and what their users say to that."""
+        said = {(each.room_id, each.user): each for each in consents}
         for room in rooms:
             head = Head(room.room_id, room.epoch, room.commit_hash, room.kt_size)
             state = State.decode(room.state)  # not kept: most rooms are quiet
             leaves = {user: leave for user, leave in room.leaves if leave_stands(state, user, leave)}
             self._rooms[room.room_id] = RoomRecord(head, room.name, room.state, leaves)
-            self._count(state, 1)
+            for user in members_of(state, leaves):
+                self._memberships[user] += 1
+                answer = said.get((room.room_id, user), EARLIER)
+                if answer.consent is not Consent.AGREED:
+                    self.invitations.put(user, room.room_id, Invitation(answer.inviter, answer.consent))
 
     def get(self, room_id: bytes) -> RoomRecord | None:
         """The room of that id."""
@@ -115,27 +134,39 @@ class Book:
             head = Head.before(change.room_id)
             record = self._rooms[change.room_id] = RoomRecord(head, change.name, change.state, {})
         else:
-            self._count(record.state, -1)
-        self._count(state, 1)
+            self._count(record, -1)
         record.move(change, state)
+        self._count(record, 1)
+        for user in (*change.gone, *change.agreed):
+            self.invitations.remove(user, change.room_id)
+        for user in change.asked:
+            self.invitations.put(user, change.room_id, Invitation(change.sender))
         return record
+
+    def keep_leave(self, record: RoomRecord, user: str, leave: bytes) -> None:
+        """The user has left the room, and a commit will say so."""
+        self._count(record, -1)
+        record.leaves[user] = leave
+        self._count(record, 1)
+        self.invitations.remove(user, record.room_id)
 
     def forget(self, room_id: bytes) -> None:
         """The room is closed."""
         record = self._rooms.pop(room_id, None)
         if record is not None:
-            self._count(record.state, -1)
+            self._count(record, -1)
+            for user in record.members:
+                self.invitations.remove(user, room_id)
 
-    def _count(self, state: State, change: int) -> None:
-        for member in state.members:
-            if member.role:
-                self._memberships[member.user] += change
-                if not self._memberships[member.user]:
-                    del self._memberships[member.user]
+    def _count(self, record: RoomRecord, change: int) -> None:
+        for user in record.members:
+            self._memberships[user] += change
+            if not self._memberships[user]:
+                del self._memberships[user]
 
     def rooms_of(self, user: str) -> int:
-        """In how many rooms the user is listed with a role above banned."""
-        return self._memberships.get(user, 0)
+        """In how many rooms the user is by their own will, or was before anybody asked."""
+        return self._memberships.get(user, 0) - self.invitations.measured(user)
 
     def public(self, after: str, limit: int) -> list[RoomRecord]:
         """The first public rooms whose names come after ``after``, in order of name."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from chatserv.commands.access import Access, refusal
+from chatserv.commands.agreeing import agree, make_way
 from chatserv.commands.book import RoomRecord
 from chatserv.commands.committing import Judged, judge
 from chatserv.commands.context import Context
@@ -147,9 +148,11 @@ async def _store(
     finally:
         context.book.let_go(draft.commit_hash)
     if isinstance(result, PairTaken):
+        await agree(context, draft.sender, [result.room_id])
         return messages.Existing(command.label, result.room_id)
     if not isinstance(result, Appended):
         raise StaleCommit(f"commit: epoch {result.epoch} is current")
+    await make_way(context, draft.asked)
     if draft.leaves:
         await context.log.covered(context.log.size)
     return messages.Committed(command.label, result.event.seq)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chatserv.commands.book import RoomRecord, leave_stands
+from chatserv.commands.book import RoomRecord, leave_stands, members_of
 from chatserv.commands.context import Context
 from chatserv.commands.leases import CommitLease
 from chatserv.crypto.commits import Add, BadCommit, Commit
@@ -29,6 +29,15 @@ class Judged:
     outcome: Outcome
     draft: CommitDraft
     joins: bool
+
+
+@dataclass(frozen=True)
+class _Movement:
+    """Who comes and goes by a commit; see `CommitDraft`."""
+
+    asked: tuple[str, ...]
+    agreed: tuple[str, ...]
+    gone: tuple[str, ...]
 
 
 async def judge(context: Context, session: LiveSession, lease: CommitLease, encoded: bytes) -> Judged:
@@ -56,10 +65,11 @@ async def judge(context: Context, session: LiveSession, lease: CommitLease, enco
     if context.log.overlooks(commit.tbs.kt_size):
         raise StaleCommit("commit: a leaf of the log is older than it may be unknown")
     _check_policy(session, state, outcome.state.policy)
-    _check_quota(context, state, outcome.state)
+    movement = _movement(context, session, record, outcome.state)
+    _check_quota(context, session, movement)
     await _check_prekeys(context, outcome)
     wraps = _wraps(lease.staged, outcome, commit.tbs.wraps_root)
-    draft = _draft(context, session, record, commit, outcome, wraps)
+    draft = _draft(context, session, record, commit, outcome, wraps, movement)
     return Judged(outcome, draft, outcome.external and state is not None and not state.role(session.name))
 
 
@@ -72,12 +82,29 @@ def _check_policy(session: LiveSession, state: State | None, policy: Policy) -> 
         raise Forbidden("room name: the lobby is made by an administrator")
 
 
-def _check_quota(context: Context, state: State | None, new: State) -> None:
-    before = set() if state is None else {member.user for member in state.members if member.role}
-    most = context.config.limits.rooms_per_account
-    for member in new.members:
-        if member.role and member.user not in before and context.book.rooms_of(member.user) >= most:
-            raise Quota("commit: a user is in as many rooms as an account may be")
+def _movement(context: Context, session: LiveSession, record: RoomRecord | None, new: State) -> _Movement:
+    leaves = {} if record is None else record.leaves
+    before = set() if record is None else set(record.members)
+    after = set(members_of(new, {user: leave for user, leave in leaves.items() if leave_stands(new, user, leave)}))
+    own, invited = session.name, None
+    if record is not None:
+        invited = context.book.invitations.get(own, record.room_id)
+    by_themselves = own in after and (own not in before or invited is not None)
+    return _Movement(
+        asked=tuple(sorted(after - before - {own})),
+        agreed=(own,) if by_themselves else (),
+        gone=tuple(sorted(before - after)),
+    )
+
+
+def _check_quota(context: Context, session: LiveSession, movement: _Movement) -> None:
+    """Whoever takes others in stays within what one account may; nobody else is refused for that."""
+    book, limits = context.book, context.config.limits
+    if movement.agreed and book.rooms_of(session.name) >= limits.rooms_per_account:
+        raise Quota("commit: the user is in as many rooms as an account may be")
+    for user in movement.asked:
+        if book.invitations.measured(user, session.name) >= limits.offers_per_inviter:
+            raise Quota("commit: a user has not agreed to so many rooms of the same inviter")
 
 
 async def _check_prekeys(context: Context, outcome: Outcome) -> None:
@@ -106,6 +133,7 @@ def _draft(
     commit: Commit,
     outcome: Outcome,
     wraps: tuple[WrapDraft, ...],
+    movement: _Movement,
 ) -> CommitDraft:
     policy, now_ms = outcome.state.policy, context.now_ms()
     names = "\0".join(sorted(member.user for member in outcome.state.members))
@@ -133,6 +161,9 @@ def _draft(
         left=_done_leaves(record, outcome.state),
         wraps=wraps,
         leaves=_log_leaves(context, record, commit, policy, now_ms),
+        asked=movement.asked,
+        agreed=movement.agreed,
+        gone=movement.gone,
     )
 
 

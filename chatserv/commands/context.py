@@ -15,7 +15,7 @@ from chatserv.config import Config
 from chatserv.domain.hub import Hub, LiveRoom
 from chatserv.domain.rates import Rates
 from chatserv.ports import Store
-from chatserv.stored import Ban, Event, Room
+from chatserv.stored import Ban, ConsentAt, Event, Room
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,11 @@ class Context:
             bans=BanList(),
         )
 
-    def take_in(self, rooms: Sequence[Room], leaves: Iterable[bytes], bans: Iterable[Ban]) -> None:
+    def take_in(
+        self, rooms: Sequence[Room], consents: Iterable[ConsentAt], leaves: Iterable[bytes], bans: Iterable[Ban]
+    ) -> None:
         """Takes in what the store holds, before anybody can log in."""
-        self.book.take_in(rooms)
+        self.book.take_in(rooms, consents)
         self.hub.add_rooms(LiveRoom(r.room_id, r.name, r.epoch, r.head, r.commit_hash) for r in rooms)
         self.log.take_in(leaves)
         self.bans.take_in(bans)

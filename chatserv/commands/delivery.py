@@ -53,7 +53,7 @@ def _deliver_commit(hub: Hub, book: Book, event: Event, change: CommitDraft) -> 
     room.name, room.epoch, room.commit_hash = change.name, change.epoch, change.commit_hash
     hub.touch(device_id for device_id, _ in change.added)
     hub.touch(change.removed)
-    newcomers = _let_in(hub, room, event, change)
+    newcomers = _let_in(hub, book, room, event, change)
     part = encode_event(event)
     _hand_out_wraps(hub, room, change, len(part))
     hub.deliver(room_id, (part,), event.seq)
@@ -65,13 +65,16 @@ def _deliver_commit(hub: Hub, book: Book, event: Event, change: CommitDraft) -> 
             hub.end_place(session, room_id, event.seq)
 
 
-def _let_in(hub: Hub, room: LiveRoom, event: Event, change: CommitDraft) -> list[LiveSession]:
+def _let_in(hub: Hub, book: Book, room: LiveRoom, event: Event, change: CommitDraft) -> list[LiveSession]:
     """Gives the added devices that are online their places; who is new in the room, and returned, is told so first."""
     since, newcomers = event.seq - 1, []
     for device_id, leaf in change.added:
         session = hub.session_of(device_id)
-        if session is not None and hub.enter(session, room.room_id, leaf, since):
-            tell([session], messages.RoomEntered(room_info(room, session, 0)))
+        if session is None or book.invitations.has_yielded(session.name, room.room_id):
+            continue
+        if hub.enter(session, room.room_id, leaf, since):
+            agreed = book.invitations.get(session.name, room.room_id) is None
+            tell([session], messages.RoomEntered(room_info(room, session, 0, agreed=agreed)))
             newcomers.append(session)
     return [session for session in newcomers if session.synced]
 
@@ -87,8 +90,8 @@ def _hand_out_wraps(hub: Hub, room: LiveRoom, change: CommitDraft, event_size: i
             session.outbox.queue((part,), len(part))
 
 
-def room_info(room: LiveRoom, session: LiveSession, read: int) -> messages.RoomInfo:
-    """A room as a session with a place in it sees it."""
+def room_info(room: LiveRoom, session: LiveSession, read: int, *, agreed: bool = True) -> messages.RoomInfo:
+    """A room as a session with a place in it sees it. ``agreed``: its user is known to want that."""
     place = session.places[room.room_id]
     head = room.head if place.until is None else place.until
-    return messages.RoomInfo(room.room_id, room.name, room.epoch, place.since, head, read, room.commit_hash)
+    return messages.RoomInfo(room.room_id, room.name, room.epoch, place.since, head, read, room.commit_hash, agreed)

@@ -40,7 +40,7 @@ async def leave(context: Context, session: LiveSession, command: messages.Leave)
 def _let_out(context: Context, record: RoomRecord, user: str, farewell: Leave) -> None:
     if not leave_stands(record.state, user, farewell.body()):
         return  # a commit has taken the device out meanwhile, and the Leave with it
-    record.leaves[user] = farewell.body()
+    context.book.keep_leave(record, user, farewell.body())
     context.hub.touch(each.device_id for each in record.state.devices_of(user))
     tell(
         [other for other in context.hub.rooms[record.room_id].here if other.synced],

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chatserv.commands.agreeing import agree
 from chatserv.commands.book import RoomRecord
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import wire_event
@@ -55,6 +56,8 @@ async def send(context: Context, session: LiveSession, command: messages.Send) -
             slow.give_back()
     if isinstance(result, Stale):
         raise StaleEpoch(f"epoch {command.epoch}, {result.epoch} is current")
+    if context.book.invitations.get(session.name, command.room) is not None:  # who speaks agrees to be there
+        await agree(context, session.name, [command.room])
     return _sent(command, result)
 
 

@@ -62,9 +62,10 @@ async def bye(context: Context, session: LiveSession, command: messages.Bye) -> 
 async def places_of(context: Context, name: str, device_id: bytes) -> dict[bytes, Place]:
     """The places that a device begins a session with, as they stand now.
 
-    Without those of rooms that its user has left and that have not taken the Leave yet, and without the oldest ended ones
-    where they are more than a welcome holds. What a commit changes while the store is asked is asked for again, and what the
-    store is ahead with comes when it is handed out; so the caller has the truth if it attaches the session at once.
+    Without those of rooms that its user has left and that have not taken the Leave yet, and those that have yielded to
+    others. Where there are more than a welcome holds, the oldest ended ones go first, then those that nobody has agreed to.
+    What a commit changes while the store is asked is asked for again, and what the store is ahead with comes when it is
+    handed out; so the caller has the truth if it attaches the session at once.
     """
     hub = context.hub
     while True:
@@ -76,7 +77,11 @@ async def places_of(context: Context, name: str, device_id: bytes) -> dict[bytes
         if not arrival.touched:
             break
     places = {item.room_id: item.place for item in found if _is_open_to(context, name, item)}
+    invitations = context.book.invitations
     still = {room_id: place for room_id, place in places.items() if place.until is None}
+    if len(still) > MAX_ROOMS:
+        wanted = sorted(still, key=lambda room_id: invitations.get(name, room_id) is not None)
+        still = {room_id: still[room_id] for room_id in wanted[:MAX_ROOMS]}
     ended = [(room_id, place) for room_id, place in places.items() if place.until is not None]
     spare = max(0, MAX_ROOMS - len(still))
     return still | dict(ended[len(ended) - min(spare, len(ended)) :])
@@ -85,7 +90,7 @@ async def places_of(context: Context, name: str, device_id: bytes) -> dict[bytes
 def _is_open_to(context: Context, name: str, item: PlaceAt) -> bool:
     """Whether the place counts: the commit that gave it was handed out, and its user has not left the room."""
     record = context.book.get(item.room_id)
-    if record is None or name in record.leaves:
+    if record is None or name in record.leaves or context.book.invitations.has_yielded(name, item.room_id):
         return False
     return item.place.since < context.hub.rooms[item.room_id].head
 
@@ -98,7 +103,12 @@ def welcome(context: Context, session: LiveSession, admission: Admission) -> mes
         name=session.name,
         role=session.role.name.lower(),
         rooms=tuple(
-            room_info(context.hub.rooms[room_id], session, admission.reads.get(room_id, 0))
+            room_info(
+                context.hub.rooms[room_id],
+                session,
+                admission.reads.get(room_id, 0),
+                agreed=context.book.invitations.get(session.name, room_id) is None,
+            )
             for room_id in session.places
         ),
         limits=messages.LimitInfo(

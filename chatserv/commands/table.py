@@ -10,6 +10,7 @@ from typing import Any, Final
 from chatserv.commands import (
     accounts,
     administration,
+    agreeing,
     attendance,
     commits,
     directory,
@@ -72,6 +73,7 @@ TABLE: Final[dict[type[messages.Command], Row]] = {
     messages.PutWraps: Row(commits.put_wraps, access=Access.LEASE),
     messages.PutCommit: Row(commits.put_commit, access=Access.LEASE),
     messages.FetchKeys: Row(keys.fetch_keys, access=Access.LEASE),
+    messages.Agreed: Row(agreeing.agreed),
     messages.Leave: Row(leaving.leave, access=Access.DEVICE),
     messages.PublishPrekeys: Row(keys.publish_prekeys),
     messages.GetCertificates: Row(keys.get_certificates),

@@ -289,7 +289,11 @@ class Hub:
             else:
                 full.append(session)
         for session in full:
-            del room.live[session]
-            session.behind[room_id] = position
-            session.outbox.fell_behind()
+            self.put_behind(session, room_id, position)
         return len(room.live)
+
+    def put_behind(self, session: LiveSession, room_id: bytes, position: int) -> None:
+        """A session that is live in a room reads it from the log from now on; ``position`` is the last seq that it has."""
+        del self.rooms[room_id].live[session]
+        session.behind[room_id] = position
+        session.outbox.fell_behind()

@@ -16,6 +16,7 @@ from chatserv.ports import (
     CommitDraft,
     CommitListener,
     CommitResult,
+    ConsentAt,
     Device,
     Event,
     EventDraft,
@@ -174,6 +175,16 @@ class MemoryStore:
         """Makes a commit the room's newest. Raises `NotFound`, `NameTaken` or `Quota`."""
         self._check_open()
         return self._rooms.commit(draft)
+
+    async def consents(self) -> Sequence[ConsentAt]:
+        """What users say to their places in open rooms."""
+        self._check_open()
+        return self._rooms.consents()
+
+    async def set_consents(self, consents: Sequence[ConsentAt]) -> None:
+        """Keeps each in place of what was kept before."""
+        self._check_open()
+        self._rooms.set_consents(consents)
 
     async def commits(self, room_id: bytes, epoch: int, limit: int) -> Sequence[bytes]:
         """Up to ``limit`` commits from ``epoch`` on, in order."""

@@ -10,6 +10,8 @@ from chatserv.ports import (
     AppendResult,
     CommitDraft,
     CommitResult,
+    Consent,
+    ConsentAt,
     Duplicate,
     Event,
     EventDraft,
@@ -43,6 +45,7 @@ class _Room:
     seats: dict[bytes, _Seat] = field(default_factory=dict)
     wraps: dict[tuple[int, bytes], StoredWrap] = field(default_factory=dict)
     leaves: dict[str, bytes] = field(default_factory=dict)
+    consents: dict[str, ConsentAt] = field(default_factory=dict)
     marks: dict[bytes, int] = field(default_factory=dict)
 
 
@@ -124,6 +127,12 @@ class RoomTable:
             room.leaves.pop(user, None)
         for wrap in draft.wraps:
             room.wraps[draft.epoch, wrap.device_id] = StoredWrap(wrap.wrap, wrap.path)
+        for user in draft.gone:
+            room.consents.pop(user, None)
+        for user in draft.asked:
+            room.consents[user] = ConsentAt(draft.room_id, user, draft.sender, Consent.ASKED)
+        for user in draft.agreed:
+            room.consents[user] = ConsentAt(draft.room_id, user, "", Consent.AGREED)
         self._log(draft.leaves)
         event = Event(
             stored.room_id, stored.seq, stored.at_ms, stored.sender, EventKind.COMMIT, stored.body, change=draft
@@ -140,7 +149,16 @@ class RoomTable:
 
     def leave(self, room_id: bytes, user: str, leave: bytes) -> None:
         """Keeps a Leave. Raises `NotFound`."""
-        self._open(room_id).leaves[user] = leave
+        room = self._open(room_id)
+        room.leaves[user] = leave
+        room.consents.pop(user, None)
+
+    def set_consents(self, consents: Sequence[ConsentAt]) -> None:
+        """Keeps each in place of what was kept before."""
+        for each in consents:
+            room = self._rooms.get(each.room_id)
+            if room is not None:
+                room.consents[each.user] = each
 
     def passed(self, device_id: bytes, cursors: Mapping[bytes, int]) -> None:
         """Forgets a device's wraps of epochs that ended before its cursors."""
@@ -173,6 +191,10 @@ class RoomTable:
             )
             for room_id, room in self._rooms.items()
         ]
+
+    def consents(self) -> list[ConsentAt]:
+        """What users say to their places in open rooms, by age of the room."""
+        return [room.consents[user] for room in self._rooms.values() for user in sorted(room.consents)]
 
     def places(self, device_id: bytes) -> list[PlaceAt]:
         """The places of a device, ended ones included, by age of the room."""

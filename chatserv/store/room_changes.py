@@ -12,9 +12,10 @@ from sqlalchemy.dialects import sqlite
 
 from chatserv.errors import NameTaken, NotFound, Quota
 from chatserv.ports import Appended, CommitDraft, CommitResult, Event, EventKind, LeafDraft, PairTaken, Stale
+from chatserv.store.consent_statements import forget_consents, move_consents
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves
-from chatserv.store.schema import account, commit_at, event, place, read_mark, room, waiting_leave, wrap
+from chatserv.store.schema import account, commit_at, consent, event, place, read_mark, room, waiting_leave, wrap
 
 _room = select(room.c.pk, room.c.closed, room.c.epoch, room.c.head, room.c.commit_hash).where(
     room.c.room_id == bindparam("room_id")
@@ -92,6 +93,7 @@ def commit(conn: Connection, draft: CommitDraft, limits: StoreLimits) -> CommitR
     _put_wraps(conn, pk, draft, seq)
     if draft.left:
         conn.execute(_take_leave, [{"of_room": pk, "of_user": user} for user in draft.left])
+    move_consents(conn, pk, draft)
     append_leaves(conn, draft.leaves)
     return Appended(Event(draft.room_id, seq, draft.at_ms, draft.sender, EventKind.COMMIT, draft.body, change=draft))
 
@@ -165,13 +167,15 @@ def passed(conn: Connection, device_id: bytes, cursors: Mapping[bytes, int]) -> 
 
 def leave(conn: Connection, room_id: bytes, user: str, signed: bytes) -> None:
     """Keeps a Leave; a second one of the user replaces the first. Raises `NotFound`."""
-    conn.execute(_put_leave, {"room": _open(conn, room_id), "user": user, "leave": signed})
+    pk = _open(conn, room_id)
+    conn.execute(_put_leave, {"room": pk, "user": user, "leave": signed})
+    forget_consents(conn, pk, [user])
 
 
 def close_room(conn: Connection, room_id: bytes, leaf: LeafDraft | None) -> None:
     """Ends a room and appends the leaf: only its id stays. Raises `NotFound`."""
     pk = _open(conn, room_id)
-    for table in (event, commit_at, place, wrap, waiting_leave, read_mark):
+    for table in (event, commit_at, place, wrap, waiting_leave, consent, read_mark):
         conn.execute(delete(table).where(table.c.room == pk))
     nothing = {"name": None, "skeleton": None, "pair": None, "commit_hash": b"", "kt_size": 0, "state": b""}
     conn.execute(update(room).where(room.c.pk == pk).values(closed=True, epoch=0, head=0, **nothing))

@@ -180,6 +180,15 @@ waiting_leave = Table(
     Column("leave", LargeBinary, nullable=False),
 )
 
+consent = Table(
+    "consent",
+    metadata,
+    Column("room", ForeignKey("room.pk"), primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("inviter", Text, nullable=False),
+    Column("consent", Integer, nullable=False),
+)
+
 read_mark = Table(
     "read_mark",
     metadata,

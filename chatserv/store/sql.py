@@ -24,6 +24,7 @@ from chatserv.ports import (
     CommitDraft,
     CommitListener,
     CommitResult,
+    ConsentAt,
     Device,
     Event,
     EventDraft,
@@ -216,6 +217,14 @@ class SqlStore:
     async def commit(self, draft: CommitDraft) -> CommitResult:
         """Makes a commit the room's newest. Raises `NotFound`, `NameTaken` or `Quota`."""
         return await self._write(lambda conn: statements.commit(conn, draft, self._limits))
+
+    async def consents(self) -> Sequence[ConsentAt]:
+        """What users say to their places in open rooms."""
+        return await self._read(statements.consents)
+
+    async def set_consents(self, consents: Sequence[ConsentAt]) -> None:
+        """Keeps each in place of what was kept before."""
+        await self._write(lambda conn: statements.set_consents(conn, consents))
 
     async def commits(self, room_id: bytes, epoch: int, limit: int) -> Sequence[bytes]:
         """Up to ``limit`` commits from ``epoch`` on, in order."""

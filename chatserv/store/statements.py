@@ -18,6 +18,7 @@ from chatserv.store.account_statements import (
     set_account,
     set_ban,
 )
+from chatserv.store.consent_statements import consents, set_consents
 from chatserv.store.key_statements import (
     certificates,
     find_device,
@@ -65,6 +66,7 @@ __all__ = [
     "close_room",
     "commit",
     "commits",
+    "consents",
     "events",
     "events_before",
     "find_account",
@@ -85,6 +87,7 @@ __all__ = [
     "rooms",
     "set_account",
     "set_ban",
+    "set_consents",
     "statement",
     "take_prekey",
     "wrap_of",

@@ -185,7 +185,12 @@ class MemoryServer:
         self.store.subscribe(backplane.publish)
         backplane.subscribe(self.context.deliver)
         store = self.store
-        self.context.take_in(self.await_(store.rooms()), self.await_(store.log()), self.await_(store.bans()))
+        self.context.take_in(
+            self.await_(store.rooms()),
+            self.await_(store.consents()),
+            self.await_(store.log()),
+            self.await_(store.bans()),
+        )
         self.context.log.sign_first(functools.partial(pss_sign, rsa_key("server")))
         identity = ServerIdentity(server_key, bytes((METHOD_DEVICE, METHOD_REGISTER)))
         around = Surroundings(self._random, self.now_ms, self.reactor.seconds)

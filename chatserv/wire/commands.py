@@ -8,6 +8,7 @@ from chatserv.wire.fields import (
     KEYS_PAGE,
     MAX_CURSORS,
     MAX_PAGE,
+    MAX_ROOMS,
     PREKEYS_PAGE,
     WRAPS_PAGE,
     Code,
@@ -132,6 +133,16 @@ class GetWrap(Command, frozen=True, tag="get_wrap"):
 
     room: Id
     epoch: Epoch
+
+
+class Agreed(Command, frozen=True, tag="agreed"):
+    """Says which rooms our account agrees to be in, of those that others took it into. Answered by `Ok`.
+
+    ``all``: of the rooms of the welcome that the server did not know to be agreed to, we do not agree to the others.
+    """
+
+    rooms: Annotated[tuple[Id, ...], Meta(max_length=MAX_ROOMS)]
+    all: bool = False
 
 
 class Leave(Command, frozen=True, tag="leave"):

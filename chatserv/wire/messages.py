@@ -5,6 +5,7 @@ Ids are 16 bytes without meaning, times are milliseconds since 1970, unknown fie
 """
 
 from chatserv.wire.commands import (
+    Agreed,
     Announce,
     BeginCommit,
     Bye,
@@ -107,6 +108,7 @@ ClientMessage = (
     | PutCommit
     | GetWrap
     | Leave
+    | Agreed
     | MarkRead
     | SetTyping
     | PublishPrekeys
@@ -167,6 +169,7 @@ Notice = (
 ServerMessage = ServerReply | Notice
 
 __all__ = [
+    "Agreed",
     "AccountInfo",
     "AccountList",
     "Announce",

@@ -12,7 +12,8 @@ class RoomInfo(msgspec.Struct, frozen=True):
     """A room in which the device has, or had, a place. Events with ``seq`` above ``since``, up to ``head``, can be read.
 
     ``head`` ends, in a room that the device is no more in, with the commit that removed it. ``name``: of a public room.
-    ``read``: the account's read marker. ``commit_hash``: of the epoch's commit.
+    ``read``: the account's read marker. ``commit_hash``: of the epoch's commit. ``agreed``: the account is known to want to
+    be in it.
     """
 
     room: Id
@@ -22,6 +23,7 @@ class RoomInfo(msgspec.Struct, frozen=True):
     head: Seq
     read: Seq = 0
     commit_hash: Annotated[bytes, Meta(max_length=32)] = b""
+    agreed: bool = True
 
 
 class LimitInfo(msgspec.Struct, frozen=True):

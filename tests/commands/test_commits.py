@@ -41,7 +41,9 @@ class RoomTests(CommitCase):
         entered = self.bob.all(messages.RoomEntered)[-1]
         record = self.server.context.book.get(room)
         assert record is not None
-        self.assertEqual(entered.info, messages.RoomInfo(room, "", 0, 0, 0, commit_hash=record.head.commit_hash))
+        self.assertEqual(
+            entered.info, messages.RoomInfo(room, "", 0, 0, 0, commit_hash=record.head.commit_hash, agreed=False)
+        )
         (event,) = self.bob.events(room)
         self.assertEqual((event.seq, event.kind, event.sender), (1, 1, "alice"))
         wrap = self.bob.all(messages.WrapReady)[-1]
@@ -295,12 +297,10 @@ class RefusedCommitTests(CommitCase):
         self.assertEqual(self.make_public("lobby", admin), "Committed")
 
     def test_rooms_of_an_account(self) -> None:
-        """An account is in as many rooms as the limit; one more is refused, whoever adds it, until it leaves one."""
+        """An account goes into as many rooms as the limit; one more is refused, until it leaves one."""
         self.start(rooms_per_account=3)
-        smith = self.server.smith
+        self.bob.ask(messages.Agreed, rooms=(self.room,))
         third = self.server.make_room(self.bob.account)
-        room, ops = smith.create(self.carol.account, self.bob.account, nonce=b"1" * 32)
-        self.assertEqual(code(self.carol.commit(room, *ops)), "quota")
         club = self.server.make_room(self.carol.account, policy=replace(PUBLIC, name="club"))
         self.assertEqual(code(self.bob.join_room(club)), "quota")
         self.bob.leave_room(third)

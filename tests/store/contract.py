@@ -23,7 +23,8 @@ class LifeContract(MessageContract):
         store = await self.open_store()
         self.assertEqual(16, len(store.incarnation))
         empty = [await store.rooms(), await store.log(), await store.accounts("", 9), await store.bans()]
-        self.assertEqual([[], [], [], []], [list(each) for each in empty])
+        empty.append(await store.consents())
+        self.assertEqual([[], [], [], [], []], [list(each) for each in empty])
 
     async def test_close_drains(self) -> None:
         """What was asked for before the closing is answered."""
@@ -60,6 +61,8 @@ class LifeContract(MessageContract):
             store.places(b""),
             store.append(draft(b"", 1)),
             store.commit(founding(1)),
+            store.consents(),
+            store.set_consents([]),
             store.commits(b"", 0, 1),
             store.wrap(b"", 0, b""),
             store.passed(b"", {}),

@@ -7,7 +7,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatserv.errors import NameTaken, NotFound, Quota
-from chatserv.ports import Appended, Event, EventKind, PairTaken, Room, Stale
+from chatserv.ports import Appended, Consent, ConsentAt, Event, EventKind, PairTaken, Room, Stale
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import ContractBase, seq_of
 from tests.store.drafts import (
@@ -186,6 +186,35 @@ class RoomLifeContract(ContractBase):
         await self.commit(store, following(first, left=("bob", "carol")))
         self.assertEqual([(("alice", b"2"),), (("bob", b"4"),)], [room.leaves for room in await store.rooms()])
         await self.assertFailure(start(store.leave(b"x" * 16, "bob", b"5")), NotFound)
+
+    async def test_consents(self) -> None:
+        """What users say to their places moves with commits, by what they say later, and goes with them and the room."""
+        store = await self.open_store()
+        first, second = founding(1, asked=("bob", "carol"), agreed=("alice",)), founding(2, asked=("bob",))
+        await self.commit(store, first)
+        await self.commit(store, second)
+        asked, agreed = Consent.ASKED, Consent.AGREED
+        expected = [
+            ConsentAt(first.room_id, "alice", "", agreed),
+            ConsentAt(first.room_id, "bob", "alice", asked),
+            ConsentAt(first.room_id, "carol", "alice", asked),
+            ConsentAt(second.room_id, "bob", "alice", asked),
+        ]
+        self.assertEqual(expected, list(await store.consents()))
+        said = [
+            ConsentAt(first.room_id, "bob", "alice", agreed),
+            ConsentAt(second.room_id, "bob", "alice", Consent.YIELDED),
+            ConsentAt(b"x" * 16, "bob", "alice", agreed),
+        ]
+        await store.set_consents(said)
+        self.assertEqual([expected[0], said[0], expected[2], said[1]], list(await store.consents()))
+        await self.commit(store, following(first, gone=("carol",), agreed=("bob",)))
+        own = ConsentAt(first.room_id, "bob", "", agreed)
+        self.assertEqual([expected[0], own, said[1]], list(await store.consents()))
+        await store.leave(first.room_id, "bob", b"leave")
+        await store.close_room(second.room_id, None)
+        await store.set_consents([said[1]])
+        self.assertEqual([expected[0]], list(await store.consents()))
 
     async def test_read_marks(self) -> None:
         """A read marker moves forward only, for its account and room."""

@@ -85,6 +85,9 @@ def following(previous: CommitDraft, *, salt: bytes = b"", **changes: Any) -> Co
         left=(),
         wraps=(),
         leaves=(),
+        asked=(),
+        agreed=(),
+        gone=(),
     )
     return msgspec.structs.replace(following, **changes)
 

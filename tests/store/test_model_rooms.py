@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.ports import CommitDraft, EventDraft
+from chatserv.ports import CommitDraft, Consent, ConsentAt, EventDraft
 from chatserv.store import statements
 from chatserv.store.limits import StoreLimits
 from chatserv.store.writer import Work
@@ -43,6 +43,9 @@ commits = st.fixed_dictionaries(
         ),
         "removed": st.lists(devices.map(device_id), max_size=1),
         "left": st.lists(users, max_size=2, unique=True),
+        "asked": st.lists(users, max_size=2, unique=True),
+        "agreed": st.lists(users, max_size=1),
+        "gone": st.lists(users, max_size=2, unique=True),
         "name": st.sampled_from(("", "", "", "Garden", "GARDEN", "House")),
         "pair": st.sampled_from((b"", b"", b"", b"p" * 32)),
         "wraps": st.lists(devices, max_size=3, unique=True),
@@ -110,6 +113,9 @@ class RoomStores(Stores):
             "added": tuple(parts["added"]),
             "removed": tuple(each for each in parts["removed"] if each not in dict(parts["added"])),
             "left": tuple(parts["left"]),
+            "asked": tuple(parts["asked"]),
+            "agreed": tuple(each for each in parts["agreed"] if each not in parts["asked"]),
+            "gone": tuple(each for each in parts["gone"] if each not in parts["asked"]),
             "wraps": tuple(wrap(device, self.made) for device in parts["wraps"]),
             "leaves": (log_leaf(self.made),) if parts["leaf"] else (),
         }
@@ -136,6 +142,12 @@ class RoomStores(Stores):
         """A Leave."""
         room_id, signed = founding(room).room_id, b"leave %d" % number
         self.same(lambda conn: statements.leave(conn, room_id, user, signed), self.memory.leave(room_id, user, signed))
+
+    @rule(wanted=st.lists(st.tuples(rooms, users, st.sampled_from((0, 1, 2))), max_size=3))
+    def set_consents(self, wanted: list[tuple[int, str, int]]) -> None:
+        """What users say to their places, of rooms too that there are not."""
+        said = [ConsentAt(founding(room).room_id, user, "carol", Consent(value)) for room, user, value in wanted]
+        self.same(lambda conn: statements.set_consents(conn, said), self.memory.set_consents(said))
 
     @rule(device=devices, cursors=st.dictionaries(rooms, st.integers(0, 12), max_size=3))
     def passed(self, device: bytes, cursors: dict[int, int]) -> None:
@@ -170,6 +182,7 @@ class RoomStores(Stores):
         """What can be read is the same in both."""
         memory, of = self.memory, self.of
         assert self.read(statements.rooms) == of(memory.rooms())
+        assert self.read(statements.consents) == of(memory.consents())
         assert self.read(statements.log) == of(memory.log())
         accounts = self.read(lambda conn: statements.accounts(conn, "", 9))
         for ours, theirs in zip(accounts, of(memory.accounts("", 9)), strict=True):

@@ -280,8 +280,9 @@ class MemoryServer:
         key = rsa_key("server")
         sign = partial(self.pool.run, pss_sign, key)
         self.context = Context.of(self.store, self.config, effects, spki("server"), sign)
-        rooms, leaves, bans = (self.wait(each) for each in (self.memory.rooms(), self.memory.log(), self.memory.bans()))
-        self.context.take_in(rooms, leaves, bans)
+        memory = self.memory
+        asked = (memory.rooms(), memory.consents(), memory.log(), memory.bans())
+        self.context.take_in(*(self.wait(each) for each in asked))
         self.context.log.sign_first(partial(pss_sign, key))
         self.hub = self.context.hub
         self.backplane = LocalBackplane()

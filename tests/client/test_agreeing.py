@@ -1,0 +1,125 @@
+"""What the server is told of our consent, and what comes of rooms that we are given too many of."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.client import Quota, RoomLeft, RoomOffered
+from chatserv.domain.roles import Role
+from chatserv.stored import Consent
+from chatserv.testing.world import Person, World
+from tests.client.attackers import alarms, engine_of
+
+
+class AgreeingTests(SynchronousTestCase):
+    """Mallory and trudy may take bob into two rooms each, and bob has place for three that he has not agreed to."""
+
+    def setUp(self) -> None:
+        """Everybody is in the lobby."""
+        self.world = World(self.mktemp(), offers_per_account=3, offers_per_inviter=2, rooms_per_account=6)
+        self.addCleanup(self.world.close)
+        self.alice = self.world.person("alice1", Role.ADMIN)
+        names = ("bob1", "mallory1", "trudy1")
+        self.bob, self.mallory, self.trudy = (self.world.person(name) for name in names)
+
+    def take_in(self, person: Person, name: str) -> None:
+        """Somebody makes a room with bob in it."""
+        person.do(person.client.create_room(name))
+        person.do(person.room(name).invite("bob1"))
+        self.world.settle(2)
+
+    def consents(self) -> dict[str, Consent]:
+        """What the server knows of bob, by the names that he has for his rooms."""
+        found = self.world.server.await_(self.world.server.store.consents())
+        rooms = engine_of(self.bob).rooms
+        names = {room.room_id: rooms.name(room) for room in rooms.all()}
+        return {names.get(each.room_id, "?"): each.consent for each in found if each.user == "bob1"}
+
+    def test_accepted(self) -> None:
+        """Bob agrees, and the server knows; what he made or joined himself it knew."""
+        self.take_in(self.alice, "plans")
+        self.bob.do(self.bob.client.create_room("garden"))
+        expected = {"lobby": Consent.AGREED, "garden": Consent.AGREED, "plans": Consent.ASKED}
+        self.assertEqual(expected, self.consents())
+        self.bob.room("plans").accept()
+        self.world.settle(1)
+        self.assertEqual(dict.fromkeys(expected, Consent.AGREED), self.consents())
+
+    def test_accepted_without_a_connection(self) -> None:
+        """What could not be told is told with the next session."""
+        self.take_in(self.alice, "plans")
+        self.world.server.up = False
+        self.world.server.cut()
+        self.world.run()
+        self.bob.room("plans").accept()
+        self.world.server.up = True
+        self.world.settle(20)
+        self.assertIs(Consent.AGREED, self.consents()["plans"])
+
+    def test_accepted_before_anybody_asked(self) -> None:
+        """A server that is new to this learns from our client what we agreed to in an earlier version, and what not."""
+        self.take_in(self.alice, "plans")
+        self.take_in(self.mallory, "trap")
+        self.bob.room("plans").accept()
+        for room in self.world.server.store._rooms._rooms.values():
+            room.consents.clear()
+        self.bob.leave_the_machine()
+        self.world.server.restart()
+        self.bob.come_back()
+        self.assertEqual({"lobby": Consent.AGREED, "plans": Consent.AGREED, "trap": Consent.ASKED}, self.consents())
+        self.assertEqual(1, self.world.server.context.book.invitations.measured("bob1", "mallory1"))
+
+    def test_flood(self) -> None:
+        """Others fill bob's places: alice's invitation comes all the same, and bob's own rooms are as many as ever."""
+        for number in range(2):
+            self.take_in(self.mallory, f"trap{number}")
+            self.take_in(self.trudy, f"pit{number}")
+        self.assertRaises(Quota, self.take_in, self.mallory, "trap2")
+        self.take_in(self.alice, "plans")
+        self.assertEqual([RoomLeft("trap0"), RoomLeft("pit0")], self.bob.events(RoomLeft))
+        self.assertEqual(["lobby", "pit1", "plans", "trap1"], self.bob.client.rooms)
+        self.bob.room("plans").accept()
+        for number in range(4):
+            self.bob.do(self.bob.client.create_room(f"own{number}"))
+        self.assertRaises(Quota, self.bob.do, self.bob.client.create_room("own4"))
+        self.assertEqual([], alarms(self.bob))
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+        self.assertEqual(["pit1", "trap1"], sorted(event.room for event in self.bob.events(RoomOffered)))
+
+    def test_refused(self) -> None:
+        """A room that bob refuses makes place, although its owner does nothing."""
+        self.take_in(self.mallory, "trap0")
+        self.take_in(self.mallory, "trap1")
+        self.mallory.leave_the_machine()
+        for name in ("trap0", "trap1"):
+            self.bob.do(self.bob.room(name).refuse())
+        for number in range(2):
+            self.take_in(self.trudy, f"pit{number}")
+        self.assertEqual(2, self.world.server.context.book.invitations.measured("bob1"))
+
+    def test_direct_messages_come_back(self) -> None:
+        """Direct messages that had to yield are there again, with all that was said, when bob begins with them."""
+        self.alice.do(self.alice.do(self.alice.client.direct("bob1")).send("hello bob"))
+        self.world.settle(2)
+        self.bob.leave_the_machine()
+        self.bring_back()
+
+    def test_direct_messages_come_late(self) -> None:
+        """Also where bob's client has never seen them."""
+        self.bob.leave_the_machine()
+        self.alice.do(self.alice.do(self.alice.client.direct("bob1")).send("hello bob"))
+        self.bring_back()
+
+    def bring_back(self) -> None:
+        """Alice's direct messages yield while bob is away; he comes and begins with them."""
+        self.take_in(self.mallory, "trap0")
+        self.take_in(self.trudy, "pit0")
+        self.take_in(self.world.person("eve1"), "net0")
+        self.bob.come_back()
+        self.assertEqual(["lobby", "net0", "pit0", "trap0"], self.bob.client.rooms)
+        self.bob.do(self.bob.do(self.bob.client.direct("alice1")).send("hello alice"))
+        self.world.settle(2)
+        self.assertIn(("bob1", "hello alice"), self.alice.texts("@bob1"))
+        history = [message.text for message in self.bob.room("@alice1").history()]
+        self.assertEqual(["hello bob", "hello alice"], history)
+        self.assertEqual([], alarms(self.bob))
+        self.assertEqual([], alarms(self.alice))
