@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import (
+    ALARMS,
     Alarm,
     Announced,
+    Blame,
     ClientEvent,
     DeviceSeen,
     GapSeen,
@@ -126,6 +128,10 @@ def _changes(event: RoomChanged) -> list[str]:
         "joined": translate("{by} has taken in {users}."),
         "left": translate("{users} left."),
         "kicked": translate("{by} has put out {users}."),
+        "struck": translate(
+            "{users} taken out: the server says that the account is gone, or its identity another one. {by} has only "
+            "followed that."
+        ),
         "banned": translate("{by} has banned {users}."),
         "unbanned": translate("{by} has lifted the ban of {users}."),
         "muted": translate("{by} has muted {users}."),
@@ -191,7 +197,8 @@ def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendH
             return text.format(count=count, user=shown(sender))
         case KeysBroken(by=by):
             text = translate("The keys of a change by {user} do not open. The room gets new ones by itself.")
-            return text.format(user=shown(by))
+            todo = translate("If it happens again, ask {user} for the reason; a moderator can put them out.")
+            return f"{text} {todo}".format(user=shown(by))
         case SendHeld(users=users):
             return held_text(users)
 
@@ -238,25 +245,12 @@ def about_trust(event: IdentityChanged | DeviceSeen | Alarm) -> str:
 
 
 def alarm_text(event: Alarm) -> str:
-    """That the server breaks the rules, and how."""
-    known = {
-        "log_forked": translate("it shows different logs to different people. Nothing is sent any more."),
-        "room_forked": translate("it shows different members different rooms. Nothing is sent there any more."),
-        "bad_commit": translate("a change to a room breaks the room's rules. The room stands still."),
-        "unknown_device": translate("a device has no place in the log of all devices."),
-        "log_withheld": translate("it withholds a part of its log that others have seen."),
-        "device_revoked": translate("this device was revoked: nobody sends to it any more. Was that you?"),
-        "identity_reset": translate("the log says that your identity is another one. Was that you?"),
-        "old_log": translate("its log is older than it may be."),
-        "room_withheld": translate(
-            "it says that you are not in a room any more, which nobody has signed. Nothing is sent there; if it comes back, "
-            "you are told what was said meanwhile, or that something is missing."
-        ),
-        "false_statement": translate("it says that a device was revoked, which nobody signed. Nothing is sent."),
-        "false_rotation": translate(
-            "it says that somebody has another identity, which they never signed. Nothing is sent any more."
-        ),
-    }
-    said = translate("ALARM: the server breaks the rules:")
-    detail = f" ({shown(event.detail)})" if event.detail else ""
-    return f"{said} {known.get(event.what, shown(event.what))}{detail}"
+    """What happened, who did it, and what to do."""
+    kind, user, detail = ALARMS.get(event.what), shown(event.user), f" ({shown(event.detail)})" if event.detail else ""
+    if kind is None:
+        return f"{translate('ALARM: the server breaks the rules:')} {shown(event.what)}{detail}"
+    server = kind.blame is Blame.SERVER
+    begin = translate("ALARM: the server breaks the rules:") if server else translate("ALARM:")
+    signed = translate("{user} has signed it.").format(user=user) if server and user else ""
+    said = f"{translate(kind.said).format(user=user)}{detail}"
+    return " ".join(filter(None, (begin, said, signed, translate(kind.todo))))

@@ -28,6 +28,8 @@
 
 from chatserv import VERSION
 from chatserv.client.admin import AccountView, Administration, BanView
+from chatserv.client.alarms import KINDS as ALARMS
+from chatserv.client.alarms import AlarmKind, Blame
 from chatserv.client.api import Client
 from chatserv.client.events import (
     Alarm,
@@ -150,6 +152,9 @@ __all__ = [
     "DeviceSeen",
     "KeysBroken",
     "Alarm",
+    "ALARMS",
+    "AlarmKind",
+    "Blame",
     # what people type and read
     "Slash",
     "SlashCommand",

@@ -12,10 +12,20 @@ from chatserv.crypto.e2e.wrap import Recipient
 from chatserv.crypto.statements import DeviceFacts, certificate_facts, verify_certificate
 from chatserv.crypto.suite import sha256
 from chatserv.errors import BadKey, Reject
+from chatserv.i18n import N_
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
     from chatserv.client.storage.certificates import StoredCertificate
+
+
+class FalseKey(BadKey):
+    """The server gives another key than the log or its owner's signature allows, or keeps one back."""
+
+    text = N_(
+        "The server gave out a key that its owner has not signed, or kept one back. Nobody was taken in with it. Ask "
+        "whoever runs the server."
+    )
 
 
 class Certificates:
@@ -54,7 +64,7 @@ class Certificates:
         return Recipient.of(self.stored(cert_hash).certificate)
 
     async def fetch(self, hashes: Iterable[bytes]) -> None:
-        """Makes them known. Raises `BadKey` where the server does not have one, or one does not verify."""
+        """Makes them known. Raises `FalseKey` where the server does not give one, or one that does not verify."""
         wanted = list(hashes)
         for page in _pages(self.missing(wanted)):
             reply = await self._requests.expect(messages.Certificates, messages.GetCertificates, hashes=tuple(page))
@@ -62,14 +72,14 @@ class Certificates:
                 for item in reply.items:
                     self._take(item)
         if left := self.missing(wanted):
-            raise BadKey(f"certificate: {len(left)} are withheld")
+            raise FalseKey(f"certificate: {len(left)} are withheld")
 
     def _take(self, item: messages.CertificateItem) -> None:
         cert_hash = sha256(item.certificate)
         try:
             facts = verify_certificate(item.certificate, item.identity_spki, self._parts.server_id)
         except Reject as error:
-            raise BadKey(error.detail) from None
+            raise FalseKey(error.detail) from None
         self._parts.vault.certificates.put(cert_hash, item.certificate, item.identity_spki)
         self.known[cert_hash] = facts
 

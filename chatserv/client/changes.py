@@ -1,7 +1,7 @@
 """What a commit means to people: who came, who went, who may do what."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chatserv.crypto.commits import Leave, Op, SetPolicy
 from chatserv.crypto.room_state import Member, Role, State
@@ -10,14 +10,22 @@ Lines = tuple[tuple[str, tuple[str, ...]], ...]
 _ROLES = {Role.OWNER: "owner", Role.MODERATOR: "moderator", Role.MEMBER: "member"}
 
 
-def describe(before: State, after: State, ops: Sequence[Op]) -> Lines:
-    """Words and users, in the order of the words' first use; see `chatserv.client.events.RoomChanged`."""
+def describe(before: State, after: State, ops: Sequence[Op], struck: Callable[[Member], bool]) -> Lines:
+    """Words and users, in the order of the words' first use; see `chatserv.client.events.RoomChanged`.
+
+    Args:
+        before: The room so far.
+        after: The room now.
+        ops: What was done.
+        struck: Whether the log, which is the server's word, says that a member has another identity, or is gone.
+    """
     leaving = {entry.user for op in ops if isinstance(op, Leave) if (entry := before.entry(op.leaf)) is not None}
     words: defaultdict[str, list[str]] = defaultdict(list)
     users = dict.fromkeys([*(m.user for m in before.members), *(m.user for m in after.members)])
     for user in users:
-        for word in _words(before.member(user), after.member(user), leaving=user in leaving):
-            words[word].append(user)
+        record = before.member(user)
+        for word in _words(record, after.member(user), leaving=user in leaving):
+            words["struck" if word == "kicked" and record is not None and struck(record) else word].append(user)
     if before.policy != after.policy or any(isinstance(op, SetPolicy) for op in ops):
         words["policy"] = []
     if not words:

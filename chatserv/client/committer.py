@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.certificates import Certificates
+from chatserv.client.certificates import Certificates, FalseKey
 from chatserv.client.intake import Intake
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.parts import Interrupted, Parts
@@ -22,12 +22,14 @@ from chatserv.crypto.e2e.wrap import Recipient, make_wrap
 from chatserv.crypto.encoding import Reader
 from chatserv.crypto.prekeys import SignedPreKey
 from chatserv.crypto.wraps import WrapScope, wrap_hash, wraps_tree
-from chatserv.errors import BadKey, Busy, ChatError, NotFound, Reject, StaleCommit, StaleEpoch
+from chatserv.errors import Busy, ChatError, NotFound, Reject, StaleCommit, StaleEpoch
 from chatserv.wire import messages
 
 ATTEMPTS: Final = 6
 RACE_SECONDS: Final = 2.0  # docs/protocol.rst 8: who lost a race waits up to this
 SECRET_BYTES: Final = 32
+STALL_SECONDS: Final = 120.0  # a commit that was submitted is in its room by then
+URGENT_SECONDS: Final = 600.0  # and a removal has had its turn, which goes before others
 
 
 class ExistingRoom(ChatError):
@@ -77,6 +79,7 @@ class Committer:
             Interrupted: The connection went; whether the commit was taken shows when the room is read again.
             ChatError: The planner's, or the server's refusal.
         """
+        stalled = self._parts.later(URGENT_SECONDS, lambda: self._stalled(room)) if urgent else None
         await room.committing.take(urgent=urgent)
         try:
             if await self._nothing_to_do(room, planner):
@@ -95,6 +98,14 @@ class Committer:
             raise Busy(f"room {room.room_id.hex()}: others are always faster")
         finally:
             room.committing.release()
+            if stalled is not None and stalled.active():
+                stalled.cancel()
+
+    def _stalled(self, room: Room) -> None:
+        """A change of ours is not carried out, and nothing else tells why."""
+        facts = self._parts.log.facts
+        if self._requests.connected and not facts.undecided(facts.size, room.listed()):
+            self._follower.stalled(room)
 
     async def _nothing_to_do(self, room: Room, planner: Planner) -> bool:
         """Whether the room needs no commit as we know it, or one that the rules forbid, which raises.
@@ -175,7 +186,7 @@ class Committer:
             try:
                 wraps = await parts.in_thread(_make_wraps, secret, scope, work, parts.random)
             except Reject as error:
-                raise BadKey(error.detail) from None
+                raise FalseKey(error.detail) from None
             hashes.update((leaf, wrap_hash(wrap)) for leaf, wrap in wraps)
             await self._requests.ask(messages.PutWraps, room=room.room_id, epoch=epoch, wraps=tuple(wraps))
         await self._intake.worked_off(room)
@@ -211,6 +222,14 @@ class Committer:
         return tuple(SenderHead(leaf, seen[leaf]) for leaf in sorted(seen) if leaf in there and seen[leaf])
 
     async def _put(self, room: Room, commit: Commit, secret: bytes) -> bool:
+        stalled = self._parts.later(STALL_SECONDS, lambda: self._stalled(room))
+        try:
+            return await self._put_and_see(room, commit, secret)
+        finally:
+            if stalled.active():
+                stalled.cancel()
+
+    async def _put_and_see(self, room: Room, commit: Commit, secret: bytes) -> bool:
         vault = self._parts.vault
         vault.pending.put(room.room_id, commit.tbs.epoch, commit.encoded, secret)
         try:

@@ -12,10 +12,11 @@ from chatserv.client.events import (
     Reacted,
     RoomTitled,
 )
+from chatserv.client.gossip import Gossip
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
-from chatserv.crypto.bodies import Delete, Edit, Reaction, Receipt, RoomTitle, Text, decode_body
+from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, decode_body
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
 from chatserv.errors import Reject
@@ -30,7 +31,7 @@ class Contents:
     Args:
         parts: The surroundings.
         rooms: For names and roles.
-        check_gossip: Compares what a sender has seen of the log.
+        gossip: Compares what senders have seen of the log.
         tidy: Told that something was taken back or replaced, and is to leave the disk.
     """
 
@@ -38,20 +39,20 @@ class Contents:
         self,
         parts: Parts,
         rooms: Rooms,
-        check_gossip: Callable[[str, LogHead | None], None],
+        gossip: Gossip,
         tidy: Callable[[], None],
     ) -> None:
-        self._parts, self._rooms, self._check_gossip, self._tidy = parts, rooms, check_gossip, tidy
+        self._parts, self._rooms, self._gossip, self._tidy = parts, rooms, gossip, tidy
 
     def take(self, room: Room, message: StoredMessage, head: LogHead | None) -> list[ClientEvent]:
         """Stores what a message says, and tells it; inside the transaction that moves the cursor."""
-        self._check_gossip(message.sender, head)
         archive = self._parts.vault.archive
         try:
             body = decode_body(message.ctype, message.body)
         except Reject:
             body = None
-        if message.identity and not isinstance(body, Text):
+        self._hear(room, message, head, body)
+        if isinstance(body, LogEvidence) or (message.identity and not isinstance(body, Text)):
             return []  # nothing that belongs to somebody is changed by who may be somebody else
         match body:
             case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
@@ -63,6 +64,15 @@ class Contents:
         if message.sender in self._parts.vault.ignored:
             return [event for event in found if not isinstance(event, _SAID)]
         return found
+
+    def _hear(self, room: Room, message: StoredMessage, head: LogHead | None, body: Body | None) -> None:
+        """What the sender has seen of the log: their word, in rooms that we have agreed to, and what the server signed."""
+        if message.device_id == self._parts.device_id:
+            return
+        if head is not None and not message.identity and room.row is not None and room.row.standing is Standing.IN:
+            self._gossip.check(message.sender, head)
+        if isinstance(body, LogEvidence):
+            self._gossip.take(room, message.sender, body)
 
     def received(self, room: Room, message: StoredMessage, *, new: bool = False) -> MessageReceived:
         """A kept message as programs get it, with its newest text; ``new``: nobody can have put a sign on it yet."""

@@ -38,6 +38,7 @@ from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room, Rooms
 from chatserv.client.upkeep import Upkeep
+from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError
 from chatserv.wire import messages
 
@@ -70,8 +71,10 @@ class Engine:
         self.requests = Requests(write)
         self.rooms = Rooms(parts.vault, parts.user)
         self.certificates = Certificates(parts, self.requests)
-        self.follower = LogFollower(parts, self.requests, self.rooms, self.certificates, self._trust_moved)
-        self.contents = Contents(parts, self.rooms, self.follower.check_gossip, self._tidy_soon)
+        self.follower = LogFollower(
+            parts, self.requests, self.rooms, self.certificates, self._show_evidence, self._trust_moved
+        )
+        self.contents = Contents(parts, self.rooms, self.follower.gossip, self._tidy_soon)
         reader = Reader(parts, self.rooms, self.certificates, self.contents, self.follower.watch)
         self.keys = EpochKeys(parts, self.requests, self.rooms, reader)
         self.intake = Intake(
@@ -100,9 +103,14 @@ class Engine:
         self.closed = False
 
     def _moved(self, room: Room) -> None:
-        for each in self.rooms.ours() if self.follower.disputed else (room,):
-            self.outgoing.flush_soon(each)
+        self.outgoing.flush_soon(room)
         self.upkeep.come_back(room)
+
+    def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
+        try:
+            self.outgoing.put(room, evidence)
+        except ChatError:
+            return  # what does not fit into the outbox has its next occasion
 
     def _trust_moved(self) -> None:
         for room in self.rooms.ours():

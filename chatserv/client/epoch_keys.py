@@ -6,7 +6,7 @@ See docs/rooms.rst 6 and 5.6, steps 8 to 10.
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.events import KeysBroken
+from chatserv.client.events import Alarm, KeysBroken
 from chatserv.client.parts import Parts
 from chatserv.client.reader import Reader
 from chatserv.client.requests import Requests
@@ -14,7 +14,7 @@ from chatserv.client.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.epoch import verify_confirmation
 from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap
-from chatserv.crypto.room_state import RosterEntry, State
+from chatserv.crypto.room_state import RosterEntry
 from chatserv.crypto.wraps import WrapScope, verify_wrap
 from chatserv.errors import ChatError, LocalFileError
 from chatserv.wire import messages
@@ -58,14 +58,18 @@ class EpochKeys:
             return
         found = room.wraps.pop(row.epoch, None)
         opened: OpenedWrap | None = None
+        theirs = False
         try:
             path, wrap = (found.path, found.wrap) if found is not None else await self._fetch(room, row.epoch)
-            opened = await self._unwrap(room, row.committer, state, commit, own, path, wrap)
+            due = [entry.leaf for entry in state.roster if entry.device_id != row.committer]
+            verify_wrap(wrap, own.leaf, due, path, commit.tbs.wraps_root)
+            theirs = True  # it is what the committer has made
+            opened = await self._unwrap(room, row.committer, commit, own, wrap)
             verify_confirmation(opened.payload, commit.tbs.confirmed(), commit.tbs.confirmation)
         except ChatError as error:
             if error.retryable or isinstance(error, LocalFileError):
                 raise
-            self._broken(room, commit, opened)
+            self._broken(room, commit, opened, theirs=theirs)
             return
         if room.commit is not commit or room.row is None:
             return  # the room has moved on meanwhile
@@ -77,19 +81,8 @@ class EpochKeys:
         reply = await self._requests.expect(messages.Wrapped, messages.GetWrap, room=room.room_id, epoch=epoch)
         return reply.path, reply.wrap
 
-    async def _unwrap(
-        self,
-        room: Room,
-        committer: bytes,
-        state: State,
-        commit: Commit,
-        own: RosterEntry,
-        path: tuple[bytes, ...],
-        wrap: bytes,
-    ) -> OpenedWrap:
+    async def _unwrap(self, room: Room, committer: bytes, commit: Commit, own: RosterEntry, wrap: bytes) -> OpenedWrap:
         tbs, parts = commit.tbs, self._parts
-        due = [entry.leaf for entry in state.roster if entry.device_id != committer]
-        verify_wrap(wrap, own.leaf, due, path, tbs.wraps_root)
         scope = WrapScope(room.room_id, tbs.epoch, tbs.prev, committer)
         prekeys = parts.vault.prekeys.all()
         opened: OpenedWrap = await parts.in_thread(
@@ -101,8 +94,12 @@ class EpochKeys:
         if opened.spent_prekey_id is not None:
             self._parts.vault.prekeys.delete(opened.spent_prekey_id)
 
-    def _broken(self, room: Room, commit: Commit, opened: OpenedWrap | None) -> None:
-        """The state stands, but its keys do not open: the committer is named, and a later commit heals the room."""
+    def _broken(self, room: Room, commit: Commit, opened: OpenedWrap | None, *, theirs: bool) -> None:
+        """The state stands, but its keys do not open; a later commit heals the room.
+
+        Where the wrap is the one that the commit names, ``theirs``, the committer is named; else the server has given
+        another one, or none.
+        """
         if room.commit is not commit or room.row is None or room.state is None:
             return
         with self._parts.vault.transaction():
@@ -110,5 +107,8 @@ class EpochKeys:
             self._parts.vault.rooms.put(room.row)
             if opened is not None:
                 self._spend(opened)
-        entry = room.state.device(room.row.committer)
-        self._parts.emit(KeysBroken(self._rooms.name(room), "" if entry is None else entry.user))
+        name, entry = self._rooms.name(room), room.state.device(room.row.committer)
+        if not theirs:
+            self._parts.emit(Alarm("false_keys", name))
+            return
+        self._parts.emit(KeysBroken(name, "" if entry is None else entry.user))

@@ -208,7 +208,9 @@ class RoomLeft:
 class RoomChanged:
     """A commit changed the room. ``lines`` tell people what: (word, users), such as ``("joined", ("bob",))``.
 
-    The words: joined, left, kicked, banned, unbanned, muted, unmuted, owner, moderator, member, devices, policy, rotated.
+    The words: joined, left, kicked, struck (the server's log says that their account is gone, or their identity another
+    one, and whoever commits next takes them out), banned, unbanned, muted, unmuted, owner, moderator, member, devices,
+    policy, rotated.
     """
 
     room: str
@@ -293,17 +295,18 @@ class KeysBroken:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The server breaks the rules.
+    """Somebody breaks the rules: the server, or a person.
 
-    ``what``: ``log_forked``, ``log_withheld``, ``old_log``, ``room_forked``, ``bad_commit``, ``unknown_device``,
-    ``device_revoked``, ``identity_reset``, ``false_statement`` (the log says that a device was revoked, and the server has
-    no statement for it that the device's user signed) or ``false_rotation`` (the same of an identity that has another one
-    in its place). After ``log_forked``, ``false_statement`` and ``false_rotation`` nothing is sent any
-    more; where the first is the word of one person (the detail begins with their name), until they are in no room of ours.
+    ``what`` is a key of `chatserv.client.ALARMS`, which says for each who is to blame and what to do. ``user``: the person
+    who did it; of ``bad_commit``, who has signed the change that the server passed on. ``evidence``, with ``log_forked``:
+    two signed heads, 432 bytes each, that cannot be of one log. After ``log_forked``, ``false_statement`` and
+    ``false_rotation`` nothing is sent any more, also after a restart.
     """
 
     what: str
     detail: str = ""
+    user: str = ""
+    evidence: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 ClientEvent = (

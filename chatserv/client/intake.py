@@ -6,7 +6,7 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.certificates import Certificates
+from chatserv.client.certificates import Certificates, FalseKey
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import Alarm, ClientEvent, MessageReceived, MessagesMissing
 from chatserv.client.log_follower import LogFollower
@@ -196,7 +196,8 @@ class Intake:
         room.queue.clear()
         room.abandoned(error)
         log.warn("room stopped: {code}: {detail}", code=error.code, detail=error.detail)
-        self._parts.emit(Alarm("bad_commit", f"{self._rooms.name(room)}: {error.detail}"))
+        signed_by = error.signed_by if isinstance(error, BadCommit) else ""
+        self._parts.emit(Alarm(_kind(error), f"{self._rooms.name(room)}: {error.detail}", signed_by))
 
     # -- what the reader needs ------------------------------------------------------------------------------------------
 
@@ -259,3 +260,10 @@ class Intake:
                 missing: list[ClientEvent] = [event for event in found if isinstance(event, MessagesMissing)]
                 self._show(room, [event for event in found if event not in missing])
                 return missing
+
+
+def _kind(error: ChatError) -> str:
+    """As which alarm a room stands still."""
+    if isinstance(error, FalseKey):
+        return "false_key"
+    return "bad_commit" if isinstance(error, Reject) else "room_stuck"

@@ -94,7 +94,7 @@ class LogCopy:
         if signed is None:
             return
         try:
-            head = self._verified(signed)
+            head = self.verified(signed)
         except Reject as error:
             raise _damaged(error.detail) from None
         if head.size > self.size:
@@ -163,6 +163,20 @@ class LogCopy:
             self._remembered.put(SERVER_KEY, spki)
             self._spki = spki
 
+    def verified(self, signed: bytes) -> TreeHead:
+        """What a signed head says, 432 bytes, whoever brings it; it may be of more of the log than we have.
+
+        Raises:
+            Reject: It is not signed by the server.
+            LogForked: It has another root than our copy at its size.
+        """
+        if self._spki is None:
+            raise Reject("log: the server's key is not known yet")
+        head = verify_tree_head(signed, self._spki)
+        if self.check_gossip(head.size, head.root) is False:
+            raise self._forked(f"two roots at size {head.size}", signed)
+        return head
+
     def missing(self, head: bytes) -> int:
         """How many leaves are still to be fetched before a signed head can be believed; 0 where it is.
 
@@ -170,7 +184,7 @@ class LogCopy:
             Reject: It is not signed by the server.
             LogForked: It has another root than our copy at its size.
         """
-        return max(0, self._verified(head).size - self.next_index)
+        return max(0, self.verified(head).size - self.next_index)
 
     @property
     def next_index(self) -> int:
@@ -199,7 +213,7 @@ class LogCopy:
         """
         if self._table.count() != self.size:  # a transaction around an earlier call was undone
             self._load()
-        new_head = self._verified(head)
+        new_head = self.verified(head)
         self._take(leaves, new_head, self.next_index if after is None else after)
         if not self.size < new_head.size <= self.next_index:
             if new_head.size <= self.size:
@@ -210,14 +224,6 @@ class LogCopy:
             self._forget_pending()
             raise self._forked("the leaves do not give the signed root", head)
         return self._confirm(count, head, new_head)
-
-    def _verified(self, signed: bytes) -> TreeHead:
-        if self._spki is None:
-            raise Reject("log: the server's key is not known yet")
-        head = verify_tree_head(signed, self._spki)
-        if self.check_gossip(head.size, head.root) is False:
-            raise self._forked(f"two roots at size {head.size}", signed)
-        return head
 
     def _take(self, leaves: bytes, head: TreeHead, first: int) -> None:
         """Puts those leaves in line that come next and that the head covers."""

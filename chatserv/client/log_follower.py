@@ -7,14 +7,15 @@ from twisted.internet.defer import DeferredLock
 
 from chatserv.client.certificates import Certificates
 from chatserv.client.events import Alarm, IdentityChanged
+from chatserv.client.gossip import Gossip
 from chatserv.client.log_copy import LogForked
 from chatserv.client.parts import Parts
 from chatserv.client.pins import PinState
 from chatserv.client.public_watch import PublicWatch
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Rooms
+from chatserv.client.rooms import Room, Rooms
 from chatserv.client.statements import StatementCheck
-from chatserv.crypto.content import LogHead
+from chatserv.crypto.bodies import LogEvidence
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag
 from chatserv.crypto.statements import certificate_facts
@@ -24,6 +25,8 @@ from chatserv.wire import messages
 
 FORKED: Final = "log forked"
 FORKED_HEAD: Final = "log forked, our head"
+OTHER_HEAD: Final = "log forked, the other head"
+MAX_ALARMS: Final = 10_000  # different ones in a run
 FALSE_STATEMENT: Final = "false statement"
 FALSE_ROTATION: Final = "false rotation"
 PROOFS: Final = ((FORKED, "log_forked"), (FALSE_STATEMENT, "false_statement"), (FALSE_ROTATION, "false_rotation"))
@@ -37,16 +40,23 @@ class LogFollower:
         requests: Fetches.
         rooms: Whose public heads are compared with the log.
         certificates: Of devices that are revoked.
+        send: Sends evidence into a room.
         moved: Told that rooms may be sent to again that could not be.
     """
 
     def __init__(
-        self, parts: Parts, requests: Requests, rooms: Rooms, certificates: Certificates, moved: Callable[[], None]
+        self,
+        parts: Parts,
+        requests: Requests,
+        rooms: Rooms,
+        certificates: Certificates,
+        send: Callable[[Room, LogEvidence], None],
+        moved: Callable[[], None],
     ) -> None:
         self._parts, self._requests, self._rooms, self._moved = parts, requests, rooms, moved
         self._fetching = DeferredLock()
         self._alarmed: set[str] = set()
-        self._claims: dict[str, str] = {}  # who says what about another log than ours
+        self.gossip = Gossip(parts, rooms, self.refresh, send, self._alarm, self._forked, moved)
         self.watch = PublicWatch(parts, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
         self._statements = StatementCheck(
             parts, requests, certificates, self._false_statement, self._decided,
@@ -113,7 +123,7 @@ class LogFollower:
         try:
             self._parts.log.extend(leaves, head)
         except LogForked as error:
-            self.fork(error.detail)
+            self._forked(error)
             raise
         if self._parts.log.size > before:
             self._grown()
@@ -124,6 +134,7 @@ class LogFollower:
         self._look_at_ourselves()
         self._look_at_others()
         self.watch.grown()
+        self.gossip.grown()
         self._statements.look()
 
     def _look_at_ourselves(self) -> None:
@@ -153,6 +164,16 @@ class LogFollower:
     def fork(self, detail: str) -> None:
         """The server has shown two logs that cannot both be true: nothing is sent any more."""
         self._prove(FORKED, "log_forked", detail)
+
+    def _forked(self, error: LogForked) -> None:
+        """It has signed both: everybody is shown that, and the two heads are kept."""
+        facts = self._parts.vault.facts
+        first = error.ours is not None and error.theirs is not None and facts.get(OTHER_HEAD) is None
+        if first and error.ours is not None and error.theirs is not None:
+            facts.put(FORKED_HEAD, error.ours)
+            facts.put(OTHER_HEAD, error.theirs)
+            self.gossip.spread(error.ours, error.theirs)
+        self.fork(error.detail)
 
     def _false_statement(self, detail: str) -> None:
         """The server has logged a revocation that nobody signed; one is enough, and the first is remembered."""
@@ -189,11 +210,24 @@ class LogFollower:
             if detail is not None:
                 self._alarm(what, detail.decode())
         self._statements.look()
+        self.gossip.look()
 
-    def _alarm(self, what: str, detail: str) -> None:
-        if f"{what} {detail}" not in self._alarmed:
-            self._alarmed.add(f"{what} {detail}")
-            self._parts.emit(Alarm(what, detail))
+    def _alarm(self, what: str, detail: str, user: str = "") -> None:
+        """Tells each thing once; of a person, each kind of thing."""
+        key = f"{what} {user or detail}"
+        if key not in self._alarmed and len(self._alarmed) < MAX_ALARMS:
+            self._alarmed.add(key)
+            self._parts.emit(Alarm(what, detail, user, self.evidence if what == "log_forked" else ()))
+
+    @property
+    def evidence(self) -> tuple[bytes, ...]:
+        """Two signed heads that cannot be of one log, 432 bytes each, where there are such."""
+        heads = [self._parts.vault.facts.get(each) for each in (FORKED_HEAD, OTHER_HEAD)]
+        return tuple(head for head in heads if head) if all(heads) else ()
+
+    def stalled(self, room: Room) -> None:
+        """The server does not carry out a change that we have made."""
+        self._alarm("commit_stalled", self._rooms.name(room))
 
     def check_age(self) -> None:
         """Raises the alarm where the newest signed head is older than a day."""
@@ -201,39 +235,12 @@ class LogFollower:
             self._alarm("old_log", "")
 
     @property
-    def forked(self) -> bool:
-        """Whether nothing may be sent: the server is proven to break the log's rules, or somebody who shares a room with
-        us says that it shows two logs.
-
-        The word of one person is no proof, as they may lie; it counts for as long as they are in a room of ours.
-        """
-        return self._proven or any(True for user in self._claims for _ in self._rooms.sharing(user))
-
-    @property
     def proven(self) -> bool:
         """Whether the server has been found out, now or earlier, by more than somebody's word."""
         return self._proven
 
-    @property
-    def disputed(self) -> bool:
-        """Whether anybody has claimed another log than ours."""
-        return bool(self._claims)
-
-    def check_gossip(self, sender: str, head: LogHead | None) -> None:
-        """Compares the log that a sender has seen with ours; one that is longer than ours is compared once we have it."""
-        if head is None:
-            return
-        agrees = self._parts.log.check_gossip(head.size, head.root)
-        if agrees is False:
-            self._claim(sender, head)
-        elif agrees is None:
-            self._parts.spawn(self._check_later(sender, head), "log")
-
-    def _claim(self, sender: str, head: LogHead) -> None:
-        self._claims[sender] = detail = f"{sender}: another log at size {head.size}"
-        self._alarm("log_forked", detail)
-
-    async def _check_later(self, sender: str, head: LogHead) -> None:
-        await self.reach(head.size)
-        if self._parts.log.check_gossip(head.size, head.root) is False:
-            self._claim(sender, head)
+    def holds(self, room: Room) -> bool:
+        """Whether nothing but evidence may be sent to a room: the server has been found out, or somebody in the room claims
+        that it shows another log, which is no proof, as people may lie.
+        """
+        return self._proven or self.gossip.holds(room)

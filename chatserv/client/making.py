@@ -14,6 +14,16 @@ from chatserv.crypto.commits import BadCommit, Op
 from chatserv.crypto.log_facts import RoomHead
 from chatserv.crypto.room_state import Kind, Policy, room_id
 from chatserv.errors import BadKey, ChatError, Forbidden, NotFound
+from chatserv.i18n import N_
+
+
+class FalseRoom(BadKey):
+    """The server shows a public room otherwise than its log: another one, or as it was before, with other members."""
+
+    text = N_(
+        "The server shows this room otherwise than its log, as it was before or another one. You have not entered it. Ask "
+        "whoever runs the server."
+    )
 
 
 class Making:
@@ -95,9 +105,9 @@ class Making:
             await self.follower.refresh()
             newest = self._public_head(name)
             if policy is None or not policy.public or policy.name != name or newest is None:
-                raise BadKey(f"room {name}: the log leads to another room")
+                raise FalseRoom(f"room {name}: the log leads to another room")
             if (newest.room_id, newest.commit_hash) != (room.room_id, room.head.commit_hash):
-                raise BadKey(f"room {name}: its head is not the one in the log")
+                raise FalseRoom(f"room {name}: its head is not the one in the log")
             return await entering(given)
 
         return plan

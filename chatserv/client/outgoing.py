@@ -19,7 +19,7 @@ from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.waiting import Waiting, WaitingMessage
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
-from chatserv.crypto.content import ID_BYTES, Content, LogHead
+from chatserv.crypto.content import ID_BYTES, Content, ContentType, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
 from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge, WireError
 from chatserv.wire import messages
@@ -190,10 +190,11 @@ class Outgoing:
     def flush(self, room: Room) -> None:
         """Seals and sends what waits in a room, as far as the room allows it now."""
         self.store()  # or what was answered just now would go out once more
-        if not self.ready or self._follower.forked or room.room_id in self._resting or room.queue:
+        if not self.ready or room.room_id in self._resting or room.queue:
             return
         # What is under way stands first: no more than the first rows can be of use, and thousands may wait behind them.
-        rows = self._parts.vault.outbox.for_room(room.room_id, UNDER_WAY if room.in_it else NO_LIMIT)
+        only = ContentType.LOG_EVIDENCE if room.in_it and self._follower.holds(room) else None
+        rows = self._parts.vault.outbox.for_room(room.room_id, UNDER_WAY if room.in_it else NO_LIMIT, only)
         waiting = [row for row in rows if row.message_id not in self._under_way]
         if not waiting:
             return

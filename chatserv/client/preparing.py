@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from chatserv.client.certificates import Certificates
+from chatserv.client.certificates import Certificates, FalseKey
 from chatserv.client.parts import Parts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room
@@ -120,7 +120,7 @@ class Preparing:
             devices = tuple(entry.device_id for entry in page)
             reply = await self._requests.expect(messages.Keys, messages.FetchKeys, room=room.room_id, devices=devices)
             if len(reply.prekeys) != len(page):
-                raise BadKey("prekeys: not as many as were asked for")
+                raise FalseKey("prekeys: not as many as were asked for")
             for entry, signed in zip(page, reply.prekeys, strict=True):
                 if signed:
                     prekeys[entry.device_id] = SignedPreKey.decode(signed)

@@ -31,6 +31,7 @@ from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import Add, BadCommit, Commit, Leave
 from chatserv.crypto.e2e.epoch import base_secrets
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
+from chatserv.crypto.room_draft import Evidence
 from chatserv.crypto.room_rules import Outcome, apply_commit
 from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.errors import Reject
@@ -214,7 +215,9 @@ class Reader:
                 for entry in outcome.added
                 if entry.user != self._parts.user and before.role(entry.user)
             ]
-            found.append(RoomChanged(name, by, describe(before, outcome.state, commit.tbs.ops), event.at))
+            evidence = Evidence(self._certificates.known, self._parts.log.facts, commit.tbs.kt_size)
+            lines = describe(before, outcome.state, commit.tbs.ops, evidence.struck)
+            found.append(RoomChanged(name, by, lines, event.at))
         for user in room.users():
             self._parts.pins.look(user, self._parts.now_ms())
         return found

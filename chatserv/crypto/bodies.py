@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from chatserv.crypto.content import ID_BYTES, ContentType
 from chatserv.crypto.encoding import Reader, u8, v8, v16, v32
+from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
 from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES, check_user, flag, read_list
 from chatserv.errors import Reject
 
@@ -216,7 +217,41 @@ class RoomTitle:
         return title
 
 
-Body: TypeAlias = Text | Edit | Delete | Reaction | Receipt | RoomTitle
+@dataclass(frozen=True)
+class LogEvidence:
+    """What the server has signed of its log, as the sender was shown it (docs/rooms.rst 8.3).
+
+    Attributes:
+        heads: One or two ``STH`` of `TREE_HEAD_BYTES` bytes. The receiver checks signatures; two that cannot both be of one
+            log are a proof against the server.
+        asked: A user who is asked to show theirs; empty: nobody.
+    """
+
+    heads: tuple[bytes, ...]
+    asked: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises `Reject` for another number or length of heads, and for a name that is none."""
+        if not 1 <= len(self.heads) <= 2 or any(len(head) != TREE_HEAD_BYTES for head in self.heads):
+            raise Reject("evidence: one or two signed heads")
+        if self.asked:
+            check_user(self.asked)
+
+    def encode(self) -> bytes:
+        """``asked<V8>; { STH[432] }<V16>``."""
+        return v8(self.asked.encode()) + v16(b"".join(self.heads))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "LogEvidence":
+        """Parses strictly. Raises `Reject`."""
+        reader = Reader(data, "evidence")
+        asked = _read(reader.v8(), "evidence")
+        heads = read_list(reader.v16(), "evidence", lambda each: each.take(TREE_HEAD_BYTES))
+        reader.end()
+        return cls(heads, asked)
+
+
+Body: TypeAlias = Text | Edit | Delete | Reaction | Receipt | LogEvidence | RoomTitle
 
 _TYPES: Final[dict[type[Body], ContentType]] = {
     Text: ContentType.TEXT,
@@ -224,6 +259,7 @@ _TYPES: Final[dict[type[Body], ContentType]] = {
     Delete: ContentType.DELETE,
     Reaction: ContentType.REACTION,
     Receipt: ContentType.RECEIPT,
+    LogEvidence: ContentType.LOG_EVIDENCE,
     RoomTitle: ContentType.ROOM_NAME,
 }
 _DECODERS: Final[dict[int, Callable[[bytes], Body]]] = {ctype: kind.decode for kind, ctype in _TYPES.items()}

@@ -27,6 +27,7 @@ class BadCommit(Reject):
 
     code = "bad_commit"
     text = N_("The change to the room is not allowed, or the room has changed meanwhile.")
+    signed_by = ""  # the user whose device has signed it, where that is proven
 
 
 @dataclass(frozen=True)

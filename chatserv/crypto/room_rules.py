@@ -113,23 +113,28 @@ def apply_commit(
 
     Raises:
         LogBehind: The commit names a size of the log that is not known here.
-        BadCommit: The commit does not fit the head, is not signed by the device that it names, or breaks a rule.
+        BadCommit: The commit does not fit the head, is not signed by the device that it names, or breaks a rule: then
+            ``signed_by`` says who has signed it.
     """
-    tbs = commit.tbs
+    tbs, signed_by = commit.tbs, ""
     try:
         _check_place(state, head, tbs)
         evidence = Evidence(certificates, facts, tbs.kt_size)
         committer = _committer(state, tbs.room_id, tbs.committer_leaf, tbs.ops)
         verify_commit(commit, evidence.certificate(committer.entry).ed25519)
+        signed_by = committer.entry.user
         _check_heads(state, committer, tbs)
         _check_log(head, tbs, facts, root_at)
         step = _step(state, tbs.room_id, committer, tbs.ops, evidence)
-    except BadCommit:
+        if step.state.state_hash != tbs.state_hash:
+            raise BadCommit("commit: makes another state than it says")
+    except BadCommit as error:
+        error.signed_by = signed_by
         raise
     except Reject as error:
-        raise BadCommit(error.detail) from None
-    if step.state.state_hash != tbs.state_hash:
-        raise BadCommit("commit: makes another state than it says")
+        bad = BadCommit(error.detail)
+        bad.signed_by = signed_by
+        raise bad from None
     return Outcome(step.state, step.committer, step.external, step.added, step.removed, Head.of(commit))
 
 

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from chatserv.client.events import Alarm, IdentityChanged, SendHeld, Status, StatusChanged
+from chatserv.client.events import Alarm, IdentityChanged, RoomChanged, SendHeld, Status, StatusChanged
+from chatserv.client.making import FalseRoom
 from chatserv.crypto.content import LogHead
 from chatserv.crypto.log_leaves import Leaf, LeafType, room_leaf, user_leaf
 from chatserv.crypto.suite import rsa_spki, sha256
-from chatserv.errors import ChatError
 from chatserv.stored import EventKind, LeafDraft
 from chatserv.testing.memory_server import NOW_MS, rsa_key, server_id
 from chatserv.testing.world import Person
@@ -312,7 +312,7 @@ class PublicRoomTests(LogCase):
         trap = room_of(self.alice, "trap")
         log_leaf(self.world, room_leaf(server_id(), "news", trap.room_id, trap.head.commit_hash, NOW_MS))
         self.world.settle(2)
-        self.assertRaises(ChatError, self.bob.do, self.bob.client.join("news"))
+        self.assertRaises(FalseRoom, self.bob.do, self.bob.client.join("news"))
         self.assertNotIn("trap", self.bob.client.rooms)
 
     def test_old_head_for_a_newcomer(self) -> None:
@@ -335,7 +335,8 @@ class PublicRoomTests(LogCase):
             return [message]
 
         Tap(self.bob, edit)
-        self.assertRaises(ChatError, self.bob.do, self.bob.client.join("club"))
+        error = self.assertRaises(FalseRoom, self.bob.do, self.bob.client.join("club"))
+        self.assertIn("The server shows this room otherwise", error.explain())
         self.assertTrue(seen)
         self.assertNotIn("club", self.bob.client.rooms)
 
@@ -432,6 +433,8 @@ class IdentityTests(LogCase):
         self.assertEqual("changed", self.carol.client.people.trust("bob1"))
         self.carol.say("plans", "without bob")
         self.assertEqual(["alice1", "carol1"], [each.user for each in self.carol.room("plans").members()])
+        lines = [line for event in self.alice.events(RoomChanged) if event.room == "plans" for line in event.lines]
+        self.assertIn(("struck", ("bob1",)), lines)  # and not that carol, who follows the log, has put bob out
         self.assertNotIn("without bob", [text for _, text in self.bob.texts("plans")])
         self.assertEqual(("carol1", "without bob"), self.alice.texts("plans")[-1])
 

@@ -88,7 +88,8 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
      ["#lobby: bob had not got 2 of your messages that the server had confirmed: it lost or withheld them, or bob cannot"
       " open them. Ask bob, and say them again."]),
     (KeysBroken("lobby", "bob"),
-     ["#lobby: The keys of a change by bob do not open. The room gets new ones by itself."]),
+     ["#lobby: The keys of a change by bob do not open. The room gets new ones by itself. If it happens again, ask bob for "
+      "the reason; a moderator can put them out."]),
     (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. That is the room's own rule."]),
     (TypingSeen("lobby", "bob"), ["bob is writing in #lobby"]),
     (PresenceSeen("bob", "away"), ["bob: is away"]),
@@ -103,8 +104,8 @@ BEGINNINGS: list[tuple[ClientEvent, str]] = [
     (IdentityChanged("bob", was_verified=True), "WARNING: bob, whom you had verified, has another identity key."),
     (Alarm("log_forked"), "ALARM: the server breaks the rules: it shows different logs"),
     (Alarm("room_forked"), "ALARM: the server breaks the rules: it shows different members"),
-    (Alarm("bad_commit", "plans: x"), "ALARM: the server breaks the rules: a change to a room"),
-    (Alarm("unknown_device"), "ALARM: the server breaks the rules: a device"),
+    (Alarm("bad_commit", "plans: x"), "ALARM: the server breaks the rules: it passed on a change"),
+    (Alarm("unknown_device"), "ALARM: the log has a device of yours"),
     (Alarm("old_log"), "ALARM: the server breaks the rules: its log"),
     (Alarm("false_statement"), "ALARM: the server breaks the rules: it says that a device was revoked"),
     (Alarm("false_rotation"), "ALARM: the server breaks the rules: it says that somebody has another identity"),

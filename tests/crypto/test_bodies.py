@@ -14,6 +14,7 @@ from chatserv.crypto.bodies import (
     Body,
     Delete,
     Edit,
+    LogEvidence,
     Reaction,
     Receipt,
     RoomTitle,
@@ -23,6 +24,7 @@ from chatserv.crypto.bodies import (
 )
 from chatserv.crypto.content import ContentType
 from chatserv.crypto.encoding import u8, u16, v8, v16, v32
+from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
 from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES
 from chatserv.errors import Reject
 from tests.support.mutations import MUTATIONS, mutations
@@ -33,6 +35,7 @@ DECOMPOSED, COMPOSED = "Gru\u0308n", "Gr\u00fcn"
 SAYABLE = st.characters(codec="utf-8")
 IDS = st.binary(min_size=16, max_size=16)
 USERS = st.text(SAYABLE, min_size=1, max_size=8).map(lambda text: unicodedata.normalize("NFC", text))
+HEADS = st.binary(min_size=TREE_HEAD_BYTES, max_size=TREE_HEAD_BYTES)
 TEXTS = st.builds(
     Text,
     st.text(SAYABLE, max_size=100),
@@ -46,6 +49,7 @@ BODIES = st.one_of(
     st.builds(Delete, IDS),
     st.builds(Reaction, IDS, st.text(SAYABLE, min_size=1, max_size=2), st.booleans()),
     st.builds(Receipt, st.lists(IDS, max_size=5).map(tuple)),
+    st.builds(LogEvidence, st.lists(HEADS, min_size=1, max_size=2).map(tuple), st.just("") | USERS),
     st.builds(RoomTitle, st.text(SAYABLE, max_size=5), st.text(SAYABLE, max_size=50)),
 )
 EXAMPLES: tuple[Body, ...] = (
@@ -54,6 +58,7 @@ EXAMPLES: tuple[Body, ...] = (
     Delete(ID),
     Reaction(ID, "\U0001f44d", True),
     Receipt((ID, b"j" * 16)),
+    LogEvidence((b"h" * TREE_HEAD_BYTES,), "bob"),
     RoomTitle("kitchen", "what is for lunch"),
 )
 
@@ -114,8 +119,8 @@ class BodyTests(SynchronousTestCase):
     def test_types(self) -> None:
         """Each body has its type; a type that this version does not know gives nothing, whatever the bytes."""
         types = [encode_body(body)[0] for body in EXAMPLES]
-        self.assertEqual(types, [1, 2, 3, 4, 6, 10])
-        for ctype in (ContentType.FILE, ContentType.HISTORY, ContentType.LOG_EVIDENCE, 0, 7, 255):
+        self.assertEqual(types, [1, 2, 3, 4, 6, 9, 10])
+        for ctype in (ContentType.FILE, ContentType.HISTORY, 0, 7, 255):
             self.assertIsNone(decode_body(ctype, b"anything"))
 
     def test_repr(self) -> None:
@@ -222,6 +227,14 @@ class OtherTests(SynchronousTestCase):
         self.assertEqual(len(Receipt((ID,) * MAX_RECEIPTS).message_ids), 256)
         self.assertRaises(Reject, Receipt, (ID,) * (MAX_RECEIPTS + 1))
         self.assertRaises(Reject, Receipt.decode, v16(ID * (MAX_RECEIPTS + 1)))
+
+    def test_evidence(self) -> None:
+        """Who is asked, then one or two signed heads of 432 bytes; neither none nor three, and no other length."""
+        head = b"h" * TREE_HEAD_BYTES
+        self.assertEqual(LogEvidence((head,), "bob").encode(), b"\x03bob\x01\xb0" + head)
+        for heads in ((), (head,) * 3, (head[:-1],), (head, head + b"x")):
+            self.assertRaises(Reject, LogEvidence, heads)
+            self.assertRaises(Reject, LogEvidence.decode, v8(b"") + v16(b"".join(heads)))
 
     def test_room_title(self) -> None:
         """Name and topic are in NFC and bounded in bytes."""

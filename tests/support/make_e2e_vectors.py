@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from chatserv.crypto.bodies import Body, Delete, Edit, Reaction, Receipt, RoomTitle, Text, encode_body
+from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, encode_body
 from chatserv.crypto.content import Content, ContentType, LogHead
 from chatserv.crypto.e2e.epoch import base_secret, confirm_key, confirmation
 from chatserv.crypto.e2e.message import MessageScope, seal_message
@@ -257,6 +257,8 @@ def bodies() -> dict[str, Body]:
         "reaction": Reaction(fixed("msg_id", 16), "\u2764\ufe0f", on=True),
         "reaction_off": Reaction(fixed("msg_id", 16), "\u2764\ufe0f", on=False),
         "receipt": Receipt((fixed("msg_id", 16), fixed("reply_to", 16))),
+        "evidence": LogEvidence((fixed("our STH", 432), fixed("their STH", 432))),
+        "evidence_asked": LogEvidence((fixed("our STH", 432),), "j\u00f6rg"),
         "room_name": RoomTitle("K\u00fcche", "Was gibt es heute?"),
     }
 

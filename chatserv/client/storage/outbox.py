@@ -64,10 +64,10 @@ class Outbox:
         """All of them, in order."""
         return [_row(row) for row in self._database.all(f"{_SELECT} ORDER BY position")]
 
-    def for_room(self, room_id: bytes, most: int = NO_LIMIT) -> list[OutboxRow]:
-        """Those of a room that are not known to be stored, in order: all, or the first so many."""
-        sql = f"{_SELECT} WHERE room_id = ? AND done_seq IS NULL ORDER BY position LIMIT ?"
-        return [_row(row) for row in self._database.all(sql, (room_id, most))]
+    def for_room(self, room_id: bytes, most: int = NO_LIMIT, ctype: int | None = None) -> list[OutboxRow]:
+        """Those of a room that are not known to be stored, in order: all, or the first so many, of every type or of one."""
+        sql = f"{_SELECT} WHERE room_id = ? AND done_seq IS NULL AND ctype = ifnull(?, ctype) ORDER BY position LIMIT ?"
+        return [_row(row) for row in self._database.all(sql, (room_id, ctype, most))]
 
     def done_before(self, room_id: bytes, seq: int) -> list[OutboxRow]:
         """Those that the server has stored below a place of the room, by its word, and that have not come from there."""
