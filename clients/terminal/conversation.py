@@ -24,9 +24,10 @@ from chatserv.client import (
     translate,
 )
 from clients.arguments import Arguments
+from clients.desktop import find_desktop
 from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
 from clients.life import Life
-from clients.notifying import Notifier, find_program
+from clients.notifying import Notifier
 from clients.showing import Showing
 from clients.talk import Talk
 from clients.terminal.bar import bar
@@ -89,7 +90,7 @@ class Conversation(Life):
         self._talk = RoomTalk(
             self._look, client, arguments.room, write=self._write, say=self.say, sent=self.sent, quit=self.quit
         )
-        self._notifier = Notifier(reactor, arguments.notify, self._screen.bell, find_program())
+        self._notifier = Notifier(reactor, arguments.notify, self._screen.bell, find_desktop(reactor))
         self._status: Status | None = None
         self._begun = False
         self._last_said = ""

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from chatserv.client import ChatError, Profile, now_ms, translate, use_steady_clock
+from clients.desktop import find_desktop
 from clients.exits import DONE, USAGE, Exit, exit_for
 from clients.link_input import given_link
-from clients.notifying import Notifier, find_program
+from clients.notifying import Notifier
 from clients.starting import begin_program, tell
 from clients.window.arguments import Arguments, parse_arguments
 
@@ -63,7 +64,7 @@ def run(
     from clients.window.application import Application  # noqa: PLC0415
 
     use_steady_clock(reactor)
-    notifier = Notifier(reactor, arguments.notify, root.bell, find_program())
+    notifier = Notifier(reactor, arguments.notify, root.bell, find_desktop(reactor))
 
     def leave() -> None:
         """The window goes at once; the program when the server was told."""

@@ -4,11 +4,13 @@ import os
 import re
 import shlex
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from chatserv.client import format_link, parse_link
 from chatserv.testing.processes import CLIENT, PASSWORD, client_command
 from tests.integration.test_clients import SECONDS, ClientsTestCase, Terminal
+from tests.support.bus import NotificationBus
 
 COLUMNS = 80
 KINDS = {"TERM": "xterm-256color", "NO_COLOR": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": ""}
@@ -203,21 +205,34 @@ class TerminalTests(ClientsTestCase):
         self.leave(alice)
 
     def test_notifications(self) -> None:
-        """A mention is shown on the desktop, without its text, and so is the next one when the first is done."""
-        tool, shown = self.directory / "tools" / "notify-send", self.directory / "shown"
+        """A mention is shown on the desktop, without its text, and so is the next one; no program's arguments tell of it."""
+        tool, told = self.directory / "tools" / "notify-send", self.directory / "told"
         tool.parent.mkdir(exist_ok=True)
-        tool.write_text(f'#!/bin/sh\necho "$*" >> {shlex.quote(str(shown))}\nexec <&- >&- 2>&-\nsleep 0.3\n')
+        tool.write_text(f'#!/bin/sh\necho "$*" >> {shlex.quote(str(told))}\n')
         tool.chmod(0o755)
-        alice = self.open("alice", PATH=f"{tool.parent}:{os.environ['PATH']}", DISPLAY=":nowhere")
-        bob = self.open("bob")
+        there = {"PATH": f"{tool.parent}:{os.environ['PATH']}", "DISPLAY": ":nowhere"}
+        with NotificationBus(self.directory / "bus") as bus:
+            alice = self.open("alice", **there, DBUS_SESSION_BUS_ADDRESS=bus.address)
+            bob = self.open("bob")
+            self.mention(bob, lambda: len(bus.shown) > 1)
+            self.leave(alice)
+        self.assertEqual([call[3:5] for call in bus.shown[:2]], [("bob calls you", "#lobby")] * 2)
+        self.assertFalse(told.exists())
+        alice = self.open("alice", **there)  # without a bus
+        self.mention(bob, told.exists)
+        self.assertEqual(
+            set(told.read_text().splitlines()), {"--app-name=chatserv -- chatserv Somebody writes to you or calls you."}
+        )
+        self.leave(alice, bob)
+
+    def mention(self, bob: Terminal, seen: Callable[[], bool]) -> None:
+        """Bob calls alice until it was seen."""
         deadline = time.monotonic() + SECONDS
-        while not shown.exists() or len(shown.read_text().splitlines()) < 2:
+        while not seen():
             self.assertLess(time.monotonic(), deadline)
             bob.type("@alice a secret\r")
             bob.until("] <bob> @alice")
             time.sleep(1)
-        self.assertEqual(shown.read_text().splitlines()[:2], ["--app-name=chatserv -- bob calls you #lobby"] * 2)
-        self.leave(alice, bob)
 
     def test_paste(self) -> None:
         """Several pasted lines are asked about, and sent in order."""
