@@ -37,6 +37,7 @@ from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room, Rooms
+from chatserv.client.rotating import Rotating
 from chatserv.client.upkeep import Upkeep
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError
@@ -85,10 +86,18 @@ class Engine:
         committer = Committer(parts, self.requests, self.intake, self.certificates, self.follower)
         self.planning = Planning(parts, self.certificates)
         self.outgoing = Outgoing(
-            parts, self.requests, self.rooms, self.planning, self.follower, self._make_sendable, self._rotate
+            parts,
+            self.requests,
+            self.rooms,
+            self.planning,
+            self.follower,
+            self._make_sendable,
+            self._rotate,
+            lambda room: self.rotating.look(room, said=True),
         )
         self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
         self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
+        self.rotating = Rotating(parts, self.requests, self.rooms, self.making, self.planning)
         self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
         self.places = Places(parts, self.rooms, self._left_or_back)
         self.receipts = Receipts(parts, self.outgoing, wanted=receipts)
@@ -105,6 +114,7 @@ class Engine:
     def _moved(self, room: Room) -> None:
         self.outgoing.flush_soon(room)
         self.upkeep.come_back(room)
+        self.rotating.look(room)
 
     def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
         try:
@@ -263,6 +273,7 @@ class Engine:
         if self.requests.connected:
             self.parts.emit(StatusChanged(Status.ONLINE))
         self.upkeep.look(self.role)
+        self.rotating.look_at_all()
         self._tidy()
 
     def _tidy_soon(self) -> None:

@@ -42,6 +42,7 @@ class Outgoing:
         follower: Whether the log is trusted.
         commit_first: Asked to commit in a room (because of what the log says), or to open its keys.
         rotate: Asked to give a room a new epoch.
+        said: Told that something of ours is stored in a room.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Outgoing:
         follower: LogFollower,
         commit_first: Callable[[Room], None],
         rotate: Callable[[Room], None],
+        said: Callable[[Room], None],
     ) -> None:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._planning, self._follower = planning, follower
-        self._commit_first, self._rotate = commit_first, rotate
+        self._commit_first, self._rotate, self._said = commit_first, rotate, said
         self._under_way: set[bytes] = set()
         self._resting: set[bytes] = set()  # rooms that wait after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
@@ -157,6 +159,8 @@ class Outgoing:
             else:
                 self.waiting.stored(row.message_id)
             self._parts.emit(SendAcknowledged(row.message_id, seq))
+        for room in {room.room_id: room for room, *_ in answered}.values():
+            self._said(room)
 
     # -- the connection ---------------------------------------------------------------------------------------------------
 
@@ -278,8 +282,6 @@ class Outgoing:
         self._under_way.discard(row.message_id)
         self._answered.append((room, row, sent.seq, sent.at))
         self.flush_soon(room)
-        if self._rotation_due(room):
-            self._rotate(room)
 
     def _went_stale(self, room: Room, row: OutboxRow) -> None:
         """The room has moved: sealed anew, under the same id, when we have processed why."""
@@ -327,11 +329,3 @@ class Outgoing:
     def _rested(self, room: Room) -> None:
         self._resting.discard(room.room_id)
         self.flush(room)
-
-    def _rotation_due(self, room: Room) -> bool:
-        """docs/rooms.rst 4.2: the sender whose message passes a limit of age or number rotates."""
-        row, state = room.row, room.state
-        if row is None or state is None or room.committing.locked:
-            return False
-        policy, age_ms = state.policy, self._parts.now_ms() - row.epoch_since_ms
-        return row.epoch_messages >= policy.rotate_messages or age_ms >= policy.rotate_seconds * 1000

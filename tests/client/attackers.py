@@ -85,20 +85,29 @@ class Tap:
 
 
 class Renumber:
-    """An edit: drops events of one room, and numbers the others so that nobody sees a hole."""
+    """An edit: drops events of one room, and numbers the others so that nobody sees a hole, also on later connections."""
 
     def __init__(self, room_id: bytes, drop: Callable[[messages.Event], bool]) -> None:
         self._room_id, self._drop = room_id, drop
+        self._places: set[int] = set()
         self.dropped = 0
 
     def __call__(self, message: messages.ServerMessage) -> Iterable[messages.ServerMessage]:
         """See `Tap.edit`."""
+        if isinstance(message, messages.Welcome):
+            rooms = [each if each.room != self._room_id else self._shorter(each) for each in message.rooms]
+            return (msgspec.structs.replace(message, rooms=tuple(rooms)),)
         if not isinstance(message, messages.Event) or message.room != self._room_id:
             return (message,)
-        if self._drop(message):
-            self.dropped += 1
+        if self._drop(message) or message.seq in self._places:
+            self.dropped += message.seq not in self._places
+            self._places.add(message.seq)
             return ()
-        return (msgspec.structs.replace(message, seq=message.seq - self.dropped),)
+        behind = sum(place > message.seq for place in self._places)
+        return (msgspec.structs.replace(message, seq=message.seq - self.dropped + behind),)
+
+    def _shorter(self, info: messages.RoomInfo) -> messages.RoomInfo:
+        return msgspec.structs.replace(info, head=info.head - self.dropped)
 
 
 def is_message(message: messages.ServerMessage) -> bool:

@@ -283,3 +283,24 @@ class SenderTests(GapCase):
         self.carol.do(self.carol.client.join("club"))
         self.world.settle(2)
         self.assertEqual([], self.told())
+
+    def test_last_thing_that_is_said(self) -> None:
+        """Where nobody says anything any more, the rotation that falls due tells it: others make it before the sender."""
+        self.swallow(is_message, *self.taps)
+        self.bob.say("plans", "lost, and the last")
+        self.world.server.cut()
+        self.world.server.reactor.rightNow += 7 * 86_400
+        self.world.settle(30)
+        (told,) = self.told()
+        self.assertEqual((1, True), (told.count, told.by in {"alice1", "carol1"}))
+
+    def test_nobody_else_has_heard_anything(self) -> None:
+        """Where nobody else knows that there is anything to rotate for, the sender does, and the readers are told."""
+        self.alice.do(self.alice.room("plans").rotate())
+        self.swallow(is_message, *self.taps)
+        self.bob.say("plans", "lost, and all there was")
+        self.world.server.cut()
+        self.world.server.reactor.rightNow += 7 * 86_400
+        self.world.settle(40)
+        for person in (self.alice, self.carol):
+            self.assertEqual([MessagesMissing("plans", "bob1", 1)], person.events(MessagesMissing), person.name)

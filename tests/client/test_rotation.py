@@ -1,8 +1,11 @@
 """What is renewed by itself: epochs by age and number of messages, prekeys by use and by week."""
 
+from typing import Any
+
 from chatserv.client.events import Alarm, RoomChanged
 from chatserv.client.prekey_upkeep import MOST, RENEW_MS
 from chatserv.crypto.prekeys import is_last_resort
+from chatserv.errors import RateLimited
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.test_rooms import RoomCase
@@ -38,7 +41,7 @@ class EpochTests(RoomCase):
         self.assertEqual(before, self.alice.room("@bob").epoch)
         for number in range(98, 104):
             self.alice.client.send("@bob", str(number))
-        self.world.settle(5)
+        self.world.settle(8)
         self.assertEqual(before + 1, self.alice.room("@bob").epoch)
         self.bob.say("@alice", "all read")
         texts = [text for _, text in self.bob.texts("@alice")]
@@ -60,6 +63,54 @@ class EpochTests(RoomCase):
         self.assertEqual(before + 1, self.alice.room("@bob").epoch)
         self.bob.say("@alice", "all read")
         self.assertEqual(("bob", "all read"), self.alice.texts("@bob")[-1])
+
+    def test_age_alone(self) -> None:
+        """An epoch with messages gets a successor when it is too old, though nobody says anything any more."""
+        before = self.alice.room("@bob").epoch
+        self.alice.say("@bob", "young")
+        self.world.settle(DAY_SECONDS - 100)
+        self.assertEqual(before, self.alice.room("@bob").epoch)
+        self.world.settle(2000)
+        self.assertEqual(before + 1, self.alice.room("@bob").epoch)
+        jump(self.alice, 10 * DAY_SECONDS)
+        self.world.settle(20)
+        self.assertEqual(before + 1, self.alice.room("@bob").epoch)
+
+    def test_others_first(self) -> None:
+        """It is somebody else's, where somebody else is there; else it is their own who have said something."""
+        room = self.alice.client.engine.rooms.find("@bob")
+        for people, maker in (((self.bob,), "bob"), ((), "alice")):
+            self.alice.say("@bob", "young")
+            if not people:
+                self.bob.leave_the_machine()
+            jump(self.alice, DAY_SECONDS + 100)
+            self.world.settle(20)
+            assert room.state is not None
+            assert room.row is not None
+            entry = room.state.device(room.row.committer)
+            self.assertEqual(maker, entry and entry.user)
+
+    def test_refused(self) -> None:
+        """A rotation that is refused is not asked for again with every message."""
+        asked: list[object] = []
+        requests = self.alice.client.engine.requests
+        expect = requests.expect
+
+        async def refuse(kind: Any, make: Any, **fields: Any) -> Any:
+            if make is messages.BeginCommit:
+                asked.append(make)
+                raise RateLimited("commits")
+            return await expect(kind, make, **fields)
+
+        self.patch(requests, "expect", refuse)
+        self.bob.say("@alice", "I too")
+        self.bob.leave_the_machine()
+        for number in range(130):
+            self.alice.say("@bob", str(number))
+        self.world.settle(5)
+        self.assertEqual(1, len(asked))
+        self.world.settle(80)
+        self.assertEqual(2, len(asked))
 
     def test_nobody_says_anything(self) -> None:
         """A room without messages keeps its epoch: nothing falls due."""

@@ -1,0 +1,128 @@
+"""Epochs that are old or full get a successor, by whoever is there, even where nobody says anything any more.
+
+A commit says what its maker has seen, so the maker of a rotation learns nothing of their own messages that were swallowed.
+So who has said nothing comes first, and who has said something last comes last.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chatserv.client.making import Making
+from chatserv.client.parts import Interrupted, Parts
+from chatserv.client.planning import Planning
+from chatserv.client.preparing import Plan, Planner
+from chatserv.client.requests import Requests
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.crypto.commits import Op
+from chatserv.errors import ChatError
+
+TURN_SECONDS: Final = (
+    5.0  # within such a time, and a tenth of a second for each user, everybody of one turn is heard of
+)
+LOOK_SECONDS: Final = 600.0  # how late it may be found that an epoch has become too old
+AGAIN_SECONDS: Final = 60.0  # after a refusal
+
+
+class Rotating:
+    """Rotates rooms that are due.
+
+    Args:
+        parts: The surroundings.
+        requests: Tells whether there is a connection.
+        rooms: All rooms.
+        making: Commits.
+        planning: Plans.
+    """
+
+    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms, making: Making, planning: Planning) -> None:
+        self._parts, self._requests, self._rooms = parts, requests, rooms
+        self._making, self._planning = making, planning
+        self._waiting: set[bytes] = set()  # for our turn
+        self._rotating: set[bytes] = set()  # or about to try again
+        self._looking = False
+
+    def look_at_all(self) -> None:
+        """Looks at all rooms now, and again from time to time."""
+        for room in self._rooms.ours():
+            self.look(room)
+        if not self._looking:
+            self._looking = True
+            self._parts.later(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = False
+        self.look_at_all()
+
+    def look(self, room: Room, *, said: bool = False) -> None:
+        """Rotates the room when it is our turn, if it is due then.
+
+        Args:
+            room: Which room.
+            said: Something of ours has just been stored there: who passes the limit rotates at once, if somebody else has
+                said something in the epoch too.
+        """
+        if room.room_id in self._rotating or not self._due(room):
+            return
+        if said and self._others_spoke(room):
+            self._start(room)
+        elif room.room_id not in self._waiting:
+            self._waiting.add(room.room_id)
+            self._parts.later(self._turn(room), lambda: self._start(room))
+
+    def _due(self, room: Room) -> bool:
+        """Whether the epoch has anything that others should have seen, and is too old or too full."""
+        row, state = room.row, room.state
+        if row is None or state is None or row.standing is not Standing.IN or row.keys is not Keys.HELD:
+            return False
+        if room.stopped or room.withheld or not row.epoch_messages:
+            return False
+        policy, age_ms = state.policy, self._parts.now_ms() - row.epoch_since_ms
+        return row.epoch_messages >= policy.rotate_messages or age_ms >= policy.rotate_seconds * 1000
+
+    def _others_spoke(self, room: Room) -> bool:
+        own = room.own(self._parts.device_id)
+        return any(leaf != own.leaf for leaf in self._parts.vault.chains.generations(room.room_id)) if own else False
+
+    def _turn(self, room: Room) -> float:
+        """How long we wait, in seconds: one turn for those who have said nothing, then those who have, the last one last."""
+        turn = TURN_SECONDS + len(room.users()) / 10
+        last = self._parts.vault.chains.acknowledged(room.room_id)
+        if last is None or room.row is None:
+            return self._parts.chance(turn)
+        begun_ms, now_ms = room.row.epoch_since_ms, self._parts.now_ms()
+        how_late = (last.noted_ms - begun_ms) / max(1, now_ms - begun_ms)
+        return turn + 2 * turn * min(1.0, max(0.0, how_late)) + self._parts.chance(turn / 4)
+
+    def _start(self, room: Room) -> None:
+        self._waiting.discard(room.room_id)
+        free = room.room_id not in self._rotating and not room.committing.locked
+        if free and self._due(room) and self._requests.connected:
+            self._rotating.add(room.room_id)
+            self._parts.spawn(self._rotate(room), "rotation")
+
+    async def _rotate(self, room: Room) -> None:
+        again = False
+        try:
+            await self._making.commit(room, self._plan(room))
+        except Interrupted:
+            pass  # the next connection begins with a look
+        except ChatError:
+            again = True  # such as too many commits in an hour; nothing is held up by it
+        finally:
+            if not again:
+                self._rotating.discard(room.room_id)
+        if again:
+            self._parts.later(AGAIN_SECONDS, lambda: self._try_again(room))
+
+    def _try_again(self, room: Room) -> None:
+        self._rotating.discard(room.room_id)
+        self.look(room)
+
+    def _plan(self, room: Room) -> Planner:
+        """A rotation, if nobody has been faster."""
+        rotation = self._planning.change()
+
+        async def plan(given: Plan) -> Sequence[Op] | None:
+            return await rotation(given) if self._due(room) else None
+
+        return plan
