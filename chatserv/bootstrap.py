@@ -30,7 +30,7 @@ from chatserv.private_files import read_private, shell_word, write_private
 from chatserv.qr import terminal_qr
 from chatserv.state import StateDirectory
 from chatserv.store import statements
-from chatserv.store.database import DatabaseRefused, writing_engine
+from chatserv.store.database import DatabaseRefused, refusals, writing_engine
 from chatserv.store.database import prepare as prepare_database
 from chatserv.store.limits import StoreLimits
 from chatserv.stored import Ban, ConsentAt, Invite, Room
@@ -91,7 +91,7 @@ def prepare(
     prepare_database(state.database)
     engine = writing_engine(state.database)
     try:
-        with engine.begin() as connection:
+        with refusals(state.database), engine.begin() as connection:
             leaves = tuple(statements.log(connection))
             _check_rotations(connection, state, sha256(rsa_spki(identity.public_key())), leaves)
             return Prepared(

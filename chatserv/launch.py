@@ -7,6 +7,7 @@ that belongs to somebody else, so it does that as them.
 import fcntl
 import os
 import pwd
+import resource
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ import psutil
 
 from chatserv.errors import ChatError
 
+LEAST_FILES = 32  # open at once; a server without anybody takes 24
 PIDFILE_BYTES = 4096  # a larger file is somebody's text, and no pid file whatever it says
 
 
@@ -75,8 +77,13 @@ def read_launch(given: Mapping[str, Any]) -> Launch:
     """Reads twistd's options.
 
     Raises:
-        CannotStart: One of them cannot be heeded.
+        CannotStart: One of them cannot be heeded, or there is no room for a server in this process.
     """
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if files < LEAST_FILES:
+        raise CannotStart(
+            f"only {files} files may be open here (ulimit -n): the server takes {LEAST_FILES}, and more to serve"
+        )
     log = given.get("logfile")
     if log not in {None, "", "-"} or given.get("syslog") or given.get("logger"):
         option = "--syslog" if given.get("syslog") else "--logger" if given.get("logger") else "--logfile"

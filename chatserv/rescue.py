@@ -14,7 +14,7 @@ from chatserv.i18n import _
 from chatserv.logs import LogFiles
 from chatserv.state import StateDirectory
 from chatserv.store import statements
-from chatserv.store.database import prepare, writing_engine
+from chatserv.store.database import prepare, refusals, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.stored import Ban, BanKind
 
@@ -45,7 +45,7 @@ def carry_out(rescue: Rescue, directory: Path, logging: Logging) -> list[str]:
         prepare(state.database)
         engine = writing_engine(state.database)
         try:
-            with engine.begin() as connection:
+            with refusals(state.database), engine.begin() as connection:
                 done = _do(connection, rescue)
         finally:
             engine.dispose()

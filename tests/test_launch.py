@@ -2,13 +2,23 @@
 
 import os
 import pwd
+import resource
 from pathlib import Path
 from typing import Any
 
 import psutil
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.launch import PIDFILE_BYTES, CannotStart, Launch, Owner, free_pidfile, hold_pidfile, read_launch
+from chatserv.launch import (
+    LEAST_FILES,
+    PIDFILE_BYTES,
+    CannotStart,
+    Launch,
+    Owner,
+    free_pidfile,
+    hold_pidfile,
+    read_launch,
+)
 
 
 class OptionTests(SynchronousTestCase):
@@ -27,6 +37,15 @@ class OptionTests(SynchronousTestCase):
         """Without options there is nothing to heed; a log on the terminal is what there is in front."""
         self.assertEqual(Launch(), read_launch({}))
         self.assertEqual(Launch(), read_launch({"logfile": "-", "nodaemon": 1}))
+
+    def test_few_files(self) -> None:
+        """Where fewer files may be open than a server takes, that is told; unlimited is no number."""
+        for most, starts in ((LEAST_FILES - 1, False), (LEAST_FILES, True), (2**63 - 1, True)):
+            self.patch(resource, "getrlimit", lambda _, most=most: (1, most))
+            if starts:
+                self.assertEqual(Launch(), read_launch({}))
+            else:
+                self.assertIn("only 31 files", self.refused())
 
     def test_logs(self) -> None:
         """Another log than the settings name is refused with the setting, instead of ignored."""

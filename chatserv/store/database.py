@@ -7,6 +7,8 @@ in the threads of `chatserv.store.lane`.
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -27,6 +29,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_UNWRITABLE = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM")
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -105,8 +108,7 @@ def prepare(path: Path) -> None:
     A new database gets its incarnation id. The file's mode becomes 0600.
 
     Raises:
-        DatabaseRefused: Not a database, not ours, of a newer version, or damaged.
-        StorageFull, ReadOnly: The disk does not take it.
+        DatabaseRefused: Not a database, not ours, of a newer version, damaged, in use, or the disk does not take it.
     """
     file = str(path)
     try:
@@ -116,19 +118,30 @@ def prepare(path: Path) -> None:
         raise DatabaseRefused(file, error.strerror or "cannot be opened", "check its owner and mode") from error
     engine = writing_engine(path)
     try:
-        with engine.connect() as conn:
+        with refusals(path), engine.connect() as conn:
             with conn.begin():
                 _check(conn, file)
             with conn.begin():
                 _upgrade(conn)
-    except DatabaseError as error:
-        failure = translate(error)
-        if isinstance(failure, StorageFull):
-            raise failure from error
-        hint = "move it away, or restore a backup"
-        raise DatabaseRefused(file, f"not a usable database ({failure.detail})", hint) from error
     finally:
         engine.dispose()
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Puts what the database at ``path`` raises inside into words for the operator. Raises `DatabaseRefused`."""
+    try:
+        yield
+    except DatabaseError as error:
+        failure = translate(error)
+        message, hint = f"not a usable database ({failure.detail})", "move it away, or restore a backup"
+        if isinstance(failure, StorageFull):
+            message, hint = "the disk is full", "make space on it"
+        elif isinstance(failure, Busy):
+            message, hint = "in use by another program", "end that program"
+        elif failure.detail.startswith(_UNWRITABLE):
+            message, hint = f"cannot be written to ({failure.detail})", "check owner, mode and disk"
+        raise DatabaseRefused(str(path), message, hint) from error
 
 
 def _config() -> Config:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.domain.roles import Role
 from chatserv.errors import Busy, Internal, ReadOnly, StorageFull
 from chatserv.store import statements
-from chatserv.store.database import DatabaseRefused, prepare, reading_engine, translate, writing_engine
+from chatserv.store.database import DatabaseRefused, prepare, reading_engine, refusals, translate, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.store.schema import metadata
 from tests.store.drafts import NOW_MS, invite, registration
@@ -103,6 +103,32 @@ class PrepareTests(SynchronousTestCase):
             content[page : page + 16] = b"\xff" * 16
         self.path.write_bytes(content)
         self.refused()
+
+    def test_in_use(self) -> None:
+        """A database that another program holds is not called unusable: nobody is told to move it away."""
+        prepare(self.path)
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN EXCLUSIVE")
+        connect = sqlite3.connect
+        self.patch(sqlite3, "connect", lambda *args, **named: connect(*args, **named | {"timeout": 0}))
+        self.assertIn(
+            ": in use by another program: end that", str(self.assertRaises(DatabaseRefused, prepare, self.path))
+        )
+
+    def test_words(self) -> None:
+        """A full disk and one that cannot be written to are told as such, whatever was being done."""
+        for code, name, message in (
+            (sqlite3.SQLITE_FULL, "SQLITE_FULL", "the disk is full"),
+            (sqlite3.SQLITE_READONLY, "SQLITE_READONLY_DIRECTORY", "cannot be written to (SQLITE_READONLY_DIRECTORY)"),
+            (sqlite3.SQLITE_IOERR, "SQLITE_IOERR_WRITE", "cannot be written to (SQLITE_IOERR_WRITE)"),
+            (sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT", "not a usable database (SQLITE_CORRUPT)"),
+        ):
+            cause = sqlite3.OperationalError("x")
+            cause.sqlite_errorcode, cause.sqlite_errorname = code, name
+            with self.assertRaises(DatabaseRefused) as caught, refusals(self.path):
+                raise OperationalError("statement", None, cause)
+            self.assertEqual((str(self.path), message), (caught.exception.file, caught.exception.message))
 
     def test_no_directory(self) -> None:
         """A path that cannot be opened is refused by name."""
