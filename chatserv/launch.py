@@ -80,9 +80,9 @@ def read_launch(given: Mapping[str, Any]) -> Launch:
         CannotStart: One of them cannot be heeded, or there is no room for a server in this process.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if files < LEAST_FILES:
+    if files != resource.RLIM_INFINITY and files < LEAST_FILES:
         raise CannotStart(
-            f"only {files} files may be open here (ulimit -n): the server takes {LEAST_FILES}, and more to serve"
+            f"only {files} files may be open here (ulimit -n): the server takes {LEAST_FILES} and its clients"
         )
     log = given.get("logfile")
     if log not in {None, "", "-"} or given.get("syslog") or given.get("logger"):

@@ -40,7 +40,7 @@ class OptionTests(SynchronousTestCase):
 
     def test_few_files(self) -> None:
         """Where fewer files may be open than a server takes, that is told; unlimited is no number."""
-        for most, starts in ((LEAST_FILES - 1, False), (LEAST_FILES, True), (2**63 - 1, True)):
+        for most, starts in ((LEAST_FILES - 1, False), (LEAST_FILES, True), (resource.RLIM_INFINITY, True)):
             self.patch(resource, "getrlimit", lambda _, most=most: (1, most))
             if starts:
                 self.assertEqual(Launch(), read_launch({}))
