@@ -10,6 +10,8 @@
 #   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
 #   MUTATIONS  mutations: how many broken copies of each structure              (100000)
 #   KILLS      kills: how often the server is killed                            (200)
+#   MINUTES    honest: how long                                                 (30)
+#   SEED       honest: of all chances                                           (another one each time; it is printed)
 #   BASE       bench-compare: the revision to compare with
 #   ARGS       bench, bench-compare, test, latest: further arguments of the program behind them
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
@@ -25,6 +27,8 @@ STATE_DIR ?=
 BREAK ?=
 LEAK ?=
 KILLS ?= 200
+MINUTES ?= 30
+SEED ?=
 MUTATIONS ?= 100000
 BASE ?=
 ARGS ?=
@@ -39,7 +43,7 @@ LOCK = build/lock-venv/bin/uv --no-config --quiet pip compile --universal --pyth
     --no-annotate --custom-compile-command 'make lock'
 LATEST = build/latest-venv
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills mutations screenshots bench bench-compare catalogues lock latest wheel news clean
+.PHONY: help run install test dev lint types layers docs demo prove-blind kills honest mutations screenshots bench bench-compare catalogues lock latest wheel news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -88,6 +92,9 @@ prove-blind: $(VENV)/.stamp-run  ## search everything that a server has for what
 
 kills: $(VENV)/.stamp-run  ## people talk while the server is killed 200 times (KILLS=n)
 	$(BIN)/python -m chatserv.testing.kills --kills $(KILLS)
+
+honest: $(VENV)/.stamp-run  ## honest people talk while everything dies now and then: nobody is accused (MINUTES=n SEED=n)
+	$(BIN)/python -m chatserv.testing.honest --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every structure
 	CHATSERV_MUTATIONS=$(MUTATIONS) $(BIN)/python -m twisted.trial tests.crypto.test_mutations \

@@ -1,10 +1,12 @@
 """People who type lines into running clients, and what their programs show."""
 
 import json
+import signal
 import subprocess
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chatserv.testing.processes import CLIENT, ProgramError, child_environment, client_command
 
@@ -26,20 +28,29 @@ class Reader:
         arguments: What the client is asked for beside that.
         program: The command of the client.
         file: Where its output goes.
+        errors: Whether standard error is kept too, beside it.
     """
 
     def __init__(
-        self, directory: Path, name: str, *arguments: str, program: tuple[str, ...] = CLIENT, file: str = ""
+        self,
+        directory: Path,
+        name: str,
+        *arguments: str,
+        program: tuple[str, ...] = CLIENT,
+        file: str = "",
+        errors: bool = False,
     ) -> None:
         self.name = name
         self._output = directory / (file or f"{name}.out")
-        with self._output.open("wb") as output:
+        self._errors = self._output.with_suffix(".err")
+        with self._output.open("wb") as output, ExitStack() as files:
             self._process = subprocess.Popen(
                 client_command(directory, name, "--follow", "--json", *arguments, program=program),
                 cwd=directory,
                 env=child_environment(directory),
                 stdin=subprocess.PIPE,
                 stdout=output,
+                stderr=files.enter_context(self._errors.open("wb")) if errors else None,
                 text=True,
             )
 
@@ -61,11 +72,43 @@ class Reader:
             self._process.kill()
             self._process.wait()
 
+    def leave(self, seconds: float) -> None:
+        """Asks the program to end, and ends it where it does not within so many seconds."""
+        self.signal(signal.SIGTERM)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.end()
+
+    def signal(self, number: int) -> None:
+        """Sends the program a signal, if it still runs."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    @property
+    def code(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.poll()
+
+    def try_to_type(self, line: str) -> None:
+        """Types a line, which nobody reads where the program has ended."""
+        if self._process.stdin is not None:
+            with suppress(OSError, ValueError):
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+
+    def records(self) -> list[dict[str, Any]]:
+        """The messages, in the order in which they were printed."""
+        whole, _, _ = self._output.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def complaints(self) -> list[str]:
+        """What it has printed on standard error, where that is kept."""
+        return self._errors.read_text().splitlines() if self._errors.exists() else []
+
     def shown(self) -> list[tuple[str, str]]:
         """Who said what, in the order in which it was printed."""
-        whole, _, _ = self._output.read_text().rpartition("\n")
-        records = [json.loads(line) for line in whole.splitlines()]
-        return [(record["sender"], record["text"]) for record in records]
+        return [(record["sender"], record["text"]) for record in self.records()]
 
 
 class Talker(Reader):

@@ -52,6 +52,24 @@ class DemoTests(SynchronousTestCase):
         self.assertNotIn("FAILS", shown)
 
 
+class HonestTests(SynchronousTestCase):
+    """A short version of ``make honest``."""
+
+    def test_nobody_is_accused(self) -> None:
+        """Where everybody is honest, and some are killed, nobody is told that anything was lost or withheld."""
+        with (
+            tempfile.TemporaryDirectory() as name,
+            play(Path(name), "honest", "--minutes", "0.5", "--seed", "1") as one,
+        ):
+            try:
+                shown, errors = one.communicate(timeout=2 * SECONDS)
+            finally:
+                one.kill()
+        self.assertEqual((one.returncode, errors), (0, ""), shown)
+        self.assertEqual(shown.splitlines()[-1], "0 false alarms")
+        self.assertRegex(shown, r"seed 1\n-- [1-9][0-9]{2,} lines; .*\b(kill|restart|pause|mute|kick)")
+
+
 class KillsTests(SynchronousTestCase):
     """A short version of ``make kills``."""
 
