@@ -12,7 +12,16 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from chatserv.client import ChatError, Client, MessageReceived, Profile, explained, shown, translate, use_steady_clock
+from chatserv.client import (
+    ChatError,
+    Client,
+    MessageReceived,
+    Profile,
+    explained,
+    sender_name,
+    translate,
+    use_steady_clock,
+)
 
 USAGE = "python -m clients.bridge PROFILE ROOM PROFILE ROOM"
 
@@ -24,7 +33,7 @@ async def carry(source: Client, room: str, target: Client, into: str) -> None:
             continue
         if event.sender not in {source.user, target.user}:  # or our words would go round, if both sides are one room
             try:
-                sent = target.room(into).send(f"<{shown(event.sender)}> {event.text}", action=event.action)
+                sent = target.room(into).send(f"<{sender_name(event)}> {event.text}", action=event.action)
                 sent.addErrback(failed)
             except ChatError as error:  # too many wait, the text is too long, or we are in the room no more
                 complain(error)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from chatserv.client import MessageReceived, RoomOffered, message_text, place, shown, translate
+from chatserv.client import MessageReceived, RoomOffered, message_text, place, sender_name, shown, translate
 
 if TYPE_CHECKING:
     from clients.desktop import Desktop
@@ -47,7 +47,7 @@ class Notifier:
             return translate("{user} invites you").format(user=shown(event.by)), place(event.room)
         message = event
         said = translate("{user} writes to you") if message.room.startswith("@") else translate("{user} calls you")
-        title = said.format(user=shown(message.sender))
+        title = said.format(user=sender_name(message))
         body = message_text(message)[:MAX_TEXT_CHARACTERS] if self._style == TEXT else place(message.room)
         return title, body
 

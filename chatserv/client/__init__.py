@@ -78,6 +78,7 @@ from chatserv.client.slash_lines import (
     names,
     parting_line,
     quotation,
+    sender_name,
 )
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.client.waiting import WaitingMessage, Withdrawn
@@ -164,6 +165,7 @@ __all__ = [
     "parting_line",
     "doubtful_time",
     "quotation",
+    "sender_name",
     "clock",
     "date",
     "names",

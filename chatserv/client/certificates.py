@@ -28,6 +28,15 @@ class FalseKey(BadKey):
     )
 
 
+class NotReady(BadKey):
+    """A device has nothing at the server that others could wrap a secret to, or a user has no device there."""
+
+    text = N_(
+        "Somebody has no device with keys ready at the server: it has not been online yet, or its keys have run out. Try "
+        "again when they have been there."
+    )
+
+
 class Certificates:
     """All certificates that this client knows.
 

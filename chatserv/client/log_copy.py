@@ -16,7 +16,7 @@ from chatserv.crypto.log_facts import LogFacts, Rotation
 from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead, verify_tree_head
 from chatserv.crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from chatserv.crypto.suite import load_rsa_spki, same, sha256
-from chatserv.errors import Reject
+from chatserv.errors import BadKey, Reject
 from chatserv.i18n import N_, _
 
 MAX_PENDING: Final = 1_000_000  # leaves that wait for the head that confirms them, some 250 MB
@@ -43,6 +43,12 @@ class LogForked(Reject):
         super().__init__(detail)
         self.ours = ours
         self.theirs = theirs
+
+
+class LogWithheld(BadKey):
+    """The server does not give a part of its log that it has spoken of."""
+
+    text = N_("The server withholds a part of its log. News about keys may be missing: ask whoever runs the server.")
 
 
 class LogCopy:

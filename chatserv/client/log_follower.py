@@ -8,7 +8,7 @@ from twisted.internet.defer import DeferredLock
 from chatserv.client.certificates import Certificates
 from chatserv.client.events import Alarm, IdentityChanged
 from chatserv.client.gossip import Gossip
-from chatserv.client.log_copy import LogForked
+from chatserv.client.log_copy import LogForked, LogWithheld
 from chatserv.client.parts import Parts
 from chatserv.client.pins import PinState
 from chatserv.client.public_watch import PublicWatch
@@ -20,7 +20,6 @@ from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag
 from chatserv.crypto.statements import certificate_facts
 from chatserv.crypto.suite import RSA_BYTES
-from chatserv.errors import BadKey
 from chatserv.wire import messages
 
 FORKED: Final = "log forked"
@@ -90,9 +89,9 @@ class LogFollower:
         page = await self._requests.expect(messages.LogPage, messages.GetLog, after=after)
         if len(page.head) != TREE_HEAD_BYTES or TreeHead.decode(page.head[:-RSA_BYTES]).size < size:
             self._alarm("log_withheld", f"size {size}")
-            raise BadKey("log: shorter than a commit or head says")
+            raise LogWithheld("log: shorter than a commit or head says")
         if not page.leaves:
-            raise BadKey("log: leaves are withheld")
+            raise LogWithheld("log: leaves are withheld")
         self._extend(page.leaves, page.head)
 
     async def follow(self, head: bytes) -> None:

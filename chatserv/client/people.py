@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chatserv.client.certificates import NotReady
 from chatserv.client.pins import PinState
 from chatserv.client.rooms import Standing
 from chatserv.crypto.safety import parse_qr_text, qr_matches, qr_payload, qr_text, safety_number
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256
 from chatserv.domain.names import user_name
-from chatserv.errors import BadKey, ChatError, Forbidden, NotFound, Reject
+from chatserv.errors import ChatError, Forbidden, NotFound, Reject
 from chatserv.i18n import N_
 from chatserv.wire import messages
 
@@ -107,7 +108,7 @@ class People:
         for cert_hash in hashes:
             if self._engine.certificates.known[cert_hash].identity_fingerprint == fingerprint:
                 return self._engine.certificates.stored(cert_hash).identity_spki
-        raise BadKey(f"{user}: no certificate of this identity is valid")
+        raise NotReady(f"{user}: no certificate of this identity is valid")
 
     def _fingerprint(self, user: str) -> bytes:
         """The identity that is asked about: of somebody who changed, the new one."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from chatserv.client.certificates import Certificates
+from chatserv.client.certificates import Certificates, NotReady
 from chatserv.client.parts import Parts
 from chatserv.client.preparing import Plan, Planner
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import MAX_USER_DEVICES, Kind, Member, Policy, Role, RosterEntry, State
-from chatserv.errors import BadKey, Forbidden, KeyChanged, NotFound, RoomFull
+from chatserv.errors import Forbidden, KeyChanged, NotFound, RoomFull
 
 Wish = Callable[["Draft"], None]
 """What somebody wants of a commit: puts ops into the draft, or raises a `ChatError` where that makes no sense."""
@@ -183,7 +183,7 @@ class Planning:
         if log.facts.identity(user, log.size) is None:
             raise NotFound(f"user {user}")
         if not draft.devices(user):
-            raise BadKey(f"{user}: no device is ready yet")
+            raise NotReady(f"{user}: no device is ready yet")
 
     def require_account(self, user: str) -> None:
         """Raises `NotFound` for a user that the log does not know, or `Forbidden` for ourselves."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from chatserv.client.certificates import Certificates, FalseKey
+from chatserv.client.certificates import Certificates, FalseKey, NotReady
 from chatserv.client.parts import Parts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room
@@ -13,7 +13,6 @@ from chatserv.crypto.prekeys import SignedPreKey
 from chatserv.crypto.room_draft import Evidence
 from chatserv.crypto.room_rules import Step, take_step
 from chatserv.crypto.room_state import RosterEntry, State
-from chatserv.errors import BadKey
 from chatserv.wire import messages
 
 
@@ -81,7 +80,7 @@ class Preparing:
                 return replace(planned, prekeys=prekeys)
             added = {entry.device_id for entry in step.added}
             if not lacking <= added:
-                raise BadKey("prekeys: the server has none for a device of the room")
+                raise NotReady("prekeys: the server has none for a device of the room")
             unready |= lacking
 
     async def step(

@@ -82,11 +82,21 @@ def doubtful_time(message: MessageReceived) -> str:
     return _("(by the sender's clock: {time})").format(time=there)
 
 
+def identity_mark(message: MessageReceived) -> str:
+    """What stands behind the name of a sender whose identity has changed; for the others nothing."""
+    return f" {_('(identity changed: perhaps not them)')}" if message.identity_changed else ""
+
+
+def sender_name(message: MessageReceived) -> str:
+    """Who has said it, and whether that is in doubt."""
+    return shown(message.sender) + identity_mark(message)
+
+
 def quotation(quoted: MessageReceived) -> str:
     """The start of a message that another one is about: ``bob: hello th…``."""
     text = clean_line(quoted.text) if quoted.text is not None else message_text(quoted)
     start = text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS].rstrip()}…"
-    return f"{shown(quoted.sender)}: {shown(start)}"
+    return f"{sender_name(quoted)}: {shown(start)}"
 
 
 def message_line(message: MessageReceived, *, room: bool = False, quoted: MessageReceived | None = None) -> str:
@@ -97,10 +107,9 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
         room: Whether to say where it was said.
         quoted: What it answers, where that is at hand.
     """
-    sender = shown(message.sender)
-    who = f"* {sender}" if message.action else f"<{sender}>"
+    who = f"* {shown(message.sender)}" if message.action else f"<{shown(message.sender)}>"
+    who += identity_mark(message)
     where = f"{place(message.room)} " if room else ""
-    who += f" {_('(identity changed: perhaps not them)')}" if message.identity_changed else ""
     doubt = doubtful_time(message)
     who += f" {doubt}" if doubt else ""
     answers = ""

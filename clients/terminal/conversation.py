@@ -20,6 +20,7 @@ from chatserv.client import (
     Status,
     StatusChanged,
     place,
+    sender_name,
     shown,
     translate,
 )
@@ -252,7 +253,7 @@ class Conversation(Life):
             said = translate("{user} calls you in {room}: {key}")
         number = self._rooms.number(message.room) or 0
         key = f"Alt+{number % 10}" if 1 <= number <= 10 else "Alt+A"
-        self.say(said.format(user=shown(message.sender), room=place(message.room), key=key))
+        self.say(said.format(user=sender_name(message), room=place(message.room), key=key))
 
     def _on_status(self, status: Status, error: Exception | None) -> None:
         self._status = status

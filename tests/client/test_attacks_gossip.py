@@ -1,7 +1,8 @@
 """What people say of the log inside messages, false and true, and what the server has signed: whole clients."""
 
 from chatserv.client.events import Alarm, MessageReceived
-from chatserv.client.gossip import ANSWER_SECONDS, ASK_SECONDS, MAX_PEOPLE, SPREAD_SECONDS
+from chatserv.client.gossip import ANSWER_SECONDS, ASK_SECONDS, ASKED_AT_MOST, MAX_PEOPLE, SPREAD_SECONDS
+from chatserv.client.log_follower import MAX_ALARMS
 from chatserv.crypto.bodies import LogEvidence, Text, encode_body
 from chatserv.crypto.content import LogHead
 from chatserv.testing.world import Person
@@ -151,6 +152,22 @@ class FalseClaimTests(GossipCase):
         self.world.settle(int(ASK_SECONDS))
         gossip._claim("bob1", LogHead(3, FALSE_ROOT))
         self.assertEqual(2, len(asked))
+
+    def test_so_many_are_asked(self) -> None:
+        """Of many who claim, so many are asked in ten minutes."""
+        asked = self.shown(self.carol)
+        gossip = engine_of(self.carol).follower.gossip
+        self.patch(gossip._rooms, "sharing", lambda _: [room_of(self.carol, "lobby")])
+        for number in range(ASKED_AT_MOST + 1):
+            gossip._claim(f"user{number}", LogHead(3, FALSE_ROOT))
+        self.assertEqual(ASKED_AT_MOST, len(asked))
+
+    def test_alarms_are_bounded(self) -> None:
+        """So many different alarms are told in a run."""
+        follower = engine_of(self.carol).follower
+        for number in range(MAX_ALARMS + 1):
+            follower._alarm("false_claim", "", f"user{number}")
+        self.assertEqual(MAX_ALARMS, len(alarms(self.carol)))
 
     def test_bounds(self) -> None:
         """So many people's words are remembered, and no more: claims, what is ahead of us, liars."""

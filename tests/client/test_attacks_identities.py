@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from chatserv.client.events import Alarm, DeviceSeen, IdentityChanged, MessageEdited, MessageReceived, SendHeld
-from chatserv.client.slash_lines import message_line
+from chatserv.client.slash_lines import message_line, quotation
 from chatserv.crypto.bodies import Delete, Edit, Text, encode_body
 from chatserv.crypto.commits import Add, Remove
 from chatserv.crypto.log_leaves import LeafType
@@ -262,7 +262,9 @@ class ResetTests(GhostCase):
         for person in (self.alice, self.carol):
             self.assertTrue(self.said(person, "bob here, send me the key").identity_changed, person.name)
             self.assertFalse(self.said(person, "bob's own words").identity_changed, person.name)
-        self.assertIn("(identity changed", message_line(self.said(self.carol, "bob here, send me the key")))
+        said = self.said(self.carol, "bob here, send me the key")
+        for shown in (message_line(said), quotation(said)):
+            self.assertIn("(identity changed", shown)
         self.carol.leave_the_machine()
         self.carol.come_back()
         marks = [(each.text, each.identity_changed) for each in self.carol.room("lobby").history(10)]

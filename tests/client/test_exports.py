@@ -63,6 +63,7 @@ PUBLIC = [
     "parting_line",
     "doubtful_time",
     "quotation",
+    "sender_name",
     "clock",
     "date",
     "names",

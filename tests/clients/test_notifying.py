@@ -1,5 +1,7 @@
 """When a person who looks elsewhere is called, and with which words."""
 
+from dataclasses import replace
+
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -58,6 +60,11 @@ class NotifierTests(SynchronousTestCase):
         """A direct message says who writes, without the text."""
         self.notifier().tell(message(1, "secret", room="@bob"))
         self.assertEqual(self.desktop.shown, [("bob writes to you", "@bob")])
+
+    def test_identity_changed(self) -> None:
+        """Who may be somebody else is not named without a word."""
+        self.notifier().tell(replace(message(1, "secret", room="@bob"), identity_changed=True))
+        self.assertEqual(self.desktop.shown, [("bob (identity changed: perhaps not them) writes to you", "@bob")])
 
     def test_hostile(self) -> None:
         """What others say is no control character, and is cut."""
