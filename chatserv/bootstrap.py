@@ -87,7 +87,7 @@ def prepare(
             f"{state.identity_key}: missing, though there is a database: restore it from a backup"
         )
     identity = load_identity(state)
-    tls_key, tls_certificate = load_tls(state, [config.server.advertised[0]] if config.server.advertised else [])
+    tls_key, tls_certificate = load_tls(state, _known_by(config.server))
     prepare_database(state.database)
     engine = writing_engine(state.database)
     try:
@@ -108,6 +108,13 @@ def prepare(
             )
     finally:
         engine.dispose()
+
+
+def _known_by(server: Server) -> list[str]:
+    """The hosts that people are told of, or that the server listens on: what its certificate may name."""
+    advertised = [] if server.advertised is None else [server.advertised[0]]
+    given = [handed_over(each.index)[0] if each.kind == "systemd" else each.host for each in server.listeners]
+    return [*advertised, *(host.partition("%")[0] for host in given if host not in ANY_ADDRESS)]
 
 
 def _check_rotations(

@@ -1,5 +1,8 @@
 """``twistd chatserv``: options in, service out. Settings errors are one line and exit code 2, other refusals 1."""
 
+import chatserv.openssl  # noqa: F401 - first, before anything loads OpenSSL
+
+# isort: split
 import os
 import sys
 from collections.abc import Callable, Mapping

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv import bootstrap
@@ -216,6 +217,20 @@ class LinkTests(BootstrapCase):
         """The certificate is for the advertised host too."""
         prepared = self.start(Config(server=Server(advertise="chat.example")))
         self.assertIn(b"chat.example", prepared.tls_certificate.tbs_certificate_bytes)
+
+    def test_certificate_names_what_is_listened_on(self) -> None:
+        """The certificate names the hosts that are advertised or listened on, and nothing else of the machine."""
+        for server, expected in (
+            (Server(), ["chatserv"]),
+            (Server(host="::"), ["chatserv"]),
+            (Server(host="127.0.0.1"), ["127.0.0.1"]),
+            (Server(host="192.0.2.7", advertise="chat.example"), ["chat.example", "192.0.2.7"]),
+            (Server(listen=("tcp:5000", "tcp6:5000:interface=fe80\\:\\:1%eth0", "unix:/run/chat")), ["fe80::1"]),
+            (Server(listen_plain="127.0.0.1:5001"), ["chatserv"]),
+        ):
+            prepared = self.start(Config(server=server))
+            found = prepared.tls_certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            self.assertEqual(expected, [str(name.value) for name in found])
 
     def test_announced(self) -> None:
         """The terminal shows the directory, the fingerprint, and the invite as link and as code."""

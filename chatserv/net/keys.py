@@ -23,6 +23,7 @@ from chatserv.state import StateDirectory
 CERTIFICATE_YEARS = 10
 SD_LISTEN_FDS_START = 3
 UNKNOWN_NAME = "chatserv"
+_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, UNKNOWN_NAME)])
 
 
 def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
@@ -95,11 +96,13 @@ def handed_over(index: int) -> tuple[str, int]:
 def load_tls(state: StateDirectory, names: list[str]) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     """Key and certificate of the TLS listener, made where there are none.
 
-    P-256, because its handshake costs a quarter of RSA-3072's; self-signed, because clients pin the identity key.
+    P-256, because its handshake costs a quarter of RSA-3072's; self-signed, because clients pin the identity key. It goes to
+    everybody who connects, so it names nothing of this machine but what ``names`` has; one of ours with other names, as
+    after a change of the settings, is made anew for the same key.
 
     Args:
         state: Where they are kept.
-        names: Further DNS names and addresses for the certificate.
+        names: The DNS names and addresses that the server is reached by, as far as they are known.
     """
     key_data = read_private(state.tls_key)
     certificate_data = read_private(state.tls_certificate)
@@ -111,25 +114,42 @@ def load_tls(state: StateDirectory, names: list[str]) -> tuple[ec.EllipticCurveP
             raise StateDirectoryError(f"{state.tls_key}: does not parse; remove tls.key and tls.crt") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
             raise StateDirectoryError(f"{state.tls_key}: not the key of tls.crt; remove both")
-        return key, certificate
-    key = ec.generate_private_key(ec.SECP256R1())
+        if not _is_ours(certificate) or _names_of(certificate) == _alternatives(names):
+            return key, certificate
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+        write_private(state.tls_key, _pem(key))
     certificate = _self_signed(key, names)
-    write_private(state.tls_key, _pem(key))
     write_private(state.tls_certificate, certificate.public_bytes(serialization.Encoding.PEM))
     return key, certificate
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey, names: list[str]) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, UNKNOWN_NAME)])
-    now = datetime.datetime.now(datetime.UTC)
-    hosts = dict.fromkeys([*names, "localhost", socket.gethostname(), *local_addresses(), "127.0.0.1", "::1"])
-    alternative: list[x509.GeneralName] = []
-    for host in hosts:
+def _is_ours(certificate: x509.Certificate) -> bool:
+    """Whether it was made here, and not by the operator or for them."""
+    return certificate.subject == certificate.issuer == _SUBJECT
+
+
+def _names_of(certificate: x509.Certificate) -> list[x509.GeneralName]:
+    try:
+        return list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return []
+
+
+def _alternatives(names: list[str]) -> list[x509.GeneralName]:
+    found: list[x509.GeneralName] = []
+    for host in dict.fromkeys(names):
         try:
-            alternative.append(x509.IPAddress(ipaddress.ip_address(host)))
+            found.append(x509.IPAddress(ipaddress.ip_address(host)))
         except ValueError:
             if host.isascii() and host:
-                alternative.append(x509.DNSName(host))
+                found.append(x509.DNSName(host))
+    return found or [x509.DNSName(UNKNOWN_NAME)]
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey, names: list[str]) -> x509.Certificate:
+    subject, alternative = _SUBJECT, _alternatives(names)
+    now = datetime.datetime.now(datetime.UTC)
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     return (
         x509.CertificateBuilder()

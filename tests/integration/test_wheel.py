@@ -87,6 +87,7 @@ class WheelTests(SynchronousTestCase):
         names = set(zipfile.ZipFile(self.file(".whl")).namelist())
         for name in (
             "chatserv/py.typed",
+            "chatserv/openssl.cnf",
             "chatserv/locale/en/LC_MESSAGES/chatserv.mo",
             "chatserv/locale/es/LC_MESSAGES/chatserv.mo",
             "chatserv/store/migrations/env.py",

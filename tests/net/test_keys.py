@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.suite import pss_sign, pss_verify, to_sign
@@ -90,23 +91,52 @@ class TlsKeyTests(KeyCase):
     def test_made_once(self) -> None:
         """The first call makes key and certificate, private to us; later ones read them."""
         key, certificate = load_tls(self.state, ["chat.example", "192.0.2.7"])
-        again, same = load_tls(self.state, ["other.example"])
+        again, same = load_tls(self.state, ["chat.example", "192.0.2.7"])
         self.assertEqual((again.private_numbers(), same), (key.private_numbers(), certificate))
         self.assertEqual(stat.S_IMODE(self.state.tls_key.stat().st_mode), 0o600)
 
     def test_certificate(self) -> None:
-        """The certificate is for our names and addresses, for servers only, for years, and of our key."""
-        key, certificate = load_tls(self.state, ["chat.example", "192.0.2.7", "", "b\xfccher.example"])
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        dns = names.get_values_for_type(x509.DNSName)
-        addresses = names.get_values_for_type(x509.IPAddress)
-        self.assertLessEqual({"chat.example", "localhost"}, set(dns))
-        self.assertNotIn("", dns)
-        self.assertLessEqual({ipaddress.ip_address("192.0.2.7"), ipaddress.ip_address("::1")}, set(addresses))
+        """The certificate is for the names and addresses that are given, for servers only, for years, and of our key."""
+        key, certificate = load_tls(self.state, ["chat.example", "192.0.2.7", "", "b\xfccher.example", "chat.example"])
+        self.assertEqual((["chat.example"], ["192.0.2.7"]), self.names(certificate))
         self.assertFalse(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
         self.assertEqual(certificate.public_key(), key.public_key())
         lasts = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
         self.assertGreater(lasts.days, 3000)
+
+    def names(self, certificate: x509.Certificate) -> tuple[list[str], list[str]]:
+        """The DNS names and the addresses in it."""
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return found.get_values_for_type(x509.DNSName), list(map(str, found.get_values_for_type(x509.IPAddress)))
+
+    def test_nothing_of_the_machine(self) -> None:
+        """Where nothing is known, no address and no host name of this machine is told to whoever connects."""
+        _, certificate = load_tls(self.state, [])
+        self.assertEqual((["chatserv"], []), self.names(certificate))
+
+    def test_other_names(self) -> None:
+        """A certificate of ours with other names is made anew, for the same key; one by somebody else stays."""
+        key, _ = load_tls(self.state, ["host-of-before", "10.0.0.7"])
+        again, renewed = load_tls(self.state, ["chat.example"])
+        self.assertEqual(key.private_numbers(), again.private_numbers())
+        self.assertEqual((["chat.example"], []), self.names(renewed))
+        self.assertEqual(stat.S_IMODE(self.state.tls_certificate.stat().st_mode), 0o600)
+        given = self.by_somebody_else(key)
+        write_private(self.state.tls_certificate, given.public_bytes(serialization.Encoding.PEM))
+        self.assertEqual((again.private_numbers(), given), self.loaded())
+
+    def by_somebody_else(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+        """A certificate without any names, from elsewhere."""
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chat.example")])
+        now = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        return builder.sign(key, hashes.SHA256())
+
+    def loaded(self) -> tuple[ec.EllipticCurvePrivateNumbers, x509.Certificate]:
+        """What there is, for other names."""
+        key, certificate = load_tls(self.state, ["other.example"])
+        return key.private_numbers(), certificate
 
     def test_unusable(self) -> None:
         """Files that do not parse or do not fit each other are refused with what to do."""
