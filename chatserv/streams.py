@@ -10,15 +10,20 @@ from typing import TextIO
 _NAMES = ("stdin", "stdout", "stderr")  # by descriptor, 0 to 2
 
 
-def mend_streams() -> None:
+def mend_streams() -> bool:
     """Puts ``/dev/null`` where a standard stream is closed, and lets no character of a text end the program.
 
     Else the next file that is opened, such as a lock, would take the stream's place, and lose it again when a daemon lets
     go of its streams. What else was inherited stays ours: children do not get it.
+
+    Returns:
+        Whether nothing else has taken a stream's place already.
     """
-    for name in _NAMES:
+    in_place = True
+    for number, name in enumerate(_NAMES):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, the stream's own
+            in_place = in_place and nowhere == number
             stream = open(nowhere, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
@@ -27,6 +32,7 @@ def mend_streams() -> None:
             output.reconfigure(errors="backslashreplace")
     _keep_to_ourselves()
     atexit.register(_let_go)
+    return in_place
 
 
 def _keep_to_ourselves() -> None:

@@ -134,8 +134,10 @@ def make(config: Config, directory: Path, launch: Launch | None = None) -> ChatS
 
 
 def _prepare(given: Mapping[str, Any], config: str | None, listen: list[str], directory: str | None) -> Start:
-    mend_streams()
+    in_place = mend_streams()
     launch = _checked(read_launch, given)
+    if not in_place and not given.get("nodaemon"):  # a daemon would let go of what the reactor waits by
+        _give_up("chatserv: standard streams are closed, and --reactor has taken their place: start with </dev/null", 1)
     if not directory and launch.owner is not None and "STATE_DIRECTORY" not in os.environ:
         _give_up("chatserv: twistd's --uid: name a directory that belongs to the user, with --state-dir", 1)
     return load_config(config, listen), Path(directory) if directory else _checked(default_directory), launch

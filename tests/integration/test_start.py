@@ -49,6 +49,14 @@ class StreamTests(DaemonCase):
             process.wait(10)
             self.installation.forget()
 
+    def test_taken(self) -> None:
+        """A reactor that twistd has made before, in the place of a closed stream, would be lost in the background."""
+        command = self.installation.command("--reactor", "select")
+        self.assertIn("--reactor has taken their place", self.refused(self.shell(command, "<&-"), 1))
+        server = self.front(self.shell(self.installation.command("--reactor", "select", "-n"), "<&-"))
+        until(lambda: LISTENING in self.installation.log(), "listening")
+        self.assertEqual(0, server.stops())
+
     def test_full(self) -> None:
         """Where nothing can be printed, that is told, and the server runs; its end is no failure."""
         server = self.front(self.shell(self.installation.command("-n"), "> /dev/full"))
