@@ -197,7 +197,9 @@ def run_window(part: str, link: str) -> None:
 
     run = Run(reactor, part, link)
     ready: Callable[[Application], None] = run.on_ready
-    main.run(reactor, main.open_window(), Profile.named(NOBODY[1]), Arguments(link=link or None), ready=ready)
+    main.run(
+        reactor, main.open_window(), Profile.named(NOBODY[1]), Arguments(link=link or None, offline=True), ready=ready
+    )
 
 
 if __name__ == "__main__":

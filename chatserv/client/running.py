@@ -111,33 +111,33 @@ class Running(Telling):
         """
         if self._service is not None:
             raise LocalProtocolError("client started twice")
-        self._release = self.profile.hold()
-        try:
-            self._engine = self._make_engine()
-            self._tell_kept(self._engine)
-        except BaseException:
-            self._let_go()
-            raise
+        self._open(self._tell_kept)
         self._token = None if self.keyring.registered else (token or self._token or b"")
-        self._service = ClientService(
-            self._endpoint,
-            ClientFactory(self._connection.build),
-            retryPolicy=self._next_delay,
-            clock=self._reactor,
-        )
-        self._engine.catching_up.follow(self._follow)
+        factory = ClientFactory(self._connection.build)
+        self._service = ClientService(self._endpoint, factory, retryPolicy=self._next_delay, clock=self._reactor)
+        self.engine.catching_up.follow(self._follow)
         self._emit(StatusChanged(Status.CONNECTING))
         self._waking.start()
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
 
-    def _tell_kept(self, engine: Engine) -> None:
-        engine.outgoing.tell_kept()
-        engine.intake.offers.tell_kept()
-
     def _next_delay(self, attempts: int) -> float:
         delay = self._backoff.next_delay(attempts)
         return delay if self._endpoint.trouble is None else min(delay, TRY_SECONDS)
+
+    def open(self) -> None:
+        """Opens what this device keeps, to be read without a connection until `stop`. Raises what `start` raises."""
+        self._open(lambda: None)
+
+    def _open(self, then: Callable[[], object]) -> None:
+        try:
+            if self._engine is None:
+                self._release = self.profile.hold()
+                self._engine = self._make_engine()
+            then()
+        except BaseException:
+            self._let_go()
+            raise
 
     def _make_engine(self) -> Engine:
         keyring, vault = self.keyring, Vault.open(self.profile.database)
@@ -192,6 +192,7 @@ class Running(Telling):
             stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
             return stopped.addBoth(self._stopped)
         if self._stopping is None:
+            self._let_go()  # of what was only opened
             return succeed(None)
         waiting: Deferred[None] = Deferred()
         self._stopping.append(waiting)

@@ -38,6 +38,10 @@ class Telling:
         """Does the work; not for programs. Raises `LocalProtocolError` where the client is not started."""
         raise NotImplementedError
 
+    def _tell_kept(self) -> None:
+        self.engine.outgoing.tell_kept()
+        self.engine.intake.offers.tell_kept()
+
     async def online(self) -> None:
         """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
         if self._status is Status.ONLINE:

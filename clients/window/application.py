@@ -38,6 +38,7 @@ from clients.window.connecting import Connecting
 from clients.window.conversations import Conversations
 from clients.window.doing import Doing
 from clients.window.entries import LOUD, NOTICE, RESULT
+from clients.window.hints import Hints
 from clients.window.layout import Layout, Wiring
 from clients.window.menus import Menus
 from clients.window.screen import Screen
@@ -95,6 +96,8 @@ class Application:
             messages.put_away,
             messages.take_up,
         )
+        self.hints = Hints(self.session, self.screen, self.actions, self.connecting, lambda: self.layout)
+        self.screen.drawn = self.hints.look
         self.writing = Writing(self.actions, lambda text: self._say(text, LOUD))
         self.menus = Menus(self.actions, self.screen, self.connecting, lambda: self.layout, self._quit)
         settings = load_settings(profile.directory)
@@ -134,11 +137,9 @@ class Application:
         )
 
     def begin(self) -> None:
-        """The window is there: shows where the account is, or what a link on the command line says."""
-        self.connecting.fill_in()
-        if self._arguments.link is not None:
-            self.connecting.use_link(self._arguments.link)
-        self.layout.bar.connect_button.focus_force()
+        """The window is there: connects where there is an account, registers where there is a link, else says what to do."""
+        self.connecting.begin(self._arguments.link, offline=self._arguments.offline)
+        self.screen.chat.ask()
 
     def stop(self) -> "Deferred[None]":
         """Ends the connection; fires when the server was told."""
@@ -146,29 +147,30 @@ class Application:
         self.screen.stop()
         if self._passing is not None and self._passing.active():
             self._passing.cancel()
-        return self.session.disconnect()
+        return self.session.close()
 
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def _on_state(self) -> None:
         state = self.session.state
-        if state is State.CONNECTING and self.session.client is not None:
+        if state in {State.CONNECTING, State.OFF}:
             self._greeted = False
-            self.talk = Talk(
-                self.session.client, self._arguments.room, write=self._write, say=self._say, sent=_let_be,
-                quit=self._quit,
-            )  # fmt: skip
-        if state is State.OFF:
-            self.talk = None
+            self.talk = None if self.session.client is None else self._make_talk(self.session.client)
             self.actions.messages.look()
         if not hasattr(self, "layout"):
             return
+        self.screen.follow()
         self.layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
         self.layout.show_connection(on=state in {State.OFF, State.CONNECTING, State.STOPPING})
         self.layout.status.work(on=state in {State.CONNECTING, State.SYNCING})
         self.layout.status.say(self._state_text(state))
         self.screen.rooms.ask()
         self.screen.members.ask()
+
+    def _make_talk(self, client: Client) -> Talk:
+        """In the room that is on the screen, where there is one."""
+        room = self.conversations.current or self._arguments.room
+        return Talk(client, room, write=self._write, say=self._say, sent=_let_be, quit=self._quit)
 
     def _state_text(self, state: State) -> str:
         return {
@@ -231,7 +233,7 @@ class Application:
         state = self.session.state
         if state is State.WAITING:
             again = translate("Trying again...")
-            self.layout.status.say(f"{why_offline(error, was_online=True)} {again}")
+            self.layout.status.say(f"{why_offline(error, was_online=self.session.reached)} {again}")
         elif state is State.ONLINE:
             self.connecting.reached()
             self.screen.follow()

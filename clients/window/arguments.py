@@ -21,6 +21,7 @@ class Arguments:
     theme: str | None = None
     scale: float | None = None
     notify: str = DESKTOP
+    offline: bool = False
     link_file: Path | None = None
 
 
@@ -36,6 +37,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         action="store_true",
         help=translate("without TLS, where the server allows it; the session protects"),
     )
+    add("--offline", action="store_true", help=translate("does not connect by itself: shows what this device keeps"))
     add("--theme", choices=THEMES, metavar="THEME", help=translate("light or dark; remembered"))
     add("--scale", type=float, metavar="FACTOR", help=translate("how large everything is, such as 1.5; remembered"))
     add(
@@ -55,5 +57,13 @@ def parse_arguments(argv: list[str]) -> Arguments:
         parser.error(said.format(least=SMALLEST_SCALE, most=LARGEST_SCALE))
     scale = None if found.scale is None else bounded_scale(found.scale)
     return Arguments(
-        found.link, found.profile, found.room, found.no_tls, found.theme, scale, found.notify, found.link_file
+        found.link,
+        found.profile,
+        found.room,
+        found.no_tls,
+        found.theme,
+        scale,
+        found.notify,
+        found.offline,
+        found.link_file,
     )

@@ -48,6 +48,33 @@ class Connecting:
         self._link: ServerLink | None = None
         self.registration: Registration | None = None
 
+    # -- at the start -----------------------------------------------------------------------------------------------------
+
+    def begin(self, link: str | None, *, offline: bool = False) -> None:
+        """Connects where there is an account, or registers where there is a link.
+
+        Args:
+            link: What was given on the command line.
+            offline: Whether to show only what this device keeps.
+        """
+        self.fill_in()
+        if link is not None:
+            self.use_link(link)
+        try:
+            keyring = self._session.profile.keyring()
+            if offline:
+                self._session.rest()
+            elif self._link is not None or (keyring is not None and keyring.registered):
+                self.connect()
+        except ChatError as error:
+            self._refuse(translate("Profile"), error)
+        if self._session.state is State.OFF and not self._is_registering():
+            self._layout().bar.connect_button.focus_force()
+
+    def welcome(self) -> None:
+        """Somebody without an account wants to come in."""
+        self.connect()
+
     # -- where --------------------------------------------------------------------------------------------------------
 
     def fill_in(self) -> None:

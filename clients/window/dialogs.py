@@ -83,7 +83,14 @@ class Dialog:
         self.top.lift()
         self._quiet = not take
         if take:
+            if focus is not None:
+                self.top.bind("<FocusIn>", lambda event: self._pass_on(event, focus))
             (focus or self._default or self.top).focus_force()
+
+    def _pass_on(self, event: "tk.Event[tk.Misc]", wanted: tk.Misc) -> None:
+        """A window manager gives the keyboard to the window: then it is for what the window is about."""
+        if event.widget is self.top and self.top.focus_lastfor() is self.top:
+            wanted.focus_set()
 
     def close(self) -> None:
         """Goes away."""

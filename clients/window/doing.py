@@ -56,13 +56,18 @@ class Doing:
 
     @property
     def client(self) -> Client | None:
-        """The client, while it can be asked."""
+        """The client, while the server can be asked."""
+        return self._session.client if self._session.connected else None
+
+    @property
+    def reader(self) -> Client | None:
+        """The client, while its rooms and history can be read."""
         return self._session.client if self._session.running else None
 
     def here(self) -> RoomHandle | None:
         """The room that lines go to, if we are in it and it is the one on the screen."""
         talk = self.talk
-        if talk is None or self.client is None:
+        if talk is None or self.reader is None:
             return None
         try:
             handle = talk.slash.here()

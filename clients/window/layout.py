@@ -12,6 +12,7 @@ from clients.window.chat_view import ChatView
 from clients.window.connection_bar import ConnectionBar
 from clients.window.entry_bar import EntryBar
 from clients.window.heading import Heading
+from clients.window.hint_view import HintView
 from clients.window.panes import MEMBERS, ROOMS, Panes
 from clients.window.row_list import RowList
 from clients.window.settings import WindowSettings, save_settings
@@ -76,6 +77,7 @@ class Layout:
         self.rooms = RowList(self.panes, translate("Rooms"), chosen=self._choose_room, menu=wiring.room_menu)
         self.members = RowList(self.panes, translate("Members"), menu=wiring.member_menu)
         self.chat = ChatView(middle, wiring.chat, wiring.seconds)
+        self.hint = HintView(self.chat)
         self.entry = EntryBar(
             middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, several=wiring.several
         )

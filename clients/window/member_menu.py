@@ -26,7 +26,7 @@ class MemberMenu:
         """What can be done about them."""
         actions, handle = self._actions, self._actions.doing.here()
         member = actions.people.member(user) if user else None
-        other = member is not None and user != self._screen.us
+        other = actions.doing.client is not None and member is not None and user != self._screen.us
         ours = "" if handle is None or handle.direct else handle.role
         theirs = "" if member is None else member.role
         power = other and may_act(ours, theirs)

@@ -129,7 +129,7 @@ class Menus:
     def _rooms(self, menu: tk.Menu) -> None:
         actions, handle = self._actions, self._actions.doing.here()
         here = actions.doing.client is not None
-        room = handle is not None and not handle.direct
+        room = here and handle is not None and not handle.direct
         topic = handle.topic if handle is not None else ""
         add(menu, translate("&New room…"), actions.rooms.create_room, "Ctrl+N", on=here)
         add(menu, translate("&Join a public room…"), actions.rooms.join_room, "Ctrl+J", on=here)
@@ -142,7 +142,7 @@ class Menus:
             on=here,
         )
         menu.add_separator()
-        add(menu, translate("&Invite…"), self._invite, on=room)
+        add(menu, translate("&Invite…"), actions.rooms.invite, on=room)
         add(
             menu, translate("&Topic…"),
             lambda: actions.doing.one_word_here(
@@ -171,9 +171,6 @@ class Menus:
 
     def _direct(self) -> None:
         self._actions.doing.one_word(translate("Direct messages"), translate("With whom"), translate("Begin"), "msg")
-
-    def _invite(self) -> None:
-        self._actions.doing.one_word_here(translate("Invite"), translate("User name"), translate("Invite"), "invite")
 
     def _view(self, menu: tk.Menu) -> None:
         layout = self._layout()

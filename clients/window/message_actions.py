@@ -64,6 +64,8 @@ class MessageActions:
         message = self.chosen
         if what == "newest":
             self._doing.screen.newest()
+        elif message is not None and what == "copy":
+            self._doing.copy(message_text(message))
         elif message is None or self._doing.client is None:
             return
         elif what == "reply" and message.text is not None:
@@ -74,8 +76,6 @@ class MessageActions:
             self._ask_to_delete(message)
         elif what == "react" and message.text is not None:
             self._ask_for_sign(message)
-        elif what == "copy":
-            self._doing.copy(message_text(message))
 
     def _begin_mode(self, message: MessageReceived, *, edit: bool) -> None:
         here = self._doing.here()
@@ -229,11 +229,9 @@ class MessageActions:
 
     def search(self) -> None:
         """Opens the search."""
-        client = self._doing.client
+        client = self._doing.reader
         if client is None:
-            tell(
-                self._doing.layout.root, translate("Search"), translate("Connect first; the search is on this device.")
-            )
+            tell(self._doing.layout.root, translate("Search"), translate("There is nothing on this device yet."))
             return
         Searching(self._doing.layout.root, lambda words: client.search(words, limit=MOST), self._go_to_message).ask()
 

@@ -24,7 +24,7 @@ class RoomActions:
     def go_to(self, handle: RoomHandle) -> None:
         """The same, where the room is known already."""
         talk = self._doing.talk
-        if talk is None or self._doing.client is None:
+        if talk is None or self._doing.reader is None:
             return
         if handle.offered:
             self.offer(handle)
@@ -90,6 +90,10 @@ class RoomActions:
         ]
         text = translate("The server knows name and topic of public rooms only.")
         self._doing.form(translate("New room"), text, fields, translate("Make it"), words)
+
+    def invite(self) -> None:
+        """Asks whom to bring into the room on the screen."""
+        self._doing.one_word_here(translate("Invite"), translate("User name"), translate("Invite"), "invite")
 
     def join_room(self) -> None:
         """Asks which of the public rooms."""

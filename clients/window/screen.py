@@ -55,6 +55,7 @@ class Screen:
         self.waiting_changed = False
         self.followed: Callable[[], None] = lambda: None  # called whenever the room was looked at
         self.leaving: Callable[[], None] = lambda: None  # before another room is shown
+        self.drawn: Callable[[], None] = lambda: None  # after what stands in the conversation is drawn
         self.entered: Callable[[], None] = lambda: None  # and when it is
 
     def stop(self) -> None:
@@ -180,6 +181,18 @@ class Screen:
         if self.waiting_changed:
             self.waiting_changed = False
             chat.show_waiting(self._waiting_lines())
+        self.drawn()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody has said anything in the room on the screen, as far as it is kept here."""
+        handle, here = self.handle(), self._conversations.here
+        return here.empty and not (handle is not None and handle.waiting())
+
+    @property
+    def has_rooms(self) -> bool:
+        """Whether we are in any room, or invited."""
+        return self._session.client is not None and bool(self._session.client.rooms)
 
     def _waiting_lines(self) -> list[tuple[WaitingMessage, Line]]:
         handle = self.handle()

@@ -1,4 +1,4 @@
-"""The connection that a window has: made, lost and ended, with one client at a time."""
+"""The connection that a window has: made, lost and ended, with one client at a time; and what is to be read without it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +13,7 @@ STOP_SECONDS: Final = 6.0  # a server that does not answer keeps nobody
 
 
 class State(Enum):
-    """How it stands. ``WAITING``: it was there, was lost, and is tried again."""
+    """How it stands. ``WAITING``: it was there or will be, and is tried again. ``OFF``: what is kept can be read."""
 
     OFF = "off"
     CONNECTING = "connecting"
@@ -54,32 +54,60 @@ class Session:
         self.reached = False  # whether the server has answered since `connect`
         self._address: tuple[str, int] | None = None
         self._waiting: list[Deferred[None]] = []
+        self._patient = self._closed = False
 
     @property
     def running(self) -> bool:
-        """Whether there is a client that can be asked."""
-        return self.client is not None and self.state not in {State.OFF, State.STOPPING}
+        """Whether there is a client whose rooms and history can be read."""
+        return self.client is not None and self.state is not State.STOPPING
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is one that has a connection, or is after it."""
+        return self.running and self.state is not State.OFF
+
+    def rest(self) -> None:
+        """Opens what this device keeps of a registered account, without a connection. Raises `ChatError`."""
+        keyring = self.profile.keyring()
+        if self.client is None and not self._closed and keyring is not None and keyring.registered:
+            client = self._make_client(self.profile, self._reactor, self._told, plain=self._no_tls)
+            client.open()
+            self.client = client
+            self._moved()
+
+    def close(self) -> "Deferred[None]":
+        """Ends everything: nothing can be read any more. Fires when it is over."""
+        self._closed = True
+        if self.client is None or self.state is not State.OFF:
+            return self.disconnect()
+        client, self.client = self.client, None
+        return client.stop()
 
     def connect(self, host: str, port: int, token: bytes | None = None) -> None:
         """Makes a client for the profile's account and starts it.
 
         Args:
             host: Where the server is; remembered once it has answered.
-            port: Likewise.
+            port: Likewise. Where the account is known to be, it is tried until it is reached; elsewhere once.
             token: The invite's, for an account that is not registered yet.
 
         Raises:
             ChatError: The profile cannot be used.
         """
         if self.client is not None:
-            return
+            if self.state is not State.OFF:
+                return
+            self.client.stop()  # what was only opened is closed at once
+            self.client = None
         keyring = self.profile.keyring()
         self._address = None if keyring is None else (keyring.host, keyring.port)
+        self._patient = keyring is not None and keyring.registered and self._address == (host, port)
         self.profile.move(host, port)
         try:
             self.client = self._make_client(self.profile, self._reactor, self._told, plain=self._no_tls)
-            self._enter(State.CONNECTING)
+            self.client.open()
             self.reached = False
+            self._enter(State.CONNECTING)
             self.client.start(token)
         except ChatError:
             self.client = None
@@ -108,7 +136,7 @@ class Session:
         match event.status:
             case Status.FAILED:
                 self._end(event.error)
-            case Status.OFFLINE if not self.reached:
+            case Status.OFFLINE if not self.reached and not self._patient:
                 self._end(event.error)
             case Status.OFFLINE:
                 self._enter(State.WAITING)
@@ -131,7 +159,7 @@ class Session:
     def disconnect(self) -> "Deferred[None]":
         """Ends the connection; fires when it is over."""
         done: Deferred[None] = Deferred()
-        if self.client is None:
+        if self.client is None or self.state is State.OFF:
             done.callback(None)
             return done
         self._waiting.append(done)
@@ -146,6 +174,8 @@ class Session:
         self.client = None
         with suppress(ChatError):  # the disk may be what the client stumbled over
             self._move_back()
+        with suppress(ChatError):  # likewise, or another program was faster
+            self.rest()
         self._enter(State.OFF)
         waiting, self._waiting = self._waiting, []
         for each in waiting:

@@ -57,6 +57,11 @@ class Transcript:
         """The number behind the last entry."""
         return self.first + len(self.entries)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no message is held."""
+        return not self._numbers
+
     def entry(self, number: int) -> Entry | None:
         """The entry of this number, if it is still there."""
         return self.entries[number - self.first] if self.first <= number < self.end else None

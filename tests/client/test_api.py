@@ -47,6 +47,35 @@ from chatserv.wire.handshake import METHOD_DEVICE
 from chatserv.wire.link import ServerLink
 
 
+class OpenTests(SynchronousTestCase):
+    """`Client.open`."""
+
+    def test_what_is_kept_is_read_without_a_connection(self) -> None:
+        """Rooms, history, search; nobody is told, and afterwards others can have the profile."""
+        world = World(self.mktemp())
+        self.addCleanup(world.close)
+        alice = world.person("alice", admin=True)
+        alice.say("lobby", "hello there")
+        world.settle()
+        self.assertRaises(ProfileError, Client(alice.profile, world.server.reactor, alice.told.append).open)
+        alice.client.stop()
+        world.settle()
+        alice.told.clear()
+        client = Client(alice.profile, world.server.reactor, alice.told.append)
+        client.open()
+        client.open()
+        self.assertEqual(
+            (client.rooms, [each.text for each in client.room("lobby").history()]), (["lobby"], ["hello there"])
+        )
+        self.assertEqual([each.text for each in client.search("hello")], ["hello there"])
+        self.assertEqual(alice.told, [])
+        self.successResultOf(client.stop())
+        self.assertEqual(client.rooms, [])
+        again = Client(alice.profile, world.server.reactor, alice.told.append)
+        again.open()
+        self.successResultOf(again.stop())
+
+
 def statuses(person: Person) -> list[Status]:
     """How it stood, in order."""
     return [event.status for event in person.events(StatusChanged)]

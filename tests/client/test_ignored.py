@@ -51,6 +51,7 @@ class IgnoreTests(IgnoredCase):
         self.assertEqual([each.user for each in self.alice.events(TypingSeen)], ["carol"])
         lobby = self.alice.room("lobby")
         self.assertEqual([each.text for each in lobby.history()], ["hello", "carol shouts"])
+        self.assertEqual([each.text for each in lobby.following(0)], ["hello", "carol shouts"])
         self.assertEqual((lobby.unread, self.alice.client.search("bob")), (1, []))
         self.people.unignore("bob")
         self.assertEqual([each.text for each in lobby.history()], ["before", "hello", "bob shouts", "carol shouts"])

@@ -10,10 +10,11 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged
+from chatserv.errors import LocalProtocolError
 from clients.arguments import parse_arguments
 from clients.program import Program
 from clients.typing_in import Lines
-from tests.client.slash_fakes import FakeClient
+from tests.client.slash_fakes import FakeClient, FakeRoom
 from tests.clients.test_arguments import Terminal
 
 
@@ -24,12 +25,22 @@ class StartedClient(FakeClient):
         super().__init__()
         del profile, reactor
         self.tell, self.options = on_event, options
-        self.running = False
+        self.running = self.opened = False
+
+    def room(self, name: str) -> FakeRoom:
+        """A room, once it is open."""
+        if not self.opened:
+            raise LocalProtocolError("the client is not started")
+        return super().room(name)
 
     def start(self, token: bytes | None = None) -> None:
         """Connects."""
         del token
-        self.running = True
+        self.running = self.opened = True
+
+    def open(self) -> None:
+        """Opens what is kept."""
+        self.opened = True
 
     def stop(self) -> "Deferred[None]":
         """Ends."""

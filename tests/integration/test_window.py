@@ -79,13 +79,17 @@ class WindowTestCase(SynchronousTestCase):
         """A window; it is ended with the test."""
         window = WindowDriver(self.display, self.clipboard, self.directory, *arguments)
         self.addCleanup(window.end)
-        window.wait_title("^chatserv$")
+        return window
+
+    def offline(self) -> WindowDriver:
+        """Alice's window, which shows what is kept and does not connect."""
+        window = self.window("--profile", "alice", "--offline")
+        window.wait_title("alice - chatserv$")
         return window
 
     def connected(self, *arguments: str) -> WindowDriver:
         """Alice's window, connected, with the keyboard in the field."""
         window = self.window("--profile", "alice", *arguments)
-        window.keys("Return")
         window.wait_title("alice - chatserv$")
         window.wait_chat("Connected to")
         return window
@@ -124,6 +128,7 @@ class RegisterTests(WindowTestCase):
         """Connect without an account asks for a link, the link for name and password; then messages go both ways."""
         invite = run_client(self.directory, "alice", "--invite").strip()
         window = self.window("--profile", "carol")
+        window.wait_title("^chatserv$")
         window.keys("Return")
         window.wait_title("^Use a link$")
         window.paste(invite)
@@ -149,7 +154,6 @@ class RegisterTests(WindowTestCase):
         """The server's refusal leaves the dialog open, for another name."""
         invite = run_client(self.directory, "alice", "--invite").strip()
         window = self.window("--profile", "dora", invite)
-        window.keys("Return")
         window.wait_title("^Register$")
         for text in ("bob", PASSWORD, PASSWORD):
             window.type(text)
@@ -167,6 +171,23 @@ class RegisterTests(WindowTestCase):
 
 class TalkTests(WindowTestCase):
     """A connection, with all that can become of it."""
+
+    def test_a_server_that_is_away_is_waited_for(self) -> None:
+        """What was said is there to be read meanwhile, and what is written goes out when it is back."""
+        window = self.connected()
+        window.say("before the night")
+        window.wait_chat("<alice> before the night ✓$")
+        window.keys("ctrl+q")
+        window.wait_end()
+        self.server.kill()
+        window = self.window("--profile", "alice")
+        window.wait_title("alice - chatserv$")
+        window.wait_chat("<alice> before the night ✓$")
+        window.keys("Escape")
+        window.say("in the morning")
+        window.wait_chat("<alice> in the morning …$")
+        self.server.start()
+        window.wait_chat("<alice> in the morning ✓$")
 
     def test_a_connection_that_is_lost_is_resumed(self) -> None:
         """What is written while the server is away is shown as being sent, and arrives once it is back."""
@@ -253,21 +274,21 @@ class EndTests(WindowTestCase):
 
     def test_a_bad_port_is_told(self) -> None:
         """What is no port opens a dialog, and nothing is connected."""
-        window = self.window("--profile", "alice")
+        window = self.offline()
         window.keys("shift+Tab", "ctrl+a")
         window.say("99999")
         window.wait_title("^Bad port$")
         window.keys("Escape")
-        window.wait_title("^chatserv$")
+        window.wait_title("alice - chatserv$")
 
     def test_a_failed_connection_is_told_once_and_not_tried_for_ever(self) -> None:
         """Where nobody listens a dialog says so; the right port then works, and is what the profile remembers."""
-        window = self.window("--profile", "alice")
+        window = self.offline()
         window.keys("shift+Tab", "ctrl+a")
         window.say(str(free_port()))
         window.wait_title("^Connection failed$")
         window.keys("Return")
-        window.wait_title("^chatserv$")
+        window.wait_title("alice - chatserv$")
         window.keys("alt+F4")
         self.assertEqual(window.wait_end(), (0, ""))
         again = self.connected()
@@ -286,7 +307,7 @@ class EndTests(WindowTestCase):
     def test_a_window_that_is_closed_while_it_connects_ends(self) -> None:
         """A server that never answers keeps nobody."""
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
-            window = self.window("--profile", "alice")
+            window = self.offline()
             window.keys("shift+Tab", "ctrl+a")
             window.say(str(silent.getsockname()[1]))
             silent.settimeout(SECONDS)

@@ -19,16 +19,23 @@ class ScreenTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         """A window of Tk on the screen."""
         try:
-            import tkinter as tk
+            import tkinter  # noqa: F401
         except ImportError:
             raise SkipTest("not installed: tkinter (python3-tk)") from None
         if missing("Xvfb"):
             raise SkipTest("not installed: Xvfb")
-        with self.screen().entered():
-            self.root: tk.Tk = tk.Tk()
         self.errors: list[BaseException] = []
-        self.root.report_callback_exception = lambda kind, error, trace: self.errors.append(error)  # noqa: ARG005
+        self.root = self.new_root()
         self.addCleanup(self.close)
+
+    def new_root(self) -> "tk.Tk":
+        """An empty main window."""
+        import tkinter as tk
+
+        with self.screen().entered():
+            root = tk.Tk()
+        root.report_callback_exception = lambda kind, error, trace: self.errors.append(error)  # noqa: ARG005
+        return root
 
     @classmethod
     def screen(cls) -> Display:

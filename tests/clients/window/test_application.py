@@ -75,7 +75,7 @@ class ApplicationTestCase(ScreenTestCase):
         self.reactor, self.profile = MemoryReactorClock(), FakeProfile(Path(self.mktemp()))
         self.calls: list[Any] = []
         self.clients: list[StartedClient] = []
-        self.application: Application = self.make(Arguments())
+        self.application: Application = self.make(Arguments(offline=True))
 
     def make(self, arguments: Arguments) -> "Application":
         """A window."""
@@ -149,7 +149,7 @@ class ConnectingTests(ApplicationTestCase):
     """Until there is a connection, and when it ends."""
 
     def test_the_fields_show_where_the_account_is(self) -> None:
-        """Connect goes there; the state is told below."""
+        """Connect goes there; the state is told below, and what is kept is there to be read."""
         self.assertEqual(self.application.layout.bar.port.get(), "5000")
         self.assertEqual(self.application.layout.status.text, "Not connected.")
         self.online()
@@ -199,10 +199,11 @@ class ConnectingTests(ApplicationTestCase):
         """Nothing is connected."""
         self.application.layout.bar.host.set("not a host")
         self.application.connecting.connect()
-        self.assertEqual((self.dialog_title, self.clients), ("Bad server", []))
+        self.assertEqual((self.dialog_title, self.application.session.state), ("Bad server", State.OFF))
 
     def test_a_failed_attempt_opens_a_dialog(self) -> None:
-        """The client is stopped, and Connect can be pressed again."""
+        """Where the account was not known to be: the client is stopped, and Connect can be pressed again."""
+        self.application.layout.bar.port.set("5001")
         self.application.connecting.connect()
         self.tell(StatusChanged(Status.OFFLINE, OSError("refused")))
         self.assertEqual(self.dialog_title, "Connection failed")
@@ -226,9 +227,10 @@ class ConnectingTests(ApplicationTestCase):
         self.type("hello")
         self.assertIn("Not connected: nothing was sent.", self.chat)
         self.assertEqual(self.application.layout.entry.field.get(), "hello")
-        self.assertEqual(self.application.layout.rooms.rows, [])
+        self.assertFalse(self.clients[0].running or self.clients[1].running)
+        self.assertIn("lobby", [row.key for row in self.application.layout.rooms.rows])
         self.online()
-        self.assertEqual(len(self.clients), 2)
+        self.assertTrue(self.client.running)
 
     def test_the_window_remembers_how_it_looks(self) -> None:
         """When it ends."""

@@ -19,7 +19,7 @@ class FakeProfile:
 
     def keyring(self) -> Any:
         """Who we are, and where."""
-        return type("Keyring", (), {"host": self.address[0], "port": self.address[1]})()
+        return type("Keyring", (), {"host": self.address[0], "port": self.address[1], "registered": True})()
 
     def move(self, host: str, port: int) -> None:
         """Remembers another one."""
@@ -37,7 +37,7 @@ class FakeClient:
         self.tell, self.options = on_event, options
         self.token: bytes | None = b"none"
         self.stopped: Deferred[None] = succeed(None)
-        self.stops = 0
+        self.stops, self.opened = 0, False
         FakeClient.made.append(self)
 
     def start(self, token: bytes | None = None) -> None:
@@ -46,6 +46,10 @@ class FakeClient:
             raise FakeClient.refusal
         self.token = token
         self.tell(StatusChanged(Status.CONNECTING))
+
+    def open(self) -> None:
+        """Opens what is kept."""
+        self.opened = True
 
     def stop(self) -> "Deferred[None]":
         """Ends."""
@@ -88,7 +92,7 @@ class SessionTests(SynchronousTestCase):
         self.successResultOf(self.session.disconnect())
         self.assertEqual(self.states[-2:], [State.STOPPING, State.OFF])
         self.assertEqual(self.profile.address, ("new.example", 5001))
-        self.assertFalse(self.session.running)
+        self.assertEqual((self.session.running, self.session.connected), (True, False))
 
     def test_a_first_attempt_that_fails_ends_it(self) -> None:
         """The person is told why; the address is not kept; nothing is tried again."""
@@ -105,6 +109,40 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((self.session.state, client.stops, self.failures), (State.WAITING, 0, []))
         client.tell(StatusChanged(Status.ONLINE))
         self.assertEqual(self.session.state, State.ONLINE)
+
+    def test_where_the_account_is_it_is_tried_again_from_the_beginning(self) -> None:
+        """A server that is away is waited for; what is kept can be read meanwhile."""
+        self.session.connect("old.example", 5000)
+        client = FakeClient.made[-1]
+        client.tell(StatusChanged(Status.OFFLINE, ValueError("away")))
+        self.clock.advance(0)
+        self.assertEqual((self.session.state, client.stops, self.failures), (State.WAITING, 0, []))
+        self.assertTrue(self.session.running)
+        self.assertFalse(self.session.reached)
+
+    def test_what_is_kept_can_be_read_without_a_connection(self) -> None:
+        """By a client that is opened only; it ends before another one begins, and at the end."""
+        self.session.rest()
+        (first,) = FakeClient.made
+        self.assertEqual((first.opened, first.token, self.session.state), (True, b"none", State.OFF))
+        self.assertEqual((self.session.running, self.session.connected), (True, False))
+        self.successResultOf(self.session.disconnect())
+        self.assertEqual(first.stops, 0)
+        client = self.connect(Status.SYNCING, Status.ONLINE)
+        self.assertEqual((first.stops, len(FakeClient.made)), (1, 2))
+        self.successResultOf(self.session.disconnect())
+        self.assertEqual((client.stops, self.session.client), (1, FakeClient.made[2]))
+        self.successResultOf(self.session.close())
+        self.assertEqual((FakeClient.made[2].stops, self.session.running, len(FakeClient.made)), (1, False, 3))
+
+    def test_nothing_is_opened_at_the_end(self) -> None:
+        """Nor where there is no account."""
+        client = self.connect(Status.SYNCING, Status.ONLINE)
+        self.successResultOf(self.session.close())
+        self.assertEqual((client.stops, len(FakeClient.made), self.session.running), (1, 1, False))
+        self.patch(self.profile, "keyring", lambda: None)
+        self.session.rest()
+        self.assertEqual(len(FakeClient.made), 1)
 
     def test_a_final_refusal_ends_it(self) -> None:
         """Though it was online."""
