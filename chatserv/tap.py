@@ -64,6 +64,13 @@ class Options(usage.Options):
         """Make this account an administrator of the server, and end; while no server runs. May be repeated."""
         self["grant"].append(name)
 
+    def parseOptions(self, options: Any = None) -> None:  # noqa: N802 - Twisted's
+        """Reads a command line. A wrong one ends the start with one line, where Twisted would print all of the help."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            _give_up(f"chatserv: {str(error).rstrip('.')}; --help tells what there is", 1)
+
     def postOptions(self) -> None:
         """Looks at twistd's own pid file before twistd does."""
         parent = getattr(self, "parent", None)

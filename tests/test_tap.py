@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import getPlugins
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv import tap
@@ -82,8 +81,12 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.parsed()["listen"], [])
 
     def test_unknown(self) -> None:
-        """An option that does not exist is refused."""
-        self.assertRaises(UsageError, self.parsed, "--port", "5000")
+        """What does not exist, lacks its value or stands alone is refused in one line, with code 1."""
+        for words in (("--port", "5000"), ("--config",), ("5000",), ("--lift-bans=x",)):
+            err = io.StringIO()
+            self.patch(sys, "stderr", err)
+            self.assertEqual(1, self.assertRaises(SystemExit, self.parsed, *words).code)
+            self.assertRegex(err.getvalue(), r"^chatserv: .*; --help tells what there is\n$")
 
 
 class LoadConfigTests(TapCase):
