@@ -185,6 +185,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_time_prekeys: Annotated[int, Meta(ge=1, le=1000)] = 50  # docs/protocol.rst 10, of a device
     prekeys_low: Count = 20  # below this a device is asked for more
     prekeys_per_hour: Count = 20  # docs/protocol.rst 10: of one device for one requester, then the last-resort one
+    prekeys_unused: Count = 10  # the same in a day, of those that no commit uses
     prekey_room_devices: Count = 50  # docs/protocol.rst 10: larger rooms get last-resort prekeys only
     log_page_leaves: Annotated[int, Meta(ge=1, le=400)] = 400  # leaves in one answer
     log_notice_leaves: Annotated[int, Meta(ge=1, le=400)] = 50  # leaves in one notice; more are fetched

@@ -240,6 +240,8 @@ class Engine:
             case messages.Typing(room_id, user) if (room := self.rooms.get(room_id)) is not None and room.in_it:
                 self.parts.emit(TypingSeen(self.rooms.name(room), user))
             case messages.Read(room_id, user, seq) if (room := self.rooms.get(room_id)) is not None and room.in_it:
+                if seq > room.newest:  # else the server could have us, or somebody, read what will be said one day
+                    return
                 if user == self.parts.user and room.row is not None:
                     self.parts.vault.rooms.set_read(room_id, seq)
                     room.row = replace(room.row, read=max(room.row.read, seq))

@@ -127,7 +127,7 @@ class RoomHandle(RoomView):
         Where it cannot be stored, an older one is found after a restart.
         """
         row = self._room.row
-        wanted = 0 if row is None else row.cursor if seq is None else seq
+        wanted = 0 if row is None else row.cursor if seq is None else min(seq, row.cursor)
         if row is not None and wanted > row.read:
             self._room.row = replace(row, read=wanted)
             with suppress(StorageError):
@@ -137,7 +137,7 @@ class RoomHandle(RoomView):
         """Moves our read marker, by default to the newest message, and tells the server and the room's members."""
         row = self._room.row
         if row is not None:
-            wanted = row.cursor if seq is None else seq
+            wanted = row.cursor if seq is None else min(seq, row.cursor)
             await self._engine.requests.ask(messages.MarkRead, room=row.room_id, seq=wanted)
             self.mark_seen(wanted)
 

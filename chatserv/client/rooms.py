@@ -47,6 +47,11 @@ class Room:
     commits: dict[bytes, float | None] = field(default_factory=dict)  # of a public room: when each came, for the log
 
     @property
+    def newest(self) -> int:
+        """The newest event that has come, dealt with or not."""
+        return self.queue[-1].seq if self.queue else 0 if self.row is None else self.row.cursor
+
+    @property
     def in_it(self) -> bool:
         """Whether we have a place in the room now."""
         return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED, Standing.REFUSED)
@@ -225,6 +230,7 @@ class Rooms:
 
 def _restored(row: RoomRow) -> Room:
     state, commit = State.decode(row.state), Commit.decode(row.head_commit)
+    row = replace(row, read=min(row.read, row.cursor))  # a server may have said otherwise to an earlier version
     return Room(row.room_id, Head.of(commit), row, state, commit, stopped=row.standing is Standing.FORKED)
 
 

@@ -7,6 +7,7 @@ from chatserv.commands.agreeing import agree, make_way
 from chatserv.commands.book import RoomRecord
 from chatserv.commands.committing import Judged, judge
 from chatserv.commands.context import Context
+from chatserv.commands.keys import note_used
 from chatserv.commands.leases import CommitLease, Urgency
 from chatserv.commands.leaving import close_if_deserted
 from chatserv.crypto.commits import BadCommit
@@ -118,6 +119,7 @@ async def put_commit(
     try:
         judged = await _judge(context, session, lease, command)
         lease.used = True
+        note_used(context, lease, (wrap.device_id for wrap in judged.draft.wraps))
         return await _store(context, command, judged)
     finally:
         context.leases.release(lease)

@@ -22,19 +22,21 @@ from chatserv.stored import Ban, ConsentAt, Event, Room
 class RateTables:
     """Who has done what how often.
 
-    ``commits``: by device and room. ``joins``: by account and room. ``prekeys``: by requester and device. ``messages``: by
-    room and user, for slow mode.
+    ``commits``: by device and room. ``joins``: by account and room. ``prekeys``: by requester and device.
+    ``unused_prekeys``: the same, and by requester, of those that no commit has used. ``messages``: by room and user, for
+    slow mode.
     """
 
     commits: Rates
     joins: Rates
     prekeys: Rates
+    unused_prekeys: Rates
     messages: Rates
 
     @classmethod
     def of(cls, seconds: Callable[[], float], most: int) -> "RateTables":
         """Empty ones, each with at most so many entries."""
-        return cls(*(Rates(seconds, most) for _ in range(4)))
+        return cls(*(Rates(seconds, most) for _ in range(5)))
 
 
 @dataclass(frozen=True)

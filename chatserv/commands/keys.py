@@ -1,5 +1,6 @@
 """Prekeys, certificates, the log's pages, and the end of a device."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from chatserv.commands.attendance import expel
@@ -17,6 +18,8 @@ from chatserv.wire import messages
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
 
 HOUR_SECONDS: Final = 3600.0
+DAY_SECONDS: Final = 86_400.0
+UNUSED_DEVICES: Final = 10  # how many devices an account can take all the prekeys of that it may take for nothing
 PAGE_BYTES: Final = 64  # of a page of the log that are neither leaves nor head
 
 
@@ -48,18 +51,31 @@ async def fetch_keys(context: Context, session: LiveSession, command: messages.F
 
 
 def _may_take_one_time(context: Context, session: LiveSession, lease: CommitLease, device_id: bytes) -> bool:
-    limits, rates = context.config.limits, context.rates.prekeys
+    limits, rates, unused = context.config.limits, context.rates.prekeys, context.rates.unused_prekeys
     record = context.book.get(lease.room_id)
     if record is None:
-        small = lease.one_time < limits.prekey_room_devices
+        small = lease.one_time.total() < limits.prekey_room_devices
     else:
         small = not record.name and len(record.state.roster) <= limits.prekey_room_devices
     key = (session.account_id, device_id)
     if not small or rates.wait(key, limits.prekeys_per_hour, HOUR_SECONDS) > 0:
         return False
+    most = limits.prekeys_unused
+    if unused.wait(key, most, DAY_SECONDS) > 0 or unused.wait(key[:1], UNUSED_DEVICES * most, DAY_SECONDS) > 0:
+        return False
     rates.take(key)
-    lease.one_time += 1
+    for each in (key, key[:1]):
+        unused.take(each)
+    lease.one_time[device_id] += 1
     return True
+
+
+def note_used(context: Context, lease: CommitLease, device_ids: Iterable[bytes]) -> None:
+    """A commit wraps to these devices: one prekey of each, at most, was taken for that, and not for nothing."""
+    for device_id in device_ids:
+        if lease.one_time[device_id]:
+            for key in ((lease.holder.account_id, device_id), (lease.holder.account_id,)):
+                context.rates.unused_prekeys.give_back(key)
 
 
 def _warn_when_low(context: Context, device_id: bytes, prekey: TakenPrekey) -> None:

@@ -5,7 +5,7 @@ committing by holding leases for nothing, an account that lets one lapse, or giv
 """
 
 from bisect import insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -32,9 +32,9 @@ class Urgency(IntEnum):
 class CommitLease:
     """One session's turn.
 
-    ``staged``: wraps by leaf of the new roster. ``one_time``: one-time prekeys given out under it. ``is_new``: for a room
-    that is to be made. ``told``: the holder knows that it has it. ``committing``: the commit was submitted; it does not
-    lapse any more, and takes nothing more. ``used``: the commit is one that the room can take.
+    ``staged``: wraps by leaf of the new roster. ``one_time``: one-time prekeys given out under it, by device. ``is_new``:
+    for a room that is to be made. ``told``: the holder knows that it has it. ``committing``: the commit was submitted; it
+    does not lapse any more, and takes nothing more. ``used``: the commit is one that the room can take.
     """
 
     room_id: bytes
@@ -42,7 +42,7 @@ class CommitLease:
     is_new: bool
     timer: Timer | None = None
     staged: dict[int, bytes] = field(default_factory=dict)
-    one_time: int = 0
+    one_time: Counter[bytes] = field(default_factory=Counter)
     told: bool = False
     committing: bool = False
     used: bool = False

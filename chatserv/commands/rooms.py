@@ -152,10 +152,14 @@ async def history(context: Context, session: LiveSession, command: messages.Hist
 
 
 async def mark_read(context: Context, session: LiveSession, command: messages.MarkRead) -> messages.Ok:
-    """Keeps the account's read marker, and tells who is live in the room, the account's other devices too."""
-    seq = min(command.seq, context.hub.rooms[command.room].head)
-    await context.store.mark_read(session.account_id, command.room, seq)
-    _tell_others(context, session, command.room, messages.Read(command.room, session.name, seq))
+    """Keeps the account's read marker, and tells who is live in the room, the account's other devices too.
+
+    Raises `BadMessage` beyond the room's head: nobody has read what is not said yet.
+    """
+    if command.seq > context.hub.rooms[command.room].head:
+        raise BadMessage("read: beyond the head")
+    await context.store.mark_read(session.account_id, command.room, command.seq)
+    _tell_others(context, session, command.room, messages.Read(command.room, session.name, command.seq))
     return messages.Ok(command.label)
 
 

@@ -244,6 +244,22 @@ class ServerTests(AttackCase):
         self.assertTrue(self.carol.online)
         self.still_talks()
 
+    def test_read_what_is_not_said_yet(self) -> None:
+        """A marker of ours, or of others, beyond what has come is not taken: what is said later stays unread."""
+        room = self.carol.room("plans")
+        self.carol.do(room.mark_read())
+        for user in ("carol1", "bob1"):
+            self.tap.send(messages.Read(room_of(self.carol, "plans").room_id, user, 2**63 - 1))
+        self.carol.leave_the_machine()
+        self.carol.come_back()
+        self.bob.say("plans", "are you there?")
+        self.assertEqual(1, self.carol.room("plans").unread)
+        self.carol.room("plans").mark_seen(2**63 - 1)
+        self.assertEqual(0, self.carol.room("plans").unread)
+        self.bob.say("plans", "and now?")
+        self.assertEqual(1, self.carol.room("plans").unread)
+        self.assertEqual([0], [member.read for member in self.carol.room("plans").members() if member.user == "bob1"])
+
 
 class PeerTests(AttackCase):
     """A member who sends what no honest client would."""

@@ -131,6 +131,53 @@ class FetchTests(PrekeyCase):
         self.alice.begin(self.room)
         self.assertEqual(self.fetch(), [4])
 
+    def drain(self, client: MemoryClient, how: str, leases: int) -> int:
+        """Takes Bob's prekeys under so many leases and uses none of them. Gives how many one-time ones that were."""
+        taken = 0
+        other = self.server.make_room(client.account)
+        for number in range(leases):
+            room = b"%016d" % number if how == "new room" else other
+            self.assertEqual("Lease", code(client.begin(room, new=how == "new room")))
+            taken += self.fetch(room, client=client)[0] != LAST_RESORT_BIT
+            if how == "another commit":
+                self.assertEqual("Committed", code(client.submit(client.make(other))))
+            elif how == "connection":
+                client.drop()
+                client = self.server.log_in(client.account)
+            else:
+                client.ask(messages.EndCommit, room=room)
+        return taken
+
+    def test_taken_for_nothing(self) -> None:
+        """Of what an account takes under leases without a commit that wraps to the device it gets so many in a day."""
+        for how in ("new room", "handed back", "connection", "another commit"):
+            self.start(prekeys_unused=2, lease_unused=100, idle_seconds=10**6 / 2)
+            self.assertEqual(2, self.drain(self.alice, how, 4), how)
+            self.assertEqual(1, self.drain(self.server.join("carol"), "handed back", 1), how)  # others get theirs
+            self.server.clock.advance(86_401)
+            self.alice = self.server.log_in(self.alice.account)
+            self.assertEqual(1, self.drain(self.alice, how, 2), how)  # the last one that there is
+
+    def test_used(self) -> None:
+        """What commits use does not count, and a commit uses one for a device."""
+        self.start(prekeys_unused=2)
+        for _ in range(3):
+            self.alice.begin(self.room)
+            self.assertNotEqual([LAST_RESORT_BIT], self.fetch())
+            self.assertEqual("Committed", code(self.alice.submit(self.alice.make(self.room))))
+        self.alice.begin(self.room)
+        self.assertEqual([[4], [LAST_RESORT_BIT]], [self.fetch() for _ in range(2)])
+
+    def test_taken_of_many_devices(self) -> None:
+        """In all, an account takes as many for nothing as of ten devices."""
+        self.start(prekeys_unused=1, lease_unused=100)
+        others = [self.server.join(f"user{number}", lobby=False) for number in range(11)]
+        for each in others:
+            each.ask(messages.PublishPrekeys, prekeys=signed(each.account, 1, LAST_RESORT_BIT))
+        self.alice.begin(self.room)
+        found = self.fetch(self.room, *(each.account.device_id for each in others))
+        self.assertEqual([1] * 10 + [LAST_RESORT_BIT], found)
+
     def test_new_room(self) -> None:
         """For a room that is to be made there are as many one-time prekeys as it may have devices, under one lease."""
         self.start(prekey_room_devices=2)

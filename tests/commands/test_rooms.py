@@ -369,9 +369,13 @@ class MarkerTests(SynchronousTestCase):
         self.assertEqual(room.read, head)
 
     def test_read_above_the_head(self) -> None:
-        """Nobody has read more than there is."""
-        self.alice.ask(messages.MarkRead, room=self.lobby, seq=2**63 - 1)
-        self.assertEqual(self.bob.one(messages.Read).seq, self.server.hub.rooms[self.lobby].head)
+        """Nobody has read more than there is: such a marker is not taken, and nobody is told."""
+        head = self.server.hub.rooms[self.lobby].head
+        for seq in (head + 1, 2**63 - 1):
+            self.assertEqual(self.alice.ask(messages.MarkRead, room=self.lobby, seq=seq).code, "bad_message")
+        self.assertEqual(self.bob.all(messages.Read), [])
+        (room,) = self.server.log_in(self.alice.account).one(messages.Welcome).rooms
+        self.assertEqual(room.read, 0)
 
     def test_typing(self) -> None:
         """Typing is told to the others, and not to oneself."""
