@@ -11,7 +11,7 @@ from chatserv.commands.telling import tell_relaxed
 from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
-from chatserv.errors import BadMessage, NotMember, RateLimited, Reject, StaleEpoch, TooLarge
+from chatserv.errors import BadMessage, Busy, NotMember, RateLimited, Reject, StaleEpoch, TooLarge, WireError
 from chatserv.stored import Appended, Duplicate, EventDraft, Stale
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
@@ -38,8 +38,37 @@ class SlowMode:
 
 
 async def send(context: Context, session: LiveSession, command: messages.Send) -> messages.Sent:
-    """Puts an envelope into the room's log; answers after the commit. Only its clear header is read."""
+    """Puts an envelope into the room's log; answers after the commit. Only its clear header is read.
+
+    Raises:
+        Busy: One that the session has sent before it was refused for now: it comes first, or the readers would miss it.
+    """
     draft = _draft(context, session, command)
+    _wait_behind(context, session, draft)
+    try:
+        return await _append(context, session, command, draft)
+    except WireError as error:
+        if error.retryable and not isinstance(error, StaleEpoch):
+            again = context.effects.seconds() + (error.after_seconds or context.config.limits.retry_seconds)
+            first = session.refused.get(command.room)
+            if first is None or (draft.epoch, draft.generation) < first[:2]:
+                session.refused[command.room] = (draft.epoch, draft.generation, again)
+        raise
+
+
+def _wait_behind(context: Context, session: LiveSession, draft: EventDraft) -> None:
+    """Turns a message away that would overtake one that was refused for now, until that could have come again."""
+    refused = session.refused.get(draft.room_id)
+    if refused is None:
+        return
+    epoch, generation, again = refused
+    left = again - context.effects.seconds()
+    if epoch == draft.epoch and draft.generation > generation and left > 0:
+        raise Busy("send: behind one that was refused", after_seconds=left)
+    del session.refused[draft.room_id]
+
+
+async def _append(context: Context, session: LiveSession, command: messages.Send, draft: EventDraft) -> messages.Sent:
     try:
         slow = _slow_mode(context, session, record_of(context, command.room))
     except RateLimited:

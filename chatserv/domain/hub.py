@@ -66,7 +66,8 @@ class LiveSession:
     ``places``: by room id. ``ed25519``: the device's signature key. ``muted``: by the server's administrators. ``away``:
     the person is not at the device. ``expelled``: it is being ended, and nothing is done for it any more. ``behind``: rooms
     that are read from the log, with the last seq that was queued; a room is there, or live, or (before ``sync``) neither.
-    ``host``: where the connection comes from; no address for one that has none.
+    ``host``: where the connection comes from; no address for one that has none. ``refused``: by room, epoch and generation
+    of the first message that was refused for now, and until when those behind it wait for it (monotonic seconds).
     """
 
     account_id: bytes
@@ -83,6 +84,7 @@ class LiveSession:
     behind: dict[bytes, int] = field(default_factory=dict)
     catching_up: bool = False
     host: str = ""
+    refused: dict[bytes, tuple[int, int, float]] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)

@@ -17,7 +17,7 @@ from chatserv.client.events import (
 )
 from chatserv.client.parts import Interrupted
 from chatserv.domain.roles import Role
-from chatserv.errors import NotMember, StorageFull
+from chatserv.errors import ChatError, Internal, NotMember, StorageFull
 from chatserv.ports import Appended
 from chatserv.testing.world import Person, World
 from tests.client.test_rooms import RoomCase
@@ -110,6 +110,43 @@ class LossTests(RoomCase):
         self.alice.client.send("lobby", "one")
         self.world.settle(10)
         self.check("one")
+
+    def test_storage_full_for_a_moment(self) -> None:
+        """Where one message finds the disk full, and those behind it do not, all are read in order, and none is missed."""
+        refusals: list[ChatError] = []
+
+        async def append(draft: Any, original: Any = self.world.server.store.append) -> Any:
+            if refusals:
+                raise refusals.pop()
+            return await original(draft)
+
+        self.patch(self.world.server.store, "append", append)
+        said: list[str] = []
+        for error in (StorageFull("test"), Internal("test")):
+            refusals.append(error)
+            for text in ("one", "two", "three"):
+                said.append(f"{error.code} {text}")
+                self.alice.client.send("lobby", said[-1])
+            self.world.settle(10)
+            self.check(*said)
+
+    def test_slow_mode(self) -> None:
+        """So it is with slow mode, whose turn may come between two messages that were sent together."""
+        self.alice.do(self.alice.room("lobby").set_slow(5))
+        asked: list[float] = []
+        rates = self.world.server.context.rates.messages
+        wait = rates.wait
+
+        def some(key: Any, limit: int, window: float) -> float:
+            asked.append(window)
+            return 3.0 if len(asked) in {2, 5} else wait(key, limit, 0.0)
+
+        self.patch(rates, "wait", some)
+        texts = [str(number) for number in range(6)]
+        for text in texts:
+            self.bob.client.send("lobby", text)
+        self.world.settle(20)
+        self.check(*texts)
 
     def test_not_followed(self) -> None:
         """A program that only sends keeps what comes; the next one that follows shows it, once."""

@@ -229,6 +229,16 @@ class SlowModeTests(SynchronousTestCase):
         self.server.advance(6)
         self.assertIsInstance(self.bob.say("three", self.room), messages.Sent)
 
+    def test_behind_one_that_was_refused(self) -> None:
+        """What was sent behind one that came too early waits for it, but not longer than that one was asked to wait."""
+        self.bob.say("one", self.room)
+        early = self.bob.say("early", self.room)
+        self.server.context.rates.messages.give_back((self.room, "bob"))
+        behind = self.bob.say("behind", self.room)
+        self.assertEqual((early.code, behind.code, behind.after_seconds), ("rate_limited", "busy", 10.0))
+        self.server.advance(10)
+        self.assertIsInstance(self.bob.say("given up on that one", self.room), messages.Sent)
+
     def test_others(self) -> None:
         """Moderators and owners do not wait, nor does anybody in another room."""
         for _ in range(2):
