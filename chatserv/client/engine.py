@@ -85,6 +85,7 @@ class Engine:
         self.catching_up = CatchingUp(parts, self.rooms, self.contents, self.intake)
         committer = Committer(parts, self.requests, self.intake, self.certificates, self.follower)
         self.planning = Planning(parts, self.certificates)
+        self.places = Places(parts, self.rooms, self._left_or_back)
         self.outgoing = Outgoing(
             parts,
             self.requests,
@@ -94,12 +95,12 @@ class Engine:
             self._make_sendable,
             self._rotate,
             lambda room: self.rotating.look(room, said=True),
+            self.places.denied,
         )
         self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
         self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
         self.rotating = Rotating(parts, self.requests, self.rooms, self.making, self.planning)
         self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
-        self.places = Places(parts, self.rooms, self._left_or_back)
         self.receipts = Receipts(parts, self.outgoing, wanted=receipts)
         self.agreeing = Agreeing(parts, self.requests, self.rooms)
         self.people = People(self)

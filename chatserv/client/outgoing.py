@@ -43,6 +43,7 @@ class Outgoing:
         commit_first: Asked to commit in a room (because of what the log says), or to open its keys.
         rotate: Asked to give a room a new epoch.
         said: Told that something of ours is stored in a room.
+        denied: Told that the server calls us no member of a room.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Outgoing:
         commit_first: Callable[[Room], None],
         rotate: Callable[[Room], None],
         said: Callable[[Room], None],
+        denied: Callable[[Room], None],
     ) -> None:
         self._parts, self._requests, self._rooms = parts, requests, rooms
         self._planning, self._follower = planning, follower
-        self._commit_first, self._rotate, self._said = commit_first, rotate, said
+        self._commit_first, self._rotate, self._said, self._denied = commit_first, rotate, said, denied
         self._under_way: set[bytes] = set()
         self._resting: set[bytes] = set()  # rooms that wait after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
@@ -299,6 +301,8 @@ class Outgoing:
         if error.retryable:
             self._rest(room, retry_delay(error.after_seconds))
         else:
+            if isinstance(error, NotMember):
+                self._denied(room)
             self._fail_all([row], error)
 
     def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:

@@ -14,6 +14,7 @@ from chatserv.client.parts import Parts
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.wire import messages
 
+CROSSED_SECONDS: Final = 10.0  # the commit that puts us out may be on its way
 LEAVING: Final = (
     "leaving "  # and the room's id, in hexadecimal: we have signed a Leave, and may not know that it arrived
 )
@@ -30,6 +31,7 @@ class Places:
 
     def __init__(self, parts: Parts, rooms: Rooms, moved: Callable[[Room], None]) -> None:
         self._parts, self._rooms, self._moved = parts, rooms, moved
+        self._denied: set[bytes] = set()
 
     # -- a session begins -------------------------------------------------------------------------------------------------
 
@@ -118,6 +120,17 @@ class Places:
             self._rooms.reload(room)
             self._rooms.forget(room.room_id)
         self._parts.emit(RoomLeft(name))
+
+    def denied(self, room: Room) -> None:
+        """The server has refused something in a room because we were no member of it: in a moment a commit has to say so."""
+        if room.in_it and room.room_id not in self._denied:
+            self._denied.add(room.room_id)
+            self._parts.later(CROSSED_SECONDS, lambda: self._look_at_denied(room))
+
+    def _look_at_denied(self, room: Room) -> None:
+        self._denied.discard(room.room_id)
+        if not room.busy:
+            self.gone(room.room_id)
 
     def came(self, room_id: bytes) -> None:
         """The server carries a room, which it may have withheld."""

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomLeft, SendFailed
 from chatserv.client.parts import Interrupted
+from chatserv.errors import NotMember
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import AttackCase, Renumber, Tap, count, engine_of, entry_of, is_message, room_of
@@ -124,6 +125,26 @@ class RoomTests(GapCase):
         self.alice.say("plans", "there")
         self.assertEqual(["there"], self.texts(self.carol))
         self.assertEqual(1, count(self.carol, GapSeen))
+
+    def test_called_no_member(self) -> None:
+        """So is the word that somebody is no member, where no commit comes that puts them out."""
+        self.tap.edit = lambda message: (
+            [messages.Error(message.label, "not_member")] if isinstance(message, messages.Sent) else [message]
+        )
+        self.assertRaises(NotMember, self.carol.say, "plans", "hello")
+        self.world.settle(12)
+        self.assertEqual([Alarm("room_withheld", "plans")], self.carol.events(Alarm))
+
+    def test_put_out_while_something_is_sent(self) -> None:
+        """Where one comes, nobody is accused."""
+        self.tap.edit = lambda message: [] if isinstance(message, messages.Event) else [message]
+        self.alice.do(self.alice.room("plans").kick("carol1"))
+        self.assertRaises(NotMember, self.carol.say, "plans", "hello")
+        self.tap.edit = lambda message: [message]
+        self.reconnect()
+        self.world.settle(12)
+        self.assertEqual([RoomLeft("plans", "alice1")], self.carol.events(RoomLeft))
+        self.assertEqual([], self.carol.events(Alarm))
 
     def test_left_with_a_lost_answer(self) -> None:
         """Who has left, and never got the answer, is told no alarm: they have signed it themselves."""
