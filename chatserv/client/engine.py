@@ -87,16 +87,9 @@ class Engine:
         self.planning = Planning(parts, self.certificates)
         self.places = Places(parts, self.rooms, self._left_or_back)
         self.outgoing = Outgoing(
-            parts,
-            self.requests,
-            self.rooms,
-            self.planning,
-            self.follower,
-            self._make_sendable,
-            self._rotate,
-            lambda room: self.rotating.look(room, said=True),
-            self.places.denied,
-        )
+            parts, self.requests, self.rooms, self.planning, self.follower, self._make_sendable,
+            self._rotate, lambda room: self.rotating.look(room, said=True), self.places.denied,
+        )  # fmt: skip
         self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
         self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
         self.rotating = Rotating(parts, self.requests, self.rooms, self.making, self.planning)
@@ -109,8 +102,7 @@ class Engine:
         self.away = False  # as the person says, in this session and the next ones
         self.read: dict[tuple[bytes, str], int] = {}  # by room and user, as others tell
         self.role = ""
-        self._welcomed = self._tidying = False
-        self.closed = False
+        self._welcomed = self._tidying = self.closed = False
 
     def _moved(self, room: Room) -> None:
         self.outgoing.flush_soon(room)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld, SendQueued
+from chatserv.client.events import SendAcknowledged, SendFailed, SendQueued
+from chatserv.client.fitness import Fitness
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.rooms import Room, Rooms
 from chatserv.client.storage.chains import Acknowledged
 from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
@@ -59,15 +60,13 @@ class Outgoing:
         denied: Callable[[Room], None],
     ) -> None:
         self._parts, self._requests, self._rooms = parts, requests, rooms
-        self._planning, self._follower = planning, follower
-        self._commit_first, self._rotate, self._said, self._denied = commit_first, rotate, said, denied
+        self._follower, self._rotate, self._said, self._denied = follower, rotate, said, denied
+        self._fitness = Fitness(parts, rooms, planning, commit_first)
         self._under_way: set[bytes] = set()
         self._resting: set[bytes] = set()  # rooms that wait after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
-        self._held: dict[bytes, tuple[str, ...]] = {}
         self._due: set[bytes] = set()
         self._answered: list[tuple[Room, OutboxRow, int, int]] = []  # stored at the server, as this turn has told
-        self._checked: dict[bytes, tuple[object, ...]] = {}  # as what each room was found fit to be sent to
         self.ready = False
         self.waiting = Waiting()
         self.most = MAX_UNACKNOWLEDGED
@@ -181,7 +180,7 @@ class Outgoing:
     def recover(self) -> None:
         """Something could not be stored: what was answered meanwhile is asked for again, and looked at anew."""
         self._answered.clear()
-        self._checked.clear()
+        self._fitness.forget()
 
     def forget(self) -> int:
         """Drops what was not acknowledged, and says how much that was: a program gives up on it."""
@@ -207,7 +206,7 @@ class Outgoing:
         if not room.in_it:
             self._fail_all(waiting, NotMember(f"room {self._rooms.name(room)}"))
             return
-        if not self._may_send(room):
+        if not self._fitness.may_send(room):
             return
         ready = []
         with self._parts.vault.transaction():
@@ -216,35 +215,6 @@ class Outgoing:
         for row in ready:
             self._under_way.add(row.message_id)
             self._parts.spawn(self._send(room, row), "send")
-
-    def _may_send(self, room: Room) -> bool:
-        """docs/rooms.rst 5.8: what only we know stops our sending, and nothing else."""
-        row, state = room.row, room.state
-        if row is None or state is None or room.stopped or room.withheld or row.standing is not Standing.IN:
-            return False
-        if row.keys is not Keys.HELD:
-            self._commit_first(room)
-            return False
-        seen = (room.head.commit_hash, self._parts.log.size, self._parts.pins.changes)
-        if self._checked.get(room.room_id) == seen:
-            return True
-        facts, listed = self._parts.log.facts, room.listed()
-        if facts.undecided(self._parts.log.size, listed):
-            return False  # it is being asked about
-        changed = tuple(self._parts.pins.changed_among(listed))
-        if changed:
-            if self._held.get(room.room_id) != changed:
-                self._held[room.room_id] = changed
-                self._parts.emit(SendHeld(self._rooms.name(room), changed))
-            return False
-        self._held.pop(room.room_id, None)
-        if self._planning.due(state) or self._parts.vault.chains.lost(room.room_id) is not None:
-            self._commit_first(room)
-            return False
-        if row.kt_size > self._parts.log.size:
-            return False
-        self._checked[room.room_id] = seen
-        return True
 
     def _seal(self, room: Room, row: OutboxRow) -> OutboxRow:
         """Gives a message its place in our chain, and stores both; inside a transaction."""
@@ -322,7 +292,7 @@ class Outgoing:
                 of_now = room is not None and room.row is not None and row.epoch == room.row.epoch
                 if row.generation is not None and of_now:
                     vault.chains.lose(row.room_id, row.generation)
-                    self._checked.pop(row.room_id, None)
+                    self._fitness.forget(row.room_id)
                 vault.outbox.delete(row.message_id)
 
     def _rest(self, room: Room, seconds: float) -> None:

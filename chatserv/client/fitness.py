@@ -1,0 +1,60 @@
+"""Whether a room may be sent to (docs/rooms.rst 5.8): what only we know stops our sending, and nothing else."""
+
+from collections.abc import Callable
+
+from chatserv.client.events import SendHeld
+from chatserv.client.parts import Parts
+from chatserv.client.planning import Planning
+from chatserv.client.rooms import Keys, Room, Rooms, Standing
+
+
+class Fitness:
+    """Looks at rooms before anything is sent, and remembers as what each was found fit.
+
+    Args:
+        parts: The surroundings.
+        rooms: For names.
+        planning: Knows whether a room needs a commit first.
+        commit_first: Asked to commit in a room, or to open its keys.
+    """
+
+    def __init__(self, parts: Parts, rooms: Rooms, planning: Planning, commit_first: Callable[[Room], None]) -> None:
+        self._parts, self._rooms, self._planning, self._commit_first = parts, rooms, planning, commit_first
+        self._held: dict[bytes, tuple[str, ...]] = {}
+        self._checked: dict[bytes, tuple[object, ...]] = {}
+
+    def forget(self, room_id: bytes | None = None) -> None:
+        """One room, or all of them, are looked at anew."""
+        if room_id is None:
+            self._checked.clear()
+        else:
+            self._checked.pop(room_id, None)
+
+    def may_send(self, room: Room) -> bool:
+        """Whether messages may go to a room now; asks for what they wait for."""
+        row, state = room.row, room.state
+        if row is None or state is None or room.stopped or room.withheld or row.standing is not Standing.IN:
+            return False
+        if row.keys is not Keys.HELD:
+            self._commit_first(room)
+            return False
+        seen = (room.head.commit_hash, self._parts.log.size, self._parts.pins.changes)
+        if self._checked.get(room.room_id) == seen:
+            return True
+        facts, listed = self._parts.log.facts, room.listed()
+        if facts.undecided(self._parts.log.size, listed):
+            return False  # it is being asked about
+        changed = tuple(self._parts.pins.changed_among(listed))
+        if changed:
+            if self._held.get(room.room_id) != changed:
+                self._held[room.room_id] = changed
+                self._parts.emit(SendHeld(self._rooms.name(room), changed))
+            return False
+        self._held.pop(room.room_id, None)
+        if self._planning.due(state) or self._parts.vault.chains.lost(room.room_id) is not None:
+            self._commit_first(room)
+            return False
+        if row.kt_size > self._parts.log.size:
+            return False
+        self._checked[room.room_id] = seen
+        return True
