@@ -162,7 +162,7 @@ def _found(server: Server) -> tuple[str, int] | None:
         host, port = listener.host, listener.port
         if listener.kind == "systemd":
             host, port = handed_over(listener.index)
-        if port:
+        if port and not listener.fronted:
             elsewhere = host in ANY_ADDRESS or "%" in host  # a scope id means nothing to others
             return (reachable_address() if elsewhere else host), port
     return None

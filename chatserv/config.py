@@ -13,35 +13,15 @@ from msgspec import Meta
 
 from chatserv.listening import ANY_ADDRESS, Listener, parse_listener
 from chatserv.settings_file import SettingsFile, join_key, shown
-from chatserv.settings_words import wanted
+from chatserv.settings_words import Impossible, require, wanted
 from chatserv.units import is_loopback, parse_duration, parse_size, split_address
-from chatserv.wire.link import LinkInvalid, checked_host
+from chatserv.wire.link import checked_host, is_host
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.01, le=604_800)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Bytes = Annotated[int, Meta(ge=1024, le=2**30)]
 Text = Annotated[str, Meta(max_length=4096)]
-
-
-class Impossible(ValueError):
-    """Values that have the right types and still cannot be: names the key within its table, and what to write instead."""
-
-    def __init__(self, key: str, message: str, hint: str) -> None:
-        super().__init__(f"{key}: {message}: {hint}")
-        self.key, self.message, self.hint = key, message, hint
-
-
-def _is_host(text: str) -> bool:
-    try:
-        return bool(checked_host(text))
-    except LinkInvalid:
-        return False
-
-
-def _require(condition: bool, key: str, message: str, hint: str) -> None:
-    if not condition:
-        raise Impossible(key, message, hint)
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,17 +41,17 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         hint = 'write a name, or a whole address such as "127.0.0.1" or "::1"; "0.0.0.0" and "::" are every address'
-        _require(_is_host(self.host), "host", f"{shown(self.host)} cannot be listened on", hint)
+        require(is_host(self.host), "host", f"{shown(self.host)} cannot be listened on", hint)
         hint = 'write a name or an address that others reach, without a port, such as "chat.example.org" or "192.0.2.1"'
-        leads = not self.advertise or (_is_host(self.advertise) and self.advertise not in ANY_ADDRESS)
-        _require(leads, "advertise", f"{shown(self.advertise)} leads nowhere", hint)
+        leads = not self.advertise or (is_host(self.advertise) and self.advertise not in ANY_ADDRESS)
+        require(leads, "advertise", f"{shown(self.advertise)} leads nowhere", hint)
         try:
             plain = self.plain_address
         except ValueError as error:
             raise Impossible("listen_plain", f"{shown(self.listen_plain)} is not an address", str(error)) from None
         if plain is not None and not self.allow_plain_network:
             hint = 'use "127.0.0.1:5001"; allow_plain_network = true sends everything unencrypted over the network'
-            _require(
+            require(
                 is_loopback(plain[0]), "listen_plain", f"{shown(plain[0])} can be reached from other machines", hint
             )
 
@@ -110,11 +90,11 @@ class Logging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         name = self.file.rpartition("/")[2]
-        _require(
+        require(
             name not in ("", ".", ".."), "file", f"{shown(self.file)} is a directory", 'name a file: "logs/server.log"'
         )
         taken = name in ("connections.log", "monitor.log", "audit.log")
-        _require(not taken, "file", f"{name} is another log of the server", 'use another name, such as "server.log"')
+        require(not taken, "file", f"{name} is another log of the server", 'use another name, such as "server.log"')
 
 
 class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,9 +109,9 @@ class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         beats = 3 * self.beat_seconds
-        _require(self.silence_seconds >= beats, "silence_seconds", "shorter than 3 beats", f"write at least {beats:g}")
+        require(self.silence_seconds >= beats, "silence_seconds", "shorter than 3 beats", f"write at least {beats:g}")
         low, high = self.restart_backoff_min_seconds, self.restart_backoff_max_seconds
-        _require(low <= high, "restart_backoff_min_seconds", "above the maximum", f"write at most {high:g}")
+        require(low <= high, "restart_backoff_min_seconds", "above the maximum", f"write at most {high:g}")
 
     @property
     def beat_seconds(self) -> float:
@@ -214,9 +194,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ):
             low, high = getattr(self, lower), getattr(self, upper)
             hint = f"write {'less than' if strict else 'at most'} {high}, or raise {upper}"
-            _require(low < high or (low == high and not strict), lower, f"{low} does not fit {upper}", hint)
+            require(low < high or (low == high and not strict), lower, f"{low} does not fit {upper}", hint)
         room = self.line_bytes * 3 // 4 - 1024  # base64 costs a third; the rest is header, tag and routing fields
-        _require(self.envelope_bytes <= room, "envelope_bytes", "does not fit line_bytes", f"write at most {room}")
+        require(self.envelope_bytes <= room, "envelope_bytes", "does not fit line_bytes", f"write at most {room}")
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """Where a server listens, read from Twisted's endpoint strings. Pure; nothing is bound here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
@@ -14,6 +14,7 @@ class Listener:
             Twisted's, which takes over what somebody else has bound.
         locked: Whether Twisted keeps a lock beside the socket of ``path``.
         index: Of ``systemd``, the how-manieth of the sockets that it hands over, from 0.
+        fronted: Whether it speaks to a proxy in front of it alone, which people reach (``haproxy:``).
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Listener:
     path: str = ""
     locked: bool = False
     index: int = 0
+    fronted: bool = False
 
     @property
     def text(self) -> str:
@@ -35,6 +37,8 @@ def parse_listener(description: str) -> Listener:
     r"""Reads what Twisted has accepted as an endpoint string, with its escapes: ``tcp6:5000:interface=\:\:1``."""
     words, named = _split(description)
     kind, *rest = words
+    if kind == "haproxy":
+        return replace(parse_listener(description.partition(":")[2]), fronted=True)
     if kind in {"tcp", "tcp6", "ssl"}:
         port = named.get("port", rest[0] if rest else "0")
         return Listener("tcp", named.get("interface", "::" if kind == "tcp6" else ""), int(port))

@@ -9,9 +9,18 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from chatserv.listening import Listener
+from chatserv.wire.link import is_host
 
 UNIX_PATH_BYTES = 107  # unix(7): sun_path has 108, one of which ends it
 CONNECT_SECONDS = 1.0
+
+
+def is_usable(listener: Listener) -> bool:
+    """Whether its port, address or path is one; a scope id may name the interface of an IPv6 address."""
+    host = listener.host.partition("%")[0]
+    if listener.kind == "tcp":
+        return 0 <= listener.port <= 65535 and (not host or is_host(host))
+    return listener.kind != "unix" or bool(listener.path)
 
 
 def listen_problem(listeners: Iterable[Listener], directory: str = ".") -> str | None:

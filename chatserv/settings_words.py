@@ -6,6 +6,20 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from msgspec import inspect
 
 
+class Impossible(ValueError):
+    """Values that have the right types and still cannot be: names the key within its table, and what to write instead."""
+
+    def __init__(self, key: str, message: str, hint: str) -> None:
+        super().__init__(f"{key}: {message}: {hint}")
+        self.key, self.message, self.hint = key, message, hint
+
+
+def require(condition: bool, key: str, message: str, hint: str) -> None:
+    """Raises `Impossible` unless the condition holds."""
+    if not condition:
+        raise Impossible(key, message, hint)
+
+
 def wanted(struct: type, name: str) -> str:
     """The values that the field ``name`` of a settings struct takes."""
     annotation = get_type_hints(struct, include_extras=True)[name]

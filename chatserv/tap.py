@@ -19,8 +19,9 @@ from chatserv.clocks import now_ms, use_steady_clock
 from chatserv.config import Config, load
 from chatserv.errors import ChatError, SettingsError
 from chatserv.launch import Launch, free_pidfile, read_launch
+from chatserv.listening import parse_listener
 from chatserv.logs import escape
-from chatserv.probing import listen_problem
+from chatserv.probing import is_usable, listen_problem
 from chatserv.rescue import Rescue, carry_out
 from chatserv.service import ChatService, all_listeners
 from chatserv.settings_file import shown
@@ -125,6 +126,8 @@ def make(config: Config, directory: Path, launch: Launch | None = None) -> ChatS
     for description in config.server.listen:
         try:
             serverFromString(reactor, description)
+            if not is_usable(parse_listener(description)):
+                raise ValueError(description)
         except (ValueError, TypeError, LookupError, OSError):  # they speak of Python's parameters, not of the setting
             hint = 'write a Twisted endpoint such as "tcp:5000:interface=192.0.2.1"'
             _give_up(f"chatserv: server.listen: {shown(description)} cannot be used: {hint}", 2)

@@ -198,7 +198,7 @@ class LinkTests(BootstrapCase):
 
     def test_nowhere(self) -> None:
         """Where no TCP port is known, no link is shown that leads to none; the terminal says what to set for one."""
-        for listen in ("unix:/run/chat", "tcp:0", "systemd:domain=UNIX:index=2"):
+        for listen in ("unix:/run/chat", "tcp:0", "haproxy:tcp:5000", "systemd:domain=UNIX:index=2"):
             prepared = self.start(Config(server=Server(listen=(listen,))))
             self.assertIsNone(advertised_link(prepared))
             out = io.StringIO()

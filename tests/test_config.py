@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.config import Config, Impossible, Limits, Loaded, Logging, Monitoring, Server, load
+from chatserv.config import Config, Limits, Loaded, Logging, Monitoring, Server, load
 from chatserv.errors import SettingsError
+from chatserv.settings_words import Impossible
 from chatserv.units import is_loopback, parse_duration, parse_size, split_address
 
 SEED = Path(__file__).parent / "data" / "seed-settings.json"

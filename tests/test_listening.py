@@ -20,6 +20,7 @@ class ListenerTests(SynchronousTestCase):
             ("unix:/run/a b", Listener("unix", path="/run/a b", locked=True)),
             (r"unix:address=/run/a\:b=c:lockfile=0", Listener("unix", path="/run/a:b=c")),
             ("systemd:domain=INET:index=2", Listener("systemd", index=2)),
+            ("haproxy:tcp:5000:interface=127.0.0.1", Listener("tcp", "127.0.0.1", 5000, fronted=True)),
         ):
             self.assertEqual(listener, parse_listener(text))
             if listener.kind != "systemd":

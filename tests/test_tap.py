@@ -146,7 +146,10 @@ class MakeTests(TapCase):
 
     def test_impossible_listener(self) -> None:
         """A listener that is no endpoint ends the start with one line and code 2, before anything is made."""
-        for listener in ("nonsense:5000", "tcp:", "tcp:5000:interfaze=x"):
+        for listener in (
+            "nonsense:5000", "tcp:", "tcp:5000:interfaze=x", "tcp:70000", "tcp:-5", "tcp:5000:interface=127.1",
+            "tcp:5000:interface=0", "tcp:5000:interface=a b", "unix:", "haproxy:tcp:70000", "haproxy:",
+        ):  # fmt: skip
             config = Config(server=Server(listen=(listener,)))
             self.assertEqual(self.exit_code(make, config, self.directory), 2)
             self.assertIn(f'"{listener}" cannot be used: write', self.err.getvalue().splitlines()[-1])

@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     end_with_parent()
     try:
         run(options.interval, options.server_pid, options.python_processes)
-    except (BrokenPipeError, psutil.NoSuchProcess):
+    except (OSError, psutil.NoSuchProcess):  # nobody reads, or a stream is closed: then nobody ever did
         return 0
     return 0
 

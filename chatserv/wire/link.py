@@ -213,3 +213,11 @@ def checked_host(host: str) -> str:
     if not host.isascii() or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise LinkInvalid("not a host name")
     return ".".join(labels)
+
+
+def is_host(text: str) -> bool:
+    """Whether a link may lead there: a whole address, or a name."""
+    try:
+        return bool(checked_host(text))
+    except LinkInvalid:
+        return False

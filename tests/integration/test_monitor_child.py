@@ -200,6 +200,20 @@ class AloneTests(SynchronousTestCase):
             assert child.stderr is not None
             self.assertEqual(b"", child.stderr.read())
 
+    def test_closed_streams(self) -> None:
+        """A child whose streams are closed ends at once, without a word."""
+        for closed in ("<&-", ">&-"):
+            command = ["sh", "-c", f'exec "$@" {closed}', "sh", *CHILD, "--server-pid", str(os.getpid())]
+            done = subprocess.run(
+                command,
+                stdin=subprocess.PIPE,
+                capture_output=True,
+                env=child_environment(os.environ),
+                timeout=30,
+                check=False,
+            )
+            self.assertEqual((0, b""), (done.returncode, done.stderr), closed)
+
     def test_nobody_reads(self) -> None:
         """A child that nobody reads ends without a word."""
         child = self.spawn(os.getpid(), stderr=subprocess.PIPE)
