@@ -14,9 +14,9 @@ from chatserv.client import (
     NameTaken,
     PasswordInvalid,
     TextInvalid,
+    new_user_name,
     prepared_password,
     translate,
-    user_name,
     valid_text,
 )
 from clients.exits import USAGE, Exit, exit_for
@@ -68,7 +68,7 @@ def more_waits() -> bool:
 
 def ask_name() -> str:
     """A user name that may be one."""
-    return until_it_fits(lambda: user_name(ask(translate("User name: "))))
+    return until_it_fits(lambda: new_user_name(ask(translate("User name: "))))
 
 
 def ask_password() -> str:

@@ -83,6 +83,7 @@ from chatserv.client.slash_lines import (
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
+from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.domain.texts import TextInvalid, valid_text
@@ -174,6 +175,7 @@ __all__ = [
     "clean_line",
     "isolate",
     "translate",
+    "new_user_name",
     "user_name",
     "room_name",
     "prepared_password",

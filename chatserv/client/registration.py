@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThread
 from chatserv.client.keyring import Keyring, make_keyring
 from chatserv.client.profile import Profile, ProfileError
 from chatserv.clocks import now_ms
+from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import user_name
 from chatserv.domain.passwords import prepared_password
 from chatserv.i18n import _
@@ -37,11 +38,12 @@ async def prepare_account(
         in_thread: Runs slow functions; by default in the reactor's threads.
 
     Raises:
-        NameInvalid, PasswordInvalid: Name or password cannot be used.
+        NameInvalid, NameTaken, PasswordInvalid: Name or password cannot be used.
         ProfileError: The profile has an account already.
     """
-    name = user_name(user)
-    known = profile.keyring()
+    known, name = profile.keyring(), user_name(user)
+    if known is None or known.user != name:  # else it was begun, when nobody minded
+        new_user_name(name)
     if known is not None and known.registered:
         said = _("has the account {user} already; use another --profile").format(user=known.user)
         raise ProfileError(f"{profile.directory}: {said}")

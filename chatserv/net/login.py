@@ -9,6 +9,7 @@ from chatserv.commands.session import Admission, places_of
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import DeviceFacts, certificate_facts
 from chatserv.crypto.suite import pss_sign, sha256
+from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import skeleton
 from chatserv.errors import AuthFailed, Forbidden, InviteInvalid, ServerFull, WireError
 from chatserv.net.pool import CryptoPool
@@ -82,6 +83,8 @@ class LoginDesk:
             raise Forbidden("registration is closed")
         if mode == "invite" and not request.token:
             raise InviteInvalid("registration without an invite")
+        if await context.store.account(request.user) is None:  # who has such a name from before may repeat the request
+            new_user_name(request.user)
         if context.bans.holds_account(request.user):
             raise Forbidden("registration of a banned name", by="server")
         registration = Registration(

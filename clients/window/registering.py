@@ -12,11 +12,11 @@ from chatserv.client import (
     ChatError,
     Profile,
     ServerLink,
+    new_user_name,
     prepare_account,
     prepared_password,
     shown,
     translate,
-    user_name,
 )
 from clients.exits import exit_for
 from clients.window.dialogs import Field, Form
@@ -74,7 +74,7 @@ class Registration(Form):
         if self.busy:
             return ""
         try:
-            name, prepared = user_name(user), prepared_password(password)
+            name, prepared = new_user_name(user), prepared_password(password)
         except ChatError as error:
             return error.explain()
         if password != again:

@@ -72,6 +72,7 @@ PUBLIC = [
     "clean_line",
     "isolate",
     "translate",
+    "new_user_name",
     "user_name",
     "room_name",
     "prepared_password",

@@ -178,10 +178,10 @@ class RegisteringTests(SynchronousTestCase):
 
     def test_name_taken(self) -> None:
         """A name that is taken is asked for again, and nothing else is: link and password stay."""
-        self.answer(format_link(LINK), "alice", GOOD_PASSWORD, GOOD_PASSWORD, "root", "alicia")
+        self.answer(format_link(LINK), "alice", GOOD_PASSWORD, GOOD_PASSWORD, "ally", "alicia")
         self.refusals = [NameTaken(), NameInvalid()]
         self.open()
-        self.assertEqual([user for user, _ in self.prepared], ["alice", "root", "alicia"])
+        self.assertEqual([user for user, _ in self.prepared], ["alice", "ally", "alicia"])
         self.assertEqual({password for _, password in self.prepared}, {GOOD_PASSWORD})
         self.assertEqual(self.tokens, [TOKEN] * 3)
         self.assertEqual(self.waiting, [])

@@ -16,7 +16,7 @@ class AdministrationTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Both hear the lobby."""
         self.server = MemoryServer(bans=3)
-        self.admin, self.bob = self.server.join("admin", Role.ADMIN), self.server.join("bob")
+        self.admin, self.bob = self.server.join("ada", Role.ADMIN), self.server.join("bob")
         for client in (self.admin, self.bob):
             client.sync()
 
@@ -76,9 +76,9 @@ class AdministrationTests(SynchronousTestCase):
     def test_last_administrator(self) -> None:
         """Nobody takes the server its last administrator, by whatever means."""
         for reply in (
-            self.admin.ask(messages.Suspend, user="admin", on=True),
-            self.admin.ask(messages.SetServerRole, user="admin", admin=False),
-            self.admin.ask(messages.SetBan, kind="account", subject="admin", on=True),
+            self.admin.ask(messages.Suspend, user="ada", on=True),
+            self.admin.ask(messages.SetServerRole, user="ada", admin=False),
+            self.admin.ask(messages.SetBan, kind="account", subject="ada", on=True),
         ):
             self.assertEqual(code(reply), "forbidden")
         self.admin.ask(messages.SetBan, kind="account", subject="bob", on=True)
@@ -89,14 +89,14 @@ class AdministrationTests(SynchronousTestCase):
         """What ends one's own way back is not done, also where there is another administrator, who may do it."""
         self.admin.ask(messages.SetServerRole, user="bob", admin=True)
         for reply in (
-            self.admin.ask(messages.Suspend, user="Admin", on=True),
-            self.admin.ask(messages.SetServerRole, user="ADMIN", admin=False),
-            self.admin.ask(messages.SetBan, kind="account", subject="admin", on=True),
+            self.admin.ask(messages.Suspend, user="Ada", on=True),
+            self.admin.ask(messages.SetServerRole, user="ADA", admin=False),
+            self.admin.ask(messages.SetBan, kind="account", subject="ada", on=True),
         ):
             self.assertEqual(code(reply), "forbidden")
         self.assertFalse(self.admin.lost)
-        self.assertEqual(code(self.admin.ask(messages.Suspend, user="admin", on=False)), "Ok")
-        self.assertEqual(code(self.bob.ask(messages.SetServerRole, user="admin", admin=False)), "Ok")
+        self.assertEqual(code(self.admin.ask(messages.Suspend, user="ada", on=False)), "Ok")
+        self.assertEqual(code(self.bob.ask(messages.SetServerRole, user="ada", admin=False)), "Ok")
         self.assertEqual(code(self.admin.ask(messages.ListBans)), "forbidden")
 
     def test_where_one_comes_from(self) -> None:
@@ -190,12 +190,12 @@ class AdministrationTests(SynchronousTestCase):
         self.assertTrue(self.connects("192.0.2.9"))
         found = self.admin.ask(messages.ListBans, after="192.0.2.0")
         self.assertEqual([ban.subject for ban in found.bans], ["192.0.2.1", "192.0.2.2"])
-        self.assertEqual((found.more, found.bans[0].kind, found.bans[0].by), (False, "address", "admin"))
+        self.assertEqual((found.more, found.bans[0].kind, found.bans[0].by), (False, "address", "ada"))
 
     def test_long_lists(self) -> None:
         """Lists come in pages of a hundred, in order, with a word about whether there is more."""
         server = MemoryServer()
-        admin = server.join("admin", Role.ADMIN)
+        admin = server.join("ada", Role.ADMIN)
         for number in range(101):
             server.smith.register(server.account(f"user{number:03}"))
             admin.ask(messages.SetBan, kind="account", subject=f"user{number:03}", on=True)
@@ -212,7 +212,7 @@ class AdministrationTests(SynchronousTestCase):
     def test_same_subject(self) -> None:
         """An address and an account of the same subject are never on two pages: the second would be lost."""
         server = MemoryServer()
-        admin = server.join("admin", Role.ADMIN)
+        admin = server.join("ada", Role.ADMIN)
         for number in range(99):
             admin.ask(messages.SetBan, kind="address", subject=f"10.0.0.{number}", on=True)
         for kind in ("address", "account"):
@@ -226,7 +226,7 @@ class AdministrationTests(SynchronousTestCase):
         """The list says of each account what it is."""
         self.admin.ask(messages.ServerMute, user="bob", on=True)
         found = {item.name: item for item in self.admin.ask(messages.ListAccounts).accounts}
-        self.assertEqual((found["admin"].role, found["admin"].muted), ("admin", False))
+        self.assertEqual((found["ada"].role, found["ada"].muted), ("admin", False))
         self.assertEqual((found["bob"].role, found["bob"].muted, found["bob"].suspended), ("user", True, False))
 
     def test_announce(self) -> None:

@@ -293,7 +293,7 @@ class RefusedCommitTests(CommitCase):
         room = self.server.make_room(self.alice.account)
         renamed = self.alice.commit(room, SetPolicy(Policy(PUBLIC.kind, public=True, name="lobby")))
         self.assertEqual(code(renamed), "forbidden")
-        admin = self.server.join("admin", Role.ADMIN, lobby=False)
+        admin = self.server.join("ada", Role.ADMIN, lobby=False)
         self.assertEqual(self.make_public("lobby", admin), "Committed")
 
     def test_rooms_of_an_account(self) -> None:
@@ -517,7 +517,7 @@ class LeaseTests(CommitCase):
 
     def test_many_refused_in_a_row(self) -> None:
         """However many are refused one after the other, the server does not choke on it."""
-        owner = self.server.join("owner")
+        owner = self.server.join("olga")
         club = self.server.make_room(owner.account, policy=replace(PUBLIC, name="club"))
         self.ask(owner, club)
         people = [self.server.join(f"guest{chr(ord('a') + number)}") for number in range(25)]

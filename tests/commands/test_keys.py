@@ -91,7 +91,7 @@ class FetchTests(PrekeyCase):
     def test_without(self) -> None:
         """A device without prekeys, and one that there is not, give nothing in their place; the order is the asker's."""
         self.alice.begin(self.room)
-        nobody = self.server.join("nobody", lobby=False)
+        nobody = self.server.join("norman", lobby=False)
         devices = (b"?" * 16, self.bob.account.device_id, nobody.account.device_id)
         self.assertEqual(self.fetch(self.room, *devices), [-1, 1, -1])
 

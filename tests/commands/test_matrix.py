@@ -123,13 +123,14 @@ class MatrixTests(SynchronousTestCase):
         if who in {"outsider", "admin"}:
             private = server.make_room(founder)
             role = Role.ADMIN if who == "admin" else Role.USER
-            return server.join(who, role, lobby=False), private
-        client = server.join(who, lobby=who != "stranger")
+            return server.join(f"{who}ish", role, lobby=False), private  # who is called "admin" is nobody
+        user = f"{who}ish"
+        client = server.join(user, lobby=who != "stranger")
         changes = {
-            "muted": SetMember(who, RoomRole.MEMBER, muted=True),
-            "banned": SetMember(who, RoomRole.BANNED),
-            "moderator": SetMember(who, RoomRole.MODERATOR),
-            "owner": SetMember(who, RoomRole.OWNER),
+            "muted": SetMember(user, RoomRole.MEMBER, muted=True),
+            "banned": SetMember(user, RoomRole.BANNED),
+            "moderator": SetMember(user, RoomRole.MODERATOR),
+            "owner": SetMember(user, RoomRole.OWNER),
         }
         server.put(founder, lobby)  # an epoch for which everybody who is in the room has a wrap
         if who in changes:

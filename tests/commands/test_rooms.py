@@ -161,7 +161,7 @@ class MuteTests(SynchronousTestCase):
         """Alice is in the lobby, and an administrator is online."""
         self.server = MemoryServer()
         self.alice = self.server.join("alice")
-        self.admin = self.server.join("admin", Role.ADMIN)
+        self.admin = self.server.join("ada", Role.ADMIN)
 
     def say(self) -> tuple[str, str]:
         """What becomes of Alice's message: code and who refuses."""

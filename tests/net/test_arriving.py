@@ -9,10 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.support.server import IDENTITY, LOOPBACK, MemoryClient, MemoryServer
+from tests.support.server import IDENTITY, MemoryClient, MemoryServer
 from tests.support.sessions import rsa_key
 from tests.support.smith import code
 
+ELSEWHERE = "192.0.2.9"
 STEPS = ("device", "account", "read_marks", "prekeys_left", "places")  # what the store is asked on the way in
 
 
@@ -24,7 +25,7 @@ class ArrivingTests(SynchronousTestCase):
     ) -> MemoryClient:
         """Bob's login, where something changes while one of the store's answers, the true one of before, is on its way."""
         server = MemoryServer()
-        admin, bob = server.join("admin", Role.ADMIN), server.join("bob", role)
+        admin, bob = server.join("ada", Role.ADMIN), server.join("bob", role)
         bob.drop()
         server.settle()
         real, arriving = getattr(server.memory, step), Deferred[None]()
@@ -38,6 +39,7 @@ class ArrivingTests(SynchronousTestCase):
             return found
 
         self.patch(server.memory, step, slow)
+        server.host = ELSEWHERE  # an administrator cannot ban the address that they come from
         again = server.log_in(bob.account)
         self.assertEqual(([True], []), (asked, again.all(messages.Welcome)))
         self.assertIn(code(change(server, admin, bob)), {"Ok"})
@@ -59,7 +61,7 @@ class ArrivingTests(SynchronousTestCase):
     def test_banned(self) -> None:
         """Nor who is banned, by name or by address."""
         for step in STEPS:
-            for kind, subject in (("account", "bob"), ("address", LOOPBACK)):
+            for kind, subject in (("account", "bob"), ("address", ELSEWHERE)):
 
                 def ban(_: Any, admin: MemoryClient, __: Any, kind: str = kind, subject: str = subject) -> Any:
                     return admin.ask(messages.SetBan, kind=kind, subject=subject, on=True)
@@ -106,13 +108,14 @@ class ArrivingTests(SynchronousTestCase):
     def test_banned_address_registers_nobody(self) -> None:
         """Who began to register before their address was banned makes no account, and no invite is spent."""
         server = MemoryServer()
-        admin = server.join("admin", Role.ADMIN)
+        admin = server.join("ada", Role.ADMIN)
+        server.host = ELSEWHERE
         server.pool.held = True
         carol = server.connect(server.account("carol"), token=b"")
         assert carol is not None
         carol.start()
         server.settle()
-        admin.ask(messages.SetBan, kind="address", subject=LOOPBACK, on=True)
+        admin.ask(messages.SetBan, kind="address", subject=ELSEWHERE, on=True)
         server.pool.held = False
         server.pool.release()
         server.settle()

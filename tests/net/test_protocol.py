@@ -149,7 +149,7 @@ class LoginTests(SynchronousTestCase):
     def test_what_registrations_are_told(self) -> None:
         """The refusals of docs/protocol.rst 4.1 come as an ALERT with that code, and nobody is there afterwards."""
         server = MemoryServer(max_connections=2, accounts=4)
-        admin = server.join("admin", Role.ADMIN)
+        admin = server.join("ada", Role.ADMIN)
         admin.ask(messages.SetBan, kind="account", subject="mallory", on=True)
         heavy = PasswordVerifier(bytes(16), PasswordParameters(2**20 + 1), bytes(32), bytes(32)).encode()
 
