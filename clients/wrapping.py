@@ -8,10 +8,13 @@ from typing import Final
 
 from wcwidth import wcwidth
 
+from clients.linked import links
+
 INDENT: Final = 8  # behind "[HH:MM] "
 NARROW: Final = 40  # columns below which two have to do
 LEAST_COLUMNS: Final = 10  # what a terminal that says less, or nothing, is taken for
 _NARROW_INDENT: Final = 2
+_SIGNS_BEHIND: Final = 3  # such as a bracket, quotes and a full stop
 
 
 _HALF_BLOCKS: Final = frozenset("█▀▄ \u00a0")
@@ -32,28 +35,52 @@ def indent_for(width: int) -> int:
     return INDENT if width >= NARROW else _NARROW_INDENT
 
 
+def _whole(text: str) -> dict[int, int]:
+    """Where links begin that are broken nowhere, and where they end, with a sign or two of the sentence behind them.
+
+    One that is wider than the screen goes on at its left edge, where the terminal itself breaks it and still knows that it
+    is one: nothing that could begin a line of somebody else may be in it.
+    """
+    found = {}
+    for begin, end in links(text):
+        if "[" not in text[begin:end]:
+            behind = len(text[end : end + _SIGNS_BEHIND].split(" ", 1)[0])
+            found[begin] = end + behind
+    return found
+
+
+def _columns(text: str) -> int:
+    return sum(max(wcwidth(each), 0) for each in text)
+
+
 def rows(text: str, width: int) -> list[tuple[int, int]]:
     """The parts of a line, one for each row, as (begin, end); at spaces where there are some, which are left out.
+
+    Links stay whole, so that they can be clicked and copied: such a row may be wider than the screen.
 
     Args:
         text: The line, clean.
         width: Of the screen in columns, 4 or more.
     """
-    found, begin, taken, space = [], 0, 0, -1
-    for at, character in enumerate(text):
-        columns = max(wcwidth(character), 0)
+    found, begin, taken, space, at = [], 0, 0, -1, 0
+    whole = _whole(text)
+    while at < len(text):
+        behind = whole.get(at, at + 1)
+        columns = _columns(text[at:behind])
         if taken + columns > width and at > begin:
-            if character == " ":
+            if text[at] == " ":
                 space = at
             end, go_on = (space, space + 1) if space > begin else (at, at)
             found.append((begin, end))
             begin, space = go_on, -1
-            taken = indent_for(width) + sum(max(wcwidth(each), 0) for each in text[begin:at])
+            taken = indent_for(width) + _columns(text[begin:at])
             if begin > at:
+                at = begin
                 continue
-        if character == " ":
+        if text[at] == " ":
             space = at
         taken += columns
+        at = behind
     return [*found, (begin, len(text))]
 
 

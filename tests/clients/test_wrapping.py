@@ -28,6 +28,26 @@ class WrappingTests(SynchronousTestCase):
         """Characters of two columns count as two."""
         self.assertEqual(wrapped("漢" * 6, 6), ["漢漢漢", "  漢漢", "  漢"])
 
+    def test_links(self) -> None:
+        """They are broken nowhere, wherever they stand and however long they are; what is around them is."""
+        for link in (
+            "https://example.org/a/path?with=words",
+            "mailto:somebody@example.org",
+            "https://example.org/" + "x" * 90,
+        ):
+            for before in range(30):
+                text = f"[08:53] <bob> {'word ' * before}({link}), and more words behind it that go on for a while"
+                found = wrapped(text, 40)
+                self.assertEqual(len([row for row in found if link in row]), 1, found)
+                self.assertEqual(" ".join(row.strip() for row in found), text)
+                self.assertTrue(all(len(row) <= 40 for row in found if link not in row), found)
+                self.assertTrue(all(row.startswith(" " * indent_for(40)) for row in found[1:]))
+
+    def test_links_that_forge(self) -> None:
+        """One in which a time could stand at the left edge is broken as other texts are."""
+        text = "[08:53] <bob> https://example.org/" + "[12:00]" * 20
+        self.assertTrue(all(len(row) <= 40 for row in wrapped(text, 40)))
+
     def test_padded(self) -> None:
         """However a text is padded, nothing of it stands at the left edge but its beginning."""
         for filler in (" ", ".", "\u00a0", "\u2003"):
