@@ -20,4 +20,5 @@ class PersonActions:
     @classmethod
     def of(cls, doing: Doing) -> "PersonActions":
         """All of them."""
-        return cls(doing, MessageActions(doing), RoomActions(doing), PeopleActions(doing))
+        people = PeopleActions(doing)
+        return cls(doing, MessageActions(doing), RoomActions(doing, people), people)

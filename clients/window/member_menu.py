@@ -34,6 +34,11 @@ class MemberMenu:
         add(menu, translate("&Verify…"), lambda: actions.people.verify(user), on=other)
         if member is not None and member.trust == "changed":
             add(menu, translate("&Accept the new identity…"), lambda: self._ask_to_trust(user))
+        known = other and actions.people.ignores(user)
+        if known:
+            add(menu, translate("&Hear again"), lambda: actions.people.ignore(user, on=False))
+        else:
+            add(menu, translate("&Ignore…"), lambda: actions.people.ask_to_ignore(user), on=other)
         menu.add_separator()
         if theirs == "banned":
             add(menu, translate("&Lift the ban"), lambda: actions.doing.command(f"/unban {user}", handle), on=power)

@@ -117,6 +117,7 @@ class Menus:
         add(menu, translate("&Invite somebody to the server"), actions.rooms.invite_to_server, on=admin)
         add(menu, translate("&Announce…"), self._announce, on=admin)
         add(menu, translate("Your de&vices"), lambda: actions.doing.command("/devices"), on=here)
+        add(menu, translate("&Whom you ignore"), lambda: actions.doing.command("/ignore"), on=here)
         menu.add_separator()
         add(menu, translate("&Quit"), self._quit, "Ctrl+Q")
 
@@ -225,8 +226,8 @@ class Menus:
                 add(menu, translate("&Accept"), lambda: self._actions.rooms.accept(handle))
             add(
                 menu, translate("&Refuse") if offered else translate("&Leave…"),
-                lambda: self._actions.rooms.leave(handle) if offered else self._actions.rooms.ask_to_leave(handle),
-                on=not direct,
+                lambda: self._actions.rooms.refuse(handle) if offered else self._actions.rooms.ask_to_leave(handle),
+                on=offered or not direct,
             )  # fmt: skip
 
         self._post(x, y, fill)

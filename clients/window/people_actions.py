@@ -1,7 +1,7 @@
 """What a person asks for about people."""
 
-from chatserv.client import MemberView, shown, translate
-from clients.window.dialogs import tell
+from chatserv.client import ChatError, MemberView, shown, translate
+from clients.window.dialogs import confirm, tell
 from clients.window.doing import Doing
 from clients.window.verifying import Verifying
 
@@ -22,6 +22,36 @@ class PeopleActions:
         if handle is None:
             return None
         return next((one for one in (*handle.members(), *handle.members(banned=True)) if one.user == user), None)
+
+    def ignores(self, user: str) -> bool:
+        """Whether we do not want to hear somebody."""
+        client = self._doing.reader
+        return client is not None and user in client.people.ignored()
+
+    def ask_to_ignore(self, user: str) -> None:
+        """Asks first."""
+        text = translate(
+            "Ignore {user}? On this device you see nothing more of what they write, in any room, and no invitation of "
+            "theirs. Nobody is told."
+        )
+        confirm(
+            self._doing.layout.root, translate("Ignore"), text.format(user=shown(user)), translate("Ignore"),
+            lambda: self.ignore(user),
+        )  # fmt: skip
+
+    def ignore(self, user: str, *, on: bool = True) -> None:
+        """We do not want to hear somebody, or do again."""
+        client = self._doing.reader
+        if client is None:
+            return
+        try:
+            if on:
+                client.people.ignore(user)
+            else:
+                client.people.unignore(user)
+        except ChatError as error:
+            self._doing.refuse(error)
+        self._doing.screen.reload()
 
     def verify(self, user: str) -> None:
         """Shows the safety number with somebody."""

@@ -3,6 +3,7 @@
 from chatserv.client import RoomHandle, format_link, parting_line, place, translate
 from clients.window.dialogs import Field, Form, confirm
 from clients.window.doing import Doing
+from clients.window.people_actions import PeopleActions
 
 
 class RoomActions:
@@ -10,10 +11,11 @@ class RoomActions:
 
     Args:
         doing: Does it.
+        people: For who is refused and ignored.
     """
 
-    def __init__(self, doing: Doing) -> None:
-        self._doing = doing
+    def __init__(self, doing: Doing, people: PeopleActions) -> None:
+        self._doing, self._people = doing, people
 
     def go(self, room: str) -> None:
         """Goes to a room of ours, or asks whether we want to be in it."""
@@ -36,14 +38,26 @@ class RoomActions:
 
     def offer(self, handle: RoomHandle) -> None:
         """A room waits for our consent."""
+        user = handle.name.removeprefix("@")
         confirm(
             self._doing.layout.root,
             translate("Invitation to {room}").format(room=place(handle.name)),
             self._doing.screen.explain_offer(handle.name),
             translate("Accept"),
             lambda: self.accept(handle),
-            *([] if handle.direct else [(translate("Refuse"), lambda: self.leave(handle))]),
+            (translate("Refuse"), lambda: self.refuse(handle)),
+            *([(translate("Refuse, and ignore"), lambda: self._people.ignore(user))] if handle.direct else []),
         )
+
+    def refuse(self, handle: RoomHandle) -> None:
+        """We do not agree to a room; direct messages are not offered again."""
+
+        async def work() -> None:
+            await handle.refuse()
+            self._doing.screen.rooms.ask()
+
+        if self._doing.reader is not None:
+            self._doing.run(work())
 
     def accept(self, handle: RoomHandle) -> None:
         """We agree to a room."""
@@ -57,7 +71,7 @@ class RoomActions:
             self._doing.layout.entry.focus_in()
 
     def leave(self, handle: RoomHandle) -> None:
-        """We leave a room, or refuse it."""
+        """We leave a room."""
         if self._doing.client is not None:
             self._doing.run(handle.leave())
 

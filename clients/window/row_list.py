@@ -2,13 +2,14 @@
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
-from tkinter import ttk
+from tkinter import font, ttk
 from typing import Final
 
 from clients.window.rows import Row
 from clients.window.theme import BOLD, ITALIC, Theme
 
-FACTS_WIDTH: Final = 88
+FACTS_MARGIN: Final = 12  # pixels at the scale 1
+MOST_FACTS: Final = 0.65  # of the list's width
 
 
 class RowList(ttk.Frame):
@@ -41,6 +42,8 @@ class RowList(ttk.Frame):
         self.tree.pack(side="left", fill="both", expand=True)
         self.rows: list[Row] = []
         self._marked = ""
+        self._margin = FACTS_MARGIN
+        self.bind("<Configure>", lambda _: self._fit())
         bind = self.tree.bind
         bind("<ButtonRelease-1>", self._clicked)
         bind("<Return>", lambda _: self._choose(self.selected))
@@ -56,13 +59,20 @@ class RowList(ttk.Frame):
     def dress(self, theme: Theme) -> None:
         """Takes the theme's colours and size."""
         palette = theme.palette
-        self.tree.column("facts", width=theme.pixels(FACTS_WIDTH))
+        self._margin = theme.pixels(FACTS_MARGIN)
+        self._fit()
         tag = self.tree.tag_configure
         tag("unread", font=BOLD)
         tag("mentioned", font=BOLD, foreground=palette.loud)
         tag("offered", font=ITALIC)
         tag("changed", font=BOLD, foreground=palette.loud)
         tag("faint", foreground=palette.faint)
+
+    def _fit(self) -> None:
+        """What stands behind the texts is seen whole, if it leaves something to them."""
+        measure = font.nametofont("TkDefaultFont", self.tree).measure
+        wanted = max((measure(facts) for facts in {row.facts for row in self.rows}), default=0) + self._margin
+        self.tree.column("facts", width=min(wanted, max(int(self.winfo_width() * MOST_FACTS), self._margin)))
 
     def show(self, rows: Sequence[Row], marked: str | None = None) -> None:
         """Draws what differs from before.
@@ -78,6 +88,7 @@ class RowList(ttk.Frame):
         if rows != self.rows:
             before = {row.key: row for row in self.rows}
             self._draw(rows, before)
+            self._fit()
         wanted = self.selected if marked is None else marked
         walking = wanted == self._marked and self._has_keyboard  # a person is on the way to another row
         if wanted and self.tree.exists(wanted) and self.selected != wanted and not (walking and self.selected):

@@ -1,6 +1,6 @@
 """Rooms and members as rows of a list."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,13 +34,19 @@ def room_row(handle: RoomHandle, name: str, *, current: bool, mentioned: bool) -
     return Row(name, place(name), f"{sign}{count}", tags)
 
 
-def member_rows(members: Iterable[MemberView], us: str = "") -> list[Row]:
-    """Members: who is there first, then by name; who is banned last. ``us``: our own name, which we need not verify."""
+def member_rows(members: Iterable[MemberView], us: str = "", ignored: Collection[str] = ()) -> list[Row]:
+    """Members: who is there first, then by name; who is banned last.
+
+    Args:
+        members: Who.
+        us: Our own name, which we need not verify.
+        ignored: Whom we do not want to hear.
+    """
     ordered = sorted(members, key=lambda one: (one.role == "banned", _PRESENCE_ORDER.get(one.presence, 2), one.user))
-    return [_member_row(member, us) for member in ordered]
+    return [_member_row(member, us, ignored=member.user in ignored) for member in ordered]
 
 
-def _member_row(member: MemberView, us: str) -> Row:
+def _member_row(member: MemberView, us: str, *, ignored: bool) -> Row:
     role = {
         "owner": translate("owner"),
         "moderator": translate("moderator"),
@@ -49,7 +55,12 @@ def _member_row(member: MemberView, us: str) -> Row:
     }.get(member.role, shown(member.role))
     trust = {"verified": "✓", "changed": translate("IDENTITY CHANGED")}.get(member.trust, "")
     trust = translate("you") if member.user == us else trust
-    facts = [trust, role, translate("muted") if member.muted else ""]  # what matters most may not be cut off
+    facts = [
+        trust,
+        translate("ignored") if ignored else "",
+        role,
+        translate("muted") if member.muted else "",
+    ]  # what matters most may not be cut off
     presence = "✗" if member.role == "banned" else _PRESENCE.get(member.presence, "○")
     tags = ("changed",) if member.trust == "changed" else () if member.presence == "online" else ("faint",)
     return Row(member.user, f"{presence} {shown(member.user)}", ", ".join(filter(None, facts)), tags)

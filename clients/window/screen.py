@@ -146,6 +146,11 @@ class Screen:
         self._layout().chat.looked(hold=True)
         self.chat.ask()
 
+    def reload(self) -> None:
+        """What is shown of the room on the screen may be less or more than before."""
+        if self._session.running:
+            self.show(self._conversations.current)
+
     def caught_up(self) -> None:
         """Everything that was said meanwhile is here: who was at the end is shown where it begins."""
         handle, here = self.handle(), self._conversations.here
@@ -242,7 +247,8 @@ class Screen:
             layout.heading.count(0)
             return
         members = handle.members()
-        layout.members.show(member_rows([*members, *handle.members(banned=True)], self.us))
+        ignored = () if self._session.client is None else self._session.client.people.ignored()
+        layout.members.show(member_rows([*members, *handle.members(banned=True)], self.us, ignored))
         layout.heading.count(len(members))
 
     @property
@@ -279,7 +285,10 @@ class Screen:
     def explain_offer(self, room: str) -> str:
         """What a room that waits for our consent is."""
         if room.startswith("@"):
-            said = translate("{user} wants to talk with you directly. Nothing of it is shown until you accept.")
+            said = translate(
+                "{user} wants to talk with you directly. Nothing of it is shown until you accept. Who is refused is not "
+                "told, and does not ask again."
+            )
             return said.format(user=shown(room[1:]))
         said = translate("You are invited to {room}. Nothing of it is shown until you accept.")
         return said.format(room=place(room))

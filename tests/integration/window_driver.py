@@ -74,11 +74,19 @@ class WindowDriver:
         clipboard: Its clipboard.
         directory: Where profiles are.
         arguments: Of the program.
+        language: That it speaks.
     """
 
-    def __init__(self, display: Display, clipboard: Clipboard, directory: Path, *arguments: str) -> None:
+    def __init__(
+        self, display: Display, clipboard: Clipboard, directory: Path, *arguments: str, language: str = "en"
+    ) -> None:
         self._display, self._clipboard = display, clipboard
-        self._environment = {**child_environment(directory), **display.environment, "LC_ALL": "C.UTF-8"}
+        self._environment = {
+            **child_environment(directory),
+            **display.environment,
+            "LC_ALL": "C.UTF-8",
+            "LANGUAGE": language,
+        }
         self.process = subprocess.Popen(
             [*PROGRAM, *arguments], cwd=directory, env=self._environment, stderr=subprocess.PIPE, text=True
         )

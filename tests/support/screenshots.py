@@ -4,6 +4,7 @@ Everything on them is real: a server, two accounts, and the program on a screen 
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Final
 
 from chatserv.testing.display import Display, missing
 from chatserv.testing.processes import CLIENT, PASSWORD, ServerProgram, child_environment, client_command, run_client
+from clients.window.settings import FILE_NAME
 from tests.integration.window_driver import TO_MEMBERS, Clipboard, WindowDriver, why_not
 
 DIRECTORY: Final = Path("docs/images")
@@ -26,10 +28,14 @@ TERMINAL: Final = (
 )  # fmt: skip
 KEYS_SECONDS: Final = 0.6
 
+SIZES: Final = ((1000, 1.0), (640, 1.0), (500, 1.0), (1000, 1.5), (640, 1.5), (500, 1.5))
+HEIGHT: Final = 560
+LANGUAGES: Final = ("en", "es")
+
 TALK: Final = (
     ("alice", "Good morning! The new server is up."),
     ("bob", "That was quick. Who can read this?"),
-    ("alice", "You and me. The server stores it and cannot open it."),
+    ("alice", "You and me: https://example.org/how says why. The server stores it and cannot open it."),
     ("bob", "@alice and when it is down?"),
     ("alice", "Then your messages wait, and go out when it is back."),
 )
@@ -50,9 +56,7 @@ class Pictures:
 
     def window(self, *arguments: str) -> WindowDriver:
         """A window that is there."""
-        window = WindowDriver(self._display, self._clipboard, self._directory, *arguments)
-        window.wait_title("^chatserv$")
-        return window
+        return WindowDriver(self._display, self._clipboard, self._directory, *arguments)
 
     def take(self, name: str) -> None:
         """What can be seen of the main window and its dialogs."""
@@ -60,7 +64,7 @@ class Pictures:
         path = self._target / f"{name}.png"
         whole = self._directory / "whole.png"
         self._display.screenshot(whole)
-        reduce = ["-trim", "+repage", "+dither", "-colors", "200", "-strip"]
+        reduce = ["-trim", "+repage", "+dither", "-colors", "96", "-strip"]
         subprocess.run(["convert", str(whole), *reduce, f"PNG8:{path}"], check=True)
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -69,8 +73,11 @@ class Pictures:
 
     def register(self, link: str) -> None:
         """The first minute."""
+        window = self.window("--profile", "dora")
+        window.wait_title("^chatserv$")
+        self.take("window-welcome")
+        window.end()
         window = self.window("--profile", "dora", link)
-        window.keys("Return")
         window.wait_title("^Register$")
         for text in ("dora", PASSWORD, PASSWORD):
             window.type(text)
@@ -109,7 +116,6 @@ class Pictures:
     def talk(self) -> None:
         """A conversation, in both themes, and the dialog that verifies somebody."""
         window = self.window("--profile", "alice", "--theme", "light")
-        window.keys("Return")
         window.wait_title("alice - chatserv$")
         window.wait_chat("Connected to")
         window.say("/create plans what we do next")
@@ -146,6 +152,20 @@ class Pictures:
         bob.terminate()
         bob.wait()
 
+    def sizes(self) -> None:
+        """The same conversation in small windows, at a larger scale, and in Spanish."""
+        for width, scale in SIZES:
+            for language in LANGUAGES:
+                settings = next(self._directory.rglob("alice/keyring.json")).with_name(FILE_NAME)
+                settings.write_text(json.dumps({"width": width, "height": HEIGHT, "scale": scale}), encoding="utf-8")
+                window = WindowDriver(
+                    self._display, self._clipboard, self._directory, "--profile", "alice", language=language
+                )
+                window.wait_title("alice - chatserv$")
+                self.take(f"window-{width}-{scale}-{language}")
+                window.keys("ctrl+q")
+                window.wait_end()
+
 
 def main() -> int:
     """Takes all pictures. 1 where something that is needed is not installed."""
@@ -169,6 +189,7 @@ def main() -> int:
             pictures = Pictures(directory, target, display)
             pictures.register(invites["dora"])
             pictures.talk()
+            pictures.sizes()
             pictures.terminal(invites["erin"])
     return 0
 
