@@ -20,6 +20,11 @@ def needs_make() -> None:
         raise SkipTest("not installed: make")
 
 
+def outside() -> dict[str, str]:
+    """The environment without what a make around the tests has put there: its variables would be those of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
 class InterpreterTests(SynchronousTestCase):
     """``make`` with a ``python3`` of the test's own at the front of the path."""
 
@@ -72,7 +77,7 @@ class RunningTests(SynchronousTestCase):
         (venv / "bin").mkdir(parents=True)
         (venv / "bin" / "python").symlink_to(sys.executable)
         command = ["make", "--old-file", f"{venv}/.stamp-test", "test", f"VENV={venv}", f"ARGS={module}"]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = {**outside(), "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
         return done.returncode
 
@@ -81,6 +86,29 @@ class RunningTests(SynchronousTestCase):
         needs_make()
         self.assertEqual(self.make("tests.test_qr"), 0)
         self.assertNotEqual(self.make("tests.no_such_module"), 0)
+
+    def dry(self, *goal: str) -> str:
+        """What make would do."""
+        needs_make()
+        command = ["make", "-n", *goal]
+        return subprocess.run(command, cwd=ROOT, env=outside(), capture_output=True, text=True, check=True).stdout
+
+    def test_lock(self) -> None:
+        """All three sets are locked with hashes, by the configuration of nobody; the two smaller ones within the largest."""
+        compiling = [line for line in self.dry("lock").splitlines() if " pip compile " in line]
+        self.assertEqual(len(compiling), 3)
+        for name, line in zip(("dev", "test", "run"), compiling, strict=True):
+            self.assertIn(f"--output-file requirements/{name}.txt", line)
+            self.assertIn(" --no-config ", line)
+            self.assertIn(" --generate-hashes ", line)
+            self.assertEqual("--constraint requirements/dev.txt" in line, name != "dev")
+
+    def test_latest(self) -> None:
+        """The newest versions go into an environment of their own; tests and types both run there."""
+        done = self.dry("latest", "ARGS=tests.wire")
+        self.assertNotIn("requirements/", done)
+        for step in ("-m venv build/latest-venv", "--editable '.[dev]'", "-m twisted.trial tests.wire", "/bin/mypy"):
+            self.assertIn(step, done)
 
     def test_ignored_signals(self) -> None:
         """Tests can interrupt the programs that they start, whoever started the tests."""
