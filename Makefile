@@ -14,6 +14,7 @@
 #   SEED       honest: of all chances                                           (another one each time; it is printed)
 #   BASE       bench-compare: the revision to compare with
 #   ARGS       bench, bench-compare, test, latest: further arguments of the program behind them
+#   JOBS       test: processes that run tests side by side                      (1)
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
 
 ifeq ($(origin PYTHON), undefined)
@@ -32,6 +33,7 @@ SEED ?=
 MUTATIONS ?= 100000
 BASE ?=
 ARGS ?=
+JOBS ?=
 VERSION ?=
 
 BIN = $(VENV)/bin
@@ -61,7 +63,7 @@ test: $(VENV)/.stamp-test  ## run the tests; fail where less than 90 % of chatse
 ifeq ($(ARGS),)
 	@code=0; \
 	$(BIN)/python -m coverage erase; \
-	$(BIN)/python -m coverage run -m twisted.trial tests || code=$$?; \
+	$(BIN)/python -m coverage run -m twisted.trial $(if $(JOBS),-j$(JOBS)) tests || code=$$?; \
 	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report || code=$$?; \
 	exit $$code
 else

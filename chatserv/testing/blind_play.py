@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from chatserv.private_files import write_private
 from chatserv.testing.canaries import Flock
 from chatserv.testing.processes import (
     ProgramError,
@@ -59,7 +60,8 @@ class Play:
         self._directory = server.directory
         self.unread = set(SECRETS) - {PASSWORD}
         # A letter and its accent are two characters as typed, and one in the form that keys are made from.
-        (self._directory / "password").write_text(f"{flock[PASSWORD].text} cafe\u0301\n")
+        password = f"{flock[PASSWORD].text} cafe\u0301\n"
+        write_private(self._directory / "password", password.encode())
 
     @contextmanager
     def performed(self) -> Iterator[None]:

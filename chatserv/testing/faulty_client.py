@@ -2,24 +2,25 @@
 
 from typing import Final
 
-from clients import stdio
-from clients.program import Program
+from clients import program, stdio
+from clients.printing import Printing
 
 DROPPED: Final = 5
 DOUBLED: Final = 9
 
 
-class FaultyProgram(Program):
-    """The real program with a fault in its output."""
+class FaultyPrinting(Printing):
+    """The real program's output with a fault."""
 
     printed = 0
 
-    def _print(self, line: str) -> None:
+    def line(self, text: str) -> None:
+        """Prints a line once, but for two."""
         self.printed += 1
         for _ in range({DROPPED: 0, DOUBLED: 2}.get(self.printed, 1)):
-            super()._print(line)
+            super().line(text)
 
 
 if __name__ == "__main__":
-    stdio.Program = FaultyProgram  # type: ignore[attr-defined]
+    program.Printing = FaultyPrinting  # type: ignore[attr-defined]
     stdio.main()

@@ -48,7 +48,10 @@ def private_room(stage: Stage) -> None:
     stage.check("both know what it is about", all(f"#{ROOM}: {TOPIC}" in printed.splitlines() for printed in seen))
     flock = Flock.hatch(("before", "after"))
     before, after = (f"The door opens with {canary.text}." for canary in flock.canaries)
-    bob, carol = (Reader(stage.directory, name, "--room", ROOM, file=f"{name}-{ROOM}.out") for name in ("bob", "carol"))
+    bob, carol = (
+        Reader(stage.directory, name, "--room", ROOM, file=f"{name}-{ROOM}.out", errors=True)
+        for name in ("bob", "carol")
+    )
     try:
         stage.do("alice", f"/room {ROOM}", before)
         got = wait_until(lambda: all(("alice", before) in reader.shown() for reader in (bob, carol)))
@@ -56,6 +59,8 @@ def private_room(stage: Stage) -> None:
         say("alice kicks carol, whose program runs, and says something else")
         stage.do("alice", f"/room {ROOM}", "/kick carol", after)
         stage.check("bob reads it", wait_until(lambda: ("alice", after) in bob.shown()))
+        told = wait_until(lambda: f"alice has put you out of #{ROOM}." in carol.complaints())
+        stage.check("carol is told who has put her out", told)
     finally:
         bob.end()
         carol.end()

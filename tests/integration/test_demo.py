@@ -46,7 +46,7 @@ class DemoTests(SynchronousTestCase):
         for words in (
             *("killed with SIGKILL", "started again", "<alice> alice says line 20", "<bob> bob says line 20"),
             *("carol reads  <alice> Good morning, carol.", "the safety number is the same on both sides"),
-            *("carol has the first, and the second in none of her files", "10 of 10 checks hold"),
+            *("carol has the first, and the second in none of her files", "11 of 11 checks hold"),
         ):
             self.assertIn(words, shown)
         self.assertNotIn("FAILS", shown)
