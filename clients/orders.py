@@ -5,8 +5,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import ChatError, Client, NotMember, Slash, explained, translate
-from clients.exits import DONE, REFUSED, SERVER_AWAY, Exit
+from chatserv.client import ChatError, Client, LocalFileError, NotMember, Slash, explained, translate
+from clients.exits import DONE, REFUSED, SERVER_AWAY, Exit, exit_for
 from clients.lines import held_text
 
 
@@ -60,7 +60,8 @@ class Orders:
             try:
                 await self._carry_out(line)
             except ChatError as error:
-                self._finish(Exit(REFUSED, explained(error), clean=True))
+                ours = isinstance(error, LocalFileError)
+                self._finish(exit_for(error) if ours else Exit(REFUSED, explained(error), clean=True))
                 return
             finally:
                 self._busy = self._storing = False

@@ -9,6 +9,7 @@ from chatserv.client import (
     ChatError,
     Client,
     ClientEvent,
+    LocalFileError,
     MessageReceived,
     Profile,
     RoomJoined,
@@ -25,13 +26,14 @@ from chatserv.client import (
     translate,
 )
 from clients.arguments import Arguments
-from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, Exit, exit_for, why_offline
+from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, SERVER_AWAY, Exit, exit_for, why_offline
 from clients.life import Life
 from clients.lines import held_text
 from clients.notifying import NONE
 from clients.orders import Orders
 from clients.patience import Patience
 from clients.printing import Printing
+from clients.sending import Sending
 from clients.showing import Showing
 from clients.talk import Talk
 from clients.typing_in import Lines
@@ -73,6 +75,7 @@ class Program(Life):
         )
         self._wanted = WantedRoom(self._client, arguments.room)
         self._lines = Lines(self)
+        self._sending = Sending(self._client, self._wanted, self._lines, self, self._stumbled)
         self._warnings = Warnings(self._client, self._room_name)
         self._connected = self._begun = False
         self._shown = 0
@@ -92,8 +95,10 @@ class Program(Life):
     def finish(self, end: Exit) -> None:
         """Ends the run; the first call counts. What a script could not send does not go out behind its back later."""
         sending = (self._reading and not self._talking) or self._orders.sending
+        if end.code == SERVER_AWAY and isinstance(self._trouble, LocalFileError):
+            end = exit_for(self._trouble)
         if not self.done.called and sending and end.code not in {DONE, INTERRUPTED}:
-            self._client.forget_unsent()
+            end = self._sending.give_up(end)
         super().finish(end)
 
     def say(self, line: str) -> None:
@@ -114,14 +119,15 @@ class Program(Life):
     def _give_up(self) -> None:
         if self._talking:
             return
-        if not self._connected:
+        if not self._connected or isinstance(self._trouble, LocalFileError):
             self.finish(exit_for(self._trouble))
         elif self._wanted.find() is None:
             self.finish(self._no_room())
         else:
             text = translate("Not stored within {seconds} s. Lines that were given up: {count}.")
             seconds, count = round(self._arguments.timeout_seconds), self._client.unacknowledged
-            self.finish(Exit(NOT_SENT, text.format(seconds=seconds, count=count)))
+            why = "" if self._client.refusal is None else f" {explained(self._client.refusal)}"
+            self.finish(Exit(NOT_SENT, text.format(seconds=seconds, count=count) + why, clean=True))
 
     # -- the room -------------------------------------------------------------------------------------------------------
 
@@ -140,8 +146,8 @@ class Program(Life):
         if self._talking:
             self._talk.line_typed(line)
         else:
-            self._send(line)
-        self._lines.regulate(self._client.unacknowledged)
+            self._sending.send(line)
+        self._sending.regulate()
 
     def line_refused(self, why: str) -> None:
         """A line that cannot be taken: a person is told, a script is ended."""
@@ -150,28 +156,26 @@ class Program(Life):
         else:
             self.finish(Exit(NOT_SENT, f"{why} {translate('Nothing behind it was sent.')}"))
 
-    def _send(self, line: str) -> None:
-        handle = self._wanted.find()
-        if handle is None:
-            self.finish(self._no_room())
-            return
-        try:
-            self.sent(handle.send(line))
-        except ChatError as error:
-            self.finish(Exit(NOT_SENT, explained(error), clean=True))
-        else:
-            self._wait_for_answers()
+    def sent(self, stored: "Deferred[int]") -> None:
+        """A message is under way."""
+        super().sent(stored)
+        self._wait_for_answers()
+
+    def _stumbled(self, error: LocalFileError) -> None:
+        self._trouble = error
+        self._patience.begin()
 
     def _answered(self, result: Any) -> None:
         if not self.done.called:
-            self._lines.regulate(self._client.unacknowledged)
+            self._sending.regulate()
         super()._answered(result)
 
     def check_done(self) -> None:
         """Ends the run where nothing is left to send, to show or to do."""
         count = self._arguments.count
         counted = not self._arguments.follow or (count is not None and self._shown >= count)
-        if counted and not self._arguments.invite and not self._arguments.commands:
+        sent = not self._sending.waits
+        if counted and sent and not self._arguments.invite and not self._arguments.commands:
             super().check_done()
 
     # -- events ---------------------------------------------------------------------------------------------------------
@@ -265,6 +269,7 @@ class Program(Life):
                 self._patience.end()
             self._wait_for_answers()
             if self._reading:
+                self._sending.again()
                 self._lines.begin()
         elif self._reading:
             self.finish(self._no_room())

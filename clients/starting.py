@@ -42,11 +42,11 @@ def mend_streams() -> frozenset[str]:
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
-    atexit.register(_let_go)
+    atexit.register(flush)
     return closed
 
 
-def _let_go() -> None:
+def flush() -> None:
     """What is left for somebody who does not read any more must not fail once more when the interpreter ends."""
     for stream in (sys.stdout, sys.stderr):
         try:

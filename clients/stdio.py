@@ -14,6 +14,7 @@ from twisted.internet.task import react
 from chatserv.client import ChatError, Profile, translate, use_steady_clock
 from clients.arguments import Arguments, parse_arguments
 from clients.exits import INTERRUPTED, USAGE, Exit, exit_for
+from clients.leaving import leave_with
 from clients.life import Life
 from clients.program import Program
 from clients.registering import open_account
@@ -58,7 +59,7 @@ def main() -> None:
 
         install_reactor()
         make = on_terminal
-    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), arguments, make)))
+    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), arguments, make)).addBoth(leave_with))
 
 
 if __name__ == "__main__":

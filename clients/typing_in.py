@@ -85,11 +85,15 @@ class Lines(LineReceiver):
     def regulate(self, unacknowledged: int) -> None:
         """Reads no faster than the server takes."""
         if unacknowledged > PAUSE_ABOVE and not self._held_up:
-            self._held_up = True
-            self.pauseProducing()
+            self.hold()
         elif self._held_up and unacknowledged < RESUME_BELOW:
             self._held_up = False
             self.resumeProducing()
+
+    def hold(self) -> None:
+        """Reads nothing more until `regulate` lets it."""
+        self._held_up = True
+        self.pauseProducing()
 
     def lineReceived(self, line: bytes) -> None:
         """A line was typed or piped in."""

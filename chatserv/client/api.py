@@ -15,7 +15,7 @@ from chatserv.client.running import Running
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.texts import valid_text
-from chatserv.errors import LocalProtocolError, NotMember
+from chatserv.errors import ChatError, LocalProtocolError, NotMember
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ class Client(Running):
     def unacknowledged(self) -> int:
         """How many sent messages are not known to be stored."""
         return 0 if self._engine is None else self._engine.outgoing.unacknowledged
+
+    @property
+    def refusal(self) -> ChatError | None:
+        """Why the server did not store the last message for now, such as a full disk there; the client tries again."""
+        return None if self._engine is None else self._engine.outgoing.refusal
 
     @property
     def rooms(self) -> list[str]:

@@ -5,6 +5,7 @@ A message is in the outbox before anything else happens to it; its place in our 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room, Rooms
 from chatserv.client.storage.chains import Acknowledged
+from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.waiting import Waiting, WaitingMessage
@@ -68,13 +70,17 @@ class Outgoing:
         self._due: set[bytes] = set()
         self._answered: list[tuple[Room, OutboxRow, int, int]] = []  # stored at the server, as this turn has told
         self.ready = False
+        self._unacknowledged = 0
+        self.refusal: ChatError | None = None  # why the server did not store the last one for now
         self.waiting = Waiting()
         self.most = MAX_UNACKNOWLEDGED
 
     @property
     def unacknowledged(self) -> int:
-        """How many messages are not known to be stored."""
-        return self._parts.vault.outbox.count()
+        """How many messages are not known to be stored; on a disk that cannot be read, how many were so at last."""
+        with suppress(StorageError):
+            self._unacknowledged = self._parts.vault.outbox.count()
+        return self._unacknowledged
 
     # -- in -------------------------------------------------------------------------------------------------------------
 
@@ -252,6 +258,7 @@ class Outgoing:
 
     def _stored(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         self._under_way.discard(row.message_id)
+        self.refusal = None
         self._answered.append((room, row, sent.seq, sent.at))
         self.flush_soon(room)
 
@@ -269,6 +276,7 @@ class Outgoing:
     def _refused(self, room: Room, row: OutboxRow, error: ChatError) -> None:
         self._under_way.discard(row.message_id)
         if error.retryable:
+            self.refusal = error
             self._rest(room, retry_delay(error.after_seconds))
         else:
             if isinstance(error, NotMember):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from chatserv.client import ChatError, Profile, now_ms, translate, use_steady_clock
 from clients.desktop import find_desktop
 from clients.exits import DONE, USAGE, Exit, exit_for
+from clients.leaving import leave_soon
 from clients.link_input import given_link
 from clients.notifying import Notifier
 from clients.starting import begin_program, tell
@@ -109,6 +110,7 @@ def main() -> None:
         _end(end)
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - the one place that chooses it
 
+    reactor.addSystemEventTrigger("during", "shutdown", leave_soon)
     run(reactor, root, profile, arguments)
     sys.exit(DONE)
 

@@ -351,6 +351,7 @@ class FakeClient:
         self.keyring = type("Keyring", (), {"user": "alice"})()
         self.user = "alice"
         self.unacknowledged, self.distrusted = 0, False
+        self.refusal: Exception | None = None  # why the server did not store the last message
 
     def search(self, words: str, room: str = "", limit: int = 50) -> list[MessageReceived]:
         """Messages that hold these words, the newest first."""

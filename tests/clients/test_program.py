@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
 
 from chatserv.client import (
     Alarm,
+    DiskFull,
     GapSeen,
     IdentityChanged,
     KeysBroken,
@@ -22,13 +24,15 @@ from chatserv.client import (
     ServerFull,
     Status,
     StatusChanged,
+    StorageError,
 )
-from chatserv.errors import AuthFailed, Muted
+from chatserv.errors import AuthFailed, Muted, StorageFull
 from clients.program import Program
 from tests.client.slash_fakes import member, message
 from tests.clients.program_fakes import ProgramTestCase
 
 ID = b"\1" * 16
+FULL = DiskFull("client.db: no space")
 SENT = ("lobby", "send", "x", False, None)
 
 
@@ -94,6 +98,66 @@ class SendTests(ProgramTestCase):
         self.client.there["lobby"].refusal = NotMember("x")
         program.line_typed("x")
         self.assert_ended(1, "not a member")
+
+    def test_disk_full(self) -> None:
+        """A line that this machine's disk does not take waits, and input with it; when there is space, both go on."""
+        program = self.on_full_disk()
+        program.input_ended()
+        self.assert_runs()
+        self.client.tell(StatusChanged(Status.OFFLINE, FULL))
+        self.reactor.advance(4)
+        self.client.there["lobby"].refusal = None
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.assertEqual(self.client.calls, [SENT])
+        self.assertFalse(program._lines.paused)
+        self.assert_ended(0)
+
+    def test_disk_full_for_long(self) -> None:
+        """Where there is no space in time, it ends with 8 and names the file, connected or not."""
+        for told in ([], [StatusChanged(Status.OFFLINE, FULL)]):
+            self.on_full_disk()
+            for event in told:
+                self.client.tell(event)
+            self.reactor.advance(5.1)
+            self.assert_ended(8, "The disk of this machine is full")
+            self.assertIn("(client.db: no space)", self.errors.getvalue())
+
+    def test_disk_full_at_the_end(self) -> None:
+        """What cannot be given up is told of, since it may still go out."""
+        self.program("--send", "--timeout", "5", online=False)
+        self.patch(self.client, "forget_unsent", self.fail_to_forget)
+        self.reactor.advance(5.1)
+        self.assert_ended(8, "it may go out with the next run")
+
+    def test_damaged(self) -> None:
+        """What does not pass is not waited for."""
+        program = self.program("--send", "--timeout", "5")
+        self.client.there["lobby"].refusal = StorageError("client.db: damaged")
+        program.line_typed("x")
+        self.assert_ended(8, "client.db: damaged")
+
+    def fail_to_forget(self) -> int:
+        """The disk is full."""
+        raise FULL
+
+    def on_full_disk(self) -> Program:
+        """A program that could not send a line."""
+        program = self.program("--send", "--timeout", "5")
+        program._lines.makeConnection(StringTransport())
+        self.client.there["lobby"].refusal = FULL
+        program.line_typed("x")
+        self.assertTrue(program._lines.paused)
+        self.assert_runs()
+        return program
+
+    def test_server_refuses_for_now(self) -> None:
+        """Where the server has said why it does not store a line, that is told."""
+        program = self.program("--send", "--timeout", "5")
+        self.client.stored, self.client.unacknowledged = Deferred(), 1
+        program.line_typed("x")
+        self.client.refusal = StorageFull("x")
+        self.reactor.advance(5.1)
+        self.assert_ended(1, "The server's disk is full")
 
     def test_server_away(self) -> None:
         """Where the server does not answer in time, it ends with 3, and nothing goes out later."""
@@ -400,6 +464,19 @@ class CommandTests(ProgramTestCase):
         self.client.there["@bob"].people.append(member("bob", trust="changed"))
         self.client.tell(StatusChanged(Status.ONLINE))
         self.assert_ended(5, "The identity of bob has changed")
+
+    def test_disk_full(self) -> None:
+        """A command that this machine's disk does not let through ends it with 8; so does the time, while it is full."""
+        self.program("--command", "x", online=False)
+        self.client.there["lobby"].refusal = FULL
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.assert_ended(8, "The disk of this machine is full")
+        self.program("--command", "x", "--timeout", "5", online=False)
+        self.client.stored = Deferred()
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.client.tell(StatusChanged(Status.OFFLINE, FULL))
+        self.reactor.advance(5.1)
+        self.assert_ended(8, "The disk of this machine is full")
 
     def test_timeout(self) -> None:
         """A command that is not done in time ends the run with 3; what it sent does not go out later."""

@@ -270,8 +270,27 @@ def _create(path: Path) -> None:
     if path.with_name(path.name + "-wal").exists():
         raise StorageError(f"{path}: {_('missing, but not all of it: restore it from a backup')}", file=path)
     fresh = path.with_name(path.name + ".new")
+    _clear(fresh)
+    try:
+        _fill(path, fresh)
+    except BaseException:
+        with suppress(OSError):  # half a file would only take the place that is missing
+            _clear(fresh)
+        raise
+    fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _clear(file: Path) -> None:
     for ending in ("", "-wal", "-shm"):
-        fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+
+
+def _fill(path: Path, fresh: Path) -> None:
     os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE))
     with _Explained(str(path)):
         connection = _connect(str(fresh))
@@ -279,9 +298,3 @@ def _create(path: Path) -> None:
             _migrate(connection, 0)
         finally:
             connection.close()
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

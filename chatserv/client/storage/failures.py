@@ -1,11 +1,13 @@
 """What can be wrong with the file that holds keys and messages, in words that say whose disk it is."""
 
+import os
 import sqlite3
 from typing import Final
 
 from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
 
+LEAST_BYTES: Final = 65_536  # what SQLite needs beside the file to open it
 _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DISK: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 
@@ -38,13 +40,22 @@ class DiskFailed(StorageError):
     retryable = True
 
 
+def _is_full(where: str) -> bool:
+    """Whether there is no space: SQLite tells an error of input and output where its files beside this one have none."""
+    try:
+        facts = os.statvfs(os.path.dirname(where) or ".")
+    except OSError:
+        return False
+    return facts.f_bavail * facts.f_frsize < LEAST_BYTES
+
+
 def storage_error(where: str, error: sqlite3.Error | None) -> StorageError:
     """What SQLite says of a file, as one of these; None: its name leads to another file by now, or to none."""
     if error is None:
         hint = _("it was moved, replaced or deleted: put it back, or end the program and start it again")
         return DiskFailed(f"{where}: {hint}", file=where)
     said, code = f"{where}: {error}", getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code in _DISK and _is_full(where)):
         return DiskFull(said, file=where)
     if code in _BUSY:
         return StorageLocked(said, file=where)
