@@ -73,7 +73,7 @@ class ExitsTests(SynchronousTestCase):
 
     def test_every_public_error(self) -> None:
         """Every error class of the library's public names is in this table."""
-        public = {getattr(chatserv.client, name) for name in chatserv.client.__all__}
+        public = [getattr(chatserv.client, name) for name in chatserv.client.__all__]
         errors = {one for one in public if isinstance(one, type) and issubclass(one, ChatError)}
         self.assertEqual(errors - {ChatError, WireError}, set(CODES))
 
