@@ -9,16 +9,18 @@ import os
 import pwd
 import resource
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import psutil
 
 from chatserv.errors import ChatError
 
+P = ParamSpec("P")
+R = TypeVar("R")
 LEAST_FILES = 32  # open at once; a server without anybody takes 24
 PIDFILE_BYTES = 4096  # a larger file is somebody's text, and no pid file whatever it says
 
@@ -71,6 +73,11 @@ class Launch:
         else:
             with self.owner.acting():
                 yield
+
+    def does(self, call: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        """What the call gives that the owner makes."""
+        with self.acting():
+            return call(*args, **named)
 
 
 def read_launch(given: Mapping[str, Any]) -> Launch:

@@ -131,8 +131,7 @@ def make(config: Config, directory: Path, launch: Launch | None = None) -> ChatS
         except (ValueError, TypeError, LookupError, OSError):  # they speak of Python's parameters, not of the setting
             hint = 'write a Twisted endpoint such as "tcp:5000:interface=192.0.2.1"'
             _give_up(f"chatserv: server.listen: {shown(description)} cannot be used: {hint}", 2)
-    with launch.acting():
-        prepared = _checked(prepare, config, directory, now_ms())
+    prepared = _checked(launch.does, prepare, config, directory, now_ms())
     # After the lock: a second instance is told who holds it, not that the port is in use.
     problem = listen_problem(all_listeners(config.server), launch.directory)
     if problem is not None:
@@ -159,8 +158,7 @@ def makeService(options: Options) -> ChatService:
     config, directory, launch = _prepare(given, options["config"], options["listen"], options["state-dir"])
     rescue = Rescue(bool(options["lift-bans"]), tuple(options["unsuspend"]), tuple(options["grant"]))
     if rescue:
-        with launch.acting():
-            done = _checked(carry_out, rescue, directory, config.logging)
+        done = _checked(launch.does, carry_out, rescue, directory, config.logging)
         say(sys.stdout, "".join(f"{escape(line)}\n" for line in done))
         raise SystemExit(0)
     return make(config, directory, launch)

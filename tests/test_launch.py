@@ -100,9 +100,27 @@ class OptionTests(SynchronousTestCase):
                 done.append(("fails",))
                 raise ValueError
 
+        self.assertEqual(5, Launch().does(max, 3, 5))
         self.assertRaises(ValueError, fail)
         there = [("initgroups", "chat", 9), ("setegid", 9), ("seteuid", 8)]
         self.assertEqual([*there, ("fails",), ("seteuid", 0), ("setegid", 0), ("setgroups", [3, 4])], done)
+
+    def test_not_root_enough(self) -> None:
+        """A root that may not become somebody else, as in some containers, finds out before anything is made."""
+        self.user(0)
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        for name in ("initgroups", "setegid", "seteuid", "setgroups"):
+            self.patch(os, name, refuse)
+        self.assertRaises(PermissionError, Launch(Owner(8, 9, "chat")).does, self.fail)
+
+    def test_acting_nests(self) -> None:
+        """Who acts as the owner already stays so inside."""
+        self.user(8)
+        with Launch(Owner(8, 9, "chat")).acting():
+            self.assertEqual(3, Launch(Owner(8, 9, "chat")).does(len, "abc"))
 
 
 class PidFileTests(SynchronousTestCase):

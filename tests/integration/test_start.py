@@ -6,12 +6,13 @@ import pwd
 import resource
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from unittest import SkipTest
 
 import psutil
 
-from tests.integration.test_daemon import LISTENING, DaemonCase, Installation, monitors, read, until
+from tests.integration.test_daemon import LISTENING, ROOT, DaemonCase, Installation, monitors, read, until
 
 CLOSED = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-")
 
@@ -211,6 +212,8 @@ class UserTests(DaemonCase):
         """All files and processes are that user's, and nothing of root's rights is left."""
         if os.geteuid() != 0:
             raise SkipTest("only root can become somebody else")
+        if not all(place.stat().st_mode & 0o001 for place in (*ROOT.parents, *Path(sys.prefix).parents)):
+            raise SkipTest("others cannot enter where the program is")
         nobody = pwd.getpwnam("nobody")
         state = Path("/tmp") / f"chatserv-{os.getpid()}-user"
         state.mkdir(mode=0o700)
