@@ -115,9 +115,9 @@ class Campaign:
 
     def _register(self) -> None:
         directory, server = self._directory, self._server
-        run_client(directory, "root", server.link(), "--send")
+        run_client(directory, "ruth", server.link(), "--send")
         for person in self.people:
-            run_client(directory, person.name, run_client(directory, "root", "--invite").strip(), "--send")
+            run_client(directory, person.name, run_client(directory, "ruth", "--invite").strip(), "--send")
         self._command("alice", f"/create {ROOM}", *(f"/invite {name}" for name in PEOPLE[1:]))
 
     def _command(self, name: str, *lines: str) -> None:
@@ -202,9 +202,9 @@ class Campaign:
         """The server refuses somebody's lines for good."""
         self.happened["mutes"] += 1
         name = self._chance.choice(PEOPLE)
-        self._command("root", f"/server-mute {name}")
+        self._command("ruth", f"/server-mute {name}")
         self._absence()
-        self._command("root", f"/server-unmute {name}")
+        self._command("ruth", f"/server-unmute {name}")
 
     def _put_out(self) -> None:
         """Somebody who is away is put out of the room, and is in it again when coming back."""
