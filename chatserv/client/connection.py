@@ -125,6 +125,7 @@ class Connection:
         return self._protocol is not None
 
     def say_goodbye(self) -> None:
-        """Tells the server that we leave."""
+        """Tells the server that we leave, after all that was said so far."""
         if self._protocol is not None:
+            self._flush()
             self._protocol.say_goodbye()

@@ -2,11 +2,27 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Quota, RoomLeft, RoomOffered
+from chatserv.client import ClientEvent, Quota, RoomLeft, RoomOffered, Status, StatusChanged
 from chatserv.domain.roles import Role
 from chatserv.stored import Consent
 from chatserv.testing.world import Person, World
 from tests.client.attackers import alarms, engine_of
+
+
+class Hasty(list[ClientEvent]):
+    """A program that accepts what it is offered, and ends."""
+
+    def __init__(self, person: Person) -> None:
+        super().__init__()
+        self._person = person
+
+    def append(self, event: ClientEvent) -> None:
+        """Told of an event."""
+        super().append(event)
+        if isinstance(event, StatusChanged) and event.status is Status.ONLINE:
+            for handle in self._person.client.handles():
+                handle.accept()
+            self._person.client.stop()
 
 
 class AgreeingTests(SynchronousTestCase):
@@ -29,7 +45,9 @@ class AgreeingTests(SynchronousTestCase):
     def consents(self) -> dict[str, Consent]:
         """What the server knows of bob, by the names that he has for his rooms."""
         found = self.world.server.await_(self.world.server.store.consents())
-        rooms = engine_of(self.bob).rooms
+        rooms = engine_of(self.alice).rooms
+        if self.bob.client._engine is not None:
+            rooms = engine_of(self.bob).rooms
         names = {room.room_id: rooms.name(room) for room in rooms.all()}
         return {names.get(each.room_id, "?"): each.consent for each in found if each.user == "bob1"}
 
@@ -52,6 +70,14 @@ class AgreeingTests(SynchronousTestCase):
         self.bob.room("plans").accept()
         self.world.server.up = True
         self.world.settle(20)
+        self.assertIs(Consent.AGREED, self.consents()["plans"])
+
+    def test_accepted_in_passing(self) -> None:
+        """A program that agrees to what it is offered and ends at once, as a script does, has told the server."""
+        self.take_in(self.alice, "plans")
+        self.bob.leave_the_machine()
+        self.bob.told = Hasty(self.bob)
+        self.bob.come_back()
         self.assertIs(Consent.AGREED, self.consents()["plans"])
 
     def test_accepted_before_anybody_asked(self) -> None:
