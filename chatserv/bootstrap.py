@@ -181,7 +181,11 @@ def announce(prepared: Prepared, out: TextIO) -> bool:
         f"chatserv {VERSION}, {_('state in')} {escape(str(prepared.state.path))}",
         f"{_('server fingerprint')}  {fingerprint_text(prepared.server_id)}",
     ]
-    if prepared.invite is not None:
+    if prepared.invite is not None and prepared.config.security.registration == "closed":
+        lines.append(
+            _("no administrator yet, and registration is closed: set security.registration to invite for the first one")
+        )
+    elif prepared.invite is not None:
         lines += _way_in(advertised_link(prepared, prepared.invite), out)
     return say(out, "\n".join(lines) + "\n")
 

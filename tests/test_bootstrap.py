@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv import bootstrap
 from chatserv.bootstrap import Prepared, advertised_link, announce, client_program, prepare
-from chatserv.config import Config, Limits, Server
+from chatserv.config import Config, Limits, Security, Server
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import make_rotation
 from chatserv.crypto.suite import rsa_spki, sha256
@@ -205,6 +205,13 @@ class LinkTests(BootstrapCase):
             self.assertTrue(announce(prepared, out))
             self.assertNotIn("chatserv://", out.getvalue())
             self.assertIn("set server.advertise", out.getvalue())
+
+    def test_closed(self) -> None:
+        """Where registration is closed no link is shown, since it would let nobody in; the terminal says what to set."""
+        out = io.StringIO()
+        announce(self.start(Config(security=Security(registration="closed"))), out)
+        self.assertNotIn("chatserv://", out.getvalue())
+        self.assertIn("registration is closed: set security.registration", out.getvalue())
 
     def test_advertised_without_a_port_of_its_own(self) -> None:
         """A server behind something that listens for it has links to the advertised host, at the port of the settings."""

@@ -26,7 +26,8 @@ async def _invite_link(slash: "Slash", words: list[str]) -> list[str]:
         name, admin = "", name
     if admin not in {"", "admin"}:
         raise slash.commands["invite-link"].misused()
-    made = await slash.client.admin.make_invite(person(name) if name else "", admin=bool(admin))
+    with refused(Forbidden, _("This server takes no registrations.")):
+        made = await slash.client.admin.make_invite(person(name) if name else "", admin=bool(admin))
     return [format_link(made)]
 
 

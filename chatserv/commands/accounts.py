@@ -5,6 +5,7 @@ from chatserv.crypto.suite import sha256
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.roles import Role
+from chatserv.errors import Forbidden
 from chatserv.ports import Invite
 from chatserv.wire import messages
 from chatserv.wire.handshake import TOKEN_BYTES
@@ -13,7 +14,9 @@ HOUR_MS = 3_600_000
 
 
 async def make_invite(context: Context, session: LiveSession, command: messages.MakeInvite) -> messages.Invited:  # noqa: ARG001
-    """Makes a one-use invite; only its hash is kept."""
+    """Makes a one-use invite; only its hash is kept. Raises `Forbidden` where nobody can register."""
+    if context.config.security.registration == "closed":
+        raise Forbidden("registration is closed", by="server")
     now_ms, token = context.now_ms(), context.random(TOKEN_BYTES)
     name = new_user_name(command.name) if command.name else ""
     role = Role.ADMIN if command.admin else Role.USER

@@ -434,6 +434,11 @@ class EffectsTests(SlashTestCase):
         self.assertEqual([("lobby", "role", "alice", "member"), ("lobby", "role", "alice", "owner")], self.client.calls)
         self.assert_refused("/role alice member no", "It is typed like this")
 
+    def test_no_registrations(self) -> None:
+        """Where nobody can register, no link is made, and that is told."""
+        self.client.is_admin = False
+        self.assert_refused("/invite-link", "takes no registrations")
+
     def test_bans_of_too_many(self) -> None:
         """A ban of nearly everybody is refused with what may be banned, one of where one comes from with that."""
         for subject in ("0.0.0.0/1", "2000::/3", "::ffff:0.0.0.0/97"):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.suite import sha256
@@ -30,6 +31,11 @@ class MakeInviteTests(SynchronousTestCase):
         server = MemoryServer(advertise="Chat.Example")
         invited = server.join("alice", Role.ADMIN).ask(messages.MakeInvite)
         self.assertEqual(("chat.example", 5000), (invited.host, invited.port))
+
+    def test_closed(self) -> None:
+        """Where nobody can register, no link is made that would not work."""
+        msgspec.structs.force_setattr(self.server.config.security, "registration", "closed")
+        self.assertEqual(("forbidden", "server"), (self.invite().code, self.invite().by))
 
     def test_works_once(self) -> None:
         """An invite lets one account in, as a user, and then nobody."""
