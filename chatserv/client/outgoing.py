@@ -9,16 +9,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.events import SendAcknowledged, SendFailed, SendQueued
+from chatserv.client.answers import Answers
+from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.fitness import Fitness
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room, Rooms
-from chatserv.client.storage.chains import Acknowledged
 from chatserv.client.storage.failures import StorageError
-from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.waiting import Waiting, WaitingMessage
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
@@ -62,17 +61,17 @@ class Outgoing:
         denied: Callable[[Room], None],
     ) -> None:
         self._parts, self._requests, self._rooms = parts, requests, rooms
-        self._follower, self._rotate, self._said, self._denied = follower, rotate, said, denied
+        self._follower, self._rotate, self._denied = follower, rotate, denied
         self._fitness = Fitness(parts, rooms, planning, commit_first)
         self._under_way: set[bytes] = set()
         self._resting: set[bytes] = set()  # rooms that wait after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
         self._due: set[bytes] = set()
-        self._answered: list[tuple[Room, OutboxRow, int, int]] = []  # stored at the server, as this turn has told
         self.ready = False
         self._unacknowledged = 0
         self.refusal: ChatError | None = None  # why the server did not store the last one for now
         self.waiting = Waiting()
+        self._answers = Answers(parts, self.waiting, said)
         self.most = MAX_UNACKNOWLEDGED
 
     @property
@@ -144,30 +143,7 @@ class Outgoing:
 
     def store(self) -> None:
         """Stores what was answered since the last time, in one transaction, and tells it."""
-        answered, self._answered = self._answered, []
-        if not answered:
-            return
-        outbox, chains = self._parts.vault.outbox, self._parts.vault.chains
-        with self._parts.vault.transaction():
-            last: dict[bytes, Acknowledged] = {}
-            for room, row, seq, at_ms in answered:
-                if row.generation is not None and room.row is not None and row.epoch == room.row.epoch:
-                    told = Acknowledged(row.generation, min(at_ms, LATEST_MS), self._parts.now_ms())
-                    last[room.room_id] = max(last.get(room.room_id, told), told)
-                if room.row is not None and room.row.cursor >= seq:
-                    outbox.delete(row.message_id)
-                else:
-                    outbox.mark_done(row.message_id, seq)  # its event is still on the way
-            for room_id, told in last.items():
-                chains.acknowledge(room_id, told)
-        for room, row, seq, _ in answered:
-            if room.row is not None and room.row.cursor >= seq:
-                self.waiting.drop(row.message_id)
-            else:
-                self.waiting.stored(row.message_id)
-            self._parts.emit(SendAcknowledged(row.message_id, seq))
-        for room in {room.room_id: room for room, *_ in answered}.values():
-            self._said(room)
+        self._answers.store()
 
     # -- the connection ---------------------------------------------------------------------------------------------------
 
@@ -185,7 +161,7 @@ class Outgoing:
 
     def recover(self) -> None:
         """Something could not be stored: what was answered meanwhile is asked for again, and looked at anew."""
-        self._answered.clear()
+        self._answers.clear()
         self._fitness.forget()
 
     def forget(self) -> int:
@@ -259,7 +235,7 @@ class Outgoing:
     def _stored(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         self._under_way.discard(row.message_id)
         self.refusal = None
-        self._answered.append((room, row, sent.seq, sent.at))
+        self._answers.put(room, row, sent)
         self.flush_soon(room)
 
     def _went_stale(self, room: Room, row: OutboxRow) -> None:
@@ -282,6 +258,11 @@ class Outgoing:
             if isinstance(error, NotMember):
                 self._denied(room)
             self._fail_all([row], error)
+
+    def refuse(self, room: Room, error: ChatError) -> None:
+        """What waits in a room would be refused."""
+        rows = self._parts.vault.outbox.for_room(room.room_id)
+        self._fail_all([row for row in rows if row.message_id not in self._under_way], error)
 
     def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:
         self._give_up(rows)

@@ -12,7 +12,8 @@ from chatserv.client.preparing import Plan, Planner
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
-from chatserv.errors import Busy, ChatError
+from chatserv.errors import Busy, ChatError, Muted
+from chatserv.wire import messages
 
 LOBBY: Final = "lobby"
 HEAL_SECONDS: Final = 30.0  # docs/rooms.rst 5.6: after bad wraps somebody commits within this
@@ -148,7 +149,7 @@ class Upkeep:
                 if self.planning.due(room.state):
                     raise Busy("room: a device that is not valid is still there")
             elif self.parts.vault.chains.lost(room.room_id) is not None:
-                await self.making.commit(room, self.planning.change())
+                await self._rotate_unless_muted(room)
             self.outgoing.flush_soon(room)
         except Interrupted:
             pass
@@ -158,6 +159,17 @@ class Upkeep:
             self._preparing.discard(room.room_id)
         if again is not None:
             self.parts.later(again, lambda: self.outgoing.flush(room))
+
+    async def _rotate_unless_muted(self, room: Room) -> None:
+        """A message was refused, and its place in our chain is lost. If the next one would be refused too, that is said at
+        once, without a commit: there are not many in an hour.
+        """
+        try:
+            await self.requests.ask(messages.SetTyping, room=room.room_id)
+        except Muted as error:
+            self.outgoing.refuse(room, error)
+        else:
+            await self.making.commit(room, self.planning.change())
 
     async def enter_lobby(self, role: str) -> None:
         """``#lobby`` is made by the first administrator's client; every other client joins it once."""

@@ -193,6 +193,27 @@ class RaceTests(AttackCase):
         self.world.settle(2)
         self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
 
+    def test_muted_for_long(self) -> None:
+        """Who is muted is told so as often as they try, and their tries do not use up the commits of the hour."""
+        self.bob.say("plans", "one")
+        self.alice.do(self.alice.room("plans").mute("bob1"))
+        self.world.settle(2)
+        epoch = room_of(self.bob, "plans").head.epoch
+        for number in range(10):
+            self.assertRaises(Muted, self.bob.say, "plans", f"refused {number}")
+        self.alice.do(self.alice.room("plans").mute("bob1", on=False))
+        self.world.settle(2)
+        self.bob.say("plans", "two")
+        self.assertEqual(1, shown(self.carol, "plans", "two"))
+        self.assertEqual(epoch + 1, room_of(self.alice, "plans").head.epoch)
+        self.alice.do(self.alice.client.admin.mute("bob1", on=True))
+        for number in range(10):
+            self.assertRaises(Muted, self.bob.say, "plans", f"refused {number}")
+        self.alice.do(self.alice.client.admin.mute("bob1", on=False))
+        self.bob.say("plans", "three")
+        self.assertEqual(epoch + 2, room_of(self.alice, "plans").head.epoch)
+        self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
+
     def test_message_given_up_after_it_was_sealed(self) -> None:
         """Nor is one that a program gave up, sealed and on its way, by what a later run says."""
         self.bob.say("plans", "one")

@@ -190,6 +190,10 @@ class ClientTests(RestoreCase):
             self.assertEqual(1, self.shown(person, "am I heard?"), person.name)
             self.assertEqual(0, sum(event.unreadable for event in person.events(MessageReceived)), person.name)
             self.assertEqual([], alarms(person), person.name)
+        self.alice.do(self.alice.room("plans").rotate())
+        self.world.settle(8)
+        for person in (self.alice, self.bob, self.carol):
+            self.assertEqual([], person.events(MessagesMissing), person.name)
         used = [(epoch, leaf, generation) for epoch, leaf, generation, _ in self.nonces()]
         self.assertEqual(len(set(used)), len(used))
 
@@ -202,6 +206,7 @@ class ClientTests(RestoreCase):
         for person in (self.alice, self.carol):
             texts = [text for _, text in person.texts("plans") if text and text.startswith("new")]
             self.assertEqual([f"new {number}" for number in range(5)], texts, person.name)
+            self.assertEqual([], person.events(MessagesMissing), person.name)
 
     def test_rolled_back_reader(self) -> None:
         """A reader whose files are older reads again what is still to be read, each message once, and goes on."""

@@ -13,7 +13,7 @@ from chatserv.testing.world import Person
 from clients.arguments import parse_arguments
 from clients.program import Program
 from clients.typing_in import Lines
-from tests.client.attackers import AttackCase, OldCopy, idle_leaf, log_leaf, say_anything
+from tests.client.attackers import AttackCase, OldCopy, engine_of, idle_leaf, log_leaf, say_anything
 from tests.clients.test_arguments import Terminal
 
 
@@ -105,8 +105,9 @@ class DistrustTests(AttackCase):
         self.assertEqual([9], self.codes)
 
     def test_send_to_somebody_who_claims_another_log(self) -> None:
-        """A claim alone proves nothing, but holds lines back: no longer than the script waits."""
+        """A claim that nobody stands up for proves nothing, but holds lines back: no longer than the script waits."""
         program = self.run_script(self.bob, "--send")
+        self.patch(engine_of(self.carol).outgoing, "put", lambda *_: b"")  # an honest program would take it back
         say_anything(self.carol, "plans", ContentType.TEXT, Text("hi").encode(), LogHead(1, b"\xee" * 32))
         program.line_typed("hello")
         program.input_ended()

@@ -1,0 +1,70 @@
+"""What the server has answered: messages of ours that it has stored, by its word."""
+
+from collections.abc import Callable
+
+from chatserv.client.events import SendAcknowledged
+from chatserv.client.parts import Parts
+from chatserv.client.rooms import Room
+from chatserv.client.storage.chains import Acknowledged
+from chatserv.client.storage.messages import LATEST_MS
+from chatserv.client.storage.outbox import OutboxRow
+from chatserv.client.waiting import Waiting
+from chatserv.wire import messages
+
+
+class Answers:
+    """Gathers the answers of one turn of the reactor.
+
+    Args:
+        parts: The surroundings.
+        waiting: What a program shows as being sent.
+        said: Told of each room where something is stored.
+    """
+
+    def __init__(self, parts: Parts, waiting: Waiting, said: Callable[[Room], None]) -> None:
+        self._parts, self._waiting, self._said = parts, waiting, said
+        self._answered: list[tuple[Room, OutboxRow, messages.Sent]] = []
+
+    def put(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
+        """A message is stored."""
+        self._answered.append((room, row, sent))
+
+    def clear(self) -> None:
+        """What was not kept yet is forgotten; it will be asked for again."""
+        self._answered.clear()
+
+    def store(self) -> None:
+        """Keeps what was answered since the last time, in one transaction, and tells it."""
+        answered, self._answered = self._answered, []
+        if not answered:
+            return
+        vault = self._parts.vault
+        with vault.transaction():
+            for room, row, sent in answered:
+                if _has_come(room, sent):
+                    vault.outbox.delete(row.message_id)
+                else:
+                    vault.outbox.mark_done(row.message_id, sent.seq)  # its event is still on the way
+            for room_id, last in self._last(answered).items():
+                vault.chains.acknowledge(room_id, last)
+        for room, row, sent in answered:
+            if _has_come(room, sent):
+                self._waiting.drop(row.message_id)
+            else:
+                self._waiting.stored(row.message_id)
+            self._parts.emit(SendAcknowledged(row.message_id, sent.seq))
+        for room in {room.room_id: room for room, *_ in answered}.values():
+            self._said(room)
+
+    def _last(self, answered: list[tuple[Room, OutboxRow, messages.Sent]]) -> dict[bytes, Acknowledged]:
+        """By room, the last place in our chain of its epoch that is stored."""
+        found: dict[bytes, Acknowledged] = {}
+        for room, row, sent in answered:
+            if row.generation is not None and room.row is not None and row.epoch == room.row.epoch:
+                told = Acknowledged(row.generation, min(sent.at, LATEST_MS), self._parts.now_ms())
+                found[room.room_id] = max(found.get(room.room_id, told), told)
+        return found
+
+
+def _has_come(room: Room, sent: messages.Sent) -> bool:
+    return room.row is not None and room.row.cursor >= sent.seq
