@@ -17,6 +17,7 @@ from chatserv.client.pins import Pins
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, LocalFileError
+from chatserv.i18n import N_
 
 log = Logger(namespace="chatserv.client")
 RETRY_SECONDS: Final = 1.0
@@ -27,7 +28,14 @@ class Interrupted(ChatError):
     """The connection went before the answer came: whether the request was carried out is unknown."""
 
     code = "interrupted"
+    text = N_("The connection was lost before the answer came; look whether it was done.")
     retryable = True
+
+
+class Offline(Interrupted):
+    """There was no connection: the request was not sent."""
+
+    text = N_("There is no connection to the server now: nothing was done.")
 
 
 class Timer(Protocol):

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.parts import Interrupted
+from chatserv.client.parts import Interrupted, Offline
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage, wire_error
 from chatserv.wire import messages
@@ -53,7 +53,7 @@ class Requests:
         """
         answer: Deferred[Any] = Deferred()
         if not self._connected or len(self._waiting) >= MAX_UNDER_WAY:
-            answer.errback(Interrupted("not connected"))
+            answer.errback(Offline("not connected"))
             return answer
         label = next(self._labels) % LABELS
         try:

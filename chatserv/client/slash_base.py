@@ -97,8 +97,6 @@ def refused(kind: type[ChatError], said: str) -> Iterator[None]:
 
 def explained(error: ChatError) -> str:
     """What a person is told of an error: what happened, who refuses where that may be in doubt, and when to try again."""
-    if error.code == "interrupted":
-        return _("The connection was lost before the answer came; look whether it was done.")
     said = [error.explain()]
     if isinstance(error, LocalFileError) and error.detail:
         said.append(f"({shown(error.detail)})")

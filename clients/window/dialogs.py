@@ -3,12 +3,17 @@
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from tkinter import ttk
+from tkinter import font, ttk
 from typing import Final
 
 from chatserv.client import translate
 
-WRAP_PIXELS: Final = 420
+ROW_CHARACTERS: Final = 52  # of a text
+
+
+def row_width(widget: tk.Misc) -> int:
+    """How wide a row of text is, in pixels, at the scale that there is."""
+    return font.nametofont("TkDefaultFont", widget).measure("n") * ROW_CHARACTERS
 
 
 class Dialog:
@@ -43,7 +48,7 @@ class Dialog:
 
     def text(self, said: str, style: str = "TLabel") -> ttk.Label:
         """A paragraph."""
-        label = ttk.Label(self.body, text=said, wraplength=WRAP_PIXELS, justify="left", style=style)
+        label = ttk.Label(self.body, text=said, wraplength=row_width(self.top), justify="left", style=style)
         label.pack(anchor="w", pady=(0, 8), fill="x")
         return label
 
@@ -174,7 +179,7 @@ class Form(Dialog):
         grid.columnconfigure(1, weight=1)
         self.values = [tk.StringVar(self.top, field.value) for field in fields]
         self.entries = [self._field(grid, at, field) for at, field in enumerate(fields)]
-        self.error = ttk.Label(self.body, style="Loud.TLabel", wraplength=WRAP_PIXELS, justify="left")
+        self.error = ttk.Label(self.body, style="Loud.TLabel", wraplength=row_width(self.top), justify="left")
         self.error.pack(anchor="w", fill="x", pady=(6, 0))
         self.made_buttons = self.buttons((label, self.go), (translate("Cancel"), self.close))
 

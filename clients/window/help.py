@@ -4,7 +4,7 @@ import tkinter as tk
 from tkinter import ttk
 
 from chatserv.client import translate
-from clients.window.dialogs import Dialog
+from clients.window.dialogs import Dialog, row_width
 
 
 def keys() -> list[tuple[str, str]]:
@@ -35,7 +35,7 @@ def show_keys(root: tk.Tk) -> Dialog:
     grid.pack(fill="both", expand=True)
     for row, (key, what) in enumerate(keys()):
         ttk.Label(grid, text=key, style="Big.TLabel").grid(row=row, column=0, sticky="w", padx=(0, 16), pady=2)
-        ttk.Label(grid, text=what).grid(row=row, column=1, sticky="w", pady=2)
+        ttk.Label(grid, text=what, wraplength=row_width(root)).grid(row=row, column=1, sticky="w", pady=2)
     dialog.buttons((translate("Close"), dialog.close))
     dialog.open()
     return dialog

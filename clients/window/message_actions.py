@@ -132,7 +132,10 @@ class MessageActions:
         What is in the field stays there: whoever presses Return in this moment means the room before, and is told.
         """
         self._room = self._doing.screen.handle() or self._room
-        if self._mode is not None and self._doing.here() != self._mode.room:
+        here, mode = self._doing.here(), self._mode
+        if mode is not None and here is not None and here == mode.room:
+            self._mode = replace(mode, room=here)  # perhaps by another connection
+        elif mode is not None:
             text = self._doing.layout.entry.field.get()
             self._mode, self._lost = None, bool(text.strip()) and not _is_command(text)
             self._doing.layout.entry.explain("")

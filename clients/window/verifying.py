@@ -8,7 +8,7 @@ from typing import Final
 import segno
 
 from chatserv.client import Verification, shown, translate
-from clients.window.dialogs import Dialog
+from clients.window.dialogs import Dialog, row_width
 
 QR_PIXELS: Final = 260
 QUIET_MODULES: Final = 4  # ISO/IEC 18004
@@ -88,7 +88,7 @@ class Verifying(Dialog):
         ttk.Label(below, text=translate("What the other one shows")).pack(side="left", padx=(0, 8))
         self.given = ttk.Entry(below)
         self.given.pack(side="left", fill="x", expand=True)
-        self.said = ttk.Label(self.body, style="Loud.TLabel", wraplength=500)
+        self.said = ttk.Label(self.body, style="Loud.TLabel", wraplength=row_width(self.top))
         self.said.pack(anchor="w", fill="x", pady=(6, 0))
         self._compare = compare
         self.buttons(

@@ -3,7 +3,9 @@
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client.parts import Interrupted, Offline
 from chatserv.client.requests import Requests
+from chatserv.client.slash_base import explained
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage
 from chatserv.wire import messages
@@ -66,3 +68,22 @@ class RowsTests(SynchronousTestCase):
         assert isinstance(asked, messages.ListBans)
         self.requests.answered(messages.Ok(asked.label))
         self.failureResultOf(self.rows, BadMessage)
+
+
+class OfflineTests(SynchronousTestCase):
+    """Without a connection."""
+
+    def test_nothing_is_sent_and_nothing_left_in_doubt(self) -> None:
+        """A person is told so; what was under way when the connection went may be done."""
+        written: list[bytes] = []
+        requests = Requests(written.append)
+        error = self.failureResultOf(requests.ask(messages.ListBans, after="")).value
+        self.assertIsInstance(error, Offline)
+        self.assertEqual(
+            (explained(error), written), ("There is no connection to the server now: nothing was done.", [])
+        )
+        requests.up()
+        asked = requests.ask(messages.ListBans, after="")
+        requests.down()
+        error = self.failureResultOf(asked, Interrupted).value
+        self.assertIn("look whether it was done", explained(error))

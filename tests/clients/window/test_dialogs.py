@@ -41,6 +41,18 @@ class DialogTests(ScreenTestCase):
         self.press("<Return>")
         self.assertEqual((self.dialog_title, done), ("", ["done"]))
 
+    def test_rows_of_text_are_as_long_at_every_scale(self) -> None:
+        """As many characters, however large."""
+        from clients.window.dialogs import row_width
+        from clients.window.theme import Theme
+
+        theme, widths = Theme(self.root), []
+        for scale in (1.0, 1.5, 2.0):
+            theme.apply(scale=scale)
+            widths.append(row_width(self.root))
+        self.assertGreater(widths[1], 1.3 * widths[0])
+        self.assertGreater(widths[2], 1.7 * widths[0])
+
     def test_a_second_one_of_the_same_title_takes_the_place(self) -> None:
         """There are never two."""
         from clients.window.dialogs import tell
