@@ -26,7 +26,7 @@ class ChatView(Drawing):
         super().__init__(parent, actions, seconds)
         self.chosen: Entry | WaitingMessage | None = None
         self._by_keys = False  # whether the chosen line was reached by keys: then letters act on it
-        self._bind()
+        self._bind_keys()
 
     def show(self, transcript: Transcript, number: int | None = None) -> None:
         """See `Drawing.show`; the entry of this number is the one that is meant."""
@@ -35,7 +35,7 @@ class ChatView(Drawing):
         if number is not None:
             self._choose_line(number - self._first + 1)
 
-    def _bind(self) -> None:
+    def _bind_keys(self) -> None:
         bind = self.text.bind
         bind("<Button-1>", self._clicked, add=True)
         bind("<Button-3>", self._right_clicked)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chatserv.client import translate
+from clients.linked import links
 
 
 class Heading(ttk.Frame):
@@ -14,9 +15,17 @@ class Heading(ttk.Frame):
         parent: What it stands in.
         rooms: The list of rooms is wanted, or not any more.
         members: The list of members is.
+        open_link: The topic was clicked on, and holds a link with this text.
     """
 
-    def __init__(self, parent: tk.Misc, *, rooms: Callable[[], object], members: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        parent: tk.Misc,
+        *,
+        rooms: Callable[[], object],
+        members: Callable[[], object],
+        open_link: Callable[[str], object],
+    ) -> None:
         super().__init__(parent, padding=(8, 6))
         self.rooms_button = ttk.Button(self, text="☰", style="Flat.TButton", command=rooms, takefocus=False)
         self.members_button = ttk.Button(self, style="Flat.TButton", command=members, takefocus=False)
@@ -26,7 +35,15 @@ class Heading(ttk.Frame):
         self.members_button.pack(side="right")
         self._title.pack(side="left", padx=(6, 10))
         self._topic.pack(side="left", fill="x", expand=True)
+        self._open_link = open_link
+        self._topic.bind("<Button-1>", lambda _: self._open())
         self.count(0)
+
+    def _open(self) -> None:
+        """The first link of the topic, if it has one."""
+        topic = str(self._topic.cget("text"))
+        for begin, end in links(topic)[:1]:
+            self._open_link(topic[begin:end])
 
     @property
     def text(self) -> str:
@@ -38,6 +55,7 @@ class Heading(ttk.Frame):
         for label, text in ((self._title, title), (self._topic, topic)):
             if text != label.cget("text"):
                 label.configure(text=text)
+        self._topic.configure(cursor="hand2" if links(topic) else "")
 
     def unread(self, rooms: int) -> None:
         """Says in how many rooms something is new, also while their list is folded away."""

@@ -35,7 +35,14 @@ class HintView(ttk.Frame):
         self._text.pack(pady=(0, 12))
         self._buttons.pack()
         self._shown: tuple[str, str] | None = None
-        self._parent = parent
+        self._parent, self._scale = parent, 1.0
+        parent.bind("<Configure>", lambda _: self._wrap(), add=True)
+
+    def _wrap(self) -> None:
+        """No row is wider than there is room for."""
+        width = min(round(WIDEST * self._scale), max(self._parent.winfo_width() - MARGIN, MARGIN))
+        for label in (self._title, self._text):
+            label.configure(wraplength=width)
 
     @property
     def text(self) -> str:
@@ -50,10 +57,8 @@ class HintView(ttk.Frame):
     def show(self, hint: Hint | None, scale: float) -> None:
         """Shows another one, or none."""
         said = None if hint is None else (hint.title, hint.text)
-        if hint is not None:
-            width = min(round(WIDEST * scale), max(self._parent.winfo_width() - MARGIN, MARGIN))
-            for label in (self._title, self._text):
-                label.configure(wraplength=width)
+        self._scale = scale
+        self._wrap()
         if said == self._shown:
             return
         self._shown = said

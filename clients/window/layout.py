@@ -73,7 +73,9 @@ class Layout:
         self.status = StatusBar(root)
         self.panes = Panes(root, settings)
         middle = ttk.Frame(self.panes)
-        self.heading = Heading(root, rooms=lambda: self._toggle(ROOMS), members=lambda: self._toggle(MEMBERS))
+        self.heading = Heading(
+            root, rooms=lambda: self._toggle(ROOMS), members=lambda: self._toggle(MEMBERS), open_link=wiring.chat.open
+        )
         self.rooms = RowList(self.panes, translate("Rooms"), chosen=self._choose_room, menu=wiring.room_menu)
         self.members = RowList(self.panes, translate("Members"), menu=wiring.member_menu)
         self.chat = ChatView(middle, wiring.chat, wiring.seconds)

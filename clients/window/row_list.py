@@ -94,6 +94,7 @@ class RowList(ttk.Frame):
         if wanted and self.tree.exists(wanted) and self.selected != wanted and not (walking and self.selected):
             self.tree.selection_set(wanted)
             self.tree.focus(wanted)
+            self.tree.see(wanted)
         self._marked = wanted
 
     @property

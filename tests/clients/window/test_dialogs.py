@@ -196,6 +196,30 @@ class RowListTests(ScreenTestCase):
         self.list.show([Row("a", "#a"), Row("b", "#b", "3", ("unread",))], "a")
         self.update()
 
+    def test_the_marked_row_is_seen(self) -> None:
+        """However long the list is."""
+        self.root.geometry("200x200")
+        self.list.show([Row(f"r{number:03}", f"#r{number}") for number in range(200)], "r000")
+        self.update()
+        self.assertFalse(self.list.tree.bbox("r150"))
+        self.list.show(self.list.rows, "r150")
+        self.update()
+        self.assertTrue(self.list.tree.bbox("r150"))
+
+    def test_what_stands_behind_is_seen_whole(self) -> None:
+        """As far as it leaves something to the texts, at every scale."""
+        from tkinter import font
+
+        self.root.geometry("260x200")
+        self.list.show([Row("a", "alice", "you, owner"), Row("b", "bob", "verified, moderator, muted " * 5)])
+        for scale in (1.0, 1.5):
+            self.theme.apply(scale=scale)
+            self.list.dress(self.theme)
+            self.update()
+            width = int(self.list.tree.column("facts", "width"))
+            self.assertGreaterEqual(width, font.nametofont("TkDefaultFont", self.root).measure("you, owner"))
+            self.assertLess(width, 0.7 * self.list.winfo_width())
+
     def test_rows_come_go_move_and_change(self) -> None:
         """What is marked stays so."""
         self.list.show([Row("c", "#c"), Row("b", "#b"), Row("a", "#a", "1")])

@@ -79,3 +79,15 @@ class OpeningTests(BoundTestCase):
         self.tell(Announced(text="tonight: https://status.example", at_ms=AT_MS))
         ranges = self.application.layout.chat.text.tag_ranges("link")
         self.assertEqual(self.application.layout.chat.text.get(*ranges[-2:]), "https://status.example")
+
+    def test_a_topic_opens_its_link(self) -> None:
+        """By a click; one without a link does nothing."""
+        heading = self.application.layout.heading
+        for topic, title in (("no link here", ""), ("minutes: https://minutes.example/1", "Link")):
+            self.plans.topic = topic
+            self.go("plans")
+            self.application.screen._head()
+            heading._topic.event_generate("<Button-1>")
+            self.update()
+            self.assertEqual(self.dialog_title, title)
+        self.assertIn("minutes.example", self.dialog_text)
