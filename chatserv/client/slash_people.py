@@ -72,12 +72,13 @@ def _verification_lines(found: Verification, *, colour: bool, codes: bool) -> li
         "Compare the number by a way that the server has no part in, such as a call. If it is the same at both ends: "
         "/verify {user} yes. Or paste what the other one shows: /verify {user} NUMBER."
     )
+    # The number is compared by people, so it comes last: the code alone is nearly as high as a terminal.
     return [
+        *(terminal_qr(found.qr, colour=colour).splitlines() if codes else ()),
+        found.qr,
+        state.format(user=user),
         _("Safety number with {user}:").format(user=user),
         *(f"  {row}" for row in rows),
-        found.qr,
-        *(terminal_qr(found.qr, colour=colour).splitlines() if codes else ()),
-        state.format(user=user),
         todo.format(user=user),
     ]
 

@@ -144,6 +144,7 @@ class Conversation(Life):
 
     def _enter(self, handle: RoomHandle) -> None:
         self._rooms.enter(handle.name)
+        self._screen.enter(handle)
         self._reading.enter(handle)
 
     def _here(self) -> RoomHandle | None:
@@ -168,6 +169,11 @@ class Conversation(Life):
         with contextlib.suppress(ChatError):  # gone in this moment
             self._talk.go(self._talk.slash.room_named(name))
         self._look()
+
+    @property
+    def switching(self) -> bool:
+        """Whether a command is under way that may lead to another room."""
+        return self._talk.waits
 
     # -- keys -------------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """The screen of a person: lines go into the terminal's own scrollback; below them stands the prompt."""
 
 import asyncio
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Hashable
 from typing import Final
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
@@ -27,9 +29,11 @@ from twisted.python.failure import Failure
 from chatserv.client import translate
 from clients.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.terminal.completing import Completion
+from clients.terminal.drafts import Drafts
 from clients.terminal.keys import bindings
 from clients.terminal.remembering import Remembered
 from clients.terminal.rendering import Line, fitted
+from clients.terminal.resizing import ResizableApplication
 from clients.terminal.rows import pieces, rows
 from clients.terminal.steady import SteadyOutput
 from clients.terminal.styles import STYLE
@@ -50,6 +54,7 @@ class Interface:
         output: The terminal.
         later: Calls a function in the next turn of the reactor.
         depth: How many colours; by default what the terminal's kind has.
+        breaks: Whether the terminal breaks rows anew when it gets narrower.
     """
 
     def __init__(
@@ -59,6 +64,8 @@ class Interface:
         output: SteadyOutput,
         later: Callable[[Callable[[], None]], object],
         depth: ColorDepth | None = None,
+        *,
+        breaks: bool = True,
     ) -> None:
         self._talker, self._output, self._later = talker, output, later
         self._lines: list[Line] = []
@@ -71,12 +78,14 @@ class Interface:
         self._buffer = Buffer(
             multiline=False, history=Remembered(), accept_handler=self._accept, on_text_changed=self._changed
         )
+        self._drafts = Drafts(self._buffer, lambda: talker.switching, later)
         self._search = SearchToolbar(
             forward_search_prompt=lambda: translate("Search forward: "),
             backward_search_prompt=lambda: translate("Search: "),
             ignore_case=True,
         )
-        self.app: Application[None] = Application(
+        self.app = ResizableApplication(
+            breaks=breaks,
             layout=self._layout(),
             key_bindings=bindings(self),
             style=STYLE,
@@ -191,6 +200,15 @@ class Interface:
         if not self._left:
             self._output.bell()
 
+    # -- rooms ------------------------------------------------------------------------------------------------------------
+
+    def enter(self, room: Hashable) -> None:
+        """Another room is the current one, with a line of its own."""
+        self._drafts.enter(room)
+        self._hint = ""
+        self._completion.forget()
+        self.refresh()
+
     # -- what keys do (clients.terminal.keys) -----------------------------------------------------------------------------
 
     @property
@@ -209,7 +227,7 @@ class Interface:
         if yes and self._talker.prompt() != self._asked_in:
             self._hint = translate("The room is another one by now: nothing was sent.")
         elif yes:
-            self._buffer.reset()
+            self._drafts.put()
             for line in lines:
                 self._talker.line_typed(line)
 
@@ -227,7 +245,7 @@ class Interface:
         """Ctrl-C: the line goes; where it is empty, the second time ends the talk."""
         said = translate("Ctrl-C once more leaves.")
         if not self.empty:
-            self._buffer.reset()
+            self._drafts.put()
         elif self._hint == said:
             self._talker.interrupted()
         else:
@@ -251,20 +269,34 @@ class Interface:
         """Alt-A."""
         self._talker.active_room_wanted()
 
+    def suspend(self) -> None:
+        """Ctrl-Z: the shell has the terminal until it gives it back; then everything is drawn anew."""
+        self._flush()
+        self._output.leave()
+        asyncio.ensure_future(run_in_terminal(_stop_group)).add_done_callback(lambda _done: self._output.come_back())
+
     def leave_asked(self) -> None:
         """Ctrl-D."""
         self._talker.leave()
 
     def _changed(self, buffer: Buffer) -> None:
         self._hint = ""
+        self._drafts.changed()
         if len(buffer.text) > MAX_LINE_CHARACTERS:  # what is pasted where the terminal does not say that it is
             buffer.text = buffer.text[:MAX_LINE_CHARACTERS]
             self._hint = translate("The line is too long; what was too much is gone.")
         self._completion.candidates, self._completion.index = [], None
 
-    def _accept(self, buffer: Buffer) -> bool:
-        line = buffer.text
+    def _accept(self, buffer: Buffer) -> bool:  # noqa: ARG002 - prompt-toolkit's signature
         self._completion.forget()
+        self._drafts.accept(self._take)
+        return False
+
+    def _take(self, line: str) -> None:
         if line.strip():
             self._talker.line_typed(line)
-        return False
+
+
+def _stop_group() -> None:
+    """Stops the whole job, as the terminal itself would (termios(3), SUSP); nothing where no shell could wake it."""
+    os.kill(0, signal.SIGTSTP)

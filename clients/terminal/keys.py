@@ -20,6 +20,7 @@ def bindings(interface: "Interface") -> KeyBindings:
     made.add("tab", filter=typing)(lambda _event: interface.complete(1))
     made.add("s-tab", filter=typing)(lambda _event: interface.complete(-1))
     made.add("c-c", filter=typing)(lambda _event: interface.clear_line())
+    made.add("c-z")(lambda _event: interface.suspend())
     made.add("c-d", filter=typing & empty)(lambda _event: interface.leave_asked())
     for digit in "1234567890":
         made.add("escape", digit, filter=typing)(_go(interface, int(digit) or 10))

@@ -14,6 +14,7 @@ from chatserv.client import Profile, steady_seconds
 from clients.arguments import Arguments
 from clients.terminal.conversation import Conversation
 from clients.terminal.interface import Interface
+from clients.terminal.resizing import breaks_rows
 from clients.terminal.steady import SteadyOutput
 from clients.terminal.styles import colour_depth
 
@@ -41,6 +42,7 @@ def on_terminal(reactor: Any, arguments: Arguments, profile: Profile) -> Convers
             output,
             lambda function: reactor.callLater(0, function),
             colour_depth(os.environ),
+            breaks=breaks_rows(os.environ),
         )
 
     return Conversation(reactor, arguments, profile, make_screen)

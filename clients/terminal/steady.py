@@ -29,9 +29,13 @@ class SteadyOutput(Vt100_Output):
         self.flush()
 
     def leave(self) -> None:
-        """From now on, paste is as the renderer wants it."""
+        """Until `come_back`, paste is as the renderer wants it."""
         self._left = True
         self.release()
+
+    def come_back(self) -> None:
+        """It is kept on again."""
+        self._left = False
 
     def flush(self) -> None:
         """Writes, unless it is held back."""

@@ -1,5 +1,6 @@
 """What the two halves of the terminal client know of each other: who talks, and what is drawn on."""
 
+from collections.abc import Hashable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -9,6 +10,11 @@ from clients.terminal.rendering import Line
 
 class Talker(Protocol):
     """Whom the keys speak to, and who knows what stands around the prompt: `clients.terminal.conversation.Conversation`."""
+
+    @property
+    def switching(self) -> bool:
+        """Whether a command is under way that may lead to another room."""
+        ...
 
     def line_typed(self, line: str) -> None:
         """Return was pressed."""
@@ -60,6 +66,10 @@ class Screen(Protocol):
 
     def write(self, line: Line) -> None:
         """Prints a line above the prompt."""
+        ...
+
+    def enter(self, room: Hashable) -> None:
+        """Another room is the current one."""
         ...
 
     def refresh(self) -> None:

@@ -92,7 +92,7 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
         (
             "/verify bob",
             [],
-            r"(?s)with bob:\n  00000 00001 00002 00003\n  .*" + QR + ".*not verified yet.*/verify bob yes",
+            rf"(?s){QR}\n.*not verified yet.*with bob:\n  00000 00001 00002 00003\n  .*/verify bob yes",
         ),
         (f"/verify bob {NUMBER}", [("compare", "bob", NUMBER)], "bob is verified"),
         (f"/verify bob {QR}", [("compare", "bob", QR)], "bob is verified"),

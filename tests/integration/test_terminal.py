@@ -3,18 +3,22 @@
 import os
 import re
 import shlex
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from twisted.trial.unittest import SkipTest
+
 from chatserv.client import format_link, parse_link
-from chatserv.testing.processes import CLIENT, PASSWORD, client_command
+from chatserv.testing.processes import CLIENT, PASSWORD, child_environment, client_command
 from tests.integration.test_clients import SECONDS, ClientsTestCase, Terminal
 from tests.support.bus import NotificationBus
 
 COLUMNS = 80
 KINDS = {"TERM": "xterm-256color", "NO_COLOR": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": ""}
-ALT_1, ALT_2, ALT_A, CTRL_C, CTRL_D = "\x1b1", "\x1b2", "\x1ba", "\x03", "\x04"
+ALT_1, ALT_2, ALT_A, CTRL_C, CTRL_D, CTRL_Z = "\x1b1", "\x1b2", "\x1ba", "\x03", "\x04", "\x1a"
 BRACKETED_PASTE = 2004 << 5  # as pyte counts private modes
 
 
@@ -155,6 +159,7 @@ class TerminalTests(ClientsTestCase):
         bob.until("[1:#lobby] 2:#attic")
         bob.type("/verify alice\r")
         bob.until("/verify alice yes")
+        self.assertEqual(self.count(bob, r"^  (\d{5} ){3}\d{5}$"), 3)  # all digits are on the screen, below the code
         bob.type("/verify alice yes\r")
         bob.until("alice is verified.")
         alice.type("/verify bob\r")
@@ -166,6 +171,95 @@ class TerminalTests(ClientsTestCase):
         bob.until("alice has put you out of #attic.")
         self.until_gone(bob, "2:#attic")
         self.leave(alice, bob)
+
+    def test_drafts(self) -> None:
+        """A line that was begun in a room stays there while one looks elsewhere."""
+        alice = self.open("alice")
+        alice.type("/create den\r")
+        alice.until("#den>")
+        alice.type("only for the den")
+        alice.until("#den> only for the den")
+        alice.type(ALT_1)
+        alice.until("[1:#lobby]")
+        self.until_gone(alice, "only for the den")
+        alice.type("anybody here\r")
+        alice.until("] <alice> anybody here")
+        alice.type("/room #den\r")
+        alice.until("#den> only for the den")
+        alice.type("\r")
+        alice.until("] <alice> only for the den")
+        self.assert_log("bob", "lobby", "anybody here", "only for the den")
+        alice.type("/part yes\r")
+        alice.until("[1:#lobby]")
+        self.leave(alice)
+
+    def assert_log(self, user: str, room: str, there: str, not_there: str) -> None:
+        """What somebody reads in a room."""
+        log = self.client(user, "--room", room, "--command", "/log").stdout
+        self.assertIn(there, log)
+        self.assertNotIn(not_there, log)
+
+    def test_suspended(self) -> None:
+        """Ctrl-Z gives the terminal to the shell, as it was; after ``fg`` the prompt stands there with what was typed."""
+        command = shlex.join(client_command(self.directory, "bob"))
+        shell = Terminal(
+            self, ["/bin/bash", "--norc", "--noprofile", "--noediting"], COLUMNS, KINDS | {"PS1": "shell: "}
+        )
+        shell.until("shell:")
+        shell.type(f"{command}\r")
+        shell.until("(connected)")
+        shell.type("half a li")
+        shell.until("#lobby> half a li")
+        shell.type(CTRL_Z)
+        shell.until("Stopped")
+        self.check_given_back(shell)
+        shell.type("echo it is$((1+1))\r")
+        shell.until("it is2")
+        self.assertNotIn("(connected)", shell.text)
+        shell.type("fg\r")
+        shell.until("#lobby> half a li")
+        shell.until("(connected)")
+        shell.type("ne\r")
+        shell.until("] <bob> half a line")
+        shell.type("/quit\r")
+        self.until_gone(shell, "(connected)")
+        shell.type("exit\r")
+        self.assertEqual(shell.finish(), 0)
+        self.assertNotIn("Traceback", shell.text)
+
+    def test_resized(self) -> None:
+        """A terminal that breaks its rows anew keeps one prompt and one bar, however often its width changes."""
+        if shutil.which("tmux") is None:
+            raise SkipTest("not installed: tmux")
+        socket = str(self.directory / "tmux")
+
+        def tmux(*arguments: str) -> str:
+            command = ["tmux", "-S", socket, "-f", "/dev/null", *arguments]
+            environment = child_environment(self.directory) | KINDS | {"LC_ALL": "C.UTF-8"}
+            return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+        def until(width: int, rows: int) -> None:
+            deadline = time.monotonic() + SECONDS
+            while True:
+                shown = [row for row in tmux("capture-pane", "-p", "-t", "talk").splitlines() if row]
+                whole = tmux("capture-pane", "-p", "-S", "-", "-t", "talk")
+                prompt = next((at for at, row in enumerate(shown) if row.startswith("#lobby>")), len(shown))
+                once = all(sum(word in row for row in shown) == 1 for word in ("#lobby>", "(connected)"))
+                if once and len(shown) - prompt == rows + 1 and whole.count("Connected as alice") == 1:
+                    return
+                self.assertLess(time.monotonic(), deadline, (width, shown))
+                time.sleep(0.1)
+
+        command = shlex.join(client_command(self.directory, "alice"))
+        place = ["-x", "80", "-y", "24"]
+        tmux("new-session", "-d", "-s", "talk", *place, command)
+        self.addCleanup(tmux, "kill-server")
+        until(80, 1)
+        draft = "a line that goes on and on, " + "over the edge " * 4
+        tmux("send-keys", "-t", "talk", "-l", draft)
+        for width in (80, 100, 60, 40, 80, 50, 120, 44, 80):
+            tmux("resize-window", "-t", "talk", "-x", str(width), "-y", "24")
+            until(width, -(-len("#lobby> " + draft) // width))  # and nothing more was erased
 
     def test_connection(self) -> None:
         """A lost connection is told; what is typed meanwhile waits above the prompt, and comes once when it is back."""

@@ -28,6 +28,7 @@ class FakeScreen:
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
         self.lines: list[str] = []
+        self.rooms: list[object] = []
         self.rings = self.drawn = 0
         self.open = False
 
@@ -38,6 +39,10 @@ class FakeScreen:
     def write(self, line: Line) -> None:
         """Prints."""
         self.lines.append(text_of(line))
+
+    def enter(self, room: object) -> None:
+        """Another room."""
+        self.rooms.append(room)
 
     def refresh(self) -> None:
         """Draws anew."""

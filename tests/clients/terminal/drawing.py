@@ -28,6 +28,7 @@ class FakeTalker:
         self.above: list[Line] = []
         self.words: list[str] = []
         self.room = "#lobby"
+        self.switching = False
 
     def line_typed(self, line: str) -> None:
         """Return."""

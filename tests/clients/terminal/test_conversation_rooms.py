@@ -1,5 +1,7 @@
 """A person who talks in several rooms."""
 
+from typing import cast
+
 from twisted.internet.defer import Deferred
 
 from chatserv.client import (
@@ -54,6 +56,7 @@ class RoomsTests(ConversationTestCase):
         conversation.room_wanted(2)
         conversation.room_wanted(9)
         self.assertEqual(self.fresh(), ["── #plans ──", "<bob> one"])
+        self.assertEqual([cast(FakeRoom, room).name for room in self.screen.rooms], ["lobby", "plans"])
         conversation.line_typed("x")
         self.assertEqual(self.client.calls, [("plans", "send", "x", False, None)])
         conversation.active_room_wanted()

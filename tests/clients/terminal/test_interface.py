@@ -1,12 +1,16 @@
 """The interface on a terminal in memory."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.output import ColorDepth
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.pasting import MAX_LINE_CHARACTERS
+from clients.terminal.drafts import MAX_DRAFTS, Drafts
 from clients.terminal.interface import INPUT_ROWS, MAX_BATCH
 from clients.terminal.remembering import MAX_REMEMBERED, Remembered
 from clients.terminal.styles import colour_depth
@@ -116,6 +120,96 @@ class InterfaceTests(SynchronousTestCase):
             self.assertEqual(drawing.rows, ["#lobby> dr", "bar of 80"])
 
         self.assertEqual(play(scene).talker.calls, [1, 2, 9, 10, "active", "active"])
+
+    def test_drafts(self) -> None:
+        """What is typed stays with the room that it was typed for, with the cursor; undoing brings no other room's back."""
+
+        async def scene(drawing: Drawing) -> None:
+            async def enter(room: str) -> None:
+                drawing.talker.room = room
+                drawing.interface.enter(room)
+                await drawing.settle()
+
+            await enter("#lobby")
+            await drawing.keys("not for bob\x02\x02\x02")
+            await enter("@bob")
+            self.assertEqual(drawing.rows, ["@bob>", "bar of 80"])
+            await drawing.keys("\x1f")  # undo
+            self.assertEqual(drawing.rows, ["@bob>", "bar of 80"])
+            await drawing.keys("hi bob")
+            await enter("@bob")
+            self.assertEqual(drawing.rows[0], "@bob> hi bob")
+            await enter("#lobby")
+            await drawing.keys("X\r")
+            await enter("@bob")
+            await drawing.keys("\r")
+            await enter("#lobby")
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+
+        self.assertEqual(play(scene).talker.calls, ["not for Xbob", "hi bob"])
+
+    def test_drafts_of_commands(self) -> None:
+        """A command that leads elsewhere is no draft; what is typed while it is under way is for the room where it leads."""
+
+        async def scene(drawing: Drawing) -> None:
+            talker = drawing.talker
+
+            def go(line: str) -> None:
+                talker.calls.append(line)
+                if line == "/room #plans":
+                    talker.room = "#plans"
+                    drawing.interface.enter("#plans")
+
+            talker.line_typed = go  # type: ignore[method-assign]
+            drawing.interface.enter("#plans")
+            await drawing.keys("for plans")
+            drawing.interface.enter("#lobby")
+            await drawing.keys("/room #plans\r")
+            self.assertEqual(drawing.rows[0], "#plans> for plans")
+            await drawing.keys("\x15/join #garden\r")
+            talker.switching = True
+            await drawing.keys("ahead")
+            talker.switching, talker.room = False, "#garden"
+            drawing.interface.enter("#garden")
+            await drawing.settle()
+            self.assertEqual(drawing.rows[0], "#garden> ahead")
+            talker.room = "#lobby"
+            drawing.interface.enter("#lobby")
+            await drawing.settle()
+            self.assertEqual(drawing.rows[0], "#lobby>")
+
+        self.assertEqual(play(scene).talker.calls, ["/room #plans", "/join #garden"])
+
+    def test_many_drafts(self) -> None:
+        """So many rooms have one; with one more the first is gone."""
+        buffer = Buffer()
+        drafts = Drafts(buffer, lambda: False, lambda function: function())
+        for room in range(MAX_DRAFTS + 1):
+            drafts.enter(room)
+            buffer.insert_text(f"for {room}")
+        for room in (0, 1, MAX_DRAFTS):
+            drafts.enter(room)
+            self.assertEqual(buffer.text, f"for {room}" if room else "")
+
+    def test_suspended(self) -> None:
+        """Ctrl-Z takes the prompt away and gives paste back while the job stands still, and draws anew behind it."""
+        stopped: list[tuple[int, int, list[str]]] = []
+
+        async def scene(drawing: Drawing) -> None:
+            pasting = 2004 << 5
+            self.patch(os, "kill", lambda pid, number: stopped.append((pid, number, drawing.rows)))
+            drawing.interface.write([("", "one")])
+            await drawing.keys("dr")
+            await drawing.keys("\x1a")
+            self.assertIn("\x1b[?2004l", drawing.raw)
+            self.assertIn(pasting, drawing.screen.mode)
+            self.assertEqual(drawing.rows, ["one", "#lobby> dr", "bar of 80"])
+            drawing.interface.write([("", "two")])
+            await drawing.keys("aft")
+            self.assertEqual(drawing.rows, ["one", "two", "#lobby> draft", "bar of 80"])
+
+        play(scene)
+        self.assertEqual(stopped, [(0, signal.SIGTSTP, ["one"])])
 
     def test_leaving(self) -> None:
         """Ctrl-D leaves where nothing is typed, or deletes; Ctrl-C clears the line, and twice on an empty one leaves."""
