@@ -44,6 +44,8 @@ OURSELVES = $(PIP) --no-deps --no-build-isolation --editable .
 LOCK = build/lock-venv/bin/uv --no-config --quiet pip compile --universal --python-version 3.11 --generate-hashes \
     --no-annotate --custom-compile-command 'make lock'
 LATEST = build/latest-venv
+# A variable's value as one word for the shell, whatever stands in it.
+shell_word = '$(subst ','\'',$(value $(1)))'
 
 .PHONY: help run install test dev lint types layers docs demo prove-blind kills honest mutations screenshots bench bench-compare catalogues lock latest wheel news clean
 .DELETE_ON_ERROR:
@@ -55,7 +57,7 @@ help:  ## show this
 
 run: $(VENV)/.stamp-run  ## install what the server needs, and start it in front
 	$(BIN)/twistd --nodaemon --pidfile= chatserv \
-	    $(if $(CONFIG),--config '$(CONFIG)') $(if $(STATE_DIR),--state-dir '$(STATE_DIR)')
+	    $(if $(CONFIG),--config $(call shell_word,CONFIG)) $(if $(STATE_DIR),--state-dir $(call shell_word,STATE_DIR))
 
 install: $(VENV)/.stamp-run  ## install what the server and the clients need
 

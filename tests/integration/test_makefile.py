@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,21 @@ class InterpreterTests(SynchronousTestCase):
     def test_what_somebody_asks_for_is_taken(self) -> None:
         """As an argument."""
         self.assertEqual(self.chosen(1, "PYTHON=python3.12"), "python3.12")
+
+
+class PathTests(SynchronousTestCase):
+    """Paths that are given to ``make``."""
+
+    def test_any_path(self) -> None:
+        """The settings and the state directory reach twistd as they were given."""
+        needs_make()
+        for path in ("a b", "a'b", "chat[1]", "$HOME `id`", '"q"; x', "two#$(x)"):
+            done = subprocess.run(
+                ["make", "-n", "run", f"CONFIG={path}", f"STATE_DIR={path}/state"],
+                cwd=ROOT, env=outside(), capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            begin = done.stdout.rindex("--config")
+            self.assertEqual(["--config", path, "--state-dir", f"{path}/state"], shlex.split(done.stdout[begin:]))
 
 
 class RunningTests(SynchronousTestCase):
