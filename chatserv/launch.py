@@ -138,7 +138,9 @@ def free_pidfile(path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise CannotStart(f"twistd's --pidfile: {path.parent}: no directory that can be written to") from None
+            raise CannotStart(
+                f"twistd's --pidfile: {path.parent}: cannot be written to; --pidfile= is for none"
+            ) from None
         return
     except OSError as error:
         raise CannotStart(f"twistd's --pidfile: {path}: {error.strerror}") from None

@@ -174,7 +174,7 @@ class PidFileTests(SynchronousTestCase):
             (self.path, "not a pid file"),
             (self.path.parent, "not a pid file"),
             (Path("/dev/null"), "not a pid file"),
-            (self.path.parent / "none" / "x.pid", "no directory"),
+            (self.path.parent / "none" / "x.pid", "none: cannot be written to; --pidfile= is for none"),
         ):
             self.assertIn(said, self.assertRaises(CannotStart, free_pidfile, path).detail)
         self.assertTrue(self.path.exists())

@@ -170,7 +170,7 @@ class RefusalTests(DaemonCase):
             for more in ((), ("-n",)):
                 self.assertIn(said, self.refused(self.installation.command(*more, *option), 1))
         nowhere = Path("/nowhere/x.pid")
-        self.assertIn("no directory", self.refused(self.installation.command(pidfile=nowhere), 1))
+        self.assertIn("/nowhere: cannot be written to", self.refused(self.installation.command(pidfile=nowhere), 1))
 
     def test_homeless(self) -> None:
         """Without a home and a directory, the start ends with one line."""
