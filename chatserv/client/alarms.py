@@ -75,7 +75,10 @@ KINDS: Final[dict[str, AlarmKind]] = {
             "it says that you are not in a room any more, which nobody has signed. Nothing is sent there; if it comes back, "
             "you are told what was said meanwhile, or that something is missing."
         ),
-        N_("Tell the others in it by another way, and ask whoever runs the server."),
+        N_(
+            "Ask the others in it by another way, and whoever runs the server. If you were put out, and everybody has left "
+            "since, nobody can show that any more."
+        ),
     ),
     "room_stuck": AlarmKind(
         Blame.SERVER,
