@@ -252,5 +252,4 @@ def alarm_text(event: Alarm) -> str:
     server = kind.blame is Blame.SERVER
     begin = translate("ALARM: the server breaks the rules:") if server else translate("ALARM:")
     signed = translate("{user} has signed it.").format(user=user) if server and user else ""
-    said = f"{translate(kind.said).format(user=user)}{detail}"
-    return " ".join(filter(None, (begin, said, signed, translate(kind.todo))))
+    return " ".join(filter(None, (begin, f"{kind.explain(user)}{detail}", signed, kind.advise())))

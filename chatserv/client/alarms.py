@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from chatserv.i18n import N_
+from chatserv.i18n import N_, _
 
 
 class Blame(Enum):
@@ -17,11 +17,19 @@ class Blame(Enum):
 
 @dataclass(frozen=True)
 class AlarmKind:
-    """One kind of alarm: ``said`` is what happened, ``todo`` what to do; both may name the ``{user}``."""
+    """One kind of alarm: ``said`` is what happened, which may name the ``{user}``, ``todo`` what to do; both in English."""
 
     blame: Blame
     said: str
     todo: str
+
+    def explain(self, user: str = "") -> str:
+        """What happened, in the language of the person. ``user``: who did it, as shown."""
+        return _(self.said).format(user=user)
+
+    def advise(self) -> str:
+        """What they can do, in their language."""
+        return _(self.todo)
 
 
 _ASK_OPERATOR: Final = N_("Ask whoever runs the server.")
