@@ -19,7 +19,7 @@ from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_tag
 from chatserv.crypto.statements import verify_revocation
 from chatserv.crypto.suite import same, sha256
-from chatserv.errors import Reject, WireError
+from chatserv.errors import NotFound, Reject, WireError
 from chatserv.wire import messages
 
 CHECKED: Final = "statements checked"
@@ -108,7 +108,7 @@ class StatementCheck:
                     await verify()
                 except WireError as error:
                     if not error.retryable:
-                        return error.detail or error.code
+                        return "nothing is signed" if isinstance(error, NotFound) else error.detail or error.code
                     await self._parts.pause(retry_delay(error.after_seconds))
                 else:
                     return None
