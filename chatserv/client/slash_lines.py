@@ -185,10 +185,10 @@ def parting_line(handle: RoomHandle, us: str) -> str:
     else:
         said = _("You own {room} and are alone in it.")
     back = _("You can join again later, but as a member.")
-    if not handle.public:
+    if not others:
+        back = _("When you leave, nobody can ever come into it again.")
+    elif not handle.public:
         back = _("You come back only if somebody invites you, and as a member.")
-        if not others:
-            back = _("When you leave, nobody can ever come into it again.")
     shown_users = [*owners, *([] if owners else heirs)][:MAX_NAMED]
     return f"{said.format(room=place(handle.name), users=names(shown_users))} {back}"
 

@@ -273,7 +273,9 @@ class Interface:
         """Ctrl-Z: the shell has the terminal until it gives it back; then everything is drawn anew."""
         self._flush()
         self._output.leave()
-        asyncio.ensure_future(run_in_terminal(_stop_group)).add_done_callback(lambda _done: self._output.come_back())
+        # The whole job, as the terminal itself would (termios(3), SUSP); nothing where no shell could wake it.
+        stopping = asyncio.ensure_future(run_in_terminal(lambda: os.kill(0, signal.SIGTSTP)))
+        stopping.add_done_callback(lambda _done: self._output.come_back())
 
     def leave_asked(self) -> None:
         """Ctrl-D."""
@@ -295,8 +297,3 @@ class Interface:
     def _take(self, line: str) -> None:
         if line.strip():
             self._talker.line_typed(line)
-
-
-def _stop_group() -> None:
-    """Stops the whole job, as the terminal itself would (termios(3), SUSP); nothing where no shell could wake it."""
-    os.kill(0, signal.SIGTSTP)

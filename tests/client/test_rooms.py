@@ -17,6 +17,7 @@ from chatserv.client.events import (
     RoomOffered,
     RoomTitled,
 )
+from chatserv.client.slash_lines import parting_line
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.domain.roles import Role
 from chatserv.domain.texts import TextInvalid
@@ -74,6 +75,15 @@ class LobbyTests(RoomCase):
             self.assertRaises(TextInvalid, self.alice.do, client.admin.announce(text))
             self.assertRaises(NameInvalid, self.alice.do, client.admin.make_invite(text))
         self.assertEqual((["lobby"], "hello", True), (client.rooms, lobby.history(1)[0].text, self.alice.online))
+
+    def test_left_by_all(self) -> None:
+        """A public room that everybody has left cannot be joined any more, as whoever owns it is told before."""
+        room = self.alice.do(self.alice.client.create_room("garden", public=True))
+        self.assertIn("nobody can ever come into it again", parting_line(room, "alice"))
+        self.alice.do(room.leave())
+        bob = self.world.person("bob")
+        self.world.settle()
+        self.assertRaises(NotFound, bob.do, bob.client.join("garden"))
 
     def test_nfc(self) -> None:
         """Texts in another form of Unicode, as some keyboards give them, are taken."""

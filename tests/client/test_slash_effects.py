@@ -190,7 +190,7 @@ class EffectsTests(SlashTestCase):
             (True, [alice, bob, carol], "one of these, who need not give it back: bob, carol. You can join again"),
             (True, [alice, bob, member("dora", "moderator")], "it is given to dora"),
             (True, [alice, bob, member("dora", "owner")], "so do these: dora. When you leave, it is theirs alone."),
-            (True, [alice], "You own #lobby and are alone in it. You can join again later, but as a member."),
+            (True, [alice], "You own #lobby and are alone in it. When you leave, nobody can ever come into it again."),
             (False, [alice, bob], "only if somebody invites you"),
             (False, [alice], "nobody can ever come into it again"),
             (True, [alice, *(member(f"p{number}") for number in range(6))], ": p0, p1, p2, p3, p4."),
