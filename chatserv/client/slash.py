@@ -215,7 +215,7 @@ class Slash:
         return [f"/{name} {done}{between}{at}{each}" for each in candidates if begins(each, begun)]
 
     def complete_word(self, line: str) -> list[str]:
-        """What the last word of a line may become: a room behind a ``#``, else a user (``name: `` where the line begins)."""
+        """What a line's last word may become: a room behind a ``#``, else a user, with a colon where the line begins."""
         word = line.rpartition(" ")[2]
         if word.startswith("#"):
             return sorted(f"#{name} " for name in self.client.rooms if not name.startswith("@") and begins(name, word))
