@@ -84,7 +84,7 @@ class ConnectionBar(ttk.Frame):
     def _look_for_link(self) -> None:
         """A link is often pasted into the first field that there is."""
         text = self.host.get().strip()
-        if text.startswith(SCHEME) and "#" in text:
+        if SCHEME in text.lower() and "#" in text:  # with whatever was copied along
             self.after_idle(self._link, text)
 
     def show(self, host: str, port: int) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.trial.unittest import SkipTest
@@ -75,6 +76,8 @@ class TerminalTests(ClientsTestCase):
             ("This name is taken", "dora"),  # the password is kept
         ):
             dora.until(question)
+            arguments = Path(f"/proc/{dora.process.pid}/cmdline").read_bytes()
+            self.assertNotIn(b"chatserv://", arguments)  # every user of the machine can read them
             dora.type(answer + "\r")
         self.assertEqual(self.count(dora, "Once more:"), 1)
         dora.until("[1:#lobby]")

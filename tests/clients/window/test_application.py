@@ -178,11 +178,13 @@ class ConnectingTests(ApplicationTestCase):
         self.assertEqual(self.dialog_title, "Register")
 
     def test_a_link_that_is_pasted_into_the_field_is_a_link(self) -> None:
-        """It fills both fields."""
-        self.application.layout.bar.host.set(format_link(LINK))
-        self.update()
-        self.assertEqual(self.application.layout.bar.host.get(), "chat.example")
-        self.assertEqual(self.application.layout.bar.port.get(), "5001")
+        """It fills both fields, whatever was copied along with it."""
+        for around in ("{}", "<{}>.", "\u201c{}\u201d", "here: {}"):
+            self.application.layout.bar.show("", 1)
+            self.application.layout.bar.host.set(around.format(format_link(LINK)))
+            self.update()
+            self.assertEqual(self.application.layout.bar.host.get(), "chat.example", around)
+            self.assertEqual(self.application.layout.bar.port.get(), "5001")
 
     def test_a_link_of_another_server_is_refused(self) -> None:
         """The profile belongs to one."""
