@@ -245,7 +245,7 @@ class Application:
                 said = translate("Connected to {room} as {name}.")
                 room = place(self.conversations.current)
                 self._say(said.format(room=room, name=shown(self.screen.us)))
-                self.layout.entry.focus_in()
+                self.layout.leave_bar()
         elif state is State.SYNCING:
             self.screen.follow()
 

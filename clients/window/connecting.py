@@ -68,7 +68,9 @@ class Connecting:
                 self.connect()
         except ChatError as error:
             self._refuse(translate("Profile"), error)
-        if self._session.state is State.OFF and not self._is_registering():
+        if self._session.state is not State.OFF:
+            self._layout().entry.focus_in()
+        elif not self._is_registering():
             self._layout().bar.connect_button.focus_force()
 
     def welcome(self) -> None:

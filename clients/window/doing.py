@@ -193,7 +193,7 @@ class Doing:
             self.conversations.say(each, RESULT)
         self.screen.chat.ask()
         if talk.slash.room != before and free():
-            self.layout.entry.focus_in()
+            self.layout.to_entry()
 
     def one_word(self, title: str, label: str, button: str, command: str, text: str = "") -> None:
         """Asks for one thing that a command is about."""

@@ -178,6 +178,12 @@ class Layout:
         there.focus_in()
         return "break"
 
+    def leave_bar(self) -> None:
+        """Server and port fold away: the keyboard goes to the field, unless it is somewhere else, such as in a dialog."""
+        focus = str(self.root.tk.call("focus"))
+        if focus in {"", str(self.root)} or f"{focus}.".startswith(f"{self.bar}."):
+            self.entry.focus_in()
+
     def to_entry(self) -> None:
         """Back to the field, from wherever."""
         self.panes.fold()

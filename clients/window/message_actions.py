@@ -37,6 +37,7 @@ class MessageActions:
         self._doing = doing
         self._mode: Begun | None = None
         self._lost = False  # an answer or a change that was being written has lost its room
+        self._nowhere = True  # whether no room was on the screen before this one
         self._room: RoomHandle | None = None  # the one on the screen, when it was last looked at
 
     @property
@@ -102,6 +103,7 @@ class MessageActions:
     def put_away(self) -> None:
         """Another room will be shown: what stands in the field stays with this one."""
         entry, here = self._doing.layout.entry, self._doing.conversations.here
+        self._nowhere = not self._doing.conversations.current
         here.draft = Draft(entry.field.get(), self._mode, self._room, entry.history)
         self._mode, self._lost = None, False
 
@@ -113,7 +115,8 @@ class MessageActions:
         if draft.room is not None and draft.room != self._room:
             draft = Draft()  # another room has the name by now
         entry.history = draft.history
-        entry.put(draft.text)
+        if not self._nowhere or not entry.field.get():  # what was typed while there was no room is not lost
+            entry.put(draft.text)
         if draft.begun is not None and self._room is not None:
             self._mode = replace(draft.begun, room=self._room)
         self._explain()

@@ -34,7 +34,7 @@ class RoomActions:
         if handle.name != self._doing.conversations.current:
             talk.go(handle)
         self._doing.screen.follow()
-        self._doing.layout.entry.focus_in()
+        self._doing.layout.to_entry()
 
     def offer(self, handle: RoomHandle) -> None:
         """A room waits for our consent."""
@@ -68,7 +68,7 @@ class RoomActions:
         if handle.name in self._doing.client.rooms:
             talk.go(handle)
             self._doing.screen.follow()
-            self._doing.layout.entry.focus_in()
+            self._doing.layout.to_entry()
 
     def leave(self, handle: RoomHandle) -> None:
         """We leave a room."""

@@ -77,7 +77,11 @@ class Verifying(Dialog):
         )
         row = ttk.Frame(self.body)
         row.pack(fill="x")
-        number = tk.Text(row, width=26, height=3, font="TkFixedFont", relief="flat", padx=8, pady=8, takefocus=True)
+        style = ttk.Style(row)
+        number = tk.Text(
+            row, width=26, height=3, font="TkFixedFont", relief="flat", padx=8, pady=8, takefocus=True, highlightthickness=0,
+            background=style.lookup("TEntry", "fieldbackground"), foreground=style.lookup("TLabel", "foreground"),
+        )  # fmt: skip
         number.insert("1.0", "\n".join(grouped_rows(found.number)))
         number.configure(state="disabled")
         draw_qr(row, found.qr).pack(side="right", padx=(12, 0))

@@ -39,6 +39,22 @@ class BeginningTests(BeginningTestCase):
         self.assertIs(self.root.focus_get(), self.application.layout.entry.field)
         self.assertFalse(self.application.layout.bar.winfo_manager())
 
+    def test_it_does_not_take_the_keyboard_from_a_dialog(self) -> None:
+        """Nor from a list that somebody walks in; only from where server and port were."""
+        self.begin()
+        self.root.focus_force()
+        self.tell(StatusChanged(Status.OFFLINE, OSError("refused")))
+        self.application.actions.messages.search()
+        self.update()
+        before = self.root.focus_get()
+        self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
+        self.assertEqual((self.dialog_title, self.root.focus_get()), ("Search", before))
+        self.begin(offline=True)
+        self.application.layout.bar.connect_button.focus_force()
+        self.update()
+        self.online()
+        self.assertIs(self.root.focus_get(), self.application.layout.entry.field)
+
     def test_it_reads_what_is_kept_while_the_server_is_away(self) -> None:
         """And waits for it, without a dialog."""
         self.begin()
@@ -52,6 +68,18 @@ class BeginningTests(BeginningTestCase):
         self.assertIn("kept", self.chat)
         self.type("later")
         self.assertIn(("plans", "send", "later", False, None), self.client.calls)
+
+    def test_what_is_typed_before_there_is_a_room_is_not_lost(self) -> None:
+        """It stands in the field of the first one."""
+        self.begin(registered=None)
+        self.application.layout.entry.put("hello")
+        self.profile.registered = True
+        self.online()
+        self.assertEqual(self.application.conversations.current, "lobby")
+        self.assertEqual(self.application.layout.entry.field.get(), "hello")
+        self.application.actions.rooms.go("plans")
+        self.pass_time()
+        self.assertEqual(self.application.layout.entry.field.get(), "")
 
     def test_a_link_to_the_same_server_is_gone_to(self) -> None:
         """By itself; one of another server is refused, and the account is where it was."""

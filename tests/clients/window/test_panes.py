@@ -76,6 +76,8 @@ class FoldingTests(ApplicationTestCase):
         layout = self.application.layout
         for back in (
             lambda: layout.rooms._choose("plans"),
+            lambda: self.application.actions.rooms.go(self.application.screen.room_at(2)),
+            lambda: self.application.actions.rooms.go("lobby"),
             layout.to_entry,
             layout.heading.rooms_button.invoke,
         ):
