@@ -65,6 +65,7 @@ class Lines(LineReceiver):
         self._program = program
         self._standard: stdio.StandardIO | None = None
         self._held_up = self._cuts = False
+        self._encoding = "utf-8"  # of pipes; a terminal has that of the locale
 
     @property
     def begun(self) -> bool:
@@ -76,6 +77,8 @@ class Lines(LineReceiver):
         if self._standard is not None:
             return
         self._cuts = cuts_lines(sys.stdin)
+        if sys.stdin.isatty():
+            self._encoding = sys.stdin.encoding
         self._standard = stdio.StandardIO(self)
         # Twisted makes both non-blocking, and a `print` into a full pipe would fail; it only reads when there is
         # something, and writes nothing itself.
@@ -104,9 +107,10 @@ class Lines(LineReceiver):
             self._program.line_refused(said.format(size=TERMINAL_LINE_BYTES))
             return
         try:
-            text = line.decode()
+            text = line.decode(self._encoding)
         except UnicodeDecodeError:
-            self._program.line_refused(translate("A line is not UTF-8 text; it was not sent."))
+            said = translate("A line is not {encoding} text; it was not sent.")
+            self._program.line_refused(said.format(encoding=self._encoding.upper()))
         else:
             self._program.line_typed(text.rstrip("\r"))
 

@@ -68,6 +68,14 @@ class LinesTests(SynchronousTestCase):
         self.assertEqual((len(self.refused), self.typed), (1, ["next"]))
         self.assertIn("UTF-8", self.refused[0])
 
+    def test_narrow(self) -> None:
+        """On a terminal, letters come in the encoding of the locale."""
+        self.lines._encoding = "latin-1"
+        self.lines.dataReceived(b"caf\xe9\n")
+        self.lines._encoding = "ascii"
+        self.lines.dataReceived(b"caf\xe9\n")
+        self.assertEqual((self.typed, ["ASCII" in said for said in self.refused]), (["caf\u00e9"], [True]))
+
     def test_too_long(self) -> None:
         """So does a line above the limit; one at the limit is taken."""
         self.lines.dataReceived(b"x" * MAX_LINE_BYTES + b"\n")
