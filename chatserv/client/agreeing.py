@@ -4,6 +4,7 @@ It counts the others apart, so that nobody uses up the rooms that we may have (d
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -11,6 +12,8 @@ from chatserv.client.parts import Parts
 from chatserv.client.requests import Requests
 from chatserv.client.rooms import Room, Rooms
 from chatserv.wire import messages
+
+AGREED: Final = "agreed to "  # and the room's id, in hexadecimal: the server may not know yet
 
 
 class Agreeing:
@@ -27,14 +30,21 @@ class Agreeing:
 
     def agreed(self, room: Room) -> "Deferred[None]":
         """A person has agreed to a room; fires when the server knows. If it does not arrive, the next session tells it."""
+        self._parts.vault.facts.put(AGREED + room.room_id.hex(), b"1")
         return self._parts.spawn(self._tell((room.room_id,)), "agreed")
 
     def compare(self, told: Sequence[messages.RoomInfo]) -> None:
-        """Compares what the server knows with what we have agreed to, in an earlier version too, once it has sent all."""
-        unknown = [self._rooms.get(info.room) for info in told if not info.agreed]
-        if unknown:
-            ours = tuple(room.room_id for room in unknown if room is not None and room.in_it and not room.offered)
-            self._parts.spawn(self._tell(ours, every=True), "agreed")
+        """Compares what the server knows with what we have agreed to, in an earlier version too, once it has sent all.
+
+        A room that we have agreed to without its knowledge may have had to yield, and is not among those that it tells.
+        """
+        unknown = {info.room for info in told if not info.agreed}
+        ours = {room.room_id for room in self._rooms.ours() if not room.offered}
+        untold = {each for each in ours if self._parts.vault.facts.get(AGREED + each.hex()) is not None}
+        if unknown or untold:
+            self._parts.spawn(self._tell(tuple(ours & unknown | untold), every=True), "agreed")
 
     async def _tell(self, room_ids: tuple[bytes, ...], *, every: bool = False) -> None:
         await self._requests.ask(messages.Agreed, rooms=room_ids, all=every)
+        for room_id in room_ids:
+            self._parts.vault.facts.delete(AGREED + room_id.hex())

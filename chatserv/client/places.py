@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from chatserv.client.agreeing import AGREED
 from chatserv.client.events import Alarm, GapSeen, RoomLeft, RoomRewound
 from chatserv.client.parts import Parts
 from chatserv.client.rooms import Keys, Room, Rooms, Standing
@@ -101,6 +102,8 @@ class Places:
         elif self._parts.vault.facts.get(LEAVING + room_id.hex()) is not None:
             self.leave(room)
             self._parts.emit(RoomLeft(name, self._parts.user))
+        elif self._parts.vault.facts.get(AGREED + room_id.hex()) is not None:
+            return  # it had to yield before the server knew that we want it: we are about to tell it
         elif not room.withheld:
             room.withheld = True
             self._parts.emit(Alarm("room_withheld", name))

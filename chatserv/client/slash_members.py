@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from chatserv.client.handle import ROLES, RoomHandle
 from chatserv.client.slash_base import Handler, SlashCommand, SlashError, nobody, person, refused, shown
 from chatserv.client.slash_rooms import changing
-from chatserv.errors import NotFound
+from chatserv.errors import NotFound, Quota
 from chatserv.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ async def _invite(slash: "Slash", words: list[str]) -> list[str]:
             raise SlashError(nobody(user)) from None
         said = _("{user} is a member now, and comes in as soon as a device of theirs is ready.")
         return [said.format(user=shown(user))]
+    except Quota:
+        said = _("{user} has not answered many of your invitations yet. Wait until they do.")
+        raise SlashError(said.format(user=shown(user))) from None
     return []
 
 

@@ -3,6 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import ClientEvent, Quota, RoomLeft, RoomOffered, Status, StatusChanged
+from chatserv.client.slash import Slash
+from chatserv.client.slash_base import SlashError
 from chatserv.domain.roles import Role
 from chatserv.stored import Consent
 from chatserv.testing.world import Person, World
@@ -72,6 +74,26 @@ class AgreeingTests(SynchronousTestCase):
         self.world.settle(20)
         self.assertIs(Consent.AGREED, self.consents()["plans"])
 
+    def test_accepted_too_late(self) -> None:
+        """A room that had to yield before the server knew that bob wants it is back with his next session."""
+
+        async def lost(*_: object) -> None:
+            return None
+
+        self.take_in(self.alice, "plans")
+        engine_of(self.bob).agreeing._tell = lost  # type: ignore[method-assign, assignment]
+        self.bob.room("plans").accept()
+        self.bob.leave_the_machine()
+        self.alice.say("plans", "see you there")
+        for person, name in ((self.mallory, "trap"), (self.trudy, "pit"), (self.world.person("eve1"), "net")):
+            self.take_in(person, name)
+        self.assertNotIn(Consent.AGREED, [self.consents()["plans"]])
+        self.bob.come_back()
+        self.assertIn("plans", self.bob.client.rooms)
+        self.assertEqual([("alice1", "see you there")], self.bob.texts("plans"))
+        self.bob.say("plans", "I am here")
+        self.assertEqual(([], [Consent.AGREED]), (alarms(self.bob), [self.consents()["plans"]]))
+
     def test_accepted_in_passing(self) -> None:
         """A program that agrees to what it is offered and ends at once, as a script does, has told the server."""
         self.take_in(self.alice, "plans")
@@ -110,6 +132,15 @@ class AgreeingTests(SynchronousTestCase):
         self.bob.leave_the_machine()
         self.bob.come_back()
         self.assertEqual(["pit1", "trap1"], sorted(event.room for event in self.bob.events(RoomOffered)))
+
+    def test_inviter_is_told(self) -> None:
+        """Who invites somebody who has not answered hears what to wait for."""
+        for number in range(2):
+            self.take_in(self.mallory, f"trap{number}")
+        self.mallory.do(self.mallory.client.create_room("trap2"))
+        slash = Slash(self.mallory.client, "trap2")
+        error = self.assertRaises(SlashError, self.mallory.do, slash.run("/invite bob1"))
+        self.assertEqual("bob1 has not answered many of your invitations yet. Wait until they do.", error.explain())
 
     def test_refused(self) -> None:
         """A room that bob refuses makes place, although its owner does nothing."""
