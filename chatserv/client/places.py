@@ -65,7 +65,8 @@ class Places:
             return
         if other_chain:
             room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
-        self._parts.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
+        if not room.hidden:
+            self._parts.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
         head = info.head  # other messages will have the places behind
         room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
         room.told = min(room.told, head)
@@ -77,7 +78,8 @@ class Places:
             room = self._rooms.get(info.room)
             if room is None or room.row is None or not room.in_it or room.stopped or room.row.cursor >= info.head:
                 continue
-            self._parts.emit(GapSeen(self._rooms.name(room), room.row.cursor + 1, info.head))
+            if not room.offered:  # else nothing of it is told
+                self._parts.emit(GapSeen(self._rooms.name(room), room.row.cursor + 1, info.head))
             room.row = replace(room.row, cursor=info.head)
             self._parts.vault.rooms.set_cursor(room.room_id, info.head)
 

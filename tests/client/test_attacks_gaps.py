@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
-from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomLeft, SendFailed
+from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomLeft, RoomOffered, SendFailed
 from chatserv.client.parts import Interrupted
 from chatserv.errors import NotMember
 from chatserv.testing.world import Person
@@ -104,6 +104,18 @@ class RoomTests(GapCase):
         self.assertEqual([GapSeen("plans", 9, 11)], self.carol.events(GapSeen))
         self.reconnect()
         self.assertEqual(1, count(self.carol, GapSeen))
+
+    def test_lost_before_consent(self) -> None:
+        """Of a room that nobody has agreed to, nothing is told, not even that something is missing there."""
+        self.alice.do(self.alice.client.create_room("offer"))
+        self.alice.do(self.alice.room("offer").invite("carol1"))
+        self.world.settle(8)
+        self.room_id = room_of(self.carol, "offer").room_id
+        self.tap.edit = lambda message: [] if isinstance(message, messages.Event) else [message]
+        self.alice.say("offer", "lost")
+        self.reconnect()
+        self.assertEqual([], self.carol.events(GapSeen))
+        self.assertEqual([RoomOffered("offer", "alice1")], self.carol.events(RoomOffered)[-1:])
 
     def test_what_waits_is_sent_when_it_comes_back(self) -> None:
         """What is said meanwhile is not refused, as the server's word alone would have it: it waits."""
