@@ -76,8 +76,12 @@ class Rotating:
             return False
         if room.stopped or room.withheld or not row.epoch_messages:
             return False
-        policy, age_ms = state.policy, self._parts.now_ms() - row.epoch_since_ms
-        return row.epoch_messages >= policy.rotate_messages or age_ms >= policy.rotate_seconds * 1000
+        return self._full(room) or self._parts.now_ms() - row.epoch_since_ms >= state.policy.rotate_seconds * 1000
+
+    @staticmethod
+    def _full(room: Room) -> bool:
+        row, state = room.row, room.state
+        return row is not None and state is not None and row.epoch_messages >= state.policy.rotate_messages
 
     def _others_spoke(self, room: Room) -> bool:
         own = room.own(self._parts.device_id)
@@ -91,6 +95,8 @@ class Rotating:
             return self._parts.chance(turn)
         begun_ms, now_ms = room.row.epoch_since_ms, self._parts.now_ms()
         how_late = (last.noted_ms - begun_ms) / max(1, now_ms - begun_ms)
+        if not self._full(room):
+            turn += LOOK_SECONDS  # the others may look so much later
         return turn + 2 * turn * min(1.0, max(0.0, how_late)) + self._parts.chance(turn / 4)
 
     def _start(self, room: Room) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
-from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomLeft, RoomOffered, SendFailed
+from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomChanged, RoomLeft, RoomOffered, SendFailed
 from chatserv.client.parts import Interrupted
 from chatserv.errors import NotMember
 from chatserv.testing.world import Person
@@ -327,6 +327,20 @@ class SenderTests(GapCase):
         (told,) = self.told()
         self.assertEqual((1, True), (told.count, told.by in {"alice1", "carol1"}))
 
+    def test_who_makes_it(self) -> None:
+        """It is somebody's who has said nothing, where there is one; else it is their own who have said something."""
+        for others in ((self.bob, self.carol), ()):
+            self.alice.do(self.alice.room("plans").rotate())
+            self.alice.say("plans", "anything")
+            for person in () if others else (self.bob, self.carol):
+                person.leave_the_machine()
+            self.world.server.cut()
+            self.world.server.reactor.rightNow += 7 * 86_400
+            self.world.settle(1000)
+            (last,) = self.alice.events(RoomChanged)[-1:]
+            self.assertEqual((("rotated", ()),), last.lines)
+            self.assertIn(last.by, {person.name for person in others or (self.alice,)})
+
     def test_nobody_else_has_heard_anything(self) -> None:
         """Where nobody else knows that there is anything to rotate for, the sender does, and the readers are told."""
         self.alice.do(self.alice.room("plans").rotate())
@@ -334,6 +348,6 @@ class SenderTests(GapCase):
         self.bob.say("plans", "lost, and all there was")
         self.world.server.cut()
         self.world.server.reactor.rightNow += 7 * 86_400
-        self.world.settle(40)
+        self.world.settle(1000)
         for person in (self.alice, self.carol):
             self.assertEqual([MessagesMissing("plans", "bob1", 1)], person.events(MessagesMissing), person.name)
