@@ -73,7 +73,7 @@ class FullDiskTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice and bob talk."""
-        self.world = World()
+        self.world = World(commits_per_hour=60)
         self.addCleanup(self.world.close)
         self.alice = self.world.person("alice", admin=True)
         self.bob = self.world.person("bob")
@@ -162,6 +162,20 @@ class FullDiskTests(SynchronousTestCase):
         self.world.settle(4)
         self.assertEqual(len(told(self.alice)), MOST)
         self.assert_calm(self.alice)
+
+    def test_commits_of_a_public_room(self) -> None:
+        """A commit whose leaf of the log could not be stored, or the other way round, for minutes: nobody is accused."""
+        refused = 0
+        for number in range(6):
+            disk = Disk(self.alice, number)
+            self.bob.do(self.bob.room("lobby").rotate())
+            self.world.settle(130)
+            self.assert_calm(self.alice)
+            self.heal(disk)
+            self.world.settle(130)
+            self.assert_calm(self.alice)
+            refused += disk.refused > 0
+        self.assertEqual(refused, 2)  # one for the leaf, one for the commit
 
     def test_says_whose_trouble(self) -> None:
         """Whoever asks is told that it is this machine's disk, and which file; sending raises the same."""
