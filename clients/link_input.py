@@ -12,6 +12,7 @@ from clients.asking import ask, more_waits, somebody_there, until_it_fits
 from clients.exits import USAGE, Exit, exit_for
 
 STANDARD_INPUT: Final = "-"
+BEGINNING: Final = "chatserv://"
 MAX_LINES: Final = 64  # of a link that a mail or a screen has broken
 MAX_FILE_BYTES: Final = 4096
 _READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
@@ -59,9 +60,19 @@ def _from_terminal() -> str:
     """A pasted link, with the lines into which it was broken: what is left of them would answer the next question."""
     text = ask(translate("Paste the chatserv:// link that you were sent: "))
     for _ in range(MAX_LINES - 1):
-        if _whole(text) or not more_waits():
+        if _whole(text):
             break
-        text = f"{text}\n{ask('')}"
+        question = ""
+        if not more_waits():  # what a screen broke ends without a Return: that the rest is there already shows with it
+            if BEGINNING not in text.casefold():
+                break
+            question = "\n" + translate("The link goes on. Press Return when the rest of it is here too: ")
+        line = ask(question)
+        if _whole(line):
+            return line
+        text = f"{text}\n{line}"
+        if question and not line.strip():
+            break
     return text
 
 

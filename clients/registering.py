@@ -7,6 +7,7 @@ from chatserv.client import (
     ChatError,
     Client,
     ClientEvent,
+    InviteInvalid,
     NameInvalid,
     NameTaken,
     Profile,
@@ -82,7 +83,7 @@ def _move(profile: Profile, link: ServerLink) -> None:
 async def _register(
     reactor: Any, arguments: Arguments, profile: Profile, link: ServerLink, make_client: type[Client]
 ) -> None:
-    """Registers; asks for another name where that one is taken, and for nothing else again."""
+    """Registers; asks for another name where that one is taken or is not the invite's, and for nothing else again."""
     user = user_name(arguments.user) if arguments.user else ask_name()
     password = prepared_password(_first_line(arguments.password_file)) if arguments.password_file else ask_password()
     for left in reversed(range(TRIES)):
@@ -95,9 +96,13 @@ async def _register(
             if code != DONE:
                 raise Exit(code)  # it has said why
             return
-        if arguments.user or not left or not isinstance(error, NameInvalid | NameTaken):
+        if arguments.user or not left or not isinstance(error, InviteInvalid | NameInvalid | NameTaken):
             raise error
         tell(exit_for(error).message)
+        if isinstance(error, InviteInvalid):
+            tell(
+                translate("If it was made for a name, enter that name; if not, end with Ctrl-D and ask for a new link.")
+            )
         user = ask_name()
 
 

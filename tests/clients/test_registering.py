@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import (
     Client,
+    InviteInvalid,
     NameInvalid,
     NameTaken,
     Profile,
@@ -28,7 +29,7 @@ from chatserv.testing.memory_server import keyring, server_id
 from clients import link_input, registering
 from clients.arguments import parse_arguments
 from clients.asking import TRIES
-from clients.exits import NAME, PROFILE, REFUSED, SERVER_AWAY, USAGE, Exit
+from clients.exits import INVITE, NAME, PROFILE, REFUSED, SERVER_AWAY, USAGE, Exit
 from clients.registering import open_account
 from tests.clients.program_fakes import StartedClient
 from tests.clients.test_arguments import Terminal
@@ -166,6 +167,23 @@ class RegisteringTests(SynchronousTestCase):
         self.open()
         self.assertEqual((self.prepared, self.tokens), ([("alice", GOOD_PASSWORD)], [TOKEN]))
 
+    def test_broken_link_without_the_last_return(self) -> None:
+        """What was copied over two rows of a screen ends without a Return: the rest is waited for, or a whole link."""
+        whole = format_link(LINK)
+        rest = ["alice", GOOD_PASSWORD, GOOD_PASSWORD]
+        for pasted in (
+            (whole[:80], whole[80:]),
+            ("\u201c" + whole[:40], whole[40:80], whole[80:]),
+            (whole[:70], whole),
+        ):
+            self.answer(*pasted, *rest)
+            self.open()
+            self.assertEqual(self.waiting, [])
+        self.assertEqual(self.tokens, [TOKEN] * 3)
+        self.answer(whole[:80], "", whole, *rest)
+        self.open()
+        self.assertIn("Copy the whole of it", cast(io.StringIO, sys.stderr).getvalue())
+
     def test_no_link(self) -> None:
         """What is no link is asked for again, not for ever."""
         self.answer("what?", "", format_link(LINK), "alice", GOOD_PASSWORD, GOOD_PASSWORD)
@@ -185,6 +203,20 @@ class RegisteringTests(SynchronousTestCase):
         self.assertEqual({password for _, password in self.prepared}, {GOOD_PASSWORD})
         self.assertEqual(self.tokens, [TOKEN] * 3)
         self.assertEqual(self.waiting, [])
+
+    def test_invite_for_another_name(self) -> None:
+        """A link that is good for one name asks for the name again, and says how to end; the password stays."""
+        self.answer(format_link(LINK), "karol", GOOD_PASSWORD, GOOD_PASSWORD, "carol")
+        self.refusals = [InviteInvalid("for another name")]
+        self.open()
+        self.assertEqual(self.prepared, [("karol", GOOD_PASSWORD), ("carol", GOOD_PASSWORD)])
+        self.assertIn("enter that name", cast(io.StringIO, sys.stderr).getvalue())
+        self.refusals = [InviteInvalid("for another name")]
+        self.answer()
+        argv = ["--user", "karol", "--password-file", str(self.password_file), format_link(LINK)]
+        end = self.failureResultOf(self.opening(*argv), Exit).value
+        assert isinstance(end, Exit)
+        self.assertEqual(end.code, INVITE)
 
     def test_names_taken_for_ever(self) -> None:
         """It ends after some tries, and at once where the name was given on the command line."""
