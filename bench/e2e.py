@@ -83,7 +83,7 @@ def all_figures(parent: Path | None, seconds: float = SECONDS) -> Iterator[dict[
         yield commit_figures(keys, devices, seconds)
 
 
-# -- a message ------------------------------------------------------------------------------------------------------------
+# -- a message ---------------------------------------------------------------------------------------------------------
 
 
 def message_figures(keys: Keys, seconds: float) -> dict[str, object]:
@@ -111,7 +111,7 @@ def message_figures(keys: Keys, seconds: float) -> dict[str, object]:
     }
 
 
-# -- a commit -------------------------------------------------------------------------------------------------------------
+# -- a commit ----------------------------------------------------------------------------------------------------------
 
 
 class Commitment:

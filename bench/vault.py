@@ -17,9 +17,9 @@ from bench.accounts import Account, SharedKeys
 from bench.rooms import SECRET_BYTES, World, making, sign_commit
 from bench.server import BenchError
 from bench.timing import Laps, figures, repeat
+from chatserv.client.account.keyring import Keyring
 from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent
-from chatserv.client.keyring import Keyring
 from chatserv.client.log_copy import LogCopy
 from chatserv.client.parts import Parts
 from chatserv.client.pins import Pins
@@ -159,7 +159,7 @@ class Device:
             self.vault.rooms.put(room.row)
         self._room = room
 
-    # -- what it does -----------------------------------------------------------------------------------------------------
+    # -- what it does --------------------------------------------------------------------------------------------------
 
     def keep(self, body: Text) -> None:
         """Takes a message in that is to be sent."""

@@ -80,7 +80,7 @@ def _run_window(directory: Path, display: Display, part: str, link: str) -> dict
     return found
 
 
-# -- inside the window's process ------------------------------------------------------------------------------------------
+# -- inside the window's process ---------------------------------------------------------------------------------------
 
 
 class Gaps:

@@ -125,7 +125,7 @@ def _owner(given: Mapping[str, Any]) -> Owner | None:
     return Owner(uid, entry.pw_gid if gid is None else gid, entry.pw_name)
 
 
-# -- the pid file -------------------------------------------------------------------------------------------------------
+# -- the pid file ------------------------------------------------------------------------------------------------------
 
 
 def free_pidfile(path: Path) -> None:

@@ -145,7 +145,7 @@ class ChatService(MultiService):
             parent.setComponent(ILogObserver, self.logs.observer)
         super().setServiceParent(parent)
 
-    # -- start ----------------------------------------------------------------------------------------------------------
+    # -- start ---------------------------------------------------------------------------------------------------------
 
     def privilegedStartService(self) -> None:
         """After the fork: this process holds the state directory; binds the listeners."""
@@ -194,7 +194,7 @@ class ChatService(MultiService):
         self.logs.reopen()
         log.info("logs reopened")
 
-    # -- stop -----------------------------------------------------------------------------------------------------------
+    # -- stop ----------------------------------------------------------------------------------------------------------
 
     def stopService(self) -> "Deferred[None]":
         """Listens no more, drains the sessions, commits what waits, ends the children; within 10 s."""

@@ -71,7 +71,7 @@ class Life:
     def say(self, line: str) -> None:
         """Tells a person something; the line is clean."""
 
-    # -- input that ends --------------------------------------------------------------------------------------------------
+    # -- input that ends -----------------------------------------------------------------------------------------------
 
     def sent(self, stored: "Deferred[int]") -> None:
         """A message is under way."""

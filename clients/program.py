@@ -105,7 +105,7 @@ class Program(Life):
         """News for a person."""
         self._showing.say(line)
 
-    # -- patience -------------------------------------------------------------------------------------------------------
+    # -- patience ------------------------------------------------------------------------------------------------------
 
     @property
     def _waits_for_answers(self) -> bool:
@@ -129,7 +129,7 @@ class Program(Life):
             why = "" if self._client.refusal is None else f" {explained(self._client.refusal)}"
             self.finish(Exit(NOT_SENT, text.format(seconds=seconds, count=count) + why, clean=True))
 
-    # -- the room -------------------------------------------------------------------------------------------------------
+    # -- the room ------------------------------------------------------------------------------------------------------
 
     def _room_name(self) -> str:
         return self._talk.slash.room if self._talking else self._wanted.name
@@ -137,7 +137,7 @@ class Program(Life):
     def _no_room(self) -> Exit:
         return Exit(NOT_SENT if self._reading else REFUSED, self._wanted.missing(), clean=True)
 
-    # -- input ----------------------------------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------------------------------
 
     def line_typed(self, line: str) -> None:
         """A line to send; empty ones are not sent. In a talk, a line that begins with ``/`` is a command."""
@@ -178,7 +178,7 @@ class Program(Life):
         if counted and sent and not self._arguments.invite and not self._arguments.commands:
             super().check_done()
 
-    # -- events ---------------------------------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------------------------------
 
     def _on_event(self, event: ClientEvent) -> None:
         match event:

@@ -27,6 +27,8 @@
 """
 
 from chatserv import VERSION
+from chatserv.client.account.profile import DEFAULT_NAME, Profile, ProfileError
+from chatserv.client.account.registration import prepare_account
 from chatserv.client.admin import AccountView, Administration, BanView
 from chatserv.client.alarms import KINDS as ALARMS
 from chatserv.client.alarms import AlarmKind, Blame
@@ -64,8 +66,6 @@ from chatserv.client.events import (
 )
 from chatserv.client.handle import RoomHandle
 from chatserv.client.people import DeviceView, People, Verification
-from chatserv.client.profile import DEFAULT_NAME, Profile, ProfileError
-from chatserv.client.registration import prepare_account
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash import Slash
 from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Client(Running):
     """One account, through all its connections: see `Running` for how it is made, started and stopped."""
 
-    # -- as an asynchronous context manager and iterator ------------------------------------------------------------------
+    # -- as an asynchronous context manager and iterator ---------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         """Starts, and waits until everything is here. Raises what `start` raises, and a final refusal of the server."""
@@ -47,7 +47,7 @@ class Client(Running):
             raise LocalProtocolError("events go to the callback")
         return self._stream
 
-    # -- who and where we are -----------------------------------------------------------------------------------------------
+    # -- who and where we are ------------------------------------------------------------------------------------------
 
     @property
     def user(self) -> str:
@@ -102,7 +102,7 @@ class Client(Running):
     def _handle(self, room: Room) -> RoomHandle:
         return RoomHandle(self.engine, room, self._await_acknowledgement, self._withdraw)
 
-    # -- what is asked for --------------------------------------------------------------------------------------------------
+    # -- what is asked for ---------------------------------------------------------------------------------------------
 
     def send(self, room: str, text: str) -> "Deferred[int]":
         """Sends a text to a room; fires with its ``seq`` when it is stored, fails with the `ChatError` when it will not be.

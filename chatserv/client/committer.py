@@ -167,7 +167,7 @@ class Committer:
             raise StaleCommit(f"room {room.room_id.hex()}: another head than the lease's")
         await self._follower.reach(lease.kt_size)
 
-    # -- making it ------------------------------------------------------------------------------------------------------
+    # -- making it -----------------------------------------------------------------------------------------------------
 
     async def _submit(self, room: Room, prepared: Prepared) -> bool:
         """Uploads wraps and commit. Says whether it was taken."""

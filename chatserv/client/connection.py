@@ -51,7 +51,7 @@ class Connection:
         self._protocol = self._make(self)
         return self._protocol
 
-    # -- what a connection reports --------------------------------------------------------------------------------------
+    # -- what a connection reports -------------------------------------------------------------------------------------
 
     def connection_up(self) -> None:
         """The session is open."""
@@ -97,7 +97,7 @@ class Connection:
             if jumped:
                 self._owner.engine.ping()
 
-    # -- what goes out --------------------------------------------------------------------------------------------------
+    # -- what goes out -------------------------------------------------------------------------------------------------
 
     def write(self, encoded: bytes) -> None:
         """Sends a message, together with all that the same batch of received ones gives rise to."""

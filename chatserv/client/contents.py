@@ -97,7 +97,7 @@ class Contents:
             identity_changed=bool(message.identity) and self._parts.pins.other(message.sender, message.identity),
         )
 
-    # -- contents about other messages ----------------------------------------------------------------------------------
+    # -- contents about other messages ---------------------------------------------------------------------------------
 
     def _apply(
         self, room: Room, message: StoredMessage, body: Edit | Delete | Reaction | Receipt | RoomTitle

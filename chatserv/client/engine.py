@@ -129,7 +129,7 @@ class Engine:
     def _rotate(self, room: Room) -> None:
         self.upkeep.rotate(room)
 
-    # -- the connection ---------------------------------------------------------------------------------------------------
+    # -- the connection ------------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
         """A session is open; its welcome comes first."""
@@ -241,7 +241,7 @@ class Engine:
                 self.read[room.room_id, user] = seq
                 self.parts.emit(ReadMoved(self.rooms.name(room), user, seq))
 
-    # -- the beginning of a session ---------------------------------------------------------------------------------------
+    # -- the beginning of a session ------------------------------------------------------------------------------------
 
     async def _begin(self, welcome: messages.Welcome) -> None:
         try:

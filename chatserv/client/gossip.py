@@ -60,7 +60,7 @@ class Gossip:
         """Whether somebody in the room claims another log than ours, and has not been found out."""
         return room.state is not None and any(room.state.devices_of(user) for user in self._claims)
 
-    # -- somebody's word --------------------------------------------------------------------------------------------------
+    # -- somebody's word -----------------------------------------------------------------------------------------------
 
     def check(self, sender: str, head: LogHead) -> None:
         """Compares what a sender says; what is longer than our log is compared once that is as long as it gets."""
@@ -126,7 +126,7 @@ class Gossip:
         if right:
             self._moved()
 
-    # -- what the server has signed ---------------------------------------------------------------------------------------
+    # -- what the server has signed ------------------------------------------------------------------------------------
 
     def take(self, room: Room, sender: str, evidence: LogEvidence) -> None:
         """Judges signed heads that somebody shows, and shows ours where we are asked."""

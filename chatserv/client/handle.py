@@ -54,7 +54,7 @@ class RoomHandle(RoomView):
         super().__init__(engine, room)
         self._sent, self._given_up = sent, given_up
 
-    # -- what is said -----------------------------------------------------------------------------------------------------
+    # -- what is said --------------------------------------------------------------------------------------------------
 
     def send(self, text: str, *, action: bool = False, reply_to: bytes | None = None) -> "Deferred[int]":
         """Sends a text; fires with its ``seq`` when it is stored. ``@name`` of a member mentions them.
@@ -145,7 +145,7 @@ class RoomHandle(RoomView):
         """Tells the others that somebody types; it is not encrypted end to end."""
         await self._engine.requests.ask(messages.SetTyping, room=self._room.room_id)
 
-    # -- consent, and the end ---------------------------------------------------------------------------------------------
+    # -- consent, and the end ------------------------------------------------------------------------------------------
 
     def accept(self) -> list[MessageReceived]:
         """Agrees to a room that somebody took us into.
@@ -199,7 +199,7 @@ class RoomHandle(RoomView):
             self._engine.places.leave(self._room)
             parts.emit(RoomLeft(name, parts.user))
 
-    # -- members ----------------------------------------------------------------------------------------------------------
+    # -- members -------------------------------------------------------------------------------------------------------
 
     async def invite(self, user: str) -> None:
         """Takes a user in, with all of their devices."""
@@ -255,7 +255,7 @@ class RoomHandle(RoomView):
             raise NotFound(f"role {role}")
         await self._change(lambda draft: draft.set_member(name, wanted, muted=draft.member(name).muted))
 
-    # -- the room itself --------------------------------------------------------------------------------------------------
+    # -- the room itself -----------------------------------------------------------------------------------------------
 
     async def rename(self, name: str) -> None:
         """Gives the room another name. A public room's is known to the server; others seal it."""

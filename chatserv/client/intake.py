@@ -199,7 +199,7 @@ class Intake:
         signed_by = error.signed_by if isinstance(error, BadCommit) else ""
         self._parts.emit(Alarm(_kind(error), f"{self._rooms.name(room)}: {error.detail}", signed_by))
 
-    # -- what the reader needs ------------------------------------------------------------------------------------------
+    # -- what the reader needs -----------------------------------------------------------------------------------------
 
     async def _try_to_provide(self, room: Room, needs: Needs) -> None:
         """Fetches what is missing; what the server has no time for is asked for again, what it does not have ends it."""

@@ -107,7 +107,7 @@ class LogCopy:
             raise _damaged("leaves are missing")
         self._keep_head(signed, head)
 
-    # -- what is known ----------------------------------------------------------------------------------------------------
+    # -- what is known -------------------------------------------------------------------------------------------------
 
     @property
     def facts(self) -> LogFacts:
@@ -158,7 +158,7 @@ class LogCopy:
         self._remembered.put(ROTATION.format(index=rotation.new.index), b"signed" if signed else b"")
         self._facts.decide(rotation, signed=signed)
 
-    # -- what comes -------------------------------------------------------------------------------------------------------
+    # -- what comes ----------------------------------------------------------------------------------------------------
 
     def set_server_key(self, spki: bytes) -> None:
         """Takes the server's key (RSA-3072, DER) and remembers it. Raises `Reject` unless it is the pinned one."""

@@ -65,7 +65,7 @@ class LogFollower:
         self._valid = False  # whether our own device was valid when we last looked
         self._proven = any(parts.vault.facts.get(each) is not None for each, _ in PROOFS)
 
-    # -- fetching -------------------------------------------------------------------------------------------------------
+    # -- fetching ------------------------------------------------------------------------------------------------------
 
     async def reach(self, size: int) -> None:
         """Makes the log known up to ``size``.
@@ -127,7 +127,7 @@ class LogFollower:
         if self._parts.log.size > before:
             self._grown()
 
-    # -- what is new ----------------------------------------------------------------------------------------------------
+    # -- what is new ---------------------------------------------------------------------------------------------------
 
     def _grown(self) -> None:
         self._look_at_ourselves()

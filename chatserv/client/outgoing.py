@@ -81,7 +81,7 @@ class Outgoing:
             self._unacknowledged = self._parts.vault.outbox.count()
         return self._unacknowledged
 
-    # -- in -------------------------------------------------------------------------------------------------------------
+    # -- in ------------------------------------------------------------------------------------------------------------
 
     def put(self, room: Room, body: Body) -> bytes:
         """Takes a message in; it leaves when it can. Returns its id.
@@ -145,7 +145,7 @@ class Outgoing:
         """Stores what was answered since the last time, in one transaction, and tells it."""
         self._answers.store()
 
-    # -- the connection ---------------------------------------------------------------------------------------------------
+    # -- the connection ------------------------------------------------------------------------------------------------
 
     def synced(self) -> None:
         """We have caught up: everything that waits may go."""
@@ -172,7 +172,7 @@ class Outgoing:
         self.waiting.clear()
         return len(rows)
 
-    # -- out --------------------------------------------------------------------------------------------------------------
+    # -- out -----------------------------------------------------------------------------------------------------------
 
     def flush(self, room: Room) -> None:
         """Seals and sends what waits in a room, as far as the room allows it now."""

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatserv.client.account.keyring import Keyring
 from chatserv.client.events import ClientEvent
-from chatserv.client.keyring import Keyring
 from chatserv.client.log_copy import LogCopy
 from chatserv.client.pins import Pins
 from chatserv.client.storage.vault import Vault

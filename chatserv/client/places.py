@@ -34,7 +34,7 @@ class Places:
         self._parts, self._rooms, self._moved = parts, rooms, moved
         self._denied: set[bytes] = set()
 
-    # -- a session begins -------------------------------------------------------------------------------------------------
+    # -- a session begins ----------------------------------------------------------------------------------------------
 
     def compare(self, told: tuple[messages.RoomInfo, ...]) -> tuple[tuple[bytes, int], ...]:
         """Compares what the server says of our rooms with what we have; gives the cursors to go on from."""
@@ -83,7 +83,7 @@ class Places:
             room.row = replace(room.row, cursor=info.head)
             self._parts.vault.rooms.set_cursor(room.room_id, info.head)
 
-    # -- rooms that are gone ----------------------------------------------------------------------------------------------
+    # -- rooms that are gone -------------------------------------------------------------------------------------------
 
     def leaving(self, room: Room) -> None:
         """We are about to sign a Leave: from now on the server may forget us there."""

@@ -198,7 +198,7 @@ class Planning:
         if self._parts.pins.changed_among([user]):
             raise KeyChanged(f"{user}: to be accepted first")
 
-    # -- what the log and the Leaves ask for ------------------------------------------------------------------------------
+    # -- what the log and the Leaves ask for ---------------------------------------------------------------------------
 
     def _follow_log(self, draft: Draft, given: Plan) -> None:
         self._take_leaves(draft, given)

@@ -75,7 +75,7 @@ class Reader:
             return found + self._take_commit(room, event)
         return found + self._messages.take(room, event)
 
-    # -- commits --------------------------------------------------------------------------------------------------------
+    # -- commits -------------------------------------------------------------------------------------------------------
 
     def judge(self, room: Room, commit: Commit) -> Outcome:
         """What the rules make of a commit, once log and certificates are at hand (steps 1 to 6). Raises as `take`."""
@@ -222,7 +222,7 @@ class Reader:
             self._parts.pins.look(user, self._parts.now_ms())
         return found
 
-    # -- keys of an epoch -----------------------------------------------------------------------------------------------
+    # -- keys of an epoch ----------------------------------------------------------------------------------------------
 
     def _settle_keys(self, room: Room, own: RosterEntry | None, commit: Commit) -> None:
         """A new epoch: the old chains go; those of an own commit are derived at once, others when they are needed."""

@@ -164,7 +164,7 @@ class Rooms:
         if room is not None and room.row is None:
             del self._rooms[room_id]
 
-    # -- names ----------------------------------------------------------------------------------------------------------
+    # -- names ---------------------------------------------------------------------------------------------------------
 
     def peer(self, room: Room) -> str | None:
         """The other one of direct messages; None for a room."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.threads import deferToThread
 
+from chatserv.client.account.profile import Profile, ProfileError
 from chatserv.client.connection import Connection
 from chatserv.client.engine import Engine
 from chatserv.client.events import (
@@ -21,7 +22,6 @@ from chatserv.client.events import (
 from chatserv.client.log_copy import LogCopy
 from chatserv.client.parts import Interrupted, Parts, log
 from chatserv.client.pins import Pins
-from chatserv.client.profile import Profile, ProfileError
 from chatserv.client.recovering import TRY_SECONDS, Recovering
 from chatserv.client.retrying import is_final
 from chatserv.client.storage.failures import StorageError
@@ -95,7 +95,7 @@ class Running(Telling):
         self._waking = Waking(self._later, self._awake, lambda jumped: self._connection.look(jumped=jumped))
         self._stopping: list[Deferred[None]] | None = None  # whom to tell when it has stopped
 
-    # -- life -----------------------------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, token: bytes | None = None) -> None:
         """Connects, and reconnects with a jittered back-off (1 to 60 s) until `stop` or a final refusal.
@@ -255,7 +255,7 @@ class Running(Telling):
             raise LocalProtocolError("the client is not started")
         return self._engine
 
-    # -- what its connections report (chatserv.client.connection.Owner) -----------------------------------------------------
+    # -- what its connections report (chatserv.client.connection.Owner) ------------------------------------------------
 
     def logged_in(self) -> None:
         """The session is open."""
@@ -276,7 +276,7 @@ class Running(Telling):
         else:
             self._emit(StatusChanged(Status.OFFLINE, error))
 
-    # -- troubles of our own ------------------------------------------------------------------------------------------------
+    # -- troubles of our own -------------------------------------------------------------------------------------------
 
     def stumbled(self, error: LocalFileError) -> None:
         """A file of ours cannot be used: when this turn is over, the connection ends. The next is made once it can."""

@@ -69,7 +69,7 @@ class Slash:
         self._current: RoomHandle | None = None
         self._switching = 0
 
-    # -- the current room -------------------------------------------------------------------------------------------------
+    # -- the current room ----------------------------------------------------------------------------------------------
 
     @property
     def room(self) -> str:
@@ -127,7 +127,7 @@ class Slash:
         here = self.here()
         return [member_line(member) for member in (*here.members(), *here.members(banned=True))]
 
-    # -- lines ------------------------------------------------------------------------------------------------------------
+    # -- lines ---------------------------------------------------------------------------------------------------------
 
     async def run(self, line: str) -> list[str]:
         """Carries a line out: a command, or a text for the current room (``//text`` is the text ``/text``).
@@ -175,7 +175,7 @@ class Slash:
         said += [_("Do you mean /{name}?").format(name=near) for near in difflib.get_close_matches(name, COMMANDS, 1)]
         raise SlashError(" ".join(said))
 
-    # -- completion -------------------------------------------------------------------------------------------------------
+    # -- completion ----------------------------------------------------------------------------------------------------
 
     def permitted(self, command: SlashCommand) -> bool:
         """Whether we may carry out a command here, as far as roles tell; whoever enforces it decides."""

@@ -143,7 +143,7 @@ def names(users: Iterable[str]) -> str:
     return ", ".join(shown(user) for user in users)
 
 
-# -- rooms and members --------------------------------------------------------------------------------------------------
+# -- rooms and members -------------------------------------------------------------------------------------------------
 
 
 def room_line(handle: RoomHandle, *, current: bool) -> str:

@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatserv.client.keyring import Keyring
+from chatserv.client.account.keyring import Keyring
 from chatserv.clocks import now_ms, steady_seconds
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
@@ -109,7 +109,7 @@ class ClientProtocol(LinearLineReceiver):
         self._error: ChatError | None = None
         self._timer: Any = None
 
-    # -- life of the transport ------------------------------------------------------------------------------------------
+    # -- life of the transport -----------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """TCP is up."""
@@ -162,7 +162,7 @@ class ClientProtocol(LinearLineReceiver):
         self._error = self._error or TimedOut("the server is silent")
         self.transport.abortConnection()
 
-    # -- lines ----------------------------------------------------------------------------------------------------------
+    # -- lines ---------------------------------------------------------------------------------------------------------
 
     def lineReceived(self, line: bytes) -> None:
         """A whole line."""

@@ -192,7 +192,7 @@ class LogFacts:
         if not 0 <= at_size <= self._size:
             raise Reject(f"log: asked at size {at_size}, {self._size} known")
 
-    # -- questions; each raises Reject where the log is not known up to the size at which it is asked ---------------------
+    # -- questions; each raises Reject where the log is not known up to the size at which it is asked ------------------
 
     def certificate_valid(self, device: DeviceFacts, cert_hash: bytes, at_size: int) -> bool:
         """Whether a certificate is valid at log size ``at_size`` (docs/rooms.rst 3.2).

@@ -114,7 +114,7 @@ class Draft:
             case Create():
                 raise BadCommit("Create: not the first op of epoch 0")
 
-    # -- users ------------------------------------------------------------------------------------------------------------
+    # -- users ---------------------------------------------------------------------------------------------------------
 
     def enter(self, role: Role) -> None:
         """Lists the actor themself: the creator of a room, or who joins a public one."""
@@ -170,7 +170,7 @@ class Draft:
         muted = self._members[entry.user].muted
         self._set(SetMember(entry.user, Role.BANNED if muted else None))
 
-    # -- devices ----------------------------------------------------------------------------------------------------------
+    # -- devices -------------------------------------------------------------------------------------------------------
 
     def _put(self, entry: RosterEntry) -> None:
         self._roster[entry.leaf] = entry
@@ -210,7 +210,7 @@ class Draft:
             raise BadCommit("Remove: the certificate is valid")
         self._take(leaf)
 
-    # -- the room ---------------------------------------------------------------------------------------------------------
+    # -- the room ------------------------------------------------------------------------------------------------------
 
     def _set_policy(self, policy: Policy) -> None:
         if self._actor.authority is not Role.OWNER:

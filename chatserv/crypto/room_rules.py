@@ -161,7 +161,7 @@ def take_step(
         raise BadCommit(error.detail) from None
 
 
-# -- steps 1 to 4 and 6 of docs/rooms.rst 5.1: what the commit says of itself ---------------------------------------------
+# -- steps 1 to 4 and 6 of docs/rooms.rst 5.1: what the commit says of itself ------------------------------------------
 
 
 def _check_place(state: State | None, head: Head, tbs: CommitTBS) -> None:
@@ -231,7 +231,7 @@ def _outsider(state: State, leaf: int, ops: tuple[Op, ...]) -> _Committer:
     raise BadCommit("commit: external, by no member of a room that is not open to them")
 
 
-# -- step 5: the ops ------------------------------------------------------------------------------------------------------
+# -- step 5: the ops ---------------------------------------------------------------------------------------------------
 
 
 def _step(state: State | None, room_id: bytes, committer: _Committer, ops: tuple[Op, ...], evidence: Evidence) -> Step:

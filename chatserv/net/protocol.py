@@ -75,7 +75,7 @@ class ChatProtocol(LinearLineReceiver):
         self._watch = Watch(factory.limits, self._accepted_at)
         self._why = "closed by the other side"
 
-    # -- life of the transport ------------------------------------------------------------------------------------------
+    # -- life of the transport -----------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """A connection was accepted."""
@@ -147,7 +147,7 @@ class ChatProtocol(LinearLineReceiver):
                 return self._watch.due(stalled_since)
         return None
 
-    # -- ways to end ----------------------------------------------------------------------------------------------------
+    # -- ways to end ---------------------------------------------------------------------------------------------------
 
     def end(self, reason: CloseReason) -> None:
         """Sends what is queued, then CLOSE; before login, just closes."""
@@ -185,7 +185,7 @@ class ChatProtocol(LinearLineReceiver):
         if self._sendq is not None:
             self._sendq.close()
 
-    # -- lines in -------------------------------------------------------------------------------------------------------
+    # -- lines in ------------------------------------------------------------------------------------------------------
 
     def lineReceived(self, line: bytes) -> None:
         """A whole line."""
@@ -219,7 +219,7 @@ class ChatProtocol(LinearLineReceiver):
             else:
                 self.pauseProducing()
 
-    # -- login ----------------------------------------------------------------------------------------------------------
+    # -- login ---------------------------------------------------------------------------------------------------------
 
     def _ask(self, wanted: Wanted) -> None:
         if self._session is None:
@@ -272,7 +272,7 @@ class ChatProtocol(LinearLineReceiver):
             encoded = encode_message(message)
             self._sendq.queue((encoded,), len(encoded))
 
-    # -- what the send queue reports --------------------------------------------------------------------------------------
+    # -- what the send queue reports -----------------------------------------------------------------------------------
 
     def overflowed(self) -> None:
         """The peer does not read: the hard limit is passed, or nothing leaves any more. It resumes by ``sync``."""

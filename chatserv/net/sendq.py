@@ -209,7 +209,7 @@ class SendQueue:
         self._write = self._transport.write  # lets go of the TLS state
         self._relax()
 
-    # -- the transport's side (IPushProducer) ---------------------------------------------------------------------------
+    # -- the transport's side (IPushProducer) --------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: the peer does not read as fast as it is sent to."""

@@ -164,7 +164,7 @@ class Campaign:
             self.happened["refusals"] += 1
             person.start()
 
-    # -- what happens -----------------------------------------------------------------------------------------------------
+    # -- what happens --------------------------------------------------------------------------------------------------
 
     def _kill_server(self) -> None:
         self.happened["kills of the server"] += 1
@@ -218,7 +218,7 @@ class Campaign:
         self._absence()
         person.start()
 
-    # -- what came of it --------------------------------------------------------------------------------------------------
+    # -- what came of it -----------------------------------------------------------------------------------------------
 
     def complaints(self) -> list[str]:
         """Every warning, and every difference between what people were shown."""

@@ -21,8 +21,8 @@ from twisted.test import iosim
 from zope.interface import implementer
 
 from chatserv.backplane.local import LocalBackplane
-from chatserv.client.keyring import Keyring
-from chatserv.client.profile import Profile
+from chatserv.client.account.keyring import Keyring
+from chatserv.client.account.profile import Profile
 from chatserv.commands.context import Context
 from chatserv.config import Config, Limits, Security, Server
 from chatserv.crypto.password import PasswordParameters, make_verifier
@@ -251,7 +251,7 @@ class MemoryServer:
         profile.save_keyring(msgspec.structs.replace(keyring(user), registered=registered))
         return profile
 
-    # -- connections ----------------------------------------------------------------------------------------------------
+    # -- connections ---------------------------------------------------------------------------------------------------
 
     def endpoint(self) -> MemoryEndpoint:
         """Where clients connect to."""

@@ -23,10 +23,10 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
+from chatserv.client.account.profile import Profile
 from chatserv.client.api import Client
 from chatserv.client.events import ClientEvent, MessageReceived, Status, StatusChanged
 from chatserv.client.handle import RoomHandle
-from chatserv.client.profile import Profile
 from chatserv.domain.roles import Role
 from chatserv.testing.memory_server import MemoryServer, server_id
 from chatserv.wire.link import ServerLink
@@ -58,7 +58,7 @@ class Person:
         on_event = self.told.append if self._listens else None
         return Client(self.profile, self.world.reactor, on_event, follow=follow, **self.world.surroundings)
 
-    # -- life -------------------------------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------------------------------
 
     def leave_the_machine(self) -> None:
         """Stops the program."""
@@ -78,7 +78,7 @@ class Person:
         statuses = [event.status for event in self.told if isinstance(event, StatusChanged)]
         return bool(statuses) and statuses[-1] is Status.ONLINE
 
-    # -- doing ------------------------------------------------------------------------------------------------------------
+    # -- doing ---------------------------------------------------------------------------------------------------------
 
     def do(self, work: "Coroutine[Any, Any, T] | Deferred[T]") -> T:
         """Waits for something, while time passes; gives its result or raises its error."""
@@ -92,7 +92,7 @@ class Person:
         """Sends a text and waits until it is stored."""
         return self.do(self.client.send(room, text))
 
-    # -- what was seen ----------------------------------------------------------------------------------------------------
+    # -- what was seen -------------------------------------------------------------------------------------------------
 
     def events(self, kind: type[E]) -> list[E]:
         """The events of one kind, in order."""
@@ -146,7 +146,7 @@ class World:
             self.settle()
         return person
 
-    # -- for clients that somebody else makes -------------------------------------------------------------------------------
+    # -- for clients that somebody else makes --------------------------------------------------------------------------
 
     @property
     def reactor(self) -> Any:

@@ -96,7 +96,7 @@ class Conversation(Life):
         self._begun = False
         self._last_said = ""
 
-    # -- life -------------------------------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, token: bytes | None) -> None:
         """Connects, shows the room that was asked for as this device knows it, and draws: in this order, as it may fail."""
@@ -121,7 +121,7 @@ class Conversation(Life):
     def _news(self, line: str) -> None:
         self._screen.write(told_line(line))
 
-    # -- rooms ------------------------------------------------------------------------------------------------------------
+    # -- rooms ---------------------------------------------------------------------------------------------------------
 
     def _look(self) -> bool:
         """Sees which rooms there are, and enters the one where commands have led; says whether it did.
@@ -175,7 +175,7 @@ class Conversation(Life):
         """Whether a command is under way that may lead to another room."""
         return self._talk.waits
 
-    # -- keys -------------------------------------------------------------------------------------------------------------
+    # -- keys ----------------------------------------------------------------------------------------------------------
 
     def line_typed(self, line: str) -> None:
         """Return."""
@@ -196,7 +196,7 @@ class Conversation(Life):
         said = translate("The terminal cannot be used: {error}").format(error=repr(error))
         self.finish(Exit(DONE) if isinstance(error, EOFError) else Exit(NOT_SENT, said))
 
-    # -- what stands around the prompt ------------------------------------------------------------------------------------
+    # -- what stands around the prompt ---------------------------------------------------------------------------------
 
     def prompt(self) -> Line:
         """The room where a line goes."""
@@ -215,7 +215,7 @@ class Conversation(Life):
         """What the line may become."""
         return (0, []) if self.done.called else candidates(line, self._talk.slash)
 
-    # -- events -----------------------------------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------------------------------
 
     def _on_event(self, event: ClientEvent) -> None:
         if self.done.called:

@@ -129,7 +129,7 @@ class Interface:
         hidden = len(found) - SHOWN_CANDIDATES
         return [[*line, ("class:candidates", f" +{hidden}")] if hidden > 0 else line]
 
-    # -- life -------------------------------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Draws from now on."""
@@ -151,7 +151,7 @@ class Interface:
             self.app.exit()
         return succeed(None) if self._over is None else self._over
 
-    # -- lines ------------------------------------------------------------------------------------------------------------
+    # -- lines ---------------------------------------------------------------------------------------------------------
 
     def write(self, line: Line) -> None:
         """Prints a line above the prompt, together with all others of this turn of the reactor."""
@@ -200,7 +200,7 @@ class Interface:
         if not self._left:
             self._output.bell()
 
-    # -- rooms ------------------------------------------------------------------------------------------------------------
+    # -- rooms ---------------------------------------------------------------------------------------------------------
 
     def enter(self, room: Hashable) -> None:
         """Another room is the current one, with a line of its own."""
@@ -209,7 +209,7 @@ class Interface:
         self._completion.forget()
         self.refresh()
 
-    # -- what keys do (clients.terminal.keys) -----------------------------------------------------------------------------
+    # -- what keys do (clients.terminal.keys) --------------------------------------------------------------------------
 
     @property
     def asked(self) -> bool:

@@ -266,7 +266,7 @@ class Application:
             self.talk.slash.go_home()
         self.screen.follow()
 
-    # -- what is said -------------------------------------------------------------------------------------------------------
+    # -- what is said --------------------------------------------------------------------------------------------------
 
     def _write(self, line: str) -> None:
         self.screen.follow()

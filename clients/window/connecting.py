@@ -48,7 +48,7 @@ class Connecting:
         self._link: ServerLink | None = None
         self.registration: Registration | None = None
 
-    # -- at the start -----------------------------------------------------------------------------------------------------
+    # -- at the start --------------------------------------------------------------------------------------------------
 
     def begin(self, link: str | None, *, offline: bool = False) -> None:
         """Connects where there is an account, or registers where there is a link.

@@ -134,7 +134,7 @@ class Layout:
             self.settings.width, self.settings.height = self.root.winfo_width(), self.root.winfo_height()
         save_settings(self._directory, self.settings)
 
-    # -- panels -----------------------------------------------------------------------------------------------------------
+    # -- panels --------------------------------------------------------------------------------------------------------
 
     def _toggle(self, panel: str) -> None:
         """A button for a panel was pressed."""

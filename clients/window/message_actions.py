@@ -98,7 +98,7 @@ class MessageActions:
             said = said.format(message=quotation(mode.message))
         self._doing.layout.entry.explain(said)
 
-    # -- the field belongs to the room ------------------------------------------------------------------------------------
+    # -- the field belongs to the room ---------------------------------------------------------------------------------
 
     def put_away(self) -> None:
         """Another room will be shown: what stands in the field stays with this one."""

@@ -76,7 +76,7 @@ class Panes(tk.PanedWindow):
                 self.paneconfigure(panel, width=theme.pixels(WIDTHS[name]), minsize=theme.pixels(LEAST[name]))
         self._arrange()
 
-    # -- which are to be seen ---------------------------------------------------------------------------------------------
+    # -- which are to be seen ------------------------------------------------------------------------------------------
 
     @property
     def _wanted(self) -> set[str]:

@@ -115,7 +115,7 @@ def is_message(message: messages.ServerMessage) -> bool:
     return isinstance(message, messages.Event) and message.kind == EventKind.MESSAGE
 
 
-# -- inside a client --------------------------------------------------------------------------------------------------------
+# -- inside a client ---------------------------------------------------------------------------------------------------
 
 
 def engine_of(person: Person) -> Engine:
@@ -153,7 +153,7 @@ def count(person: Person, kind: type[ClientEvent]) -> int:
     return len(person.events(kind))
 
 
-# -- what members of bad will make ------------------------------------------------------------------------------------------
+# -- what members of bad will make -------------------------------------------------------------------------------------
 
 
 def sealed(
@@ -275,7 +275,7 @@ class BadCommitter:
         return self._make_commit(self._edit(tbs), device)
 
 
-# -- what servers of bad will make ------------------------------------------------------------------------------------------
+# -- what servers of bad will make -------------------------------------------------------------------------------------
 
 
 class OldCopy:

@@ -10,14 +10,14 @@ import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import registration
+from chatserv.client.account import registration
+from chatserv.client.account.keyring import Keyring
+from chatserv.client.account.profile import Profile, ProfileError
+from chatserv.client.account.registration import prepare_account
 from chatserv.client.api import Client
 from chatserv.client.events import GapSeen, MessageReceived, Replaced, Status, StatusChanged
-from chatserv.client.keyring import Keyring
 from chatserv.client.outgoing import MAX_UNACKNOWLEDGED
 from chatserv.client.parts import Interrupted
-from chatserv.client.profile import Profile, ProfileError
-from chatserv.client.registration import prepare_account
 from chatserv.config import Server
 from chatserv.crypto.password import make_verifier
 from chatserv.crypto.suite import sha256

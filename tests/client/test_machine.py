@@ -109,7 +109,7 @@ class People(RuleBasedStateMachine):
     def _members(self, room: str) -> frozenset[str]:
         return self.rosters[self.ids[room]][-1][1]
 
-    # -- people -----------------------------------------------------------------------------------------------------------
+    # -- people --------------------------------------------------------------------------------------------------------
 
     @rule(name=others)
     def register(self, name: str) -> None:
@@ -165,7 +165,7 @@ class People(RuleBasedStateMachine):
             self._try(name, self.people[name].room(room).rotate())
             self._settle()
 
-    # -- what is said -----------------------------------------------------------------------------------------------------
+    # -- what is said --------------------------------------------------------------------------------------------------
 
     def _say(self, name: str, room: str) -> "tuple[str, list[int]] | None":
         person = self.people.get(name)
@@ -217,7 +217,7 @@ class People(RuleBasedStateMachine):
         self._expect(room, said)
         assert said is None or said[1], "not acknowledged"
 
-    # -- programs and the server ------------------------------------------------------------------------------------------
+    # -- programs and the server ---------------------------------------------------------------------------------------
 
     @rule(name=anybody)
     def stop(self, name: str) -> None:
@@ -243,7 +243,7 @@ class People(RuleBasedStateMachine):
         self.world.settle(10)
         self._settle()
 
-    # -- what holds -------------------------------------------------------------------------------------------------------
+    # -- what holds ----------------------------------------------------------------------------------------------------
 
     def teardown(self) -> None:
         """Everybody comes back, all is quiet: see the module."""

@@ -168,7 +168,7 @@ class EffectsTests(SlashTestCase):
         self.assertIn(words, self.refusal(line))
         self.assertEqual(self.client.calls, before)
 
-    # -- rooms ------------------------------------------------------------------------------------------------------------
+    # -- rooms ---------------------------------------------------------------------------------------------------------
 
     def test_where_one_is(self) -> None:
         """Commands that go to another room make it the current one; leaving the current one goes to the lobby."""
@@ -294,7 +294,7 @@ class EffectsTests(SlashTestCase):
             for line in ("/slow 1", "/open on"):
                 self.assert_refused(line, "Owners of the room alone")
 
-    # -- members ----------------------------------------------------------------------------------------------------------
+    # -- members -------------------------------------------------------------------------------------------------------
 
     def test_members(self) -> None:
         """Somebody who is not there cannot be put out; somebody who is need not be taken in."""
@@ -323,7 +323,7 @@ class EffectsTests(SlashTestCase):
         ]
         self.assertEqual(self.run_line("/who"), expected)
 
-    # -- messages -----------------------------------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------------------------------
 
     def test_log(self) -> None:
         """The log shows numbers, answers, actions, edits, reactions, and in direct messages who has them."""
@@ -374,7 +374,7 @@ class EffectsTests(SlashTestCase):
         for line in ("/reply 1 x", "/edit 1 x", "/react 1 x"):
             self.assert_refused(line, "no text")
 
-    # -- people -------------------------------------------------------------------------------------------------------------
+    # -- people --------------------------------------------------------------------------------------------------------
 
     def test_verify_states(self) -> None:
         """The state of an identity is told with its number."""
@@ -448,7 +448,7 @@ class EffectsTests(SlashTestCase):
         self.run_line("/server-unban address 0.0.0.0/1")
         self.assertEqual([("ban", "address", "0.0.0.0/1", False)], self.client.calls)
 
-    # -- the server ---------------------------------------------------------------------------------------------------------
+    # -- the server ----------------------------------------------------------------------------------------------------
 
     def test_nobody_to_administer(self) -> None:
         """Accounts have to exist, addresses to be some."""

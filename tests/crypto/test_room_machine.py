@@ -50,7 +50,7 @@ class Rooms(RuleBasedStateMachine):
         self.next_leaf = 0
         self.room: Room = self.world.room(self.devices[0], self.devices[1], policy=policy)
 
-    # -- the log ----------------------------------------------------------------------------------------------------------
+    # -- the log -------------------------------------------------------------------------------------------------------
 
     def lives(self, user: str) -> bool:
         """Whether the account is there."""
@@ -74,7 +74,7 @@ class Rooms(RuleBasedStateMachine):
             case _ if pick > 30:
                 self.world.gone(user)
 
-    # -- the room ---------------------------------------------------------------------------------------------------------
+    # -- the room ------------------------------------------------------------------------------------------------------
 
     def invalid(self) -> list[RosterEntry]:
         """The devices that the next commit has to remove."""
@@ -161,7 +161,7 @@ class Rooms(RuleBasedStateMachine):
             return
         raise AssertionError("a commit was taken twice")
 
-    # -- what holds always ------------------------------------------------------------------------------------------------
+    # -- what holds always ---------------------------------------------------------------------------------------------
 
     @invariant()
     def in_order(self) -> None:

@@ -105,7 +105,7 @@ class WindowDriver:
         _, errors = self.process.communicate(timeout=SECONDS)
         return self.process.returncode, errors
 
-    # -- keys -----------------------------------------------------------------------------------------------------------
+    # -- keys ----------------------------------------------------------------------------------------------------------
 
     def _xdotool(self, *words: str) -> str:
         done = subprocess.run(
@@ -134,7 +134,7 @@ class WindowDriver:
             self._clipboard.serve()
             time.sleep(PAUSE_SECONDS)
 
-    # -- what can be seen -------------------------------------------------------------------------------------------------
+    # -- what can be seen ----------------------------------------------------------------------------------------------
 
     @property
     def title(self) -> str:

@@ -347,7 +347,7 @@ class MemoryServer:
         """The seqs of a room's messages: the n-th message has the n-th of these."""
         return [event.seq for event in self.events(room) if event.kind is EventKind.MESSAGE]
 
-    # -- clients --------------------------------------------------------------------------------------------------------
+    # -- clients -------------------------------------------------------------------------------------------------------
 
     def account(self, user: str) -> TestAccount:
         """A new account that is not registered yet."""
@@ -385,7 +385,7 @@ class MemoryServer:
         self.settle()
         return client
 
-    # -- time -----------------------------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Moves bytes and ends turns of the reactor until nothing happens any more; no time passes."""
@@ -436,7 +436,7 @@ class MemoryClient:
         self._losing = False
         protocol.makeConnection(self.transport)
 
-    # -- what a client does ---------------------------------------------------------------------------------------------
+    # -- what a client does --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Says hello."""
@@ -463,7 +463,7 @@ class MemoryClient:
         self.server.settle()
         return self.reply(label)
 
-    # -- messages -------------------------------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------------------------------
 
     def next_send(self, text: str, room: bytes | None = None, **changes: Any) -> messages.Send:
         """The next message of this device in a room, as a command; ``changes`` are fields of it."""
@@ -492,7 +492,7 @@ class MemoryClient:
             messages.Sync, store=self.server.memory.incarnation, cursors=((room or self.server.lobby, cursor),)
         )
 
-    # -- commits --------------------------------------------------------------------------------------------------------
+    # -- commits -------------------------------------------------------------------------------------------------------
 
     def make(self, room: bytes, *ops: Op, **changes: Any) -> Made:
         """A commit of these ops by this device."""
@@ -536,7 +536,7 @@ class MemoryClient:
         farewell = self.server.smith.leave(self.account, room)
         return self.ask(messages.Leave, room=room, leaf=farewell.leaf, signature=farewell.signature)
 
-    # -- the connection -------------------------------------------------------------------------------------------------
+    # -- the connection ------------------------------------------------------------------------------------------------
 
     def drop(self) -> None:
         """Loses the connection without a word."""
@@ -546,7 +546,7 @@ class MemoryClient:
         """A label that was not used yet."""
         return next(self._labels)
 
-    # -- what it got ----------------------------------------------------------------------------------------------------
+    # -- what it got ---------------------------------------------------------------------------------------------------
 
     def all(self, kind: type[M]) -> list[M]:
         """Every message of a kind, in order."""
@@ -572,7 +572,7 @@ class MemoryClient:
         """The events of a room, commits too, as they came."""
         return [event for event in self.all(messages.Event) if event.room == (room or self.server.lobby)]
 
-    # -- bytes ----------------------------------------------------------------------------------------------------------
+    # -- bytes ---------------------------------------------------------------------------------------------------------
 
     def exchange(self) -> bool:
         """Carries what each side has for the other. Says whether anything moved."""
@@ -626,7 +626,7 @@ class MemoryClient:
                 case Failed(error):
                     self.error = error
 
-    # -- the end --------------------------------------------------------------------------------------------------------
+    # -- the end -------------------------------------------------------------------------------------------------------
 
     def _server_closes(self, aborted: bool) -> None:
         if aborted:

@@ -76,7 +76,7 @@ class Side(Enum):
         return Side.SERVER if self is Side.CLIENT else Side.CLIENT
 
 
-# -- keys and people, the same in a whole run ---------------------------------------------------------------------------
+# -- keys and people, the same in a whole run --------------------------------------------------------------------------
 
 
 @cache
@@ -178,7 +178,7 @@ ALICE = Person("alice")
 MALLORY = Person("mallory")
 
 
-# -- what happens to lines in flight ------------------------------------------------------------------------------------
+# -- what happens to lines in flight -----------------------------------------------------------------------------------
 
 
 def flip(data: bytes, at: int, mask: int = 1) -> bytes:
@@ -214,7 +214,7 @@ def untouched(count: int, line: bytes) -> Sequence[bytes]:  # noqa: ARG001 - the
     return [line]
 
 
-# -- the pair -----------------------------------------------------------------------------------------------------------
+# -- the pair ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -318,7 +318,7 @@ class SessionPair:
                 pair.answer()
         return pair
 
-    # -- looking ----------------------------------------------------------------------------------------------------------
+    # -- looking -------------------------------------------------------------------------------------------------------
 
     def core(self, side: Side) -> ClientSession | ServerSession:
         """The core of a side."""
@@ -353,7 +353,7 @@ class SessionPair:
         """Whom ``side`` takes the session for, once it is open."""
         return next((event for event in self.events(side) if isinstance(event, Authenticated)), None)
 
-    # -- moving -----------------------------------------------------------------------------------------------------------
+    # -- moving --------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """The client's first line."""

@@ -170,7 +170,7 @@ class Archive:
         """A person has taken an identity of somebody for theirs, and with it what it has signed."""
         self._database.write("UPDATE messages SET identity = x'' WHERE sender = ? AND identity = ?", (sender, identity))
 
-    # -- reading ----------------------------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, room_id: bytes, seq: int) -> StoredMessage | None:
         """The message at a place, or None."""
@@ -241,7 +241,7 @@ class Archive:
         row = self._database.one(sql, (room_id, int(ContentType.TEXT), sender, not_sender))
         return None if row is None else _message(row)
 
-    # -- what later messages do to earlier ones: whether it may be so is for the caller to say ------------------------------
+    # -- what later messages do to earlier ones: whether it may be so is for the caller to say -------------------------
 
     def _position(self, room_id: bytes, message_id: bytes) -> int | None:
         """The row of a message that is not deleted; the first one with this id, as `by_id` finds it."""

@@ -17,7 +17,7 @@ from tests.clients.terminal.conversation_fakes import ID, ConversationTestCase
 class ConversationTests(ConversationTestCase):
     """`clients.terminal.conversation.Conversation`."""
 
-    # -- begin and end ----------------------------------------------------------------------------------------------------
+    # -- begin and end -------------------------------------------------------------------------------------------------
 
     def test_begin(self) -> None:
         """One sees the room as it was left, before there is a connection, with a line before what is new."""
@@ -130,7 +130,7 @@ class ConversationTests(ConversationTestCase):
         self.client.tell(StatusChanged(Status.ONLINE))
         self.assertEqual(self.fresh(), ["── new ──", "<bob> one", "<bob> two", "-- Connected again."])
 
-    # -- talk -------------------------------------------------------------------------------------------------------------
+    # -- talk ----------------------------------------------------------------------------------------------------------
 
     def test_talk(self) -> None:
         """A line goes to the room; it is printed when it comes back in the room's order, and what is seen is marked so."""

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from twisted.internet.threads import deferToThread
 
-from chatserv.client.keyring import Keyring, make_keyring
-from chatserv.client.profile import Profile, ProfileError
+from chatserv.client.account.keyring import Keyring, make_keyring
+from chatserv.client.account.profile import Profile, ProfileError
 from chatserv.clocks import now_ms
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import user_name

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from chatserv.client.keyring import Keyring, load_keyring, save_keyring
+from chatserv.client.account.keyring import Keyring, load_keyring, save_keyring
 from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
 from chatserv.private_files import FILE_MODE, make_directory, user_directory

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.keyring import FILE_NAME, Keyring, load_keyring, make_keyring, save_keyring
+from chatserv.client.account.keyring import FILE_NAME, Keyring, load_keyring, make_keyring, save_keyring
 from chatserv.crypto.password import PasswordVerifier
 from chatserv.crypto.statements import verify_certificate
 from chatserv.crypto.suite import oaep
