@@ -20,11 +20,11 @@ from bench.timing import Laps, figures, repeat
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent
-from chatserv.client.log_copy import LogCopy
-from chatserv.client.parts import Parts
-from chatserv.client.pins import Pins
 from chatserv.client.reader import KIND_COMMIT, Reader
-from chatserv.client.rooms import Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.pins import Pins
+from chatserv.client.state.rooms import Standing
+from chatserv.client.state.transparency_log import LogCopy
 from chatserv.client.storage.vault import Vault
 from chatserv.clocks import now_ms, now_ns, steady_seconds
 from chatserv.crypto.bodies import Text

@@ -8,9 +8,9 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.parts import Parts
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Room, Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room, Rooms
 from chatserv.wire import messages
 
 AGREED: Final = "agreed to "  # and the room's id, in hexadecimal: the server may not know yet

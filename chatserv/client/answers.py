@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from chatserv.client.events import SendAcknowledged
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room
 from chatserv.client.storage.chains import Acknowledged
 from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import OutboxRow

@@ -10,8 +10,8 @@ from chatserv.client.events import ClientEvent, MessageReceived
 from chatserv.client.handle import RoomHandle
 from chatserv.client.making import direct_policy, public_policy
 from chatserv.client.people import People
-from chatserv.client.rooms import Room
 from chatserv.client.running import Running
+from chatserv.client.state.rooms import Room
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.texts import valid_text

@@ -4,8 +4,8 @@ from typing import Final
 
 from chatserv.client.contents import Contents
 from chatserv.client.intake import Intake
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Rooms, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Rooms, Standing
 
 KEPT_AT_ONCE: Final = 100
 

@@ -13,8 +13,8 @@ from chatserv.client.events import (
     RoomTitled,
 )
 from chatserv.client.gossip import Gossip
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Rooms, Standing, is_room_name
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, decode_body
 from chatserv.crypto.content import ContentType, LogHead

@@ -28,7 +28,6 @@ from chatserv.client.intake import Intake
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.making import Making
 from chatserv.client.outgoing import Outgoing
-from chatserv.client.parts import Interrupted, Parts
 from chatserv.client.people import People
 from chatserv.client.places import Places
 from chatserv.client.planning import Planning
@@ -36,8 +35,9 @@ from chatserv.client.prekey_upkeep import PrekeyUpkeep
 from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Room, Rooms
 from chatserv.client.rotating import Rotating
+from chatserv.client.state.context import Interrupted, Parts
+from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.upkeep import Upkeep
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError

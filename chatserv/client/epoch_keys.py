@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.events import Alarm, KeysBroken
-from chatserv.client.parts import Parts
 from chatserv.client.reader import Reader
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Keys, Room, Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.epoch import verify_confirmation
 from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap

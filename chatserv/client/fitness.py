@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from chatserv.client.events import SendHeld
-from chatserv.client.parts import Parts
 from chatserv.client.planning import Planning
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 
 
 class Fitness:

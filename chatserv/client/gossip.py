@@ -8,9 +8,9 @@ type 9). A signed head that does not fit is a proof against the server, whoever 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from chatserv.client.log_copy import LogForked
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Rooms, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room, Rooms, Standing
+from chatserv.client.state.transparency_log import LogForked
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.crypto.content import LogHead
 from chatserv.crypto.log_leaves import TreeHead

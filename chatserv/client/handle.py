@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client.events import MessageReceived, RoomLeft
 from chatserv.client.outgoing import Outgoing
-from chatserv.client.parts import Interrupted
 from chatserv.client.planning import Draft, Wish
 from chatserv.client.room_view import RoomView
-from chatserv.client.rooms import Room, Standing
+from chatserv.client.state.context import Interrupted
+from chatserv.client.state.rooms import Room, Standing
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.messages import text_of
 from chatserv.client.waiting import FAILED

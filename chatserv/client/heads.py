@@ -7,8 +7,8 @@ commit, though the server had acknowledged it, is told to us as well, since nobo
 from typing import Final
 
 from chatserv.client.events import ClientEvent, MessagesMissing
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Keys, Room, Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.ratchet import MAX_AHEAD
 

@@ -12,10 +12,10 @@ from chatserv.client.events import Alarm, ClientEvent, MessageReceived, Messages
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.needs import Needs
 from chatserv.client.offers import Offers
-from chatserv.client.parts import Interrupted, Parts, log, retry_delay
 from chatserv.client.reader import Reader
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.context import Interrupted, Parts, log, retry_delay
+from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import BadCommit, Commit
 from chatserv.crypto.room_rules import OtherLog

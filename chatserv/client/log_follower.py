@@ -8,12 +8,12 @@ from twisted.internet.defer import DeferredLock
 from chatserv.client.certificates import Certificates
 from chatserv.client.events import Alarm, IdentityChanged
 from chatserv.client.gossip import Gossip
-from chatserv.client.log_copy import LogForked, LogWithheld
-from chatserv.client.parts import Parts
-from chatserv.client.pins import PinState
 from chatserv.client.public_watch import PublicWatch
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Room, Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.pins import PinState
+from chatserv.client.state.rooms import Room, Rooms
+from chatserv.client.state.transparency_log import LogForked, LogWithheld
 from chatserv.client.statements import StatementCheck
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.crypto.log_facts import Rotation

@@ -6,8 +6,8 @@ from chatserv.client.certificates import Certificates
 from chatserv.client.contents import Contents, reading_message
 from chatserv.client.events import ClientEvent, MessagesMissing
 from chatserv.client.needs import Needs
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Keys, Room, Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.client.storage.messages import LATEST_MS, StoredMessage
 from chatserv.crypto.e2e.message import MessageScope, OpenedMessage, open_message
 from chatserv.crypto.envelope import Envelope

@@ -7,8 +7,8 @@ room is told, not even what edits and reactions hold.
 from typing import Final
 
 from chatserv.client.events import ClientEvent, RoomJoined, RoomLeft, RoomOffered, RoomTitled
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Rooms, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room, Rooms, Standing
 
 NAME_SECONDS: Final = 5.0  # a name that has not come by then may never come
 

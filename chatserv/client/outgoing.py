@@ -13,10 +13,10 @@ from chatserv.client.answers import Answers
 from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.fitness import Fitness
 from chatserv.client.log_follower import LogFollower
-from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Room, Rooms
+from chatserv.client.state.context import Interrupted, Parts, retry_delay
+from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.waiting import Waiting, WaitingMessage

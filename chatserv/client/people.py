@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatserv.client.certificates import NotReady
-from chatserv.client.pins import PinState
-from chatserv.client.rooms import Standing
+from chatserv.client.state.pins import PinState
+from chatserv.client.state.rooms import Standing
 from chatserv.crypto.safety import parse_qr_text, qr_matches, qr_payload, qr_text, safety_number
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256

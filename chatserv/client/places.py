@@ -11,8 +11,8 @@ from typing import Final
 
 from chatserv.client.agreeing import AGREED
 from chatserv.client.events import Alarm, GapSeen, RoomLeft, RoomRewound
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.wire import messages
 
 CROSSED_SECONDS: Final = 10.0  # the commit that puts us out may be on its way

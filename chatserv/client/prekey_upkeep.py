@@ -5,9 +5,9 @@ See docs/rooms.rst 3.3.
 
 from typing import Final
 
-from chatserv.client.parts import Parts
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Rooms
 from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey
 from chatserv.wire import messages
 

@@ -8,8 +8,8 @@ each other. What happened before we began to watch was compared when we came in,
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Rooms
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room, Rooms
 from chatserv.crypto.log_facts import RoomHead
 
 GRACE_SECONDS: Final = 60.0  # so long a commit and its leaf may miss each other

@@ -24,9 +24,9 @@ from chatserv.client.events import (
 from chatserv.client.heads import Heads
 from chatserv.client.message_reader import MessageReader
 from chatserv.client.needs import Needs
-from chatserv.client.parts import Parts
 from chatserv.client.public_watch import PublicWatch
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.crypto.commits import Add, BadCommit, Commit, Leave
 from chatserv.crypto.e2e.epoch import base_secrets

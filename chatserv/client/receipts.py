@@ -4,8 +4,8 @@ from typing import Final
 
 from chatserv.client.events import MessageReceived
 from chatserv.client.outgoing import Outgoing
-from chatserv.client.parts import Parts
-from chatserv.client.rooms import Room, Standing
+from chatserv.client.state.context import Parts
+from chatserv.client.state.rooms import Room, Standing
 from chatserv.crypto.bodies import MAX_RECEIPTS, Receipt
 from chatserv.crypto.room_state import Kind
 from chatserv.errors import ChatError

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.parts import Interrupted, Offline
+from chatserv.client.state.context import Interrupted, Offline
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage, wire_error
 from chatserv.wire import messages

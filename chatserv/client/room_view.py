@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.rooms import Room
+from chatserv.client.state.rooms import Room
 from chatserv.client.waiting import WaitingMessage
 from chatserv.errors import NotFound
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from chatserv.client.making import Making
-from chatserv.client.parts import Interrupted, Parts
 from chatserv.client.planning import Planning
 from chatserv.client.preparing import Plan, Planner
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.context import Interrupted, Parts
+from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
 from chatserv.errors import ChatError
 

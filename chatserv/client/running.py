@@ -19,11 +19,11 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
-from chatserv.client.log_copy import LogCopy
-from chatserv.client.parts import Interrupted, Parts, log
-from chatserv.client.pins import Pins
 from chatserv.client.recovering import TRY_SECONDS, Recovering
 from chatserv.client.retrying import is_final
+from chatserv.client.state.context import Interrupted, Parts, log
+from chatserv.client.state.pins import Pins
+from chatserv.client.state.transparency_log import LogCopy
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
 from chatserv.client.streaming import EventStream

@@ -13,8 +13,8 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
-from chatserv.client.parts import log
 from chatserv.client.retrying import Backoff
+from chatserv.client.state.context import log
 from chatserv.client.waiting import Withdrawn
 from chatserv.errors import LocalProtocolError
 

@@ -6,11 +6,11 @@ from typing import Final
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.making import Making, public_policy
 from chatserv.client.outgoing import Outgoing
-from chatserv.client.parts import Interrupted, Parts, retry_delay
 from chatserv.client.planning import Planning
 from chatserv.client.preparing import Plan, Planner
 from chatserv.client.requests import Requests
-from chatserv.client.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.context import Interrupted, Parts, retry_delay
+from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
 from chatserv.errors import Busy, ChatError, Muted
 from chatserv.wire import messages

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.client import committer
 from chatserv.client.engine import Engine
 from chatserv.client.events import Alarm, ClientEvent
-from chatserv.client.rooms import Room
+from chatserv.client.state.rooms import Room
 from chatserv.crypto.commits import Commit, CommitTBS, Op, make_commit
 from chatserv.crypto.content import Content, LogHead
 from chatserv.crypto.e2e.message import MessageScope, seal_message

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing, SendFailed
-from chatserv.client.parts import Parts
+from chatserv.client.state.context import Parts
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Muted
 from chatserv.stored import EventKind

@@ -6,7 +6,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomChanged, RoomLeft, RoomOffered, SendFailed
-from chatserv.client.parts import Interrupted
+from chatserv.client.state.context import Interrupted
 from chatserv.errors import NotMember
 from chatserv.testing.world import Person
 from chatserv.wire import messages

@@ -15,12 +15,12 @@ from chatserv.client.events import (
     SendAcknowledged,
     SendFailed,
 )
-from chatserv.client.parts import Interrupted
+from chatserv.client.state.context import Interrupted
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Internal, NotMember, StorageFull
 from chatserv.ports import Appended
 from chatserv.testing.world import Person, World
-from tests.client.test_rooms import RoomCase
+from tests.client.state.test_rooms import RoomCase
 
 
 class LossTests(RoomCase):

@@ -20,8 +20,8 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
-from chatserv.client.parts import Interrupted
 from chatserv.client.slash_base import explained
+from chatserv.client.state.context import Interrupted
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.errors import NotMember
 from chatserv.private_files import PrivateFileError

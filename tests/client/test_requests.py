@@ -3,9 +3,9 @@
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.parts import Interrupted, Offline
 from chatserv.client.requests import Requests
 from chatserv.client.slash_base import explained
+from chatserv.client.state.context import Interrupted, Offline
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage
 from chatserv.wire import messages

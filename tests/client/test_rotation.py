@@ -8,7 +8,7 @@ from chatserv.crypto.prekeys import is_last_resort
 from chatserv.errors import RateLimited
 from chatserv.testing.world import Person
 from chatserv.wire import messages
-from tests.client.test_rooms import RoomCase
+from tests.client.state.test_rooms import RoomCase
 
 DAY_SECONDS = 86_400
 

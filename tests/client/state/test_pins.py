@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.log_copy import LogCopy
-from chatserv.client.pins import Pin, Pins, PinState
+from chatserv.client.state.pins import Pin, Pins, PinState
+from chatserv.client.state.transparency_log import LogCopy
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.errors import KeyChanged, NotFound

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import log_copy
-from chatserv.client.log_copy import HEAD_AGE_MS_MAX, LogCopy, LogForked
+from chatserv.client.state import transparency_log
+from chatserv.client.state.transparency_log import HEAD_AGE_MS_MAX, LogCopy, LogForked
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
@@ -146,7 +146,7 @@ class ExtendTests(LogCopyCase):
 
     def test_most(self) -> None:
         """As many leaves as there may be wait for their head; one more is refused, and nothing is kept of them."""
-        self.patch(log_copy, "MAX_PENDING", 4)
+        self.patch(transparency_log, "MAX_PENDING", 4)
         head = self.server.head(9)
         self.assertEqual(self.copy.extend(self.server.page(0, 4), head), 0)
         self.assertRaises(Reject, self.copy.extend, self.server.page(4, 5), head)

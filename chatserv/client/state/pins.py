@@ -5,7 +5,7 @@ See docs/crypto.rst 6.
 
 from collections.abc import Iterable
 
-from chatserv.client.log_copy import LogCopy
+from chatserv.client.state.transparency_log import LogCopy
 from chatserv.client.storage.pins import Pin, PinState, PinTable
 from chatserv.errors import KeyChanged, NotFound
 

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.events import ClientEvent
-from chatserv.client.log_copy import LogCopy
-from chatserv.client.pins import Pins
+from chatserv.client.state.pins import Pins
+from chatserv.client.state.transparency_log import LogCopy
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, LocalFileError

@@ -1,0 +1,1 @@
+"""What a client knows: its rooms, the log, the pins."""
