@@ -8,7 +8,7 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.requests import Requests
+from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.wire import messages

@@ -6,7 +6,7 @@ A certificate here is genuine; whether it is valid at a size of the log is for `
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chatserv.client.requests import Requests
+from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.crypto.e2e.wrap import Recipient
 from chatserv.crypto.statements import DeviceFacts, certificate_facts, verify_certificate

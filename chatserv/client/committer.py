@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.certificates import Certificates, FalseKey
+from chatserv.client.connection.requests import Requests
 from chatserv.client.intake import Intake
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.preparing import Planner, Prepared, Preparing
-from chatserv.client.requests import Requests
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Keys, Room
 from chatserv.crypto.commits import Commit, CommitTBS, Leave, SenderHead, make_commit

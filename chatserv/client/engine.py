@@ -13,6 +13,7 @@ from chatserv.client.agreeing import Agreeing
 from chatserv.client.catching_up import CatchingUp
 from chatserv.client.certificates import Certificates
 from chatserv.client.committer import Committer
+from chatserv.client.connection.requests import Requests
 from chatserv.client.contents import Contents
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import (
@@ -34,7 +35,6 @@ from chatserv.client.planning import Planning
 from chatserv.client.prekey_upkeep import PrekeyUpkeep
 from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
-from chatserv.client.requests import Requests
 from chatserv.client.rotating import Rotating
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Room, Rooms

@@ -6,9 +6,9 @@ See docs/rooms.rst 6 and 5.6, steps 8 to 10.
 from dataclasses import replace
 from typing import Final
 
+from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, KeysBroken
 from chatserv.client.reader import Reader
-from chatserv.client.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit

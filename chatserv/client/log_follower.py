@@ -6,10 +6,10 @@ from typing import Final
 from twisted.internet.defer import DeferredLock
 
 from chatserv.client.certificates import Certificates
+from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, IdentityChanged
 from chatserv.client.gossip import Gossip
 from chatserv.client.public_watch import PublicWatch
-from chatserv.client.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.client.state.pins import PinState
 from chatserv.client.state.rooms import Room, Rooms

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.answers import Answers
+from chatserv.client.connection.requests import Requests
 from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.fitness import Fitness
 from chatserv.client.log_follower import LogFollower
 from chatserv.client.planning import Planning
-from chatserv.client.requests import Requests
 from chatserv.client.state.context import Interrupted, Parts, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.failures import StorageError

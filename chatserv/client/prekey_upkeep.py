@@ -5,7 +5,7 @@ See docs/rooms.rst 3.3.
 
 from typing import Final
 
-from chatserv.client.requests import Requests
+from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Rooms
 from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chatserv.client.certificates import Certificates, FalseKey, NotReady
-from chatserv.client.requests import Requests
+from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room
 from chatserv.crypto.commits import Leave, Op

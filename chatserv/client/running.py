@@ -12,7 +12,10 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.threads import deferToThread
 
 from chatserv.client.account.profile import Profile, ProfileError
-from chatserv.client.connection import Connection
+from chatserv.client.connection.backoff import is_final
+from chatserv.client.connection.current import Connection
+from chatserv.client.connection.protocol import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
+from chatserv.client.connection.waking import Waking
 from chatserv.client.engine import Engine
 from chatserv.client.events import (
     ClientEvent,
@@ -20,7 +23,6 @@ from chatserv.client.events import (
     StatusChanged,
 )
 from chatserv.client.recovering import TRY_SECONDS, Recovering
-from chatserv.client.retrying import is_final
 from chatserv.client.state.context import Interrupted, Parts, log
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.transparency_log import LogCopy
@@ -28,8 +30,6 @@ from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
 from chatserv.client.streaming import EventStream
 from chatserv.client.telling import Telling
-from chatserv.client.transport import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
-from chatserv.client.waking import Waking
 from chatserv.clocks import AwakeClock, now_ms, now_ns, steady_seconds
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import LocalFileError, LocalProtocolError
@@ -255,7 +255,7 @@ class Running(Telling):
             raise LocalProtocolError("the client is not started")
         return self._engine
 
-    # -- what its connections report (chatserv.client.connection.Owner) ------------------------------------------------
+    # -- what its connections report (chatserv.client.connection.current.Owner) ----------------------------------------
 
     def logged_in(self) -> None:
         """The session is open."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
+from chatserv.client.connection.backoff import Backoff
 from chatserv.client.engine import Engine
 from chatserv.client.events import (
     ClientEvent,
@@ -13,7 +14,6 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
-from chatserv.client.retrying import Backoff
 from chatserv.client.state.context import log
 from chatserv.client.waiting import Withdrawn
 from chatserv.errors import LocalProtocolError

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from chatserv.client.connection.requests import Requests
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.making import Making, public_policy
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.planning import Planning
 from chatserv.client.preparing import Plan, Planner
-from chatserv.client.requests import Requests
 from chatserv.client.state.context import Interrupted, Parts, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op

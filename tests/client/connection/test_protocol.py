@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.transport import (
+from chatserv.client.connection.protocol import (
     ANSWER_SECONDS,
     CLOSE_SECONDS,
     LINE_BYTES,

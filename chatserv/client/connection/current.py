@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from chatserv.client.connection.protocol import ClientProtocol
 from chatserv.client.engine import Engine
 from chatserv.client.events import Replaced
-from chatserv.client.transport import ClientProtocol
 from chatserv.errors import ChatError, Draining, Forbidden, LocalFileError, WireError
 from chatserv.wire import messages
 
@@ -32,7 +32,7 @@ class Owner(Protocol):
 
 
 class Connection:
-    """All connections of a client, one after the other: a `chatserv.client.transport.Listener`.
+    """All connections of a client, one after the other: a `chatserv.client.connection.protocol.Listener`.
 
     Args:
         owner: Told when one is up, and when it is gone.

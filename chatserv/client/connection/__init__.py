@@ -1,0 +1,1 @@
+"""One session at a time with the server."""
