@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.certificates import Certificates, FalseKey
 from chatserv.client.connection.requests import Requests
 from chatserv.client.intake import Intake
-from chatserv.client.log_follower import LogFollower
 from chatserv.client.preparing import Planner, Prepared, Preparing
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Keys, Room
+from chatserv.client.verification.certificates import Certificates, FalseKey
+from chatserv.client.verification.log_auditor import LogFollower
 from chatserv.crypto.commits import Commit, CommitTBS, Leave, SenderHead, make_commit
 from chatserv.crypto.e2e.epoch import confirmation
 from chatserv.crypto.e2e.wrap import Recipient, make_wrap

@@ -12,10 +12,10 @@ from chatserv.client.events import (
     Reacted,
     RoomTitled,
 )
-from chatserv.client.gossip import Gossip
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
+from chatserv.client.verification.gossip import Gossip
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, decode_body
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role

@@ -11,7 +11,6 @@ from typing import Final
 from chatserv.client.admin import Administration
 from chatserv.client.agreeing import Agreeing
 from chatserv.client.catching_up import CatchingUp
-from chatserv.client.certificates import Certificates
 from chatserv.client.committer import Committer
 from chatserv.client.connection.requests import Requests
 from chatserv.client.contents import Contents
@@ -26,19 +25,20 @@ from chatserv.client.events import (
     TypingSeen,
 )
 from chatserv.client.intake import Intake
-from chatserv.client.log_follower import LogFollower
 from chatserv.client.making import Making
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.people import People
 from chatserv.client.places import Places
 from chatserv.client.planning import Planning
-from chatserv.client.prekey_upkeep import PrekeyUpkeep
 from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
 from chatserv.client.rotating import Rotating
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.upkeep import Upkeep
+from chatserv.client.verification.certificates import Certificates
+from chatserv.client.verification.log_auditor import LogFollower
+from chatserv.client.verification.prekeys import PrekeyUpkeep
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError
 from chatserv.wire import messages

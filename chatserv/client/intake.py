@@ -6,17 +6,17 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.certificates import Certificates, FalseKey
 from chatserv.client.connection.requests import Requests
 from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import Alarm, ClientEvent, MessageReceived, MessagesMissing
-from chatserv.client.log_follower import LogFollower
 from chatserv.client.needs import Needs
 from chatserv.client.offers import Offers
 from chatserv.client.reader import Reader
 from chatserv.client.state.context import Interrupted, Parts, log, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
+from chatserv.client.verification.certificates import Certificates, FalseKey
+from chatserv.client.verification.log_auditor import LogFollower
 from chatserv.crypto.commits import BadCommit, Commit
 from chatserv.crypto.room_rules import OtherLog
 from chatserv.errors import Busy, ChatError, LocalFileError, LocalProtocolError, Reject

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from chatserv.client.committer import Committer
-from chatserv.client.log_follower import LogFollower
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.planning import Planning
 from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room, Rooms
+from chatserv.client.verification.log_auditor import LogFollower
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.crypto.commits import BadCommit, Op
 from chatserv.crypto.log_facts import RoomHead

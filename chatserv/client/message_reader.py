@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from chatserv.client.certificates import Certificates
 from chatserv.client.contents import Contents, reading_message
 from chatserv.client.events import ClientEvent, MessagesMissing
 from chatserv.client.needs import Needs
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.client.storage.messages import LATEST_MS, StoredMessage
+from chatserv.client.verification.certificates import Certificates
 from chatserv.crypto.e2e.message import MessageScope, OpenedMessage, open_message
 from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.room_state import RosterEntry

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chatserv.client.certificates import NotReady
 from chatserv.client.state.pins import PinState
 from chatserv.client.state.rooms import Standing
+from chatserv.client.verification.certificates import NotReady
 from chatserv.crypto.safety import parse_qr_text, qr_matches, qr_payload, qr_text, safety_number
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from chatserv.client.certificates import Certificates, NotReady
 from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Parts
+from chatserv.client.verification.certificates import Certificates, NotReady
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import MAX_USER_DEVICES, Kind, Member, Policy, Role, RosterEntry, State
 from chatserv.errors import Forbidden, KeyChanged, NotFound, RoomFull

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from chatserv.client.certificates import Certificates, FalseKey, NotReady
 from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room
+from chatserv.client.verification.certificates import Certificates, FalseKey, NotReady
 from chatserv.crypto.commits import Leave, Op
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.prekeys import SignedPreKey

@@ -8,7 +8,6 @@ Messages are the business of `chatserv.client.message_reader`.
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.certificates import Certificates
 from chatserv.client.changes import describe
 from chatserv.client.contents import Contents
 from chatserv.client.events import (
@@ -24,10 +23,11 @@ from chatserv.client.events import (
 from chatserv.client.heads import Heads
 from chatserv.client.message_reader import MessageReader
 from chatserv.client.needs import Needs
-from chatserv.client.public_watch import PublicWatch
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
+from chatserv.client.verification.certificates import Certificates
+from chatserv.client.verification.public_rooms import PublicWatch
 from chatserv.crypto.commits import Add, BadCommit, Commit, Leave
 from chatserv.crypto.e2e.epoch import base_secrets
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain

@@ -1,8 +1,8 @@
 """What people say of the log inside messages, false and true, and what the server has signed: whole clients."""
 
 from chatserv.client.events import Alarm, MessageReceived
-from chatserv.client.gossip import ANSWER_SECONDS, ASK_SECONDS, ASKED_AT_MOST, MAX_PEOPLE, SPREAD_SECONDS
-from chatserv.client.log_follower import MAX_ALARMS
+from chatserv.client.verification.gossip import ANSWER_SECONDS, ASK_SECONDS, ASKED_AT_MOST, MAX_PEOPLE, SPREAD_SECONDS
+from chatserv.client.verification.log_auditor import MAX_ALARMS
 from chatserv.crypto.bodies import LogEvidence, Text, encode_body
 from chatserv.crypto.content import LogHead
 from chatserv.testing.world import Person

@@ -10,9 +10,9 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatserv.client import committer
-from chatserv.client.certificates import FalseKey
 from chatserv.client.events import Alarm, KeysBroken, MessageReceived, MessagesMissing, RoomLeft, RoomOffered
 from chatserv.client.state.rooms import Keys, Standing
+from chatserv.client.verification.certificates import FalseKey
 from chatserv.crypto.commits import Add, Commit, Op, SenderHead, SetMember
 from chatserv.crypto.content import ContentType
 from chatserv.crypto.room_state import Member, Role, RosterEntry, State

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chatserv.client.events import Alarm, RoomChanged
-from chatserv.client.prekey_upkeep import MOST, RENEW_MS
+from chatserv.client.verification.prekeys import MOST, RENEW_MS
 from chatserv.crypto.prekeys import is_last_resort
 from chatserv.errors import RateLimited
 from chatserv.testing.world import Person

@@ -5,16 +5,16 @@ from typing import Final
 
 from twisted.internet.defer import DeferredLock
 
-from chatserv.client.certificates import Certificates
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, IdentityChanged
-from chatserv.client.gossip import Gossip
-from chatserv.client.public_watch import PublicWatch
 from chatserv.client.state.context import Parts
 from chatserv.client.state.pins import PinState
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.state.transparency_log import LogForked, LogWithheld
-from chatserv.client.statements import StatementCheck
+from chatserv.client.verification.certificates import Certificates
+from chatserv.client.verification.gossip import Gossip
+from chatserv.client.verification.public_rooms import PublicWatch
+from chatserv.client.verification.revocations import StatementCheck
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from chatserv.client import statements
 from chatserv.client.events import Alarm
-from chatserv.client.statements import CHECKED
+from chatserv.client.verification import revocations
+from chatserv.client.verification.revocations import CHECKED
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.crypto.suite import sha256
@@ -122,7 +122,7 @@ class TrueTests(StatementCase):
 
     def test_long_log(self) -> None:
         """A log of many pages is gone through to its end, and where that is, is remembered page by page."""
-        self.patch(statements, "PAGE_LEAVES", 2)
+        self.patch(revocations, "PAGE_LEAVES", 2)
         self.carol.leave_the_machine()
         for number in range(4):
             log_leaf(self.world, idle_leaf(str(number)))

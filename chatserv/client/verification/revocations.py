@@ -12,9 +12,9 @@ from typing import Final
 
 from twisted.internet.defer import DeferredLock
 
-from chatserv.client.certificates import Certificates
 from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import Parts, retry_delay
+from chatserv.client.verification.certificates import Certificates
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_tag
 from chatserv.crypto.statements import verify_revocation
