@@ -20,7 +20,7 @@ from bench.timing import Laps, figures, repeat
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent
-from chatserv.client.reader import KIND_COMMIT, Reader
+from chatserv.client.inbound.commit_reader import KIND_COMMIT, Reader
 from chatserv.client.state.context import Parts
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.rooms import Standing

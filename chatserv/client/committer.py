@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.intake import Intake
+from chatserv.client.inbound.room_queue import Intake
 from chatserv.client.preparing import Planner, Prepared, Preparing
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Keys, Room

@@ -9,12 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.admin import Administration
-from chatserv.client.agreeing import Agreeing
-from chatserv.client.catching_up import CatchingUp
 from chatserv.client.committer import Committer
 from chatserv.client.connection.requests import Requests
-from chatserv.client.contents import Contents
-from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import (
     Announced,
     MessageReceived,
@@ -24,13 +20,17 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.intake import Intake
+from chatserv.client.inbound.agreements import Agreeing
+from chatserv.client.inbound.backlog import CatchingUp
+from chatserv.client.inbound.commit_reader import Reader
+from chatserv.client.inbound.content_handler import Contents
+from chatserv.client.inbound.epoch_keys import EpochKeys
+from chatserv.client.inbound.places import Places
+from chatserv.client.inbound.room_queue import Intake
 from chatserv.client.making import Making
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.people import People
-from chatserv.client.places import Places
 from chatserv.client.planning import Planning
-from chatserv.client.reader import Reader
 from chatserv.client.receipts import Receipts
 from chatserv.client.rotating import Rotating
 from chatserv.client.state.context import Interrupted, Parts

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.epoch_keys import EpochKeys
+from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.making import Making, public_policy
 from chatserv.client.outgoing import Outgoing
 from chatserv.client.planning import Planning

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from chatserv.client import intake
 from chatserv.client.events import GapSeen, MessageReceived, MessagesMissing
+from chatserv.client.inbound import room_queue
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
@@ -237,7 +237,7 @@ class ServerTests(AttackCase):
 
     def test_flood(self) -> None:
         """More events than a client holds end the connection, and the next one brings the room up to date."""
-        self.patch(intake, "MAX_QUEUED", 3)
+        self.patch(room_queue, "MAX_QUEUED", 3)
         number = room_of(self.carol, "plans").room_id
         events = [messages.Event(number, 100 + at, 0, "bob1", EventKind.MESSAGE, b"x") for at in range(10)]
         self.tap.send(*events)

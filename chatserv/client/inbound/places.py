@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.agreeing import AGREED
 from chatserv.client.events import Alarm, GapSeen, RoomLeft, RoomRewound
+from chatserv.client.inbound.agreements import AGREED
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.wire import messages

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from chatserv.client.contents import Contents
-from chatserv.client.intake import Intake
+from chatserv.client.inbound.content_handler import Contents
+from chatserv.client.inbound.room_queue import Intake
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Rooms, Standing
 

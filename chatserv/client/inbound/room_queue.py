@@ -7,11 +7,11 @@ from typing import Final
 from twisted.internet.defer import Deferred
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.epoch_keys import EpochKeys
 from chatserv.client.events import Alarm, ClientEvent, MessageReceived, MessagesMissing
-from chatserv.client.needs import Needs
-from chatserv.client.offers import Offers
-from chatserv.client.reader import Reader
+from chatserv.client.inbound.commit_reader import Reader
+from chatserv.client.inbound.epoch_keys import EpochKeys
+from chatserv.client.inbound.invitations import Offers
+from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import Interrupted, Parts, log, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow

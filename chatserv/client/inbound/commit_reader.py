@@ -2,14 +2,12 @@
 
 Nothing here waits. What has to be fetched first is raised as `Needs`, before anything has changed; the same event is then
 taken again. Everything that an event changes is stored in one transaction with its cursor (docs/rooms.rst 5.6).
-Messages are the business of `chatserv.client.message_reader`.
+Messages are the business of `chatserv.client.inbound.message_reader`.
 """
 
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.changes import describe
-from chatserv.client.contents import Contents
 from chatserv.client.events import (
     ClientEvent,
     DeviceSeen,
@@ -20,9 +18,11 @@ from chatserv.client.events import (
     RoomLeft,
     RoomOffered,
 )
-from chatserv.client.heads import Heads
-from chatserv.client.message_reader import MessageReader
-from chatserv.client.needs import Needs
+from chatserv.client.inbound.closing_heads import Heads
+from chatserv.client.inbound.commit_summary import describe
+from chatserv.client.inbound.content_handler import Contents
+from chatserv.client.inbound.message_reader import MessageReader
+from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow

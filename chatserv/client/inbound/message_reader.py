@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from chatserv.client.contents import Contents, reading_message
 from chatserv.client.events import ClientEvent, MessagesMissing
-from chatserv.client.needs import Needs
+from chatserv.client.inbound.content_handler import Contents, reading_message
+from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.client.storage.messages import LATEST_MS, StoredMessage

@@ -8,7 +8,7 @@ from typing import Final
 
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, KeysBroken
-from chatserv.client.reader import Reader
+from chatserv.client.inbound.commit_reader import Reader
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit

@@ -1,0 +1,1 @@
+"""Events that come in, from the wire to the program."""
