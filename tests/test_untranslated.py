@@ -11,8 +11,8 @@ from typing import Final
 import chatserv.i18n
 import chatserv.tap
 from chatserv.client import ChatError, SlashError, explained
+from chatserv.client.outbound.pending import FAILED, WaitingMessage
 from chatserv.client.slash import COMMANDS
-from chatserv.client.waiting import FAILED, WaitingMessage
 from chatserv.errors import Muted
 from clients.arguments import parse_arguments
 from clients.exits import exit_for, why_offline

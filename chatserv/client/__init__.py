@@ -65,6 +65,7 @@ from chatserv.client.events import (
     TypingSeen,
 )
 from chatserv.client.handle import RoomHandle
+from chatserv.client.outbound.pending import WaitingMessage, Withdrawn
 from chatserv.client.people import DeviceView, People, Verification
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash import Slash
@@ -81,7 +82,6 @@ from chatserv.client.slash_lines import (
     sender_name,
 )
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
-from chatserv.client.waiting import WaitingMessage, Withdrawn
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import room_name, user_name

@@ -28,10 +28,10 @@ from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.inbound.places import Places
 from chatserv.client.inbound.room_queue import Intake
 from chatserv.client.making import Making
-from chatserv.client.outgoing import Outgoing
+from chatserv.client.outbound.outbox import Outgoing
+from chatserv.client.outbound.receipts import Receipts
 from chatserv.client.people import People
 from chatserv.client.planning import Planning
-from chatserv.client.receipts import Receipts
 from chatserv.client.rotating import Rotating
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Room, Rooms

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from chatserv.client.events import MessageReceived, RoomLeft
-from chatserv.client.outgoing import Outgoing
+from chatserv.client.outbound.outbox import Outgoing
+from chatserv.client.outbound.pending import FAILED
 from chatserv.client.planning import Draft, Wish
 from chatserv.client.room_view import RoomView
 from chatserv.client.state.context import Interrupted
 from chatserv.client.state.rooms import Room, Standing
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.messages import text_of
-from chatserv.client.waiting import FAILED
 from chatserv.crypto.bodies import MAX_EMOJI_BYTES, Body, Delete, Edit, Reaction, RoomTitle, Text
 from chatserv.crypto.commits import make_leave
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy, Role

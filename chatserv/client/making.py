@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chatserv.client.committer import Committer
-from chatserv.client.outgoing import Outgoing
+from chatserv.client.outbound.outbox import Outgoing
 from chatserv.client.planning import Planning
 from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Parts

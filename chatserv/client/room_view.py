@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatserv.client.events import MessageReceived
+from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.state.rooms import Room
-from chatserv.client.waiting import WaitingMessage
 from chatserv.errors import NotFound
 
 if TYPE_CHECKING:

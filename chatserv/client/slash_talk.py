@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Final
 
 from chatserv.client.events import MessageReceived
 from chatserv.client.handle import RoomHandle
+from chatserv.client.outbound.pending import FAILED
 from chatserv.client.slash_base import SlashCommand, SlashError, refused
 from chatserv.client.slash_lines import date, log_lines, message_line, word
-from chatserv.client.waiting import FAILED
 from chatserv.errors import Forbidden, NotFound
 from chatserv.i18n import N_, _
 

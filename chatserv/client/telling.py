@@ -14,8 +14,8 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
+from chatserv.client.outbound.pending import Withdrawn
 from chatserv.client.state.context import log
-from chatserv.client.waiting import Withdrawn
 from chatserv.errors import LocalProtocolError
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.making import Making, public_policy
-from chatserv.client.outgoing import Outgoing
+from chatserv.client.outbound.outbox import Outgoing
 from chatserv.client.planning import Planning
 from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Interrupted, Parts, retry_delay

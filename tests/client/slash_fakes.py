@@ -7,9 +7,9 @@ from twisted.internet.defer import Deferred, succeed
 
 from chatserv.client.admin import AccountView, BanView
 from chatserv.client.events import MessageReceived
+from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.people import DeviceView, Verification
 from chatserv.client.room_view import MemberView
-from chatserv.client.waiting import WaitingMessage
 from chatserv.errors import BadKey, Forbidden, NameTaken, NotFound, NotMember
 from chatserv.wire.link import ServerLink
 from chatserv.wire.messages import PublicRoom

@@ -16,7 +16,7 @@ from chatserv.client.account.profile import Profile, ProfileError
 from chatserv.client.account.registration import prepare_account
 from chatserv.client.api import Client
 from chatserv.client.events import GapSeen, MessageReceived, Replaced, Status, StatusChanged
-from chatserv.client.outgoing import MAX_UNACKNOWLEDGED
+from chatserv.client.outbound.outbox import MAX_UNACKNOWLEDGED
 from chatserv.client.state.context import Interrupted
 from chatserv.config import Server
 from chatserv.crypto.password import make_verifier

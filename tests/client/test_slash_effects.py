@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from chatserv.client.admin import BanView
 from chatserv.client.api import Client
+from chatserv.client.outbound.pending import FAILED, WaitingMessage
 from chatserv.client.slash import COMMANDS, Slash
-from chatserv.client.waiting import FAILED, WaitingMessage
 from chatserv.errors import Forbidden, Muted
 from chatserv.wire.messages import PublicRoom
 from tests.client.slash_fakes import AT_MS, DEVICE_IDS, NUMBER, QR, member, message

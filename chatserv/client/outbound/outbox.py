@@ -9,17 +9,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.answers import Answers
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import SendFailed, SendQueued
-from chatserv.client.fitness import Fitness
+from chatserv.client.outbound.answers import Answers
+from chatserv.client.outbound.fitness import Fitness
+from chatserv.client.outbound.pending import Waiting, WaitingMessage
 from chatserv.client.planning import Planning
 from chatserv.client.state.context import Interrupted, Parts, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.verification.log_auditor import LogFollower
-from chatserv.client.waiting import Waiting, WaitingMessage
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
 from chatserv.crypto.content import ID_BYTES, Content, ContentType, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message

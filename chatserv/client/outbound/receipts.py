@@ -3,7 +3,7 @@
 from typing import Final
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.outgoing import Outgoing
+from chatserv.client.outbound.outbox import Outgoing
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room, Standing
 from chatserv.crypto.bodies import MAX_RECEIPTS, Receipt

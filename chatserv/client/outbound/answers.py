@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from chatserv.client.events import SendAcknowledged
+from chatserv.client.outbound.pending import Waiting
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room
 from chatserv.client.storage.chains import Acknowledged
 from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import OutboxRow
-from chatserv.client.waiting import Waiting
 from chatserv.wire import messages
 
 

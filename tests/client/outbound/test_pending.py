@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, SendAcknowledged, SendFailed, SendQueued
-from chatserv.client.waiting import FAILED, MAX_SETTLED, SENDING, STORED, Waiting, WaitingMessage, Withdrawn
+from chatserv.client.outbound.pending import FAILED, MAX_SETTLED, SENDING, STORED, Waiting, WaitingMessage, Withdrawn
 from chatserv.errors import Muted, NotFound
 from chatserv.testing.world import World
 

@@ -1,0 +1,1 @@
+"""What we say, until it is in its room."""
