@@ -77,7 +77,7 @@ def sign_commit(
     wrap_hashes: Mapping[int, bytes],
     secret: bytes,
 ) -> Commit:
-    """The commit, as `chatserv.client.committer` makes it once the wraps are there.
+    """The commit, as `chatserv.client.commits.committer` makes it once the wraps are there.
 
     Args:
         account: Whose device commits; it has its leaf already, or makes the room.

@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from chatserv.client.admin import Administration
-from chatserv.client.committer import ExistingRoom
+from chatserv.client.commits.committer import ExistingRoom
+from chatserv.client.commits.room_changes import direct_policy, public_policy
 from chatserv.client.events import ClientEvent, MessageReceived
 from chatserv.client.handle import RoomHandle
-from chatserv.client.making import direct_policy, public_policy
 from chatserv.client.people import People
 from chatserv.client.running import Running
 from chatserv.client.state.rooms import Room

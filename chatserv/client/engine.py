@@ -9,7 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.admin import Administration
-from chatserv.client.committer import Committer
+from chatserv.client.commits.committer import Committer
+from chatserv.client.commits.maintenance import Upkeep
+from chatserv.client.commits.planner import Planning
+from chatserv.client.commits.room_changes import Making
+from chatserv.client.commits.rotation import Rotating
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import (
     Announced,
@@ -27,15 +31,11 @@ from chatserv.client.inbound.content_handler import Contents
 from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.inbound.places import Places
 from chatserv.client.inbound.room_queue import Intake
-from chatserv.client.making import Making
 from chatserv.client.outbound.outbox import Outgoing
 from chatserv.client.outbound.receipts import Receipts
 from chatserv.client.people import People
-from chatserv.client.planning import Planning
-from chatserv.client.rotating import Rotating
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Room, Rooms
-from chatserv.client.upkeep import Upkeep
 from chatserv.client.verification.certificates import Certificates
 from chatserv.client.verification.log_auditor import LogFollower
 from chatserv.client.verification.prekeys import PrekeyUpkeep

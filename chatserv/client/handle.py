@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from chatserv.client.commits.planner import Draft, Wish
 from chatserv.client.events import MessageReceived, RoomLeft
 from chatserv.client.outbound.outbox import Outgoing
 from chatserv.client.outbound.pending import FAILED
-from chatserv.client.planning import Draft, Wish
 from chatserv.client.room_view import RoomView
 from chatserv.client.state.context import Interrupted
 from chatserv.client.state.rooms import Room, Standing

@@ -14,7 +14,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import committer
+from chatserv.client.commits import committer
 from chatserv.client.engine import Engine
 from chatserv.client.events import Alarm, ClientEvent
 from chatserv.client.state.rooms import Room

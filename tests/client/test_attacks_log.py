@@ -2,8 +2,8 @@
 
 import msgspec
 
+from chatserv.client.commits.room_changes import FalseRoom
 from chatserv.client.events import Alarm, IdentityChanged, RoomChanged, SendHeld, Status, StatusChanged
-from chatserv.client.making import FalseRoom
 from chatserv.crypto.content import LogHead
 from chatserv.crypto.log_leaves import Leaf, LeafType, room_leaf, user_leaf
 from chatserv.crypto.suite import rsa_spki, sha256

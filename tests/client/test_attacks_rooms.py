@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 from twisted.internet.defer import Deferred
 
-from chatserv.client import committer
+from chatserv.client.commits import committer
 from chatserv.client.events import Alarm, KeysBroken, MessageReceived, MessagesMissing, RoomLeft, RoomOffered
 from chatserv.client.state.rooms import Keys, Standing
 from chatserv.client.verification.certificates import FalseKey

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from chatserv.client.commits.planner import Planning
 from chatserv.client.events import SendHeld
-from chatserv.client.planning import Planning
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from chatserv.client.commits.planner import Planning
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.outbound.answers import Answers
 from chatserv.client.outbound.fitness import Fitness
 from chatserv.client.outbound.pending import Waiting, WaitingMessage
-from chatserv.client.planning import Planning
 from chatserv.client.state.context import Interrupted, Parts, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.failures import StorageError

@@ -8,9 +8,9 @@ from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredLock
 
+from chatserv.client.commits.turns import Turns
 from chatserv.client.storage.rooms import Keys, RoomRow, Standing
 from chatserv.client.storage.vault import Vault
-from chatserv.client.turns import Turns
 from chatserv.crypto.commits import Commit, Leave
 from chatserv.crypto.room_rules import Head, Outcome
 from chatserv.crypto.room_state import Kind, Role, RosterEntry, State

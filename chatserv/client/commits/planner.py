@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from chatserv.client.preparing import Plan, Planner
+from chatserv.client.commits.preparation import Plan, Planner
 from chatserv.client.state.context import Parts
 from chatserv.client.verification.certificates import Certificates, NotReady
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy

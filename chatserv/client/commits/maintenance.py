@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from chatserv.client.commits.planner import Planning
+from chatserv.client.commits.preparation import Plan, Planner
+from chatserv.client.commits.room_changes import Making, public_policy
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.epoch_keys import EpochKeys
-from chatserv.client.making import Making, public_policy
 from chatserv.client.outbound.outbox import Outgoing
-from chatserv.client.planning import Planning
-from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Interrupted, Parts, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op

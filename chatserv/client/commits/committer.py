@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from chatserv.client.commits.preparation import Planner, Prepared, Preparing
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.room_queue import Intake
-from chatserv.client.preparing import Planner, Prepared, Preparing
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Keys, Room
 from chatserv.client.verification.certificates import Certificates, FalseKey

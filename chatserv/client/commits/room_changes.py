@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from chatserv.client.committer import Committer
+from chatserv.client.commits.committer import Committer
+from chatserv.client.commits.planner import Planning
+from chatserv.client.commits.preparation import Plan, Planner
 from chatserv.client.outbound.outbox import Outgoing
-from chatserv.client.planning import Planning
-from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Parts
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.verification.log_auditor import LogFollower

@@ -7,10 +7,10 @@ So who has said nothing comes first, and who has said something last comes last.
 from collections.abc import Sequence
 from typing import Final
 
+from chatserv.client.commits.planner import Planning
+from chatserv.client.commits.preparation import Plan, Planner
+from chatserv.client.commits.room_changes import Making
 from chatserv.client.connection.requests import Requests
-from chatserv.client.making import Making
-from chatserv.client.planning import Planning
-from chatserv.client.preparing import Plan, Planner
 from chatserv.client.state.context import Interrupted, Parts
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
