@@ -12,13 +12,13 @@ import chatserv.i18n
 import chatserv.tap
 from chatserv.client import ChatError, SlashError, explained
 from chatserv.client.outbound.pending import FAILED, WaitingMessage
-from chatserv.client.slash import COMMANDS
+from chatserv.client.slash.dispatcher import COMMANDS
 from chatserv.errors import Muted
 from clients.arguments import parse_arguments
 from clients.exits import exit_for, why_offline
 from clients.lines import news
+from tests.client.slash.test_dispatcher import SlashTestCase
 from tests.client.slash_fakes import AT_MS, NUMBER, member, message
-from tests.client.test_slash import SlashTestCase
 from tests.client.test_slash_effects import EFFECTS
 from tests.clients.test_news import BEGINNINGS, TOLD, find
 from tests.support.bypassing import bypassing

@@ -68,9 +68,9 @@ from chatserv.client.handle import RoomHandle
 from chatserv.client.outbound.pending import WaitingMessage, Withdrawn
 from chatserv.client.people import DeviceView, People, Verification
 from chatserv.client.room_view import MemberView
-from chatserv.client.slash import Slash
-from chatserv.client.slash_base import SlashCommand, SlashError, explained, place, shown
-from chatserv.client.slash_lines import (
+from chatserv.client.slash.command import SlashCommand, SlashError, explained, place, shown
+from chatserv.client.slash.dispatcher import Slash
+from chatserv.client.slash.formatting import (
     clock,
     date,
     doubtful_time,

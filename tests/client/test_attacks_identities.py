@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from chatserv.client.events import Alarm, DeviceSeen, IdentityChanged, MessageEdited, MessageReceived, SendHeld
-from chatserv.client.slash_lines import message_line, quotation
+from chatserv.client.slash.formatting import message_line, quotation
 from chatserv.crypto.bodies import Delete, Edit, Text, encode_body
 from chatserv.crypto.commits import Add, Remove
 from chatserv.crypto.log_leaves import LeafType

@@ -20,7 +20,7 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
-from chatserv.client.slash_base import explained
+from chatserv.client.slash.command import explained
 from chatserv.client.state.context import Interrupted
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.errors import NotMember

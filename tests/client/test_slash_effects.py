@@ -6,11 +6,11 @@ from typing import Any, cast
 from chatserv.client.admin import BanView
 from chatserv.client.api import Client
 from chatserv.client.outbound.pending import FAILED, WaitingMessage
-from chatserv.client.slash import COMMANDS, Slash
+from chatserv.client.slash.dispatcher import COMMANDS, Slash
 from chatserv.errors import Forbidden, Muted
 from chatserv.wire.messages import PublicRoom
+from tests.client.slash.test_dispatcher import SlashTestCase
 from tests.client.slash_fakes import AT_MS, DEVICE_IDS, NUMBER, QR, member, message
-from tests.client.test_slash import SlashTestCase
 
 ID_1, ID_2 = b"\1" * 16, b"\2" * 16
 

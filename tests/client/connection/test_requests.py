@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.slash_base import explained
+from chatserv.client.slash.command import explained
 from chatserv.client.state.context import Interrupted, Offline
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import BadMessage

@@ -3,8 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import ClientEvent, Quota, RoomLeft, RoomOffered, Status, StatusChanged
-from chatserv.client.slash import Slash
-from chatserv.client.slash_base import SlashError
+from chatserv.client.slash.command import SlashError
+from chatserv.client.slash.dispatcher import Slash
 from chatserv.domain.roles import Role
 from chatserv.stored import Consent
 from chatserv.testing.world import Person, World

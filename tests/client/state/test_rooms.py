@@ -17,7 +17,7 @@ from chatserv.client.events import (
     RoomOffered,
     RoomTitled,
 )
-from chatserv.client.slash_lines import parting_line
+from chatserv.client.slash.formatting import parting_line
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.domain.roles import Role
 from chatserv.domain.texts import TextInvalid

@@ -4,13 +4,13 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import RoomHandle
-from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, place, refused, shown
-from chatserv.client.slash_lines import message_line, parting_line, room_line
+from chatserv.client.slash.command import SlashCommand, SlashError, nobody, person, place, refused, shown
+from chatserv.client.slash.formatting import message_line, parting_line, room_line
 from chatserv.errors import BadKey, Forbidden, NotFound, NotMember
 from chatserv.i18n import N_, _
 
 if TYPE_CHECKING:
-    from chatserv.client.slash import Slash
+    from chatserv.client.slash.dispatcher import Slash
 
 MAX_TOPIC_BYTES: Final = 1024
 _YES: Final = "yes"

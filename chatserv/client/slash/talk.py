@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Final
 from chatserv.client.events import MessageReceived
 from chatserv.client.handle import RoomHandle
 from chatserv.client.outbound.pending import FAILED
-from chatserv.client.slash_base import SlashCommand, SlashError, refused
-from chatserv.client.slash_lines import date, log_lines, message_line, word
+from chatserv.client.slash.command import SlashCommand, SlashError, refused
+from chatserv.client.slash.formatting import date, log_lines, message_line, word
 from chatserv.errors import Forbidden, NotFound
 from chatserv.i18n import N_, _
 
 if TYPE_CHECKING:
-    from chatserv.client.slash import Slash
+    from chatserv.client.slash.dispatcher import Slash
 
 LOG_MESSAGES: Final = 20
 MAX_LOG_MESSAGES: Final = 1000

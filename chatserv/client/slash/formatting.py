@@ -7,7 +7,7 @@ from typing import Final
 from chatserv.client.events import MessageReceived
 from chatserv.client.handle import RoomHandle
 from chatserv.client.room_view import MemberView
-from chatserv.client.slash_base import place, shown
+from chatserv.client.slash.command import place, shown
 from chatserv.i18n import N_, _
 from chatserv.terminal import clean_line
 

@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.api import Client
-from chatserv.client.slash import COMMANDS, Slash
-from chatserv.client.slash_base import SlashError, explained
-from chatserv.client.slash_talk import MAX_LOG_MESSAGES
+from chatserv.client.slash.command import SlashError, explained
+from chatserv.client.slash.dispatcher import COMMANDS, Slash
+from chatserv.client.slash.talk import MAX_LOG_MESSAGES
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import ChatError, Forbidden, Muted, RateLimited, Reject
 from tests.client.slash_fakes import QR, FakeClient, member, message

@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.admin import Administration
-from chatserv.client.slash_base import Handler, SlashCommand, SlashError, nobody, person, refused, shown
-from chatserv.client.slash_lines import date, word
+from chatserv.client.slash.command import Handler, SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash.formatting import date, word
 from chatserv.domain.bans import is_nearly_everybody, network_text, parse_network
 from chatserv.errors import BadMessage, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.wire.link import format_link
 
 if TYPE_CHECKING:
-    from chatserv.client.slash import Slash
+    from chatserv.client.slash.dispatcher import Slash
 
 MAX_ANNOUNCEMENT_CHARACTERS: Final = 1000
 _KINDS: Final = ("address", "account")

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import ROLES, RoomHandle
-from chatserv.client.slash_base import Handler, SlashCommand, SlashError, nobody, person, refused, shown
-from chatserv.client.slash_rooms import changing
+from chatserv.client.slash.command import Handler, SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash.rooms import changing
 from chatserv.errors import NotFound, Quota
 from chatserv.i18n import N_, _
 
 if TYPE_CHECKING:
-    from chatserv.client.slash import Slash
+    from chatserv.client.slash.dispatcher import Slash
 
 
 async def _invite(slash: "Slash", words: list[str]) -> list[str]:

@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.people import DeviceView, Verification
-from chatserv.client.slash_base import SlashCommand, SlashError, nobody, person, refused, shown
-from chatserv.client.slash_lines import date, names
+from chatserv.client.slash.command import SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash.formatting import date, names
 from chatserv.crypto.safety import grouped
 from chatserv.errors import BadKey, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.qr import terminal_qr
 
 if TYPE_CHECKING:
-    from chatserv.client.slash import Slash
+    from chatserv.client.slash.dispatcher import Slash
 
 _GROUPS_IN_ROW: Final = 4
 _SHORT_ID_DIGITS: Final = 8

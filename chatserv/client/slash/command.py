@@ -12,7 +12,7 @@ from chatserv.i18n import N_, _
 from chatserv.terminal import clean_line, isolate
 
 if TYPE_CHECKING:
-    from chatserv.client.slash import Slash
+    from chatserv.client.slash.dispatcher import Slash
 
 _SIGILS: Final = ("#", "@")  # in front of rooms and users
 

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.handle import RoomHandle
-from chatserv.client.slash_admin import ADMIN
-from chatserv.client.slash_base import SlashCommand, SlashError, begins, place, shown
-from chatserv.client.slash_lines import member_line
-from chatserv.client.slash_members import MEMBERS
-from chatserv.client.slash_people import PEOPLE
-from chatserv.client.slash_rooms import COMING, RULES
-from chatserv.client.slash_talk import PROGRAM, SAYING
+from chatserv.client.slash.administration import ADMIN
+from chatserv.client.slash.command import SlashCommand, SlashError, begins, place, shown
+from chatserv.client.slash.formatting import member_line
+from chatserv.client.slash.members import MEMBERS
+from chatserv.client.slash.people import PEOPLE
+from chatserv.client.slash.rooms import COMING, RULES
+from chatserv.client.slash.talk import PROGRAM, SAYING
 from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, NotMember, Reject
 from chatserv.i18n import _
