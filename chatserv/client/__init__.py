@@ -32,7 +32,7 @@ from chatserv.client.account.registration import prepare_account
 from chatserv.client.admin import AccountView, Administration, BanView
 from chatserv.client.alarms import KINDS as ALARMS
 from chatserv.client.alarms import AlarmKind, Blame
-from chatserv.client.api import Client
+from chatserv.client.client import Client
 from chatserv.client.events import (
     Alarm,
     Announced,
@@ -64,9 +64,9 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.handle import RoomHandle
 from chatserv.client.outbound.pending import WaitingMessage, Withdrawn
 from chatserv.client.people import DeviceView, People, Verification
+from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash.command import SlashCommand, SlashError, explained, place, shown
 from chatserv.client.slash.dispatcher import Slash

@@ -24,9 +24,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from chatserv.client.account.profile import Profile
-from chatserv.client.api import Client
+from chatserv.client.client import Client
 from chatserv.client.events import ClientEvent, MessageReceived, Status, StatusChanged
-from chatserv.client.handle import RoomHandle
+from chatserv.client.room_handle import RoomHandle
 from chatserv.domain.roles import Role
 from chatserv.testing.memory_server import MemoryServer, server_id
 from chatserv.wire.link import ServerLink

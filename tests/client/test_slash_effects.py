@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from chatserv.client.admin import BanView
-from chatserv.client.api import Client
+from chatserv.client.client import Client
 from chatserv.client.outbound.pending import FAILED, WaitingMessage
 from chatserv.client.slash.dispatcher import COMMANDS, Slash
 from chatserv.errors import Forbidden, Muted

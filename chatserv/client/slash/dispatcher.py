@@ -14,7 +14,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from chatserv.client.handle import RoomHandle
+from chatserv.client.room_handle import RoomHandle
 from chatserv.client.slash.administration import ADMIN
 from chatserv.client.slash.command import SlashCommand, SlashError, begins, place, shown
 from chatserv.client.slash.formatting import member_line
@@ -29,7 +29,7 @@ from chatserv.i18n import _
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from chatserv.client.api import Client
+    from chatserv.client.client import Client
 
 COMMANDS: Final = {command.name: command for command in (*PROGRAM, *COMING, *SAYING, *MEMBERS, *RULES, *PEOPLE, *ADMIN)}
 HOME: Final = "lobby"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.handle import RoomHandle
+from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash.command import place, shown
 from chatserv.i18n import N_, _

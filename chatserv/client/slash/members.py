@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from chatserv.client.handle import ROLES, RoomHandle
+from chatserv.client.room_handle import ROLES, RoomHandle
 from chatserv.client.slash.command import Handler, SlashCommand, SlashError, nobody, person, refused, shown
 from chatserv.client.slash.rooms import changing
 from chatserv.errors import NotFound, Quota

@@ -3,7 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from chatserv.client.handle import RoomHandle
+from chatserv.client.room_handle import RoomHandle
 from chatserv.client.slash.command import SlashCommand, SlashError, nobody, person, place, refused, shown
 from chatserv.client.slash.formatting import message_line, parting_line, room_line
 from chatserv.errors import BadKey, Forbidden, NotFound, NotMember

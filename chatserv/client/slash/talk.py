@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Final
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.handle import RoomHandle
 from chatserv.client.outbound.pending import FAILED
+from chatserv.client.room_handle import RoomHandle
 from chatserv.client.slash.command import SlashCommand, SlashError, refused
 from chatserv.client.slash.formatting import date, log_lines, message_line, word
 from chatserv.errors import Forbidden, NotFound

@@ -18,7 +18,7 @@ from chatserv.client import (
     RoomOffered,
     RoomTitled,
 )
-from chatserv.client.handle import MAX_ACCEPTED
+from chatserv.client.room_handle import MAX_ACCEPTED
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.crypto.room_state import room_id
 from chatserv.testing.world import Person, World

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.api import Client
+from chatserv.client.client import Client
 from chatserv.client.slash.command import SlashError, explained
 from chatserv.client.slash.dispatcher import COMMANDS, Slash
 from chatserv.client.slash.talk import MAX_LOG_MESSAGES

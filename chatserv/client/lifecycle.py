@@ -16,20 +16,20 @@ from chatserv.client.connection.backoff import is_final
 from chatserv.client.connection.current import Connection
 from chatserv.client.connection.protocol import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.client.connection.waking import Waking
+from chatserv.client.disk_trouble import TRY_SECONDS, Recovering
 from chatserv.client.engine import Engine
+from chatserv.client.event_stream import EventStream
 from chatserv.client.events import (
     ClientEvent,
     Status,
     StatusChanged,
 )
-from chatserv.client.recovering import TRY_SECONDS, Recovering
+from chatserv.client.notifier import Telling
 from chatserv.client.state.context import Interrupted, Parts, log
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.transparency_log import LogCopy
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
-from chatserv.client.streaming import EventStream
-from chatserv.client.telling import Telling
 from chatserv.clocks import AwakeClock, now_ms, now_ns, steady_seconds
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import LocalFileError, LocalProtocolError

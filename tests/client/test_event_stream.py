@@ -6,8 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import ClientEvent, MessageReceived, Status, StatusChanged, TypingSeen
+from chatserv.client.event_stream import MAX_EVENTS, MAX_WAITING, SHOWN_AT_ONCE, EventStream
 from chatserv.client.events import Alarm
-from chatserv.client.streaming import MAX_EVENTS, MAX_WAITING, SHOWN_AT_ONCE, EventStream
 from chatserv.errors import AuthFailed, Busy, LocalProtocolError
 from chatserv.testing.world import Person, World
 from tests.client.slash_fakes import message

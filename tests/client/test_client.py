@@ -14,7 +14,7 @@ from chatserv.client.account import registration
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.account.profile import Profile, ProfileError
 from chatserv.client.account.registration import prepare_account
-from chatserv.client.api import Client
+from chatserv.client.client import Client
 from chatserv.client.events import GapSeen, MessageReceived, Replaced, Status, StatusChanged
 from chatserv.client.outbound.outbox import MAX_UNACKNOWLEDGED
 from chatserv.client.state.context import Interrupted

@@ -8,9 +8,9 @@ from chatserv.client.admin import Administration
 from chatserv.client.commits.committer import ExistingRoom
 from chatserv.client.commits.room_changes import direct_policy, public_policy
 from chatserv.client.events import ClientEvent, MessageReceived
-from chatserv.client.handle import RoomHandle
+from chatserv.client.lifecycle import Running
 from chatserv.client.people import People
-from chatserv.client.running import Running
+from chatserv.client.room_handle import RoomHandle
 from chatserv.client.state.rooms import Room
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy
 from chatserv.domain.names import room_name, user_name
