@@ -57,7 +57,9 @@ SAID: Final = {
     "why",
     "trouble",
 }
-TYPED: Final = {command.usage for command in COMMANDS.values()} | {"python -m clients.bridge PROFILE ROOM PROFILE ROOM"}
+TYPED: Final = {command.usage for command in COMMANDS.values()} | {
+    "python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM"
+}
 
 
 REFUSED: Final = (

@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import clients
 from chatserv.testing.world import Person, World
-from clients.bridge import bridge
-from clients.echo_bot import serve
+from clients.examples.bridge import bridge
+from clients.examples.echo_bot import serve
 
 MAX_LINES = 80
 
@@ -28,7 +28,7 @@ class ExampleTestCase(SynchronousTestCase):
 
 
 class EchoTests(ExampleTestCase):
-    """`clients.echo_bot`."""
+    """`clients.examples.echo_bot`."""
 
     def setUp(self) -> None:
         """The bot serves."""
@@ -80,7 +80,7 @@ class EchoTests(ExampleTestCase):
 
 
 class BridgeTests(ExampleTestCase):
-    """`clients.bridge`."""
+    """`clients.examples.bridge`."""
 
     def test_both_ways(self) -> None:
         """What is said in one room is said in the other by the bridge, once, with the name of whoever said it."""

@@ -3,7 +3,7 @@
 Register an account for it first, then run it::
 
     chatserv-client --link-file LINK --profile echo --user echo --password-file FILE --send < /dev/null
-    python -m clients.echo_bot echo
+    python -m clients.examples.echo_bot echo
 """
 
 import sys

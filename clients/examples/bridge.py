@@ -2,7 +2,7 @@
 
 It reads both rooms, so both trust the machine that it runs on. Register an account for each side first, then::
 
-    python -m clients.bridge PROFILE ROOM PROFILE ROOM
+    python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM
 """
 
 import sys
@@ -23,7 +23,7 @@ from chatserv.client import (
     use_steady_clock,
 )
 
-USAGE = "python -m clients.bridge PROFILE ROOM PROFILE ROOM"
+USAGE = "python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM"
 
 
 async def carry(source: Client, room: str, target: Client, into: str) -> None:
