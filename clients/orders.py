@@ -6,8 +6,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from chatserv.client import ChatError, Client, LocalFileError, NotMember, Slash, explained, translate
-from clients.exits import DONE, REFUSED, SERVER_AWAY, Exit, exit_for
-from clients.lines import held_text
+from clients.shared.event_text import held_text
+from clients.shared.exit_codes import DONE, REFUSED, SERVER_AWAY, Exit, exit_for
 
 
 class Orders:

@@ -25,19 +25,19 @@ from chatserv.client import (
     place,
     translate,
 )
-from clients.arguments import Arguments
-from clients.exits import DONE, INTERRUPTED, NOT_SENT, REFUSED, SERVER_AWAY, Exit, exit_for, why_offline
-from clients.life import Life
-from clients.lines import held_text
-from clients.notifying import NONE
 from clients.orders import Orders
 from clients.patience import Patience
-from clients.printing import Printing
 from clients.sending import Sending
-from clients.showing import Showing
-from clients.talk import Talk
-from clients.typing_in import Lines
-from clients.wanted import WantedRoom
+from clients.shared.arguments import Arguments
+from clients.shared.event_text import held_text
+from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, REFUSED, SERVER_AWAY, Exit, exit_for, why_offline
+from clients.shared.line_queue import Lines
+from clients.shared.notifications import NONE
+from clients.shared.printing import Printing
+from clients.shared.run import Life
+from clients.shared.showing import Showing
+from clients.shared.talk import Talk
+from clients.shared.wanted_room import WantedRoom
 from clients.warnings import Warnings
 
 

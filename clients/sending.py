@@ -6,9 +6,9 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from chatserv.client import ChatError, Client, LocalFileError, explained, translate
-from clients.exits import NOT_SENT, PROFILE, Exit, exit_for
-from clients.typing_in import Lines
-from clients.wanted import WantedRoom
+from clients.shared.exit_codes import NOT_SENT, PROFILE, Exit, exit_for
+from clients.shared.line_queue import Lines
+from clients.shared.wanted_room import WantedRoom
 
 
 class Sender(Protocol):

@@ -12,13 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from chatserv.client import ChatError, Profile, translate, use_steady_clock
-from clients.arguments import Arguments, parse_arguments
-from clients.exits import INTERRUPTED, USAGE, Exit, exit_for
-from clients.leaving import leave_with
-from clients.life import Life
 from clients.program import Program
-from clients.registering import open_account
-from clients.starting import begin_program, tell
+from clients.shared.arguments import Arguments, parse_arguments
+from clients.shared.exit_codes import INTERRUPTED, USAGE, Exit, exit_for
+from clients.shared.process_end import leave_with
+from clients.shared.registration import open_account
+from clients.shared.run import Life
+from clients.shared.startup import begin_program, tell
 
 
 async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Life] = Program) -> None:

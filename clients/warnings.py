@@ -17,9 +17,9 @@ from chatserv.client import (
     place,
     translate,
 )
-from clients.exits import UNTRUSTED, Exit
-from clients.lines import news
-from clients.starting import tell
+from clients.shared.event_text import news
+from clients.shared.exit_codes import UNTRUSTED, Exit
+from clients.shared.startup import tell
 
 _OF_ROOM: Final = (GapSeen, MessagesMissing, KeysBroken, RoomRewound, RoomLeft)
 

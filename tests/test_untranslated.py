@@ -14,9 +14,9 @@ from chatserv.client import ChatError, SlashError, explained
 from chatserv.client.outbound.pending import FAILED, WaitingMessage
 from chatserv.client.slash.dispatcher import COMMANDS
 from chatserv.errors import Muted
-from clients.arguments import parse_arguments
-from clients.exits import exit_for, why_offline
-from clients.lines import news
+from clients.shared.arguments import parse_arguments
+from clients.shared.event_text import news
+from clients.shared.exit_codes import exit_for, why_offline
 from tests.client.slash.test_dispatcher import SlashTestCase
 from tests.client.slash_fakes import AT_MS, NUMBER, member, message
 from tests.client.test_slash_effects import EFFECTS

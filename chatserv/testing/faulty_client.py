@@ -3,7 +3,7 @@
 from typing import Final
 
 from clients import program, stdio
-from clients.printing import Printing
+from clients.shared.printing import Printing
 
 DROPPED: Final = 5
 DOUBLED: Final = 9

@@ -24,13 +24,13 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.arguments import Arguments
-from clients.desktop import find_desktop
-from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
-from clients.life import Life
-from clients.notifying import Notifier
-from clients.showing import Showing
-from clients.talk import Talk
+from clients.shared.arguments import Arguments
+from clients.shared.desktop import find_desktop
+from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
+from clients.shared.notifications import Notifier
+from clients.shared.run import Life
+from clients.shared.showing import Showing
+from clients.shared.talk import Talk
 from clients.terminal.bar import bar
 from clients.terminal.completing import candidates
 from clients.terminal.concerning import concerns

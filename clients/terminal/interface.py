@@ -27,7 +27,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from chatserv.client import translate
-from clients.pasting import MAX_LINE_CHARACTERS, Pasted, pasted
+from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
+from clients.shared.wrapping import LEAST_COLUMNS
 from clients.terminal.completing import Completion
 from clients.terminal.drafts import Drafts
 from clients.terminal.keys import bindings
@@ -38,7 +39,6 @@ from clients.terminal.rows import pieces, rows
 from clients.terminal.steady import SteadyOutput
 from clients.terminal.styles import STYLE
 from clients.terminal.talker import Talker
-from clients.wrapping import LEAST_COLUMNS
 
 MAX_BATCH: Final = 500  # lines that are written together
 INPUT_ROWS: Final = 5

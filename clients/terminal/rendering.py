@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from chatserv.client import MessageReceived, clean_line, message_line, place, shown, translate
-from clients.wrapping import indent_for, is_code, is_link, rows
+from clients.shared.wrapping import indent_for, is_code, is_link, rows
 
 Line = list[tuple[str, str]]
 """Pieces of one line, each with the name of its style; no piece has a line break."""
@@ -56,7 +56,7 @@ def news_line(text: str) -> Line:
 
 
 def told_line(line: str) -> Line:
-    """News that say so already (`clients.showing`)."""
+    """News that say so already (`clients.shared.showing`)."""
     return [("class:news", line)]
 
 

@@ -11,7 +11,7 @@ from twisted.internet import asyncioreactor
 from twisted.internet.process import reapAllProcesses
 
 from chatserv.client import Profile, steady_seconds
-from clients.arguments import Arguments
+from clients.shared.arguments import Arguments
 from clients.terminal.conversation import Conversation
 from clients.terminal.interface import Interface
 from clients.terminal.resizing import breaks_rows

@@ -29,9 +29,9 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.exits import why_offline
-from clients.lines import news
-from clients.talk import Talk
+from clients.shared.event_text import news
+from clients.shared.exit_codes import why_offline
+from clients.shared.talk import Talk
 from clients.window.actions import PersonActions
 from clients.window.arguments import Arguments
 from clients.window.connecting import Connecting

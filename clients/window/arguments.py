@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatserv.client import DEFAULT_NAME, translate
-from clients.arguments import add_link, check_link
-from clients.notifying import DESKTOP, STYLES
-from clients.usage import Parser
+from clients.shared.argument_parser import Parser
+from clients.shared.arguments import add_link, check_link
+from clients.shared.notifications import DESKTOP, STYLES
 from clients.window.settings import LARGEST_SCALE, SMALLEST_SCALE, THEMES, bounded_scale
 
 

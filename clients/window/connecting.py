@@ -14,7 +14,7 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.exits import exit_for
+from clients.shared.exit_codes import exit_for
 from clients.window.connection_bar import PortInvalid, parse_port
 from clients.window.dialogs import tell
 from clients.window.layout import Layout

@@ -24,7 +24,7 @@ from chatserv.client import (
     TypingSeen,
     place,
 )
-from clients.lines import news
+from clients.shared.event_text import news
 from clients.window.entries import LOUD, NOTICE, Note
 from clients.window.transcript import Transcript
 

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatserv.client import ChatError, Client, RoomHandle, explained, place, translate
-from clients.talk import Talk
+from clients.shared.talk import Talk
 from clients.window.conversations import Conversations
 from clients.window.dialogs import Field, Form, confirm, tell
 from clients.window.entries import RESULT

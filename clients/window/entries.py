@@ -18,7 +18,7 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.linked import links
+from clients.shared.links import links
 
 SENDER_COLOURS: Final = 8
 GOES_ON_MS: Final = 5 * 60_000  # within it, what somebody says goes on without their name

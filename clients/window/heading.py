@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from chatserv.client import translate
-from clients.linked import links
+from clients.shared.links import links
 
 
 class Heading(ttk.Frame):

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from chatserv.client import ChatError, Profile, now_ms, translate, use_steady_clock
-from clients.desktop import find_desktop
-from clients.exits import DONE, USAGE, Exit, exit_for
-from clients.leaving import leave_soon
-from clients.link_input import given_link
-from clients.notifying import Notifier
-from clients.starting import begin_program, tell
+from clients.shared.desktop import find_desktop
+from clients.shared.exit_codes import DONE, USAGE, Exit, exit_for
+from clients.shared.link_input import given_link
+from clients.shared.notifications import Notifier
+from clients.shared.process_end import leave_soon
+from clients.shared.startup import begin_program, tell
 from clients.window.arguments import Arguments, parse_arguments
 
 if TYPE_CHECKING:

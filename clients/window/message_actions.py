@@ -12,7 +12,7 @@ from chatserv.client import (
     quotation,
     translate,
 )
-from clients.linked import link
+from clients.shared.links import link
 from clients.window.dialogs import Field, Form, confirm, tell
 from clients.window.doing import Doing
 from clients.window.drafts import Begun, Draft

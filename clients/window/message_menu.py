@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import message_text, translate
-from clients.linked import link, links
+from clients.shared.links import link, links
 from clients.window.actions import PersonActions
 from clients.window.menu_lines import add, add_below
 from clients.window.message_actions import EMOJI

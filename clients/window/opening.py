@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import translate
-from clients.linked import Link
+from clients.shared.links import Link
 from clients.window.dialogs import Dialog, confirm
 
 PROGRAMS: Final = (("xdg-open",), ("gio", "open")) if sys.platform != "darwin" else (("open",),)

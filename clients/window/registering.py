@@ -18,7 +18,7 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.exits import exit_for
+from clients.shared.exit_codes import exit_for
 from clients.window.dialogs import Field, Form
 
 __all__ = ["Registration", "title"]

@@ -12,7 +12,7 @@ from chatserv.client import (
     shown,
     translate,
 )
-from clients.talk import Talk
+from clients.shared.talk import Talk
 from clients.window.conversations import Conversations
 from clients.window.entries import Before, Entry, Line, copied, entry_line, waiting_line
 from clients.window.layout import Layout

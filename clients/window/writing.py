@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chatserv.client import RoomHandle, translate
-from clients.pasting import pasted
+from clients.shared.paste import pasted
 from clients.window.actions import PersonActions
 from clients.window.dialogs import confirm, tell
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import chatserv.client
 from chatserv import i18n
 from chatserv.client import ALARMS, Alarm, Blame
-from clients.lines import alarm_text
+from clients.shared.event_text import alarm_text
 
 RAISERS = {"Alarm", "_alarm", "_prove"}
 

@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged
 from chatserv.errors import LocalProtocolError
-from clients.arguments import parse_arguments
 from clients.program import Program
-from clients.typing_in import Lines
+from clients.shared.arguments import parse_arguments
+from clients.shared.line_queue import Lines
 from tests.client.slash_fakes import FakeClient, FakeRoom
-from tests.clients.test_arguments import Terminal
+from tests.clients.shared.test_arguments import Terminal
 
 
 class StartedClient(FakeClient):

@@ -10,11 +10,11 @@ from chatserv.client import Client, Profile
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.testing.world import Person
-from clients.arguments import parse_arguments
 from clients.program import Program
-from clients.typing_in import Lines
+from clients.shared.arguments import parse_arguments
+from clients.shared.line_queue import Lines
 from tests.client.attackers import AttackCase, OldCopy, engine_of, idle_leaf, log_leaf, say_anything
-from tests.clients.test_arguments import Terminal
+from tests.clients.shared.test_arguments import Terminal
 
 
 class DistrustTests(AttackCase):

@@ -35,9 +35,9 @@ from chatserv.client import (
     TypingSeen,
 )
 from chatserv.errors import Muted
-from clients.lines import news
+from clients.shared.event_text import news
 from tests.client.slash_fakes import message
-from tests.clients.test_lines import HOSTILE
+from tests.clients.shared.test_event_text import HOSTILE
 
 ID = b"\1" * 16
 KNOWN = message(7, "how are you")
@@ -129,7 +129,7 @@ def find(room: str, message_id: bytes) -> MessageReceived | None:
 
 
 class NewsTests(SynchronousTestCase):
-    """`clients.lines.news`."""
+    """`clients.shared.event_text.news`."""
 
     def test_told(self) -> None:
         """Each event has its lines."""

@@ -6,7 +6,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.usage import fitting
+from clients.shared.argument_parser import fitting
 from tests.integration.test_daemon import ROOT
 
 CHOOSING = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")

@@ -14,7 +14,7 @@ from chatserv.client.slash.talk import MAX_LOG_MESSAGES
 from chatserv.domain.texts import TextInvalid
 from chatserv.errors import ChatError, Forbidden, Muted, RateLimited, Reject
 from tests.client.slash_fakes import QR, FakeClient, member, message
-from tests.clients.test_lines import HOSTILE
+from tests.clients.shared.test_event_text import HOSTILE
 
 EXPECTED = {
     "help",

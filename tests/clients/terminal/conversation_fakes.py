@@ -14,7 +14,7 @@ from chatserv.client import (
     Status,
     StatusChanged,
 )
-from clients.arguments import parse_arguments
+from clients.shared.arguments import parse_arguments
 from clients.terminal.conversation import Conversation
 from clients.terminal.rendering import Line, text_of
 from tests.clients.program_fakes import StartedClient

@@ -26,7 +26,7 @@ from chatserv.client import (
     clean_line,
 )
 from chatserv.errors import Muted
-from clients.arguments import parse_arguments
+from clients.shared.arguments import parse_arguments
 from clients.terminal.conversation import Conversation
 from tests.client.slash_fakes import message
 from tests.clients.program_fakes import StartedClient

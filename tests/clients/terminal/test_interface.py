@@ -9,7 +9,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.output import ColorDepth
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.pasting import MAX_LINE_CHARACTERS
+from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.terminal.drafts import MAX_DRAFTS, Drafts
 from clients.terminal.interface import INPUT_ROWS, MAX_BATCH
 from clients.terminal.remembering import MAX_REMEMBERED, Remembered

@@ -51,7 +51,7 @@ class OpeningTests(BoundTestCase):
 
     def test_it_is_copied_where_nothing_opens_it(self) -> None:
         """No program, or one that cannot be started."""
-        from clients.linked import link
+        from clients.shared.links import link
         from clients.window import opening
 
         self.patch(shutil, "which", lambda _: None)

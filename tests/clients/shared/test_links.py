@@ -1,8 +1,8 @@
-"""Tests of `clients.linked`."""
+"""Tests of `clients.shared.links`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.linked import MAX_LINKS, MAX_URL_CHARACTERS, link, links
+from clients.shared.links import MAX_LINKS, MAX_URL_CHARACTERS, link, links
 
 
 def found(text: str) -> list[str]:

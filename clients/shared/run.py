@@ -5,8 +5,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from chatserv.client import Client, translate
-from clients.exits import DONE, INTERRUPTED, NOT_SENT, Exit
-from clients.starting import tell
+from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit
+from clients.shared.startup import tell
 
 
 class Life:

@@ -19,8 +19,8 @@ from chatserv.client import (
     translate,
     valid_text,
 )
-from clients.exits import USAGE, Exit, exit_for
-from clients.starting import tell
+from clients.shared.exit_codes import USAGE, Exit, exit_for
+from clients.shared.startup import tell
 
 TRIES: Final = 5
 MORE_SECONDS: Final = 0.2  # within which the next line of something that was pasted comes

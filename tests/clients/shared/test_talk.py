@@ -7,12 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, NotMember, RoomHandle, SlashError, explained
 from chatserv.errors import Forbidden
-from clients.talk import MAX_WAITING, Talk
+from clients.shared.talk import MAX_WAITING, Talk
 from tests.client.slash_fakes import FakeClient
 
 
 class TalkTests(SynchronousTestCase):
-    """`clients.talk.Talk`."""
+    """`clients.shared.talk.Talk`."""
 
     def setUp(self) -> None:
         """Opening direct messages takes until ``self.opened`` fires."""

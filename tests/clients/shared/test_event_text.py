@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, clock, date
-from clients.lines import as_json, readable
+from clients.shared.event_text import as_json, readable
 
 COLUMNS, ROWS = 200, 12
 AT_MS = 1_760_000_000_000

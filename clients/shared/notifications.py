@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chatserv.client import MessageReceived, RoomOffered, message_text, place, sender_name, shown, translate
 
 if TYPE_CHECKING:
-    from clients.desktop import Desktop
+    from clients.shared.desktop import Desktop
 
 NONE: Final = "none"
 BELL: Final = "bell"

@@ -20,12 +20,12 @@ from chatserv.client import (
     translate,
     user_name,
 )
-from clients.arguments import Arguments
-from clients.asking import TRIES, ask_name, ask_password, somebody_there
-from clients.exits import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, why_offline
-from clients.life import Life
-from clients.link_input import asked_link, given_link, link_of, private_text
-from clients.starting import tell
+from clients.shared.arguments import Arguments
+from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, why_offline
+from clients.shared.link_input import asked_link, given_link, link_of, private_text
+from clients.shared.questions import TRIES, ask_name, ask_password, somebody_there
+from clients.shared.run import Life
+from clients.shared.startup import tell
 
 
 async def open_account(

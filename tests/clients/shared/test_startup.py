@@ -17,14 +17,14 @@ print(*resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0
 """
 _NUMBERS = """
 import os, sys
-from clients.starting import begin_program
+from clients.shared.startup import begin_program
 print(sorted(begin_program()), file=open({out!r}, "w"))
 print(os.open({out!r}, os.O_RDONLY), os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev, file=open({out!r}, "a"))
 """
 
 
 class StartingTests(SynchronousTestCase):
-    """`clients.starting`."""
+    """`clients.shared.startup`."""
 
     def test_no_core(self) -> None:
         """Neither program writes a core dump, and others of the same user cannot attach to it."""

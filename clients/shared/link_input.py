@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from chatserv.client import LinkInvalid, ServerLink, parse_link, translate
-from clients.asking import ask, more_waits, somebody_there, until_it_fits
-from clients.exits import USAGE, Exit, exit_for
+from clients.shared.exit_codes import USAGE, Exit, exit_for
+from clients.shared.questions import ask, more_waits, somebody_there, until_it_fits
 
 STANDARD_INPUT: Final = "-"
 BEGINNING: Final = "chatserv://"

@@ -2,11 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.pasting import MAX_LINE_CHARACTERS, MAX_PASTED_LINES, pasted
+from clients.shared.paste import MAX_LINE_CHARACTERS, MAX_PASTED_LINES, pasted
 
 
 class PastingTests(SynchronousTestCase):
-    """`clients.pasting.pasted`."""
+    """`clients.shared.paste.pasted`."""
 
     def test_one_line(self) -> None:
         """One line goes into the prompt as it is, its line break does not."""

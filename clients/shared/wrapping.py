@@ -8,7 +8,7 @@ from typing import Final
 
 from wcwidth import wcwidth
 
-from clients.linked import links
+from clients.shared.links import links
 
 INDENT: Final = 8  # behind "[HH:MM] "
 NARROW: Final = 40  # columns below which two have to do

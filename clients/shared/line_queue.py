@@ -11,7 +11,7 @@ from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
 from chatserv.client import translate
-from clients.exits import DONE, Exit
+from clients.shared.exit_codes import DONE, Exit
 
 MAX_LINE_BYTES: Final = 8192
 PAUSE_ABOVE: Final = 1000  # unacknowledged lines; standard input waits meanwhile

@@ -5,8 +5,8 @@ import termios
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.exits import Exit
-from clients.typing_in import MAX_LINE_BYTES, PAUSE_ABOVE, RESUME_BELOW, TERMINAL_LINE_BYTES, Lines, cuts_lines
+from clients.shared.exit_codes import Exit
+from clients.shared.line_queue import MAX_LINE_BYTES, PAUSE_ABOVE, RESUME_BELOW, TERMINAL_LINE_BYTES, Lines, cuts_lines
 
 
 class Transport:
@@ -27,7 +27,7 @@ class Transport:
 
 
 class LinesTests(SynchronousTestCase):
-    """`clients.typing_in.Lines`; this test takes its lines."""
+    """`clients.shared.line_queue.Lines`; this test takes its lines."""
 
     def setUp(self) -> None:
         """Nothing was typed."""

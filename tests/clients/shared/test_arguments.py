@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.arguments import Arguments, parse_arguments
+from clients.shared.arguments import Arguments, parse_arguments
 
 
 class Terminal(io.StringIO):

@@ -12,7 +12,7 @@ from chatserv.client import (
     RoomHandle,
     TypingSeen,
 )
-from clients.lines import as_json, news, readable
+from clients.shared.event_text import as_json, news, readable
 
 LOOKED_BACK: Final = 200  # messages among which one that is answered or changed is looked for
 BELL: Final = "\a"

@@ -13,9 +13,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from clients import desktop
-from clients.desktop import MAX_BUS_BYTES, PATIENCE_SECONDS, Bus, Tool, find_desktop
-from tests.clients.test_notifying import Shown
+from clients.shared import desktop
+from clients.shared.desktop import MAX_BUS_BYTES, PATIENCE_SECONDS, Bus, Tool, find_desktop
+from tests.clients.shared.test_notifications import Shown
 from tests.support.bus import NotificationBus
 
 reactor: Any = the_reactor
@@ -23,7 +23,7 @@ SECRET = "meet <me> & bob at --noon"
 
 
 class BusTests(TestCase):
-    """`clients.desktop.Bus` and a bus."""
+    """`clients.shared.desktop.Bus` and a bus."""
 
     def setUp(self) -> None:
         """A short path: sockets' names are at most 108 bytes."""
@@ -106,7 +106,7 @@ class BusTests(TestCase):
 
 
 class ToolTests(SynchronousTestCase):
-    """`clients.desktop.Tool`."""
+    """`clients.shared.desktop.Tool`."""
 
     def setUp(self) -> None:
         """A clock; programs that are noted and not run."""
@@ -183,7 +183,7 @@ class ToolTests(SynchronousTestCase):
 
 
 class FindTests(SynchronousTestCase):
-    """`clients.desktop.find_desktop`."""
+    """`clients.shared.desktop.find_desktop`."""
 
     def setUp(self) -> None:
         """A directory with a program."""

@@ -6,7 +6,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import RoomOffered
-from clients.notifying import BELL, DESKTOP, MAX_TEXT_CHARACTERS, NONE, PAUSE_SECONDS, TEXT, Notifier
+from clients.shared.notifications import BELL, DESKTOP, MAX_TEXT_CHARACTERS, NONE, PAUSE_SECONDS, TEXT, Notifier
 from tests.client.slash_fakes import message
 
 
@@ -27,7 +27,7 @@ class Shown:
 
 
 class NotifierTests(SynchronousTestCase):
-    """`clients.notifying.Notifier`."""
+    """`clients.shared.notifications.Notifier`."""
 
     def setUp(self) -> None:
         """A clock, a bell, a desktop."""

@@ -5,12 +5,12 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, PresenceSeen, RoomJoined, TypingSeen
-from clients.showing import LOOKED_BACK, Showing
+from clients.shared.showing import LOOKED_BACK, Showing
 from tests.client.slash_fakes import FakeClient, message
 
 
 class ShowingTests(SynchronousTestCase):
-    """`clients.showing.Showing`."""
+    """`clients.shared.showing.Showing`."""
 
     def setUp(self) -> None:
         """Nothing is shown yet."""

@@ -6,11 +6,11 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import VERSION
-from clients.usage import MAX_SHOWN, Parser
+from clients.shared.argument_parser import MAX_SHOWN, Parser
 
 
 class UsageTests(SynchronousTestCase):
-    """`clients.usage.Parser`."""
+    """`clients.shared.argument_parser.Parser`."""
 
     def setUp(self) -> None:
         """A program with an argument and two options."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from chatserv.client import DEFAULT_NAME, translate
-from clients.notifying import DESKTOP, STYLES
-from clients.usage import Parser
+from clients.shared.argument_parser import Parser
+from clients.shared.notifications import DESKTOP, STYLES
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable
 
 from chatserv.client import translate
-from clients.exits import DONE, NOT_SENT, Exit
-from clients.starting import drop
-from clients.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
+from clients.shared.exit_codes import DONE, NOT_SENT, Exit
+from clients.shared.startup import drop
+from clients.shared.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
 
 
 class Printing:

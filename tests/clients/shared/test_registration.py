@@ -26,13 +26,13 @@ from chatserv.client import (
     format_link,
 )
 from chatserv.testing.memory_server import keyring, server_id
-from clients import link_input, registering
-from clients.arguments import parse_arguments
-from clients.asking import TRIES
-from clients.exits import INVITE, NAME, PROFILE, REFUSED, SERVER_AWAY, USAGE, Exit
-from clients.registering import open_account
+from clients.shared import link_input, registration
+from clients.shared.arguments import parse_arguments
+from clients.shared.exit_codes import INVITE, NAME, PROFILE, REFUSED, SERVER_AWAY, USAGE, Exit
+from clients.shared.questions import TRIES
+from clients.shared.registration import open_account
 from tests.clients.program_fakes import StartedClient
-from tests.clients.test_arguments import Terminal
+from tests.clients.shared.test_arguments import Terminal
 
 TOKEN = b"t" * 32
 LINK = ServerLink("chat.example", 5000, server_id(), TOKEN)
@@ -58,13 +58,13 @@ class Registrar(StartedClient):
 
 
 class RegisteringTests(SynchronousTestCase):
-    """`clients.registering.open_account`."""
+    """`clients.shared.registration.open_account`."""
 
     def setUp(self) -> None:
         """An empty profile, nobody at the terminal, and keys that are not really made."""
         self.profile = Profile.named("x", Path(self.mktemp()).absolute())
         self.prepared: list[tuple[str, str]] = []
-        self.patch(registering, "prepare_account", self.prepare)
+        self.patch(registration, "prepare_account", self.prepare)
         self.patch(sys, "stderr", io.StringIO())
         self.patch(sys, "stdin", Terminal(terminal=False))
         self.password_file = self.private_file(GOOD_PASSWORD + "\nsecond line\n")

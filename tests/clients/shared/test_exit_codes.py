@@ -33,9 +33,9 @@ from chatserv.client import (
     WireError,
     Withdrawn,
 )
-from clients import exits
-from clients.arguments import parse_arguments
-from clients.exits import exit_for, why_offline
+from clients.shared import exit_codes
+from clients.shared.arguments import parse_arguments
+from clients.shared.exit_codes import exit_for, why_offline
 
 CODES: dict[type[ChatError], int] = {
     PinMismatch: 4,
@@ -64,7 +64,7 @@ CODES: dict[type[ChatError], int] = {
 
 
 class ExitsTests(SynchronousTestCase):
-    """`clients.exits.exit_for`."""
+    """`clients.shared.exit_codes.exit_for`."""
 
     def test_codes(self) -> None:
         """Each error that a program can name has its code."""
@@ -81,14 +81,14 @@ class ExitsTests(SynchronousTestCase):
         """What may work later is a matter of the server (3), what will not is a refusal; both say what happened."""
         for code, kind in WireError.by_code.items():
             end = exit_for(kind("detail"))
-            self.assertEqual(end.code == exits.SERVER_AWAY, kind.retryable, code)
-            self.assertNotEqual(end.code, exits.DONE)
+            self.assertEqual(end.code == exit_codes.SERVER_AWAY, kind.retryable, code)
+            self.assertNotEqual(end.code, exit_codes.DONE)
 
     def test_server_away(self) -> None:
         """Where nothing is known but that there is no answer, the person is asked about the server and its address."""
         for error in (None, OSError("refused"), WireError.by_code["timed_out"]()):
             end = exit_for(error)
-            self.assertEqual(end.code, exits.SERVER_AWAY)
+            self.assertEqual(end.code, exit_codes.SERVER_AWAY)
             self.assertIn("cannot be reached", end.message)
 
     def test_texts(self) -> None:
@@ -114,8 +114,8 @@ class ExitsTests(SynchronousTestCase):
 
     def test_clean(self) -> None:
         """What is printed at the end moves no cursor; what is clean already keeps its isolates."""
-        self.assertEqual(exits.Exit(1, "a\x1b[2Jb").message, "a\ufffd[2Jb")
-        self.assertEqual(exits.Exit(1, "\u2068\u05d0\u2069", clean=True).message, "\u2068\u05d0\u2069")
+        self.assertEqual(exit_codes.Exit(1, "a\x1b[2Jb").message, "a\ufffd[2Jb")
+        self.assertEqual(exit_codes.Exit(1, "\u2068\u05d0\u2069", clean=True).message, "\u2068\u05d0\u2069")
 
     def test_why_offline(self) -> None:
         """Somebody in a talk is told what is known: the server's reason, else whether there was a connection before."""
@@ -130,5 +130,5 @@ class ExitsTests(SynchronousTestCase):
         with self.assertRaises(SystemExit):
             parse_arguments(["--help"])
         _, _, listed = output.getvalue().partition("Exit codes:")
-        codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+        codes = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
         self.assertEqual({int(number) for number in re.findall(r"\b(\d+)\s+[a-z]", listed)}, codes)

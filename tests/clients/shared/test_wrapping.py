@@ -8,11 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from wcwidth import wcswidth
 
 from chatserv.client import clean_line
-from clients.wrapping import indent_for, rows, wrapped
+from clients.shared.wrapping import indent_for, rows, wrapped
 
 
 class WrappingTests(SynchronousTestCase):
-    """`clients.wrapping`."""
+    """`clients.shared.wrapping`."""
 
     def test_words(self) -> None:
         """A line is broken between words; rows that go on are indented."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from chatserv.client import VERSION, TextInvalid, clean_line, translate, valid_text
-from clients.exits import NOT_SENT, USAGE
-from clients.starting import drop, tell
+from clients.shared.exit_codes import NOT_SENT, USAGE
+from clients.shared.startup import drop, tell
 
 # Signs of our texts that have no part in ASCII.
 _SIGNS: Final = {
