@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from chatserv.client import ChatError, Profile, translate, use_steady_clock
-from clients.program import Program
+from clients.plain.program import Program
 from clients.shared.arguments import Arguments, parse_arguments
 from clients.shared.exit_codes import INTERRUPTED, USAGE, Exit, exit_for
 from clients.shared.process_end import leave_with

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from clients import program, stdio
+from clients import stdio
+from clients.plain import program
 from clients.shared.printing import Printing
 
 DROPPED: Final = 5

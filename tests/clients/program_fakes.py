@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged
 from chatserv.errors import LocalProtocolError
-from clients.program import Program
+from clients.plain.program import Program
 from clients.shared.arguments import parse_arguments
 from clients.shared.line_queue import Lines
 from tests.client.slash_fakes import FakeClient, FakeRoom

@@ -10,7 +10,7 @@ from chatserv.client import Client, Profile
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.testing.world import Person
-from clients.program import Program
+from clients.plain.program import Program
 from clients.shared.arguments import parse_arguments
 from clients.shared.line_queue import Lines
 from tests.client.attackers import AttackCase, OldCopy, engine_of, idle_leaf, log_leaf, say_anything

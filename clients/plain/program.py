@@ -25,9 +25,10 @@ from chatserv.client import (
     place,
     translate,
 )
-from clients.orders import Orders
-from clients.patience import Patience
-from clients.sending import Sending
+from clients.plain.commands import Orders
+from clients.plain.patience import Patience
+from clients.plain.sending import Sending
+from clients.plain.warnings import Warnings
 from clients.shared.arguments import Arguments
 from clients.shared.event_text import held_text
 from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, REFUSED, SERVER_AWAY, Exit, exit_for, why_offline
@@ -38,7 +39,6 @@ from clients.shared.run import Life
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
 from clients.shared.wanted_room import WantedRoom
-from clients.warnings import Warnings
 
 
 class Program(Life):

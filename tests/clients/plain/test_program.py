@@ -27,7 +27,7 @@ from chatserv.client import (
     StorageError,
 )
 from chatserv.errors import AuthFailed, Muted, StorageFull
-from clients.program import Program
+from clients.plain.program import Program
 from tests.client.slash_fakes import member, message
 from tests.clients.program_fakes import ProgramTestCase
 
