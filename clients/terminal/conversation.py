@@ -31,14 +31,14 @@ from clients.shared.notifications import Notifier
 from clients.shared.run import Life
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
-from clients.terminal.bar import bar
-from clients.terminal.completing import candidates
-from clients.terminal.concerning import concerns
-from clients.terminal.reading import Reading
-from clients.terminal.rendering import Line, news_line, output_line, told_line
-from clients.terminal.rooms import Rooms
+from clients.terminal.completion import candidates
+from clients.terminal.news_filter import concerns
+from clients.terminal.pending_lines import waiting_lines
+from clients.terminal.room_list import Rooms
+from clients.terminal.scrollback import Reading
+from clients.terminal.status_bar import bar
+from clients.terminal.styled_lines import Line, news_line, output_line, told_line
 from clients.terminal.talker import Screen
-from clients.terminal.waiting import waiting_lines
 
 
 class RoomTalk(Talk):

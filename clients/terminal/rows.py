@@ -6,7 +6,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, Window
 
-from clients.terminal.rendering import Line, safe
+from clients.terminal.styled_lines import Line, safe
 
 
 def pieces(line: Line) -> StyleAndTextTuples:

@@ -13,9 +13,9 @@ from twisted.internet.process import reapAllProcesses
 from chatserv.client import Profile, steady_seconds
 from clients.shared.arguments import Arguments
 from clients.terminal.conversation import Conversation
-from clients.terminal.interface import Interface
 from clients.terminal.resizing import breaks_rows
-from clients.terminal.steady import SteadyOutput
+from clients.terminal.screen import Interface
+from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styles import colour_depth
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from clients.terminal.rendering import PALETTE
+from clients.terminal.styled_lines import PALETTE
 
 GREY: Final = "#808080"
 RED: Final = "#d75f5f"

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from clients.terminal.rendering import Line
+from clients.terminal.styled_lines import Line
 
 
 class Talker(Protocol):
@@ -53,12 +53,12 @@ class Talker(Protocol):
         ...
 
     def candidates(self, line: str) -> tuple[int, list[str]]:
-        """See `clients.terminal.completing.candidates`."""
+        """See `clients.terminal.completion.candidates`."""
         ...
 
 
 class Screen(Protocol):
-    """What is drawn on: `clients.terminal.interface.Interface`."""
+    """What is drawn on: `clients.terminal.screen.Interface`."""
 
     def start(self) -> None:
         """Draws from now on."""

@@ -16,7 +16,7 @@ from chatserv.client import (
 )
 from clients.shared.arguments import parse_arguments
 from clients.terminal.conversation import Conversation
-from clients.terminal.rendering import Line, text_of
+from clients.terminal.styled_lines import Line, text_of
 from tests.clients.program_fakes import StartedClient
 
 ID = b"\1" * 16

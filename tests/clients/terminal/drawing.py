@@ -11,9 +11,9 @@ from prompt_toolkit.input.base import PipeInput
 from prompt_toolkit.input.defaults import create_pipe_input
 from prompt_toolkit.output import ColorDepth
 
-from clients.terminal.interface import Interface
-from clients.terminal.rendering import Line
-from clients.terminal.steady import SteadyOutput
+from clients.terminal.screen import Interface
+from clients.terminal.steady_output import SteadyOutput
+from clients.terminal.styled_lines import Line
 from clients.terminal.talker import Talker
 
 SECONDS: Final = 20.0

@@ -9,7 +9,7 @@ from chatserv.client import (
     WaitingMessage,
 )
 from chatserv.errors import AuthFailed, Muted, ServerFull
-from clients.terminal.rendering import text_of
+from clients.terminal.styled_lines import text_of
 from tests.client.slash_fakes import message
 from tests.clients.terminal.conversation_fakes import ID, ConversationTestCase
 

@@ -12,7 +12,7 @@ from chatserv.client import (
     RoomRewound,
     RoomTitled,
 )
-from clients.terminal.reading import MOST_KEPT
+from clients.terminal.scrollback import MOST_KEPT
 from tests.client.slash_fakes import FakeRoom, message
 from tests.clients.terminal.conversation_fakes import ID, ConversationTestCase
 

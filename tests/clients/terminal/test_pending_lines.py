@@ -4,8 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import ChatError, WaitingMessage
 from chatserv.errors import Muted
-from clients.terminal.rendering import text_of
-from clients.terminal.waiting import MAX_CHARACTERS, MAX_LINES, waiting_lines
+from clients.terminal.pending_lines import MAX_CHARACTERS, MAX_LINES, waiting_lines
+from clients.terminal.styled_lines import text_of
 
 
 def waits(text: str, state: str = "sending", error: ChatError | None = None, *, action: bool = False) -> WaitingMessage:
@@ -14,7 +14,7 @@ def waits(text: str, state: str = "sending", error: ChatError | None = None, *, 
 
 
 class WaitingTests(SynchronousTestCase):
-    """`clients.terminal.waiting.waiting_lines`."""
+    """`clients.terminal.pending_lines.waiting_lines`."""
 
     def texts(self, *messages: WaitingMessage) -> list[str]:
         """The lines."""

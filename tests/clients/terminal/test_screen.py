@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.terminal.drafts import MAX_DRAFTS, Drafts
-from clients.terminal.interface import INPUT_ROWS, MAX_BATCH
-from clients.terminal.remembering import MAX_REMEMBERED, Remembered
+from clients.terminal.line_history import MAX_REMEMBERED, Remembered
+from clients.terminal.screen import INPUT_ROWS, MAX_BATCH
 from clients.terminal.styles import colour_depth
 from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, drawn
 
@@ -32,7 +32,7 @@ def play(scene: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None =
 
 
 class InterfaceTests(SynchronousTestCase):
-    """`clients.terminal.interface.Interface`."""
+    """`clients.terminal.screen.Interface`."""
 
     def test_prompt(self) -> None:
         """Prompt and bar stand below the lines; a typed line goes away with Return; at the end lines alone are left."""

@@ -7,7 +7,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 if TYPE_CHECKING:
-    from clients.terminal.interface import Interface
+    from clients.terminal.screen import Interface
 
 
 def bindings(interface: "Interface") -> KeyBindings:

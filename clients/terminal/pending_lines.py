@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chatserv.client import WaitingMessage, explained, shown, translate
-from clients.terminal.rendering import Line
+from clients.terminal.styled_lines import Line
 
 MAX_LINES: Final = 5
 MAX_CHARACTERS: Final = 500  # of one message: a line is cut at the edge of the terminal anyway

@@ -2,11 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.terminal.rooms import Rooms
+from clients.terminal.room_list import Rooms
 
 
 class RoomsTests(SynchronousTestCase):
-    """`clients.terminal.rooms.Rooms`."""
+    """`clients.terminal.room_list.Rooms`."""
 
     def setUp(self) -> None:
         """Four rooms, the lobby the current one."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import MessageReceived, RoomHandle, translate
-from clients.terminal.rendering import Days, Line, conversation, header, message_fragments, new_line, news_line
+from clients.terminal.styled_lines import Days, Line, conversation, header, message_fragments, new_line, news_line
 
 LEAST_KEPT: Final = 15  # messages that are shown where a room is entered; more where more are unread
 MOST_KEPT: Final = 200

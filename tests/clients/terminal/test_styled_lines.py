@@ -5,7 +5,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.terminal.rendering import (
+from clients.terminal.styled_lines import (
     PALETTE,
     REPLACEMENT,
     Days,
@@ -33,7 +33,7 @@ def luminance(colour: str) -> float:
 
 
 class RenderingTests(SynchronousTestCase):
-    """`clients.terminal.rendering`."""
+    """`clients.terminal.styled_lines`."""
 
     def test_message(self) -> None:
         """Time, name and text have styles of their own, and together are the line that every client shows."""

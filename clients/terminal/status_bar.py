@@ -5,8 +5,8 @@ from typing import Final
 from wcwidth import wcswidth
 
 from chatserv.client import Status, clean_line, place, shown, translate
-from clients.terminal.rendering import Line, text_of
-from clients.terminal.rooms import Place, Rooms
+from clients.terminal.room_list import Place, Rooms
+from clients.terminal.styled_lines import Line, text_of
 
 NAME_CHARACTERS: Final = 16
 MAX_UNREAD: Final = 999

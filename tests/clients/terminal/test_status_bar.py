@@ -3,13 +3,13 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Status
-from clients.terminal.bar import bar, status_word, width_of
-from clients.terminal.rendering import text_of
-from clients.terminal.rooms import Rooms
+from clients.terminal.room_list import Rooms
+from clients.terminal.status_bar import bar, status_word, width_of
+from clients.terminal.styled_lines import text_of
 
 
 class BarTests(SynchronousTestCase):
-    """`clients.terminal.bar.bar`."""
+    """`clients.terminal.status_bar.bar`."""
 
     def rooms(self, *names: str) -> Rooms:
         """Rooms, the lobby the current one."""

@@ -5,12 +5,12 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, Slash
-from clients.terminal.completing import MAX_CANDIDATES, Completion, candidates, common_start
+from clients.terminal.completion import MAX_CANDIDATES, Completion, candidates, common_start
 from tests.client.slash_fakes import FakeClient, member
 
 
 class CandidatesTests(SynchronousTestCase):
-    """`clients.terminal.completing.candidates`."""
+    """`clients.terminal.completion.candidates`."""
 
     def setUp(self) -> None:
         """Alice's client."""
@@ -83,7 +83,7 @@ class CandidatesTests(SynchronousTestCase):
 
 
 class CompletionTests(SynchronousTestCase):
-    """`clients.terminal.completing.Completion`."""
+    """`clients.terminal.completion.Completion`."""
 
     def completion(self, *words: str) -> Completion:
         """Completes the last word."""

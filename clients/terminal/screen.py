@@ -29,14 +29,14 @@ from twisted.python.failure import Failure
 from chatserv.client import translate
 from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.shared.wrapping import LEAST_COLUMNS
-from clients.terminal.completing import Completion
+from clients.terminal.completion import Completion
 from clients.terminal.drafts import Drafts
-from clients.terminal.keys import bindings
-from clients.terminal.remembering import Remembered
-from clients.terminal.rendering import Line, fitted
+from clients.terminal.key_bindings import bindings
+from clients.terminal.line_history import Remembered
 from clients.terminal.resizing import ResizableApplication
 from clients.terminal.rows import pieces, rows
-from clients.terminal.steady import SteadyOutput
+from clients.terminal.steady_output import SteadyOutput
+from clients.terminal.styled_lines import Line, fitted
 from clients.terminal.styles import STYLE
 from clients.terminal.talker import Talker
 
@@ -209,7 +209,7 @@ class Interface:
         self._completion.forget()
         self.refresh()
 
-    # -- what keys do (clients.terminal.keys) --------------------------------------------------------------------------
+    # -- what keys do (clients.terminal.key_bindings) ------------------------------------------------------------------
 
     @property
     def asked(self) -> bool:

@@ -34,14 +34,14 @@ from chatserv.client import (
     TypingSeen,
 )
 from chatserv.errors import Muted
-from clients.terminal.concerning import concerns
+from clients.terminal.news_filter import concerns
 from tests.client.slash_fakes import message
 
 ID = b"\1" * 16
 
 
 class ConcernsTests(SynchronousTestCase):
-    """`clients.terminal.concerning.concerns`."""
+    """`clients.terminal.news_filter.concerns`."""
 
     def test_every_event(self) -> None:
         """What concerns all is read anywhere, a room's news in the room alone; the rest is shown in other ways."""
