@@ -28,9 +28,9 @@ from chatserv.client import (
 )
 from chatserv.wire.link import ServerLink
 from clients.window.arguments import Arguments
-from clients.window.entries import ROW
-from clients.window.rows import Row
 from clients.window.session import State
+from clients.window.timeline.entries import ROW
+from clients.window.widgets.rows import Row
 from tests.client.slash_fakes import AT_MS, NUMBER, FakeRoom, member, message
 from tests.clients.program_fakes import StartedClient
 from tests.clients.window.screens import ScreenTestCase
@@ -521,7 +521,7 @@ class TalkingTests(ApplicationTestCase):
 
     def test_a_number_that_is_the_same_verifies(self) -> None:
         """Another one is told as such, loudly."""
-        from clients.window.verifying import Verifying
+        from clients.window.dialogs.verification import Verifying
 
         made: list[Verifying] = []
         original = Verifying.__init__
@@ -545,7 +545,7 @@ class TalkingTests(ApplicationTestCase):
 
     def test_what_is_found_is_shown_where_it_was_said(self) -> None:
         """In its room."""
-        from clients.window.searching import Searching
+        from clients.window.dialogs.search import Searching
 
         self.room("plans").history = lambda limit=50, before=None: [message(7, "needle", room="plans")]  # type: ignore[method-assign]  # noqa: ARG005
         self.room("plans").kept = [message(7, "needle", room="plans")]

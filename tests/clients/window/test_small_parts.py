@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import PinMismatch
 from clients.window.arguments import Arguments, parse_arguments
-from clients.window.throttle import Throttle
+from clients.window.widgets.throttle import Throttle
 
 QR_TEXT = "CHATSERV-VERIFY:" + "A" * 104
 
@@ -87,7 +87,7 @@ class WidgetModulesTests(SynchronousTestCase):
 
     def test_a_port_is_a_number_in_its_range(self) -> None:
         """Anything else is refused."""
-        from clients.window.connection_bar import PortInvalid, parse_port
+        from clients.window.widgets.connection_bar import PortInvalid, parse_port
 
         self.assertEqual([parse_port(text) for text in ("1", " 5000 ", "65535")], [1, 5000, 65535])
         for text in ("", "0", "65536", "99999", "5000x", "-1", "\u0665", "1e3", "9" * 5000):
@@ -97,7 +97,7 @@ class WidgetModulesTests(SynchronousTestCase):
         """They are what segno makes, with a quiet zone of four."""
         import segno
 
-        from clients.window.verifying import QUIET_MODULES, dark_runs
+        from clients.window.dialogs.verification import QUIET_MODULES, dark_runs
 
         size, runs = dark_runs(QR_TEXT)
         matrix = segno.make_qr(QR_TEXT, error="l").matrix
@@ -113,14 +113,14 @@ class WidgetModulesTests(SynchronousTestCase):
 
     def test_a_number_is_read_in_groups(self) -> None:
         """Three rows of four."""
-        from clients.window.verifying import grouped_rows
+        from clients.window.dialogs.verification import grouped_rows
 
         rows = grouped_rows("".join(f"{group:05}" for group in range(12)))
         self.assertEqual((len(rows), rows[0]), (3, "00000  00001  00002  00003"))
 
     def test_what_was_sent_comes_back(self) -> None:
         """Up and down, with what stood in the field at the end; bounded."""
-        from clients.window.drafts import MAX_HISTORY, History
+        from clients.window.timeline.drafts import MAX_HISTORY, History
 
         history = History()
         for line in ("one", "two", "two", " "):
@@ -141,7 +141,7 @@ class ReasonTests(SynchronousTestCase):
 
     def test_the_systems_word_stands_behind_ours(self) -> None:
         """Cleaned and short."""
-        from clients.window.connecting import MAX_REASON_CHARACTERS, reason
+        from clients.window.actions.connecting import MAX_REASON_CHARACTERS, reason
 
         text = reason(OSError("refused\x1b[31m" + "x" * 1000))
         self.assertTrue(text.startswith("The server cannot be reached."), text)
@@ -150,7 +150,7 @@ class ReasonTests(SynchronousTestCase):
 
     def test_a_wrong_identity_is_told_as_such(self) -> None:
         """With what to do."""
-        from clients.window.connecting import reason
+        from clients.window.actions.connecting import reason
 
         self.assertIn("not the server that your link", reason(PinMismatch()))
         self.assertIn("cannot be reached", reason(None))

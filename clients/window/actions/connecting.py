@@ -1,0 +1,215 @@
+"""Connect, Disconnect, links, the first registration: what stands between a person and the server."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from chatserv.client import (
+    ChatError,
+    LinkInvalid,
+    ServerLink,
+    clean_line,
+    explained,
+    parse_link,
+    shown,
+    translate,
+)
+from clients.shared.exit_codes import exit_for
+from clients.window.actions.linking import ask_for_link
+from clients.window.dialogs.dialog import tell
+from clients.window.dialogs.registration import Registration
+from clients.window.session import Session, State
+from clients.window.widgets.connection_bar import PortInvalid, parse_port
+from clients.window.widgets.layout import Layout
+
+MAX_REASON_CHARACTERS: Final = 300
+
+
+def reason(error: Exception | None) -> str:
+    """Why there is no connection, for a person; clean."""
+    text = exit_for(error).message
+    if error is None or isinstance(error, ChatError):
+        return text
+    detail = clean_line(str(error))[:MAX_REASON_CHARACTERS]
+    return f"{text}\n({detail})" if detail else text
+
+
+class Connecting:
+    """Begins and ends the session, and says why it cannot be begun.
+
+    Args:
+        session: What is begun and ended.
+        layout: Gives the parts of the window, once they are there.
+        connected: A client was started.
+    """
+
+    def __init__(self, session: Session, layout: Callable[[], Layout], connected: Callable[[], None]) -> None:
+        self._session, self._layout, self._connected = session, layout, connected
+        self._link: ServerLink | None = None
+        self.registration: Registration | None = None
+
+    # -- at the start --------------------------------------------------------------------------------------------------
+
+    def begin(self, link: str | None, *, offline: bool = False) -> None:
+        """Connects where there is an account, or registers where there is a link.
+
+        Args:
+            link: What was given on the command line.
+            offline: Whether to show only what this device keeps.
+        """
+        self.fill_in()
+        if link is not None:
+            self.use_link(link)
+        try:
+            keyring = self._session.profile.keyring()
+            if offline:
+                self._session.rest()
+            elif self._link is not None or (keyring is not None and keyring.registered):
+                self.connect()
+        except ChatError as error:
+            self._refuse(translate("Profile"), error)
+        if self._session.state is not State.OFF:
+            self._layout().entry.focus_in()
+        elif not self._is_registering():
+            self._layout().bar.connect_button.focus_force()
+
+    def welcome(self) -> None:
+        """Somebody without an account wants to come in."""
+        self.connect()
+
+    # -- where --------------------------------------------------------------------------------------------------------
+
+    def fill_in(self) -> None:
+        """The address of the account that there is."""
+        try:
+            keyring = self._session.profile.keyring()
+        except ChatError as error:
+            self._refuse(translate("Profile"), error)
+            return
+        if keyring is not None:
+            self._layout().bar.show(keyring.host, keyring.port)
+
+    def use_link(self, text: str) -> None:
+        """A link was given: on the command line, or pasted into a field; empty: it is to be asked for."""
+        if self._session.state is not State.OFF or self._is_registering():
+            return
+        if not text:
+            ask_for_link(self._layout().root, self._take).ask()
+            return
+        self.fill_in()
+        try:
+            link = parse_link(text)
+        except ChatError as error:
+            self._refuse(translate("Bad link"), error)
+            return
+        wrong = self._take(link)
+        if wrong is not None:
+            tell(self._layout().root, translate("Bad link"), wrong)
+
+    def _take(self, link: ServerLink) -> str | None:
+        keyring = self._session.profile.keyring()
+        if keyring is not None and keyring.registered and keyring.server_id != link.fingerprint:
+            return translate("This profile belongs to another server; use --profile NAME to keep the two apart.")
+        self._link = link
+        self._layout().bar.show(link.host, link.port)
+        if keyring is not None and keyring.registered and link.invite:
+            said = translate("You are {name} here already; the invite is not used.")
+            self._layout().status.say(said.format(name=shown(keyring.user)))
+        return None
+
+    # -- begin --------------------------------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Connect was pressed."""
+        if self._session.state is not State.OFF or self._is_registering():
+            return
+        bar = self._layout().bar
+        try:
+            port = parse_port(bar.port.get())
+        except PortInvalid as error:
+            self._refuse(translate("Bad port"), error)
+            return
+        try:
+            self._begin(bar.host.get().strip(), port)
+        except LinkInvalid:
+            tell(self._layout().root, translate("Bad server"), translate("The server's name or address is not one."))
+        except ChatError as error:
+            self._refuse(translate("Profile"), error)
+
+    def _begin(self, host: str, port: int) -> None:
+        keyring = self._session.profile.keyring()
+        if keyring is not None and keyring.registered:
+            self._start(ServerLink(host, port, keyring.server_id))
+        elif self._link is None:
+            ask_for_link(self._layout().root, self._take_and_go_on, needed=True).ask()
+        else:
+            self._register(replace(self._link, host=host, port=port))
+
+    def _take_and_go_on(self, link: ServerLink) -> str | None:
+        wrong = self._take(link)
+        if wrong is None:
+            self._layout().root.after_idle(self.connect)
+        return wrong
+
+    def _register(self, link: ServerLink) -> None:
+        def ready() -> None:
+            try:
+                self._start(link)
+            except ChatError as error:
+                self.failed(error)
+
+        root = self._layout().root
+        self.registration = Registration(root, self._session.profile, link, ready, self._given_up)
+        self.registration.ask()
+
+    def _given_up(self) -> None:
+        self.registration = None
+        if self._session.state is not State.OFF:
+            self._session.disconnect()
+
+    def _is_registering(self) -> bool:
+        """Whether the dialog is open already; then it is where the keyboard goes."""
+        if self.registration is None or not self.registration.is_open:
+            return False
+        self.registration.top.lift()
+        self.registration.top.focus_force()
+        return True
+
+    def _start(self, link: ServerLink) -> None:
+        self._session.connect(link.host, link.port, link.invite)
+        self._connected()
+
+    # -- what comes of it ---------------------------------------------------------------------------------------------
+
+    def reached(self) -> None:
+        """The server has let us in."""
+        registration, self.registration = self.registration, None
+        if registration is not None:
+            registration.succeed()
+        self._link = None
+
+    def failed(self, error: Exception | None) -> None:
+        """There is no connection, and nobody tries."""
+        registration = self.registration
+        if registration is not None and registration.is_open:
+            registration.refuse(reason(error))
+        else:
+            tell(self._layout().root, translate("Connection failed"), reason(error))
+
+    def disconnect(self) -> None:
+        """Disconnect was pressed."""
+        self._session.disconnect().addCallback(lambda _: self._interrupted())
+
+    def _interrupted(self) -> None:
+        """Whoever was about to register can try once more."""
+        if self.registration is not None and self.registration.is_open and self.registration.busy:
+            self.registration.refuse(translate("Interrupted. You can try again."))
+
+    def _refuse(self, title: str, error: ChatError) -> None:
+        tell(self._layout().root, title, explained_with_detail(error))
+
+
+def explained_with_detail(error: ChatError) -> str:
+    """What is wrong, and where, for errors of this machine."""
+    text = explained(error)
+    return f"{text}\n{clean_line(error.detail)}" if error.detail else text

@@ -1,0 +1,213 @@
+"""What actions of a person have in common: how they reach the client, and how a refusal is told."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatserv.client import ChatError, Client, RoomHandle, explained, place, translate
+from clients.shared.talk import Talk
+from clients.window.dialogs.dialog import Field, Form, confirm, tell
+from clients.window.presenter import Screen
+from clients.window.session import Session
+from clients.window.timeline.conversations import Conversations
+from clients.window.timeline.entries import RESULT
+from clients.window.widgets.layout import Layout
+
+_log = Logger()
+
+
+class Doing:
+    """Does what a person asks for.
+
+    What is about a room keeps the room's handle from the moment when it is asked about: names move from room to room, and
+    another room may be current by the time when a person has answered a dialog.
+
+    Args:
+        session: Has the client.
+        screen: Has the room.
+        conversations: What was said.
+        layout: Gives the parts of the window, once they are there.
+        talk: Gives the talk that the connection has, if there is one.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        screen: Screen,
+        conversations: Conversations,
+        layout: Callable[[], Layout],
+        talk: Callable[[], Talk | None],
+    ) -> None:
+        self._session, self.screen, self.conversations = session, screen, conversations
+        self._layout, self._talk = layout, talk
+
+    @property
+    def layout(self) -> Layout:
+        """The parts of the window."""
+        return self._layout()
+
+    @property
+    def talk(self) -> Talk | None:
+        """The talk that the connection has."""
+        return self._talk()
+
+    @property
+    def client(self) -> Client | None:
+        """The client, while the server can be asked."""
+        return self._session.client if self._session.connected else None
+
+    @property
+    def reader(self) -> Client | None:
+        """The client, while its rooms and history can be read."""
+        return self._session.client if self._session.running else None
+
+    def here(self) -> RoomHandle | None:
+        """The room that lines go to, if we are in it and it is the one on the screen."""
+        talk = self.talk
+        if talk is None or self.reader is None:
+            return None
+        try:
+            handle = talk.slash.here()
+        except ChatError:
+            return None
+        return handle if handle.name == self.conversations.current else None
+
+    def watch(self) -> Callable[[], bool]:
+        """What tells later whether a dialog may take the keyboard: nothing was typed since now."""
+        entry = self.layout.entry
+        before = entry.typed
+        return lambda: entry.typed == before
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does something that the server takes part in; what it refuses is told."""
+        free = self.watch()
+        Deferred.fromCoroutine(work).addErrback(lambda failure: self._failed(failure, take=free()))
+
+    def _failed(self, failure: Failure, *, take: bool) -> None:
+        if isinstance(failure.value, ChatError):
+            self.refuse(failure.value, take=take)
+            return
+        _log.failure("unexpected", failure)
+        said = translate("Something went wrong inside the program; it may not be done. The log says more.")
+        tell(self.layout.root, translate("Not done"), said, take=take)
+
+    def refuse(self, error: ChatError, *, take: bool = True) -> None:
+        """Tells why something is not done. ``take``: see `Dialog.open`."""
+        tell(self.layout.root, translate("Not done"), explained(error), take=take)
+
+    def command(self, line: str, room: RoomHandle | None = None) -> None:
+        """Carries a slash command out, as if it had been typed; its lines stand in the conversation.
+
+        Args:
+            line: The command.
+            room: The room that it is about, where it is about one: it is refused if another one is current by now.
+        """
+        talk = self.talk
+        if talk is None or self.client is None:
+            tell(self.layout.root, translate("Not done"), translate("Not connected."))
+            return
+
+        async def work() -> None:
+            lines = await talk.carry_out(line, room)
+            self.screen.follow()
+            for each in lines:
+                self.conversations.say(each, RESULT)
+            self.screen.chat.ask()
+
+        self.run(work())
+
+    def sent(self, begin: Callable[[], "Deferred[int]"]) -> bool:
+        """Sends something, and says whether it is on its way; what becomes of it then, events tell."""
+        free = self.watch()
+
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, ChatError):
+                self._failed(failure, take=free())
+
+        try:
+            begin().addErrback(failed)
+        except Exception:  # noqa: BLE001 - the log and the person get it
+            self._failed(Failure(), take=True)
+            return False
+        return True
+
+    def copy(self, text: str) -> None:
+        """Puts a text on the clipboard."""
+        self.layout.root.clipboard_clear()
+        self.layout.root.clipboard_append(text)
+
+    # -- dialogs -------------------------------------------------------------------------------------------------------
+
+    def form(
+        self,
+        title: str,
+        text: str,
+        fields: list[Field],
+        label: str,
+        words: Callable[[list[str]], tuple[str, ...]],
+        *,
+        room: RoomHandle | None = None,
+        take: bool = True,
+    ) -> None:
+        """Asks for what a command is about. The dialog stays until it is done, and says why it is not.
+
+        Args:
+            title: Of the dialog.
+            text: What it is about.
+            fields: What to fill in.
+            label: Of the button.
+            words: Makes the command's name and words of what was filled in; empty where something is missing.
+            room: See `command`.
+            take: See `Dialog.open`.
+        """
+
+        def go(values: list[str]) -> str | None:
+            wanted = words([value.strip() for value in values])
+            if not wanted:
+                return translate("Something is missing.")
+            talk = self.talk
+            if talk is None or self.client is None:
+                return translate("Not connected.")
+            form.work()
+            self.run(self._obey(form, talk, wanted, room))
+            return ""
+
+        form = Form(self.layout.root, title, text, fields, label, go)
+        form.ask(take=take)
+
+    async def _obey(self, form: Form, talk: Talk, wanted: tuple[str, ...], room: RoomHandle | None) -> None:
+        before, free = talk.slash.room, self.watch()
+        try:
+            lines = await talk.carry_out(wanted, room)
+        except ChatError as error:
+            if not form.is_open:
+                raise
+            form.refuse(explained(error))
+            return
+        form.close()
+        self.screen.follow()
+        for each in lines:
+            self.conversations.say(each, RESULT)
+        self.screen.chat.ask()
+        if talk.slash.room != before and free():
+            self.layout.to_entry()
+
+    def one_word(self, title: str, label: str, button: str, command: str, text: str = "") -> None:
+        """Asks for one thing that a command is about."""
+        self.form(title, text, [Field(label)], button, lambda v: (command, v[0]) if v[0] else ())
+
+    def one_word_here(self, title: str, label: str, button: str, command: str, value: str = "") -> None:
+        """Asks for one thing that a command about the current room is about."""
+        here = self.here()
+        if here is not None:
+            self.form(
+                title, translate("Room: {room}").format(room=place(here.name)), [Field(label, value)], button,
+                lambda v: (command, v[0]) if v[0] else (), room=here,
+            )  # fmt: skip
+
+    def ask_to(self, title: str, text: str, label: str, command: str, room: RoomHandle | None = None) -> None:
+        """Asks before a command is carried out. ``room``: see `command`."""
+        confirm(self.layout.root, title, text, label, lambda: self.command(command, room))

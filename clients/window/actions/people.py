@@ -1,0 +1,90 @@
+"""What a person asks for about people."""
+
+from chatserv.client import ChatError, MemberView, shown, translate
+from clients.window.actions.doing import Doing
+from clients.window.dialogs.dialog import confirm, tell
+from clients.window.dialogs.verification import Verifying
+
+
+class PeopleActions:
+    """Who is there, and who they are.
+
+    Args:
+        doing: Does it.
+    """
+
+    def __init__(self, doing: Doing) -> None:
+        self._doing = doing
+
+    def member(self, user: str) -> MemberView | None:
+        """Somebody in the room on the screen, or banned from it."""
+        handle = self._doing.here()
+        if handle is None:
+            return None
+        return next((one for one in (*handle.members(), *handle.members(banned=True)) if one.user == user), None)
+
+    def ignores(self, user: str) -> bool:
+        """Whether we do not want to hear somebody."""
+        client = self._doing.reader
+        return client is not None and user in client.people.ignored()
+
+    def ask_to_ignore(self, user: str) -> None:
+        """Asks first."""
+        text = translate(
+            "Ignore {user}? On this device you see nothing more of what they write, in any room, and no invitation of "
+            "theirs. Nobody is told."
+        )
+        confirm(
+            self._doing.layout.root, translate("Ignore"), text.format(user=shown(user)), translate("Ignore"),
+            lambda: self.ignore(user),
+        )  # fmt: skip
+
+    def ignore(self, user: str, *, on: bool = True) -> None:
+        """We do not want to hear somebody, or do again."""
+        client = self._doing.reader
+        if client is None:
+            return
+        try:
+            if on:
+                client.people.ignore(user)
+            else:
+                client.people.unignore(user)
+        except ChatError as error:
+            self._doing.refuse(error)
+        self._doing.screen.reload()
+
+    def verify(self, user: str) -> None:
+        """Shows the safety number with somebody."""
+        client = self._doing.client
+        if client is None or not user:
+            return
+        if user == client.user:
+            tell(self._doing.layout.root, translate("Verify"), translate("That is you."))
+            return
+        free = self._doing.watch()
+
+        async def work() -> None:
+            found = await client.people.verification(user)
+
+            def compare(given: str) -> None:
+                self._doing.run(judge(given))
+
+            async def judge(given: str) -> None:
+                if await client.people.compare(user, given):
+                    dialog.close()
+                    said = translate("{user} is verified.").format(user=shown(user))
+                    self._doing.conversations.say(said)
+                    self._doing.screen.chat.ask()
+                    self._doing.screen.members.ask()
+                else:
+                    dialog.say(
+                        translate(
+                            "It is NOT the same. If nothing was mistyped, somebody may be in the middle: tell {user} by "
+                            "another way, and say nothing secret here."
+                        ).format(user=shown(user))
+                    )
+
+            dialog = Verifying(self._doing.layout.root, found, lambda: compare(found.number), compare)
+            dialog.open(dialog.given, take=free())
+
+        self._doing.run(work())

@@ -1,0 +1,73 @@
+"""What a person types or pastes: where it goes."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from chatserv.client import RoomHandle, translate
+from clients.shared.paste import pasted
+from clients.window.actions.registry import PersonActions
+from clients.window.dialogs.dialog import confirm, tell
+
+VERIFY: Final = re.compile(r"\s*/verify\s+@?(\S+)\s*")
+_ENDS: Final = frozenset({"/quit", "/exit"})
+
+
+class Writing:
+    """Takes lines to the room that a person sees, or nowhere.
+
+    Args:
+        actions: What lines may be besides messages and commands.
+        say: Tells what was not done.
+    """
+
+    def __init__(self, actions: PersonActions, say: Callable[[str], None]) -> None:
+        self._actions, self._doing, self._say = actions, actions.doing, say
+
+    def send(self, line: str) -> bool:
+        """Sends a line, or obeys it; says whether it was taken. One that is not stays where it was typed."""
+        talk = self._doing.talk
+        if talk is None or self._doing.client is None:
+            self._say(translate("Not connected: nothing was sent."))
+            return False
+        if talk.waits and line.strip() not in _ENDS:
+            self._say(translate("A command that may lead to another room is under way: nothing was sent."))
+            return False
+        self._doing.screen.newest()
+        taken = self._actions.messages.send_as_wanted(line)
+        if taken is not False:
+            self._doing.layout.chat.go_to_end()
+        if taken is not None:
+            return taken
+        asked = VERIFY.fullmatch(line)
+        if asked is not None:
+            self._actions.people.verify(asked[1])  # a dialog shows the code better than lines do
+        else:
+            talk.line_typed(line)
+        return True
+
+    def paste_several(self, text: str) -> bool:
+        """Several lines are asked about; each becomes a message, and none a command. Says whether it has taken them."""
+        found, root = pasted(text), self._doing.layout.root
+        if found.refusal:
+            tell(root, translate("Paste"), found.refusal)
+        elif len(found.lines) > 1:
+            said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
+            room = self._doing.here()
+            confirm(root, translate("Paste"), said, translate("Send"), lambda: self.send_all(found.lines, room))
+        return bool(found.refusal) or len(found.lines) > 1
+
+    def send_all(self, lines: Sequence[str], room: RoomHandle | None) -> None:
+        """Sends lines that were meant for a room; an answer or a change that was begun is given up."""
+        if self._doing.here() != room:
+            self._say(translate("The room is another one by now: nothing was sent."))
+            return
+        self._actions.messages.give_up()
+        for line in lines:
+            if not self.send(line):
+                return
+
+    def complete(self, prefix: str) -> Sequence[str]:
+        """What a line that begins so may become."""
+        talk = self._doing.talk
+        return [] if talk is None or self._doing.client is None else talk.slash.complete(prefix)

@@ -1,0 +1,1 @@
+"""A conversation as it stands in the window."""

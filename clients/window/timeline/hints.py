@@ -1,0 +1,79 @@
+"""What to do next, where there is nothing to read yet: at the first start, without a room, in a room where nobody spoke."""
+
+from collections.abc import Callable
+
+from chatserv.client import ChatError, place, translate
+from clients.window.actions.connecting import Connecting
+from clients.window.actions.registry import PersonActions
+from clients.window.presenter import Screen
+from clients.window.session import Session
+from clients.window.widgets.hint_view import Hint
+from clients.window.widgets.layout import Layout
+
+
+class Hints:
+    """Says what to do next.
+
+    Args:
+        session: Has the account.
+        screen: Has the room.
+        actions: What buttons do.
+        connecting: Brings people in.
+        layout: Where it stands.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        screen: Screen,
+        actions: PersonActions,
+        connecting: Connecting,
+        layout: Callable[[], Layout],
+    ) -> None:
+        self._session, self._screen, self._actions, self._connecting = session, screen, actions, connecting
+        self._layout = layout
+
+    def look(self) -> None:
+        """Looks whether there is anything to read."""
+        layout = self._layout()
+        layout.hint.show(self._wanted(), layout.theme.scale)
+
+    def _wanted(self) -> Hint | None:
+        if not self._registered():
+            return self._welcome()
+        handle = self._screen.handle()
+        if not self._session.running:
+            return None
+        if handle is None:
+            return self._no_room() if self._actions.doing.client is not None and not self._screen.has_rooms else None
+        if handle.offered or not self._screen.empty:
+            return None
+        if handle.direct:
+            text = translate("Write the first line below. What you write here, only the two of you can read.")
+            return Hint(place(handle.name), text)
+        text = translate("Nothing was said here since you came in. Write the first line below, or bring somebody in.")
+        return Hint(place(handle.name), text, [(translate("Invite somebody…"), self._actions.rooms.invite)])
+
+    def _registered(self) -> bool:
+        if self._session.client is not None:
+            return True
+        try:
+            keyring = self._session.profile.keyring()
+        except ChatError:
+            return True  # something else is wrong, and was told
+        return keyring is not None and keyring.registered
+
+    def _welcome(self) -> Hint:
+        text = translate(
+            "To come in you need a link; it begins with chatserv://, and whoever runs your server gives you one. It also "
+            "proves that the server is the right one."
+        )
+        return Hint(translate("Welcome to chatserv"), text, [(translate("Use a link…"), self._connecting.welcome)])
+
+    def _no_room(self) -> Hint:
+        rooms = self._actions.rooms
+        return Hint(
+            translate("You are in no room yet."),
+            translate("Join a public room, or make one of your own and bring others in."),
+            [(translate("Join a room…"), rooms.join_room), (translate("New room…"), rooms.create_room)],
+        )
