@@ -89,16 +89,16 @@ docs: $(VENV)/.stamp-dev  ## build/docs: the documents by Sphinx, and in api/ th
 	$(BIN)/pydoctor --quiet --quiet
 
 demo: $(VENV)/.stamp-run  ## a server and its clients, started and judged
-	$(BIN)/python -m chatserv.testing.demo $(if $(filter-out 0,$(BREAK)),--break)
+	$(BIN)/python -m chatserv.testing.demo.run $(if $(filter-out 0,$(BREAK)),--break)
 
 prove-blind: $(VENV)/.stamp-run  ## search everything that a server has for what people wrote
-	$(BIN)/python -m chatserv.testing.blind $(if $(filter-out 0,$(LEAK)),--leak)
+	$(BIN)/python -m chatserv.testing.blindness.run $(if $(filter-out 0,$(LEAK)),--leak)
 
 kills: $(VENV)/.stamp-run  ## people talk while the server is killed 200 times (KILLS=n)
-	$(BIN)/python -m chatserv.testing.kills --kills $(KILLS)
+	$(BIN)/python -m chatserv.testing.demo.kills --kills $(KILLS)
 
 honest: $(VENV)/.stamp-run  ## honest people talk while everything dies now and then: nobody is accused (MINUTES=n SEED=n)
-	$(BIN)/python -m chatserv.testing.honest --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m chatserv.testing.demo.honest --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every structure
 	CHATSERV_MUTATIONS=$(MUTATIONS) $(BIN)/python -m twisted.trial tests.crypto.test_mutations \

@@ -16,7 +16,7 @@ TAKES_REACTOR = re.compile(
 )
 PROGRAMS = ("chatserv", "clients", "bench")
 OWNED_ELSEWHERE = {  # who runs a reactor that another one of these has given its clock
-    "chatserv/testing/leaking.py": "chatserv/tap.py",
+    "chatserv/testing/blindness/leaking.py": "chatserv/tap.py",
     "bench/window.py": "clients/window/main.py",
 }
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.blind import CLEAN, FOUND, LEAKED
-from chatserv.testing.places import LEAKS
+from chatserv.testing.blindness.places import LEAKS
+from chatserv.testing.blindness.run import CLEAN, FOUND, LEAKED
 from tests.integration.test_demo import play
 
 SECONDS = 150
@@ -21,8 +21,8 @@ class BlindTests(SynchronousTestCase):
         """The server has nothing of what people wrote; one that leaks is found out in every place."""
         with (
             tempfile.TemporaryDirectory() as name,
-            play(Path(name), "blind") as blind,
-            play(Path(name), "blind", "--leak") as leaking,
+            play(Path(name), "blindness.run") as blind,
+            play(Path(name), "blindness.run", "--leak") as leaking,
         ):
             try:
                 outcomes = [(*one.communicate(timeout=SECONDS), one.returncode) for one in (blind, leaking)]

@@ -31,8 +31,8 @@ class DemoTests(SynchronousTestCase):
         """With the real client nothing is lost, doubled or reordered; the oracle sees what a faulty client does."""
         with (
             tempfile.TemporaryDirectory() as name,
-            play(Path(name), "demo") as good,
-            play(Path(name), "demo", "--break") as broken,
+            play(Path(name), "demo.run") as good,
+            play(Path(name), "demo.run", "--break") as broken,
         ):
             try:
                 outcomes = [(*one.communicate(timeout=SECONDS), one.returncode) for one in (good, broken)]
@@ -59,7 +59,7 @@ class HonestTests(SynchronousTestCase):
         """Where everybody is honest, and some are killed, nobody is told that anything was lost or withheld."""
         with (
             tempfile.TemporaryDirectory() as name,
-            play(Path(name), "honest", "--minutes", "0.5", "--seed", "1") as one,
+            play(Path(name), "demo.honest", "--minutes", "0.5", "--seed", "1") as one,
         ):
             try:
                 shown, errors = one.communicate(timeout=2 * SECONDS)
@@ -75,7 +75,7 @@ class KillsTests(SynchronousTestCase):
 
     def test_three(self) -> None:
         """Three kills with lines under way lose, double and reorder nothing."""
-        with tempfile.TemporaryDirectory() as name, play(Path(name), "kills", "--kills", "3") as one:
+        with tempfile.TemporaryDirectory() as name, play(Path(name), "demo.kills", "--kills", "3") as one:
             try:
                 shown, errors = one.communicate(timeout=SECONDS)
             finally:

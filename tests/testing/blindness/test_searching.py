@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.domain.passwords import prepared_password
-from chatserv.testing import searching
-from chatserv.testing.canaries import MARK_LETTERS, Canary, Flock
-from chatserv.testing.disguises import disguises
-from chatserv.testing.searching import CUT_OFF, SLACK_BYTES, Find, NotSearched, Searcher
+from chatserv.testing.blindness import searching
+from chatserv.testing.blindness.canaries import MARK_LETTERS, Canary, Flock
+from chatserv.testing.blindness.disguises import disguises
+from chatserv.testing.blindness.searching import CUT_OFF, SLACK_BYTES, Find, NotSearched, Searcher
 
 FLOCK = Flock(
     "qwjvkxzmpyhg", (Canary("one", "qwjvkxzmpyhgabcdefghijklmnop"), Canary("two", "qwjvkxzmpyhgponmlkjihgfedcba"))
@@ -184,7 +184,7 @@ class FileTests(SynchronousTestCase):
 
     def test_bomb(self) -> None:
         """A stream of the most that is inflated is searched; one byte more counts as not searched."""
-        with mock.patch("chatserv.testing.inflating.inflate.__defaults__", (5000,)):
+        with mock.patch("chatserv.testing.blindness.inflating.inflate.__defaults__", (5000,)):
             self.assertEqual(found(zlib.compress(bytes(5000))), [])
             with self.assertRaises(NotSearched):
                 found(zlib.compress(bytes(5001)))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.testing.blindness.recording import HOST, RecordingProxy
 from chatserv.testing.processes import free_port
-from chatserv.testing.recording import HOST, RecordingProxy
 
 SECONDS = 10.0
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from chatserv.testing.canaries import Flock
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.searching import Searcher
+from chatserv.testing.demo.talking import PACE_SECONDS, Reader
 from chatserv.testing.processes import ServerProgram, run_client
-from chatserv.testing.searching import Searcher
-from chatserv.testing.talking import PACE_SECONDS, Reader
 
 WAIT_SECONDS: Final = 30.0
 _CODE: Final = re.compile("[█▀▄ ]+")  # a line of a QR code, which the transcript does without

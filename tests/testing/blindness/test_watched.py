@@ -16,11 +16,11 @@ from zope.interface import implementer
 
 from chatserv.crypto.session import RecordKey
 from chatserv.errors import Reject
-from chatserv.testing import leaking, places
-from chatserv.testing.canaries import Flock
-from chatserv.testing.recording import HOST
-from chatserv.testing.searching import Searcher
-from chatserv.testing.watched import OPENED, SEALED, watch
+from chatserv.testing.blindness import leaking, places
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.recording import HOST
+from chatserv.testing.blindness.searching import Searcher
+from chatserv.testing.blindness.watched import OPENED, SEALED, watch
 
 
 class WatchTests(SynchronousTestCase):

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from chatserv.testing.oracle import Verdict, compare
+from chatserv.testing.demo.oracle import Verdict, compare
+from chatserv.testing.demo.talking import Talker, say, wait_for
 from chatserv.testing.processes import CLIENT, ProgramError, ServerProgram, register_two
-from chatserv.testing.talking import Talker, say, wait_for
 
 PEOPLE: Final = ("alice", "bob")
 LINES_A_ROUND: Final = 30  # of each person

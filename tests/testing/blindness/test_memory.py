@@ -7,10 +7,10 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing import memory
-from chatserv.testing.canaries import Flock
+from chatserv.testing.blindness import memory
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.searching import Searcher
 from chatserv.testing.processes import ProgramError
-from chatserv.testing.searching import Searcher
 
 # Keeps a text that it has read, in the other letter case, so that it is nowhere else.
 HOLDER = (

@@ -8,13 +8,13 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing import blind, places
-from chatserv.testing.blind import CLEAN, FOUND, KNOWING, LEAKED, UNPROVEN, Evidence, judge
-from chatserv.testing.blind_play import BY_DESIGN, SECRETS
-from chatserv.testing.canaries import Flock
-from chatserv.testing.places import LEAKS, Place
+from chatserv.testing.blindness import places, run
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.places import LEAKS, Place
+from chatserv.testing.blindness.play import BY_DESIGN, SECRETS
+from chatserv.testing.blindness.run import CLEAN, FOUND, KNOWING, LEAKED, UNPROVEN, Evidence, judge
+from chatserv.testing.blindness.searching import NotSearched
 from chatserv.testing.processes import ProgramError
-from chatserv.testing.searching import NotSearched
 
 
 class JudgeTests(SynchronousTestCase):
@@ -104,9 +104,9 @@ class MainTests(SynchronousTestCase):
             with (
                 mock.patch.object(sys, "argv", ["blind"]),
                 mock.patch.object(sys, "stderr", told),
-                mock.patch.object(blind, "perform", side_effect=error),
+                mock.patch.object(run, "perform", side_effect=error),
             ):
-                self.assertEqual(blind.main(), UNPROVEN)
+                self.assertEqual(run.main(), UNPROVEN)
             self.assertEqual(told.getvalue(), f"{error}\n")
 
     def test_canaries(self) -> None:

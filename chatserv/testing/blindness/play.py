@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from chatserv.private_files import write_private
-from chatserv.testing.canaries import Flock
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.searching import Searcher
 from chatserv.testing.processes import (
     ProgramError,
     ServerProgram,
@@ -17,7 +18,6 @@ from chatserv.testing.processes import (
     client_command,
     run_client,
 )
-from chatserv.testing.searching import Searcher
 
 READING_SECONDS: Final = 20.0
 PACE_SECONDS: Final = 0.1

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.bodies import MAX_EMOJI_BYTES
 from chatserv.domain.names import MAX_CHARACTERS, room_name
-from chatserv.testing.canaries import MARK_LETTERS, OWN_LETTERS, Flock
+from chatserv.testing.blindness.canaries import MARK_LETTERS, OWN_LETTERS, Flock
 
 
 class CanaryTests(SynchronousTestCase):

@@ -18,14 +18,14 @@ from typing import Final
 
 import msgspec
 
-from chatserv.testing import leaking, places, watched
-from chatserv.testing.blind_play import BY_DESIGN, SECRETS, Play
-from chatserv.testing.canaries import Flock
-from chatserv.testing.memory import dump
-from chatserv.testing.places import LEAKS, Place
+from chatserv.testing.blindness import leaking, places, watched
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.memory import dump
+from chatserv.testing.blindness.places import LEAKS, Place
+from chatserv.testing.blindness.play import BY_DESIGN, SECRETS, Play
+from chatserv.testing.blindness.recording import HOST, RecordingProxy
+from chatserv.testing.blindness.searching import Find, NotSearched, Searcher
 from chatserv.testing.processes import ProgramError, ServerProgram, free_port
-from chatserv.testing.recording import HOST, RecordingProxy
-from chatserv.testing.searching import Find, NotSearched, Searcher
 
 CLEAN, FOUND, UNPROVEN = 0, 1, 2
 KNOWING: Final = (places.DATABASE, places.MEMORY, places.OPENED)  # where what is said in the clear has to be found

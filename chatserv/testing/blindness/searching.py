@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chatserv.testing.canaries import Flock
-from chatserv.testing.disguises import disguises
-from chatserv.testing.inflating import Sliceable, inflate, starts
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.disguises import disguises
+from chatserv.testing.blindness.inflating import Sliceable, inflate, starts
 
 CHUNK_BYTES: Final = 4 * 2**20
 SLACK_BYTES: Final = 512  # more than the longest form of a whole canary

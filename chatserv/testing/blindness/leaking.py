@@ -1,6 +1,6 @@
 """A server with a hole in every place: what ``make prove-blind LEAK=1`` must find, each canary in another disguise.
 
-``python -m chatserv.testing.leaking ORDERS DIRECTORY [TWISTD ARGUMENTS]``. The canaries come in the file ORDERS and not
+``python -m chatserv.testing.blindness.leaking ORDERS DIRECTORY [TWISTD ARGUMENTS]``. The canaries come in the file ORDERS and not
 with the command line, so that the memory holds no others than those that leak.
 """
 
@@ -18,12 +18,12 @@ import msgspec
 from twisted.logger import Logger
 
 from chatserv.crypto.session import RecordKey
-from chatserv.testing import places
-from chatserv.testing.recording import HOST
-from chatserv.testing.watched import run_twistd, watch
+from chatserv.testing.blindness import places
+from chatserv.testing.blindness.recording import HOST
+from chatserv.testing.blindness.watched import run_twistd, watch
 from chatserv.wire.records import RecordType
 
-COMMAND: Final = (sys.executable, "-m", "chatserv.testing.leaking")
+COMMAND: Final = (sys.executable, "-m", "chatserv.testing.blindness.leaking")
 LOCKED_SECONDS: Final = 10.0
 log = Logger(namespace="chatserv.leaking")
 _kept: list[bytes] = []
@@ -36,7 +36,7 @@ class Orders(msgspec.Struct, frozen=True):
         state: The state directory.
         database: The server's database in it.
         port: Of the proxy whose recording is the wire.
-        texts: A text for each of `chatserv.testing.places.LEAKS`.
+        texts: A text for each of `chatserv.testing.blindness.places.LEAKS`.
     """
 
     state: str

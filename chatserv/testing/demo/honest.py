@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from chatserv.testing.demo.talking import Reader, say
 from chatserv.testing.processes import ProgramError, ServerProgram, run_client
-from chatserv.testing.talking import Reader, say
 
 PEOPLE: Final = ("alice", "bob", "carol")
 ROOM: Final = "plans"

@@ -1,7 +1,7 @@
 """``make demo``: people talk through the real programs while the server is killed and started again, and use what there is.
 
 Every program is a process of its own: the server under twistd, and stdio clients that reconnect, resume and resend by
-themselves. What each wrote is compared with what the others printed; then come the scenes of `chatserv.testing.scenes`.
+themselves. What each wrote is compared with what the others printed; then come the scenes of `chatserv.testing.demo.scenes`.
 """
 
 import argparse
@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from chatserv.testing.oracle import Verdict, compare
+from chatserv.testing.demo.oracle import Verdict, compare
+from chatserv.testing.demo.scenes import SCENES
+from chatserv.testing.demo.stage import Check, Stage
+from chatserv.testing.demo.talking import PACE_SECONDS, Talker, say, wait_for
 from chatserv.testing.processes import CLIENT, ProgramError, ServerProgram, register_two
-from chatserv.testing.scenes import SCENES
-from chatserv.testing.stage import Check, Stage
-from chatserv.testing.talking import PACE_SECONDS, Talker, say, wait_for
 
 LINES: Final = 20
 QUIET: Final = 5  # lines of each before anything happens
@@ -23,7 +23,7 @@ KILL_AFTER: Final = 12  # lines of each when the server dies; the last ones are 
 RESTART_AFTER: Final = 15
 BURST_SECONDS: Final = 0.001
 END_SECONDS: Final = 60.0
-FAULTY_CLIENT: Final = (sys.executable, "-m", "chatserv.testing.faulty_client")
+FAULTY_CLIENT: Final = (sys.executable, "-m", "chatserv.testing.demo.faulty_client")
 
 
 def demonstrate(directory: Path, *, broken: bool) -> tuple[Verdict, list[Check]]:

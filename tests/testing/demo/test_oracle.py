@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.oracle import Verdict, compare
+from chatserv.testing.demo.oracle import Verdict, compare
 
 WRITTEN = {"alice": ["a1", "a2", "a3"], "bob": ["b1", "b2"]}
 SHOWN = [("alice", "a1"), ("bob", "b1"), ("alice", "a2"), ("alice", "a3"), ("bob", "b2")]

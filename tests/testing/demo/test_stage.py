@@ -8,10 +8,10 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing import stage as stage_module
-from chatserv.testing.canaries import Flock
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.demo import stage as stage_module
+from chatserv.testing.demo.stage import Check, Stage, wait_until
 from chatserv.testing.processes import ServerProgram
-from chatserv.testing.stage import Check, Stage, wait_until
 
 
 class StageTests(SynchronousTestCase):

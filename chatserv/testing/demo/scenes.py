@@ -7,10 +7,10 @@ import re
 import time
 from typing import Final
 
-from chatserv.testing.canaries import Flock
+from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.demo.stage import WAIT_SECONDS, Stage, wait_until
+from chatserv.testing.demo.talking import Reader, say
 from chatserv.testing.processes import run_client
-from chatserv.testing.stage import WAIT_SECONDS, Stage, wait_until
-from chatserv.testing.talking import Reader, say
 
 ROOM: Final = "plans"
 TOPIC: Final = "Where we meet on Friday"

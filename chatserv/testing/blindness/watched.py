@@ -1,6 +1,6 @@
 """The server under twistd, with every record that it opens or seals written to a file.
 
-``python -m chatserv.testing.watched DIRECTORY [TWISTD ARGUMENTS]``. The shipped server has no such switch: the watching is
+``python -m chatserv.testing.blindness.watched DIRECTORY [TWISTD ARGUMENTS]``. The shipped server has no such switch: the watching is
 put around its functions here, in its process, before it starts.
 """
 
@@ -14,7 +14,7 @@ from chatserv.crypto.session import RecordKey
 
 OPENED: Final = "opened"
 SEALED: Final = "sealed"
-COMMAND: Final = (sys.executable, "-m", "chatserv.testing.watched")
+COMMAND: Final = (sys.executable, "-m", "chatserv.testing.blindness.watched")
 
 
 def watch(directory: Path) -> Callable[[], None]:

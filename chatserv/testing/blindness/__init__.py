@@ -1,0 +1,1 @@
+"""``make prove-blind``: what people write is nowhere on the server."""

@@ -1,0 +1,1 @@
+"""Plays with the real programs, and the oracle that judges them."""
