@@ -25,15 +25,15 @@ from chatserv.errors import Reject, StateDirectoryError
 from chatserv.i18n import _
 from chatserv.listening import ANY_ADDRESS
 from chatserv.logs import escape
+from chatserv.models import Ban, ConsentAt, Invite, Room
 from chatserv.net.keys import handed_over, load_identity, load_tls, reachable_address
 from chatserv.private_files import read_private, shell_word, write_private
 from chatserv.qr import terminal_qr
-from chatserv.state import StateDirectory
+from chatserv.state_directory import StateDirectory
 from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, refusals, writing_engine
 from chatserv.store.database import prepare as prepare_database
 from chatserv.store.limits import StoreLimits
-from chatserv.stored import Ban, ConsentAt, Invite, Room
 from chatserv.streams import say, takes
 from chatserv.wire.handshake import TOKEN_BYTES
 from chatserv.wire.link import ServerLink, fingerprint_text, format_link

@@ -1,14 +1,14 @@
 """The seams of the server: what the commands need, and what an edge has to provide.
 
 Every port has an in-memory implementation, and one contract test that all implementations pass. Ports return awaitables,
-never Deferreds. The values that travel are in `chatserv.stored`.
+never Deferreds. The values that travel are in `chatserv.models`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from chatserv.domain.roles import Role
-from chatserv.stored import (
+from chatserv.models import (
     Account,
     AccountStatus,
     Appended,

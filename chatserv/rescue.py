@@ -12,11 +12,11 @@ from chatserv.domain.roles import Role
 from chatserv.errors import NameInvalid, NotFound, StateDirectoryError
 from chatserv.i18n import _
 from chatserv.logs import LogFiles
-from chatserv.state import StateDirectory
+from chatserv.models import Ban, BanKind
+from chatserv.state_directory import StateDirectory
 from chatserv.store import statements
 from chatserv.store.database import prepare, refusals, writing_engine
 from chatserv.store.limits import StoreLimits
-from chatserv.stored import Ban, BanKind
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from chatserv.launch import Launch, hold_pidfile
 from chatserv.listening import Listener
 from chatserv.logs import LogFiles
 from chatserv.monitor.process import MonitorService
+from chatserv.net.authenticator import LoginDesk
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory, PlainFactory
-from chatserv.net.login import LoginDesk
 from chatserv.net.pool import CryptoPool
 from chatserv.net.tls import TLSFactory, server_context
 from chatserv.store.limits import StoreLimits

@@ -25,7 +25,7 @@ from chatserv.probing import is_usable, listen_problem
 from chatserv.rescue import Rescue, carry_out
 from chatserv.service import ChatService, all_listeners
 from chatserv.settings_file import shown
-from chatserv.state import default_directory
+from chatserv.state_directory import default_directory
 from chatserv.streams import mend_streams, say
 
 Start = tuple[Config, Path, Launch]

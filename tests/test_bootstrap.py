@@ -19,13 +19,13 @@ from chatserv.crypto.statements import make_rotation
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
 from chatserv.errors import StateDirectoryError
+from chatserv.models import LeafDraft
 from chatserv.net import keys
 from chatserv.ports import Registration
 from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves
-from chatserv.stored import LeafDraft
 from chatserv.wire.link import format_link, parse_link
 from tests.support.sessions import rsa_key, seeded, spki
 

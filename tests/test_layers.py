@@ -19,7 +19,7 @@ SERVER = {
     "chatserv.store",
     "chatserv.commands",
 }
-SERVER |= {"chatserv.backplane", "chatserv.monitor", "chatserv.wire", "chatserv.logs", "chatserv.state"}
+SERVER |= {"chatserv.backplane", "chatserv.monitor", "chatserv.wire", "chatserv.logs", "chatserv.state_directory"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str | None]]:

@@ -9,14 +9,14 @@ from chatserv.config import Config, Logging
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.errors import StateDirectoryError
+from chatserv.models import AccountStatus, Ban, BanKind
 from chatserv.net import keys
 from chatserv.ports import Registration
 from chatserv.rescue import Rescue, carry_out
-from chatserv.state import StateDirectory
+from chatserv.state_directory import StateDirectory
 from chatserv.store import statements
 from chatserv.store.database import writing_engine
 from chatserv.store.limits import StoreLimits
-from chatserv.stored import AccountStatus, Ban, BanKind
 from tests.support.sessions import rsa_key, seeded
 
 NOW_MS = 1_795_000_000_000

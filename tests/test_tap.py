@@ -15,7 +15,7 @@ from chatserv import tap
 from chatserv.config import Config, Server
 from chatserv.net import keys
 from chatserv.service import ChatService
-from chatserv.state import StateDirectory
+from chatserv.state_directory import StateDirectory
 from chatserv.tap import Options, load_config, make, makeService, service_from_environment
 from tests.support.sessions import rsa_key
 

@@ -101,7 +101,7 @@ from chatserv.errors import (
 )
 from chatserv.i18n import _ as translate
 from chatserv.private_files import PrivateFileError
-from chatserv.terminal import clean_line, isolate
+from chatserv.sanitize import clean_line, isolate
 from chatserv.wire.client_session import MethodRefused, PinMismatch
 from chatserv.wire.link import LinkInvalid, ServerLink, format_link, parse_link
 

@@ -3,8 +3,8 @@
 from enum import Enum
 from typing import Any
 
-from chatserv.commands.book import RoomRecord
 from chatserv.commands.context import Context
+from chatserv.commands.room_registry import RoomRecord
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import Banned, Muted, NotMember, StaleCommit, WireError

@@ -2,13 +2,13 @@
 
 from chatserv.commands.attendance import expel
 from chatserv.commands.ban_list import ban_kind, ban_subject, check_ban
+from chatserv.commands.broadcast import tell
 from chatserv.commands.context import Context
-from chatserv.commands.telling import tell
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.names import user_name
 from chatserv.domain.roles import Role
 from chatserv.errors import Forbidden
-from chatserv.stored import Ban, BanKind
+from chatserv.models import Ban, BanKind
 from chatserv.wire import messages
 from chatserv.wire.fields import LIST_PAGE
 

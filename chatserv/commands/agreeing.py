@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from chatserv.commands.book import RoomRecord
+from chatserv.commands.broadcast import tell
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import room_info
+from chatserv.commands.room_registry import RoomRecord
 from chatserv.commands.session import places_of
-from chatserv.commands.telling import tell
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import Quota
-from chatserv.stored import Consent, ConsentAt
+from chatserv.models import Consent, ConsentAt
 from chatserv.wire import messages
 
 

@@ -1,8 +1,8 @@
 """Who comes and goes: sessions enter and leave the hub here, and whoever shares a room with them is told."""
 
+from chatserv.commands.broadcast import tell, tell_relaxed
 from chatserv.commands.context import Context
 from chatserv.commands.presence import MAX_PRESENT, Status, status_of
-from chatserv.commands.telling import tell, tell_relaxed
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import Hub, LiveSession
 from chatserv.wire import messages

@@ -6,7 +6,7 @@ from heapq import nsmallest
 from chatserv.domain.bans import AddressBans, is_nearly_everybody, locks_out, network_text, parse_network
 from chatserv.domain.names import user_name
 from chatserv.errors import BadMessage, Forbidden
-from chatserv.stored import Ban, BanKind
+from chatserv.models import Ban, BanKind
 
 
 def ban_subject(kind: BanKind, text: str) -> str:

@@ -4,18 +4,18 @@ from typing import Final
 
 from chatserv.commands.access import Access, refusal
 from chatserv.commands.agreeing import agree, make_way
-from chatserv.commands.book import RoomRecord
-from chatserv.commands.committing import Judged, judge
+from chatserv.commands.commit_validation import Judged, judge
 from chatserv.commands.context import Context
 from chatserv.commands.keys import note_used
 from chatserv.commands.leases import CommitLease, Urgency
 from chatserv.commands.leaving import close_if_deserted
+from chatserv.commands.room_registry import RoomRecord
 from chatserv.crypto.commits import BadCommit
 from chatserv.crypto.room_rules import Head
 from chatserv.crypto.room_state import MAX_DEVICES, Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadWraps, Quota, RateLimited, RoomFull, StaleCommit, WireError
-from chatserv.stored import Appended, PairTaken
+from chatserv.models import Appended, PairTaken
 from chatserv.wire import messages
 
 HOUR_SECONDS: Final = 3600.0

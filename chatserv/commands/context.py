@@ -4,18 +4,18 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chatserv.commands.ban_list import BanList
-from chatserv.commands.book import Book
+from chatserv.commands.broadcast import tell_if_place
 from chatserv.commands.certificates import CertificateCache
 from chatserv.commands.delivery import deliver
 from chatserv.commands.effects import Effects
 from chatserv.commands.leases import Leases
 from chatserv.commands.log_keeper import LogKeeper
-from chatserv.commands.telling import tell_if_place
+from chatserv.commands.room_registry import Book
 from chatserv.config import Config
 from chatserv.domain.hub import Hub, LiveRoom
 from chatserv.domain.rates import Rates
+from chatserv.models import Ban, ConsentAt, Event, Room
 from chatserv.ports import Store
-from chatserv.stored import Ban, ConsentAt, Event, Room
 
 
 @dataclass(frozen=True)

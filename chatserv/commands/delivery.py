@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from chatserv.commands.book import Book
+from chatserv.commands.broadcast import tell
 from chatserv.commands.presence import introduce
-from chatserv.commands.telling import tell
+from chatserv.commands.room_registry import Book
 from chatserv.domain.hub import Hub, LiveRoom, LiveSession
-from chatserv.stored import CommitDraft, Event
+from chatserv.models import CommitDraft, Event
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 

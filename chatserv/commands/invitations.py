@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from chatserv.stored import Consent
+from chatserv.models import Consent
 
 MEASURED: Final = (Consent.ASKED, Consent.YIELDED)
 

@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from typing import Final
 
 from chatserv.commands.attendance import expel
+from chatserv.commands.broadcast import tell
 from chatserv.commands.context import Context
 from chatserv.commands.leases import CommitLease
-from chatserv.commands.telling import tell
 from chatserv.crypto.log_leaves import LEAF_BYTES, TREE_HEAD_BYTES, LeafType, user_leaf
 from chatserv.crypto.prekeys import SignedPreKey, is_last_resort
 from chatserv.crypto.statements import Revocation, certificate_facts, verify_revocation
 from chatserv.crypto.suite import RSA_BYTES
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadKey, NotFound, Reject
-from chatserv.stored import LeafDraft, PrekeyItem, TakenPrekey
+from chatserv.models import LeafDraft, PrekeyItem, TakenPrekey
 from chatserv.wire import messages
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
 

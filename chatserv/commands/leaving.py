@@ -1,14 +1,14 @@
 """Leaving a room: at once for who leaves, with the next commit for the room; and the end of a room that everybody left."""
 
-from chatserv.commands.book import RoomRecord, leave_stands
+from chatserv.commands.broadcast import tell
 from chatserv.commands.context import Context
+from chatserv.commands.room_registry import RoomRecord, leave_stands
 from chatserv.commands.rooms import record_of
-from chatserv.commands.telling import tell
 from chatserv.crypto.commits import Leave, verify_leave
 from chatserv.crypto.log_leaves import ZEROS, room_leaf
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadKey, BadMessage, Forbidden, Reject
-from chatserv.stored import LeafDraft
+from chatserv.models import LeafDraft
 from chatserv.wire import messages
 
 

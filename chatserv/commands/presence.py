@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final
 
-from chatserv.commands.telling import tell_relaxed
+from chatserv.commands.broadcast import tell_relaxed
 from chatserv.domain.hub import Hub, LiveRoom, LiveSession
 from chatserv.wire import messages
 

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatserv.commands.agreeing import agree
-from chatserv.commands.book import RoomRecord
+from chatserv.commands.broadcast import tell_relaxed
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import wire_event
-from chatserv.commands.telling import tell_relaxed
+from chatserv.commands.room_registry import RoomRecord
 from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadMessage, Busy, NotMember, RateLimited, Reject, StaleEpoch, TooLarge, WireError
-from chatserv.stored import Appended, Duplicate, EventDraft, Stale
+from chatserv.models import Appended, Duplicate, EventDraft, Stale
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room

@@ -7,7 +7,7 @@ from chatserv.commands.context import Context
 from chatserv.commands.delivery import room_info
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import LiveSession, Outbox, Place
-from chatserv.stored import AccountStatus, PlaceAt
+from chatserv.models import AccountStatus, PlaceAt
 from chatserv.wire import messages
 from chatserv.wire.fields import MAX_ROOMS
 

@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from chatserv.commands.attendance import tell_who_is_there
+from chatserv.commands.broadcast import tell
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import encode_event
-from chatserv.commands.telling import tell
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadMessage, Internal, WireError
 from chatserv.wire import messages

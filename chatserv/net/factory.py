@@ -10,7 +10,7 @@ from chatserv.commands.context import Context
 from chatserv.config import Limits
 from chatserv.domain.anteroom import Anteroom
 from chatserv.domain.closing import CloseReason
-from chatserv.net.login import LoginDesk
+from chatserv.net.authenticator import LoginDesk
 from chatserv.net.protocol import ChatProtocol
 from chatserv.net.sendq import TurnFlusher
 from chatserv.net.timers import TimerWheel

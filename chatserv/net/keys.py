@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from chatserv.crypto.suite import PUBLIC_EXPONENT, RSA_BITS, generate_rsa, pss_sign, pss_verify, to_sign
 from chatserv.errors import Reject, StateDirectoryError
 from chatserv.private_files import read_private, write_private
-from chatserv.state import StateDirectory
+from chatserv.state_directory import StateDirectory
 
 CERTIFICATE_YEARS = 10
 SD_LISTEN_FDS_START = 3

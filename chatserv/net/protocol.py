@@ -23,8 +23,8 @@ from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadMessage, Internal, SlowReader, TimedOut, TooLarge, WireError
 from chatserv.linereceiver import LinearLineReceiver
-from chatserv.net.login import Answer, Wanted
-from chatserv.net.runner import CommandRunner
+from chatserv.net.authenticator import Answer, Wanted
+from chatserv.net.command_runner import CommandRunner
 from chatserv.net.sendq import SendQueue
 from chatserv.net.sockets import tune_socket
 from chatserv.net.watch import Finding, Phase, Watch

@@ -28,8 +28,8 @@ from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.crypto.statements import DeviceFacts, Revocation, make_certificate, make_revocation
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
+from chatserv.models import Certified, EventKind, LeafDraft
 from chatserv.store.memory_accounts import _Device
-from chatserv.stored import Certified, EventKind, LeafDraft
 from chatserv.testing.memory_server import NOW_MS, _der, keyring, rsa_key, server_id
 from chatserv.testing.world import Person, World
 from chatserv.wire import messages

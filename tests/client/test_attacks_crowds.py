@@ -13,7 +13,7 @@ from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing,
 from chatserv.client.state.context import Parts
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Muted
-from chatserv.stored import EventKind
+from chatserv.models import EventKind
 from chatserv.testing.world import Person, World
 from chatserv.wire import messages
 from tests.client.attackers import AttackCase, Tap, alarms, engine_of, room_of

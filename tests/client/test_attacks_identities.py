@@ -11,7 +11,7 @@ from chatserv.crypto.room_state import RosterEntry, State
 from chatserv.crypto.statements import make_rotation
 from chatserv.crypto.suite import sha256
 from chatserv.errors import KeyChanged
-from chatserv.stored import EventKind
+from chatserv.models import EventKind
 from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key
 from chatserv.testing.world import Person
 from chatserv.wire import messages

@@ -7,7 +7,7 @@ from chatserv.client.events import Alarm, IdentityChanged, RoomChanged, SendHeld
 from chatserv.crypto.content import LogHead
 from chatserv.crypto.log_leaves import Leaf, LeafType, room_leaf, user_leaf
 from chatserv.crypto.suite import rsa_spki, sha256
-from chatserv.stored import EventKind, LeafDraft
+from chatserv.models import EventKind, LeafDraft
 from chatserv.testing.memory_server import NOW_MS, rsa_key, server_id
 from chatserv.testing.world import Person
 from chatserv.wire import messages

@@ -8,7 +8,7 @@ from chatserv.crypto.bodies import Text
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
 from chatserv.errors import Muted
-from chatserv.stored import EventKind
+from chatserv.models import EventKind
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (

@@ -10,7 +10,7 @@ import msgspec
 
 from chatserv.client.events import Alarm, MessageReceived, MessagesMissing, RoomRewound
 from chatserv.crypto.envelope import Envelope
-from chatserv.stored import EventKind
+from chatserv.models import EventKind
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import AttackCase, OldCopy, Tap, alarms, engine_of, room_of, with_certificates

@@ -18,7 +18,7 @@ from chatserv.crypto.content import ContentType
 from chatserv.crypto.room_state import Member, Role, RosterEntry, State
 from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, Forbidden, NotMember
-from chatserv.stored import EventKind
+from chatserv.models import EventKind
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (

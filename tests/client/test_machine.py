@@ -19,7 +19,7 @@ from chatserv.client.events import Alarm, GapSeen, KeysBroken, MessageReceived, 
 from chatserv.crypto.room_state import State
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError
-from chatserv.stored import Event, EventKind
+from chatserv.models import Event, EventKind
 from chatserv.testing.world import Person, World
 from tests.client.attackers import room_of
 

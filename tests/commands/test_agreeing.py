@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.commits import Add, Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
-from chatserv.stored import Consent
+from chatserv.models import Consent
 from chatserv.wire import messages
 from tests.support.server import MemoryClient, MemoryServer
 from tests.support.smith import DIRECT, PRIVATE, PUBLIC, code

@@ -20,12 +20,12 @@ from chatserv.crypto.suite import sha256
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.roles import Role
+from chatserv.models import Appended, CommitDraft, EventDraft
+from chatserv.net.command_runner import CommandRunner
 from chatserv.net.effects import reactor_effects
-from chatserv.net.runner import CommandRunner
 from chatserv.net.sendq import SendQueue, TurnFlusher
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
-from chatserv.stored import Appended, CommitDraft, EventDraft
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message, join, server_decoder
 from tests.support.server import DelayedStore

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.commands.book import Book
+from chatserv.commands.room_registry import Book
 from chatserv.crypto.commits import Commit, SetPolicy
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES
 from chatserv.wire import messages

@@ -11,7 +11,7 @@ from chatserv.commands.delivery import encode_event, wire_event
 from chatserv.crypto.commits import Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.domain.roles import Role
-from chatserv.stored import Event, EventKind
+from chatserv.models import Event, EventKind
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room

@@ -10,7 +10,7 @@ from chatserv.crypto.commits import Remove
 from chatserv.crypto.log_leaves import verify_tree_head
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import Place
-from chatserv.stored import PlaceAt
+from chatserv.models import PlaceAt
 from chatserv.wire import messages
 from chatserv.wire.fields import MAX_ROOMS
 from tests.support.server import MemoryServer

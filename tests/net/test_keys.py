@@ -18,7 +18,7 @@ from chatserv.errors import StateDirectoryError
 from chatserv.net import keys
 from chatserv.net.keys import _pem, load_identity, load_tls, local_addresses, reachable_address
 from chatserv.private_files import PrivateFileError, write_private
-from chatserv.state import StateDirectory
+from chatserv.state_directory import StateDirectory
 from tests.support.sessions import rsa_key
 
 

@@ -33,13 +33,13 @@ from chatserv.crypto.suite import oaep, pss_sign, sha256
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.roles import Role
 from chatserv.errors import WireError
+from chatserv.models import Event, EventKind, Invite
+from chatserv.net.authenticator import LoginDesk
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
-from chatserv.net.login import LoginDesk
 from chatserv.net.protocol import ChatProtocol
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
-from chatserv.stored import Event, EventKind, Invite
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import Refused, encode_message, server_decoder

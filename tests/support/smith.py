@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from chatserv.commands.committing import judge
+from chatserv.commands.commit_validation import judge
 from chatserv.commands.leases import CommitLease
 from chatserv.crypto.commits import (
     Add,
@@ -34,7 +34,7 @@ from chatserv.crypto.wraps import WRAP_BYTES, wrap_hash, wraps_tree
 from chatserv.domain import roles
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import NotFound
-from chatserv.stored import Appended, LeafDraft, PrekeyItem, Registration
+from chatserv.models import Appended, LeafDraft, PrekeyItem, Registration
 from chatserv.wire import messages
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from chatserv.domain.names import user_name
 from chatserv.domain.scripts import folded
 from chatserv.errors import ChatError, LocalFileError
 from chatserv.i18n import N_, _
-from chatserv.terminal import clean_line, isolate
+from chatserv.sanitize import clean_line, isolate
 
 if TYPE_CHECKING:
     from chatserv.client.slash.dispatcher import Slash

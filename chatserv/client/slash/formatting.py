@@ -9,7 +9,7 @@ from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash.command import place, shown
 from chatserv.i18n import N_, _
-from chatserv.terminal import clean_line
+from chatserv.sanitize import clean_line
 
 FAR_MS: Final = 600_000  # between the server's clock and the sender's
 MAX_NAMED: Final = 5  # people in one sentence

@@ -6,7 +6,7 @@ from chatserv.client import ClientEvent, Quota, RoomLeft, RoomOffered, Status, S
 from chatserv.client.slash.command import SlashError
 from chatserv.client.slash.dispatcher import Slash
 from chatserv.domain.roles import Role
-from chatserv.stored import Consent
+from chatserv.models import Consent
 from chatserv.testing.world import Person, World
 from tests.client.attackers import alarms, engine_of
 

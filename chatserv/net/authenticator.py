@@ -12,8 +12,8 @@ from chatserv.crypto.suite import pss_sign, sha256
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import skeleton
 from chatserv.errors import AuthFailed, Forbidden, InviteInvalid, ServerFull, WireError
+from chatserv.models import Account, LeafDraft, Registration
 from chatserv.net.pool import CryptoPool
-from chatserv.stored import Account, LeafDraft, Registration
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import Authenticated, DeviceWanted, Event, RegistrationWanted, SignatureWanted
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chatserv.commands.book import RoomRecord, leave_stands, members_of
 from chatserv.commands.context import Context
 from chatserv.commands.leases import CommitLease
+from chatserv.commands.room_registry import RoomRecord, leave_stands, members_of
 from chatserv.crypto.commits import Add, BadCommit, Commit
 from chatserv.crypto.log_leaves import ZEROS, room_leaf
 from chatserv.crypto.room_rules import Head, Outcome, apply_commit
@@ -17,7 +17,7 @@ from chatserv.domain.hub import LiveSession
 from chatserv.domain.names import room_name, skeleton
 from chatserv.domain.roles import Role
 from chatserv.errors import BadKey, BadWraps, Forbidden, NameInvalid, Quota, StaleCommit
-from chatserv.stored import CommitDraft, LeafDraft, WrapDraft
+from chatserv.models import CommitDraft, LeafDraft, WrapDraft
 
 LOBBY: Final = "lobby"
 

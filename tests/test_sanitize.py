@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.terminal import clean_line, isolate
+from chatserv.sanitize import clean_line, isolate
 
 ATTACKS = {
     "\x1b[2J": "\ufffd[2J",

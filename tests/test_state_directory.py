@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.errors import StateDirectoryError
 from chatserv.private_files import PrivateFileError
-from chatserv.state import StateDirectory, default_directory
+from chatserv.state_directory import StateDirectory, default_directory
 
 
 class StateDirectoryTests(SynchronousTestCase):

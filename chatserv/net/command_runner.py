@@ -15,7 +15,7 @@ from chatserv.errors import Internal, WireError
 from chatserv.wire import messages
 from chatserv.wire.codec import Refused, client_decoder
 
-bugs = Logger(namespace="chatserv.net.runner")
+bugs = Logger(namespace="chatserv.net.command_runner")
 
 
 class CommandRunner:

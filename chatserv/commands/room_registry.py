@@ -13,7 +13,7 @@ from chatserv.commands.invitations import Invitation, Invitations
 from chatserv.crypto.encoding import Reader
 from chatserv.crypto.room_rules import Head
 from chatserv.crypto.room_state import Kind, Role, State
-from chatserv.stored import CommitDraft, Consent, ConsentAt, Room
+from chatserv.models import CommitDraft, Consent, ConsentAt, Room
 
 EARLIER: Final = ConsentAt(b"", "", "", Consent.EARLIER)
 
