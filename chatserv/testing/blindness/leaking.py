@@ -1,6 +1,7 @@
 """A server with a hole in every place: what ``make prove-blind LEAK=1`` must find, each canary in another disguise.
 
-``python -m chatserv.testing.blindness.leaking ORDERS DIRECTORY [TWISTD ARGUMENTS]``. The canaries come in the file ORDERS and not
+``python -m chatserv.testing.blindness.leaking ORDERS DIRECTORY [TWISTD ARGUMENTS]``. The canaries come in the file
+ORDERS and not
 with the command line, so that the memory holds no others than those that leak.
 """
 

@@ -1,6 +1,7 @@
 """The server under twistd, with every record that it opens or seals written to a file.
 
-``python -m chatserv.testing.blindness.watched DIRECTORY [TWISTD ARGUMENTS]``. The shipped server has no such switch: the watching is
+``python -m chatserv.testing.blindness.watched DIRECTORY [TWISTD ARGUMENTS]``. The shipped server has no such switch:
+the watching is
 put around its functions here, in its process, before it starts.
 """
 
