@@ -176,7 +176,7 @@ class Commitment:
         prekey = SignedPreKey.decode(self._signed_prekeys[entry.device_id])
         return make_wrap(secret, self._scope(), recipient, prekey, self._random).encode()
 
-    def judge(self, encoded: bytes, wraps: dict[int, bytes]) -> tuple[Outcome, list[list[bytes]]]:
+    def validate(self, encoded: bytes, wraps: dict[int, bytes]) -> tuple[Outcome, list[list[bytes]]]:
         """The server's part: the rules, and the wraps against the root that the commit names; their audit paths."""
         commit = Commit.decode(encoded)
         outcome = self._apply(self.before.state, self.before.head, commit)
@@ -201,10 +201,10 @@ def commit_figures(keys: Keys, devices: int, seconds: float) -> dict[str, object
     """A commit that leaves a room with so many devices."""
     work = Commitment(keys, devices)
     encoded, wraps = work.make()
-    outcome, paths = work.judge(encoded, wraps)
+    outcome, paths = work.validate(encoded, wraps)
     parts: dict[str, Callable[[], object]] = {
         "committer": work.make,
-        "server": lambda: work.judge(encoded, wraps),
+        "server": lambda: work.validate(encoded, wraps),
         "receiver": lambda: work.take(encoded, wraps[1], paths[0]),
     }
     times = {name: timed(part, seconds) for name, part in parts.items()}

@@ -1,4 +1,4 @@
-"""Makes the room of a run on the real server: one commit, signed and judged like any other.
+"""Makes the room of a run on the real server: one commit, signed and validated like any other.
 
 The server checks the commit, and that the wraps are those that it names. What is in a wrap only its receiver could tell;
 here it is random, since nobody opens it.

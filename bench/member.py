@@ -21,7 +21,7 @@ from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import encode_message, server_decoder
 from chatserv.wire.framing import DELIMITER
 from chatserv.wire.link import ServerLink
-from chatserv.wire.parameters import Surroundings
+from chatserv.wire.parameters import SessionContext
 from chatserv.wire.session import Authenticated, Event, LineReady, PlaintextReceived, UnwrapWanted
 
 EXPORTER: Final = b"EXPORTER-Channel-Binding"  # RFC 9266 section 4.2
@@ -72,7 +72,7 @@ class Member:
         self._retry(self._tls.do_handshake)
         binding = channel_binding(self._tls.export_keying_material(EXPORTER, 32, b""))
         self.account = accounts.make(number)
-        surroundings = Surroundings(secrets.token_bytes, now_ms, time.monotonic)
+        surroundings = SessionContext(secrets.token_bytes, now_ms, time.monotonic)
         self._session = ClientSession(
             link.fingerprint, self.account.credentials(), surroundings, binding, self.account.new_account()
         )

@@ -20,7 +20,7 @@ SECRET_BYTES: Final = 32
 
 
 class World:
-    """A server's log, and what the certificates in it say: what commits are judged by.
+    """A server's log, and what the certificates in it say: what commits are validated by.
 
     Args:
         server_id: SHA-256 of the server's identity key, 32 bytes.
@@ -55,7 +55,7 @@ class World:
 
     @property
     def evidence(self) -> Evidence:
-        """What a commit is judged by at the log's present size."""
+        """What a commit is validated by at the log's present size."""
         return Evidence(self.certificates, self.facts, self.facts.size)
 
 

@@ -33,7 +33,7 @@ from chatserv.launch import Launch, hold_pidfile
 from chatserv.listening import Listener
 from chatserv.logs import LogFiles
 from chatserv.monitor.process import MonitorService
-from chatserv.net.authenticator import LoginDesk
+from chatserv.net.authenticator import Authenticator
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory, PlainFactory
 from chatserv.net.pool import CryptoPool
@@ -41,7 +41,7 @@ from chatserv.net.tls import TLSFactory, server_context
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql import SqlStore
 from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
-from chatserv.wire.parameters import ServerIdentity, Surroundings
+from chatserv.wire.parameters import ServerIdentity, SessionContext
 from chatserv.wire.records import RekeyLimits
 
 log = Logger(namespace="chatserv.service")
@@ -108,7 +108,7 @@ class ChatService(MultiService):
             context,
             ServerIdentity(rsa_spki(prepared.identity.public_key()), bytes(methods)),
             surroundings(limits, reactor),
-            LoginDesk(context, self._pool, prepared.identity),
+            Authenticator(context, self._pool, prepared.identity),
             reactor,
         )
         self._add_listeners()
@@ -233,9 +233,9 @@ def set_resource_limits() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def surroundings(limits: Limits, reactor: Any) -> Surroundings:
+def surroundings(limits: Limits, reactor: Any) -> SessionContext:
     """What the session cores get from this process."""
-    return Surroundings(
+    return SessionContext(
         random=secrets.token_bytes,
         now_ms=now_ms,
         monotonic=reactor.seconds,

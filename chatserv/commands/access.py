@@ -30,7 +30,7 @@ def refusal(
     room_id: bytes = command.room
     if access is Access.LEASE:
         return None if context.leases.held(room_id, session) else StaleCommit(f"room {room_id.hex()}: no lease")
-    record = context.book.get(room_id)
+    record = context.registry.get(room_id)
     if record is None:
         is_new = access is Access.LISTED_OR_NEW and command.new
         return None if is_new else NotMember(f"room {room_id.hex()}")

@@ -2,7 +2,7 @@
 
 from chatserv.commands.attendance import expel
 from chatserv.commands.ban_list import ban_kind, ban_subject, check_ban
-from chatserv.commands.broadcast import tell
+from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.names import user_name
@@ -101,7 +101,7 @@ async def list_bans(context: Context, session: LiveSession, command: messages.Li
 
 async def announce(context: Context, session: LiveSession, command: messages.Announce) -> messages.Ok:  # noqa: ARG001
     """Tells everybody who is online."""
-    tell(context.hub.sessions, messages.Announcement(command.text, context.now_ms()))
+    notify(context.hub.sessions, messages.Announcement(command.text, context.now_ms()))
     return messages.Ok(command.label)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from chatserv.commands.broadcast import tell
+from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import room_info
 from chatserv.commands.room_registry import RoomRecord
@@ -34,13 +34,13 @@ async def agreed(context: Context, session: LiveSession, command: messages.Agree
 
 async def agree(context: Context, user: str, room_ids: Iterable[bytes]) -> None:
     """The user agrees to rooms that they were taken into; one that had yielded is carried again. Raises `Quota`."""
-    invitations, most = context.book.invitations, context.config.limits.rooms_per_account
+    invitations, most = context.registry.invitations, context.config.limits.rooms_per_account
     taken, back, full = [], [], False
     for room_id in dict.fromkeys(room_ids):
         invitation = invitations.get(user, room_id)
         if invitation is None:
             continue
-        if invitation.consent is not Consent.EARLIER and context.book.rooms_of(user) >= most:
+        if invitation.consent is not Consent.EARLIER and context.registry.rooms_of(user) >= most:
             full = True
             continue
         invitations.remove(user, room_id)
@@ -65,16 +65,16 @@ async def _bring_back(context: Context, user: str, room_ids: Sequence[bytes]) ->
             if place is None or room_id in session.places or not context.hub.is_attached(session):
                 continue
             context.hub.enter(session, room_id, place.leaf, place.since)
-            tell([session], messages.RoomEntered(room_info(context.hub.rooms[room_id], session, 0)))
+            notify([session], messages.RoomEntered(room_info(context.hub.rooms[room_id], session, 0)))
             if session.synced:
                 context.hub.put_behind(session, room_id, place.since)
 
 
 async def _ask_about_earlier(context: Context, user: str) -> None:
     """What is left of before anybody asked was not agreed to; whose room it is stands for who took the user in."""
-    invitations, asked = context.book.invitations, []
+    invitations, asked = context.registry.invitations, []
     for room_id, invitation in invitations.of(user):
-        record = context.book.get(room_id)
+        record = context.registry.get(room_id)
         if invitation.consent is Consent.EARLIER and record is not None:
             inviter = _host(record, user)
             invitations.put(user, room_id, replace(invitation, inviter=inviter, consent=Consent.ASKED))
@@ -92,7 +92,7 @@ def _host(record: RoomRecord, user: str) -> str:
 
 async def make_way(context: Context, users: Iterable[str]) -> None:
     """Takes places from whoever was given more than a person may be, until there are no more than that."""
-    invitations, most, yielding = context.book.invitations, context.config.limits.offers_per_account, []
+    invitations, most, yielding = context.registry.invitations, context.config.limits.offers_per_account, []
     for user in users:
         while (room_id := invitations.who_yields(user, most)) is not None:
             invitation = invitations.get(user, room_id)
@@ -111,4 +111,4 @@ def _take_out(context: Context, user: str, room_id: bytes) -> None:
         if room_id in session.places:
             context.hub.leave(session, room_id)
             context.leases.give_back(room_id, session)
-            tell([session], messages.RoomClosed(room_id))
+            notify([session], messages.RoomClosed(room_id))

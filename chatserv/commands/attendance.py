@@ -1,6 +1,6 @@
 """Who comes and goes: sessions enter and leave the hub here, and whoever shares a room with them is told."""
 
-from chatserv.commands.broadcast import tell, tell_relaxed
+from chatserv.commands.broadcast import notify, notify_relaxed
 from chatserv.commands.context import Context
 from chatserv.commands.presence import MAX_PRESENT, Status, status_of
 from chatserv.domain.closing import CloseReason
@@ -14,9 +14,9 @@ def enter(context: Context, session: LiveSession) -> None:
     replaced = context.hub.attach(session)
     if replaced is not None:
         context.leases.forget(replaced)
-        tell([replaced], messages.Farewell("replaced"))
+        notify([replaced], messages.Farewell("replaced"))
         replaced.outbox.end(CloseReason.REPLACED)
-    _tell_change(context, session, before)
+    _notify_change(context, session, before)
 
 
 def depart(context: Context, session: LiveSession) -> None:
@@ -24,14 +24,14 @@ def depart(context: Context, session: LiveSession) -> None:
     context.leases.forget(session)
     before = status_of(context.hub, session.name)
     context.hub.detach(session)
-    _tell_change(context, session, before)
+    _notify_change(context, session, before)
 
 
 def expel(context: Context, session: LiveSession, code: str) -> None:
     """Ends a session for good: nothing more is done for it. ``code`` tells it why."""
     session.expelled = True
     depart(context, session)
-    tell([session], messages.Farewell(code))
+    notify([session], messages.Farewell(code))
     session.outbox.end(CloseReason.NORMAL)
 
 
@@ -39,14 +39,14 @@ async def set_presence(context: Context, session: LiveSession, command: messages
     """Says whether the person is at this device."""
     before = status_of(context.hub, session.name)
     session.away = command.away
-    _tell_change(context, session, before)
+    _notify_change(context, session, before)
     return messages.Ok(command.label)
 
 
-def _tell_change(context: Context, session: LiveSession, before: Status) -> None:
+def _notify_change(context: Context, session: LiveSession, before: Status) -> None:
     now = status_of(context.hub, session.name)
     if now is not before:
-        tell_relaxed(_company(context.hub, session), messages.Presence(session.name, now))
+        notify_relaxed(_company(context.hub, session), messages.Presence(session.name, now))
 
 
 def _company(hub: Hub, session: LiveSession) -> dict[LiveSession, None]:
@@ -58,11 +58,11 @@ def _company(hub: Hub, session: LiveSession) -> dict[LiveSession, None]:
     return {other: None for other in found if other.synced and other.name != session.name}
 
 
-def tell_who_is_there(context: Context, session: LiveSession) -> None:
+def notify_who_is_there(context: Context, session: LiveSession) -> None:
     """Tells a session that has caught up who is online in its rooms."""
     names: dict[str, None] = {}
     for room_id, place in session.places.items():
         if place.until is None and room_id in context.hub.rooms:
             names |= {other.name: None for other in context.hub.rooms[room_id].here if other.name != session.name}
     for name in list(names)[:MAX_PRESENT]:
-        tell_relaxed([session], messages.Presence(name, status_of(context.hub, name)))
+        notify_relaxed([session], messages.Presence(name, status_of(context.hub, name)))

@@ -7,14 +7,14 @@ from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 
 
-def tell(sessions: Iterable[LiveSession], notice: messages.Message) -> None:
+def notify(sessions: Iterable[LiveSession], notice: messages.Message) -> None:
     """Queues a notice for sessions, encoded once."""
     part = encode_message(notice)
     for session in sessions:
         session.outbox.queue((part,), len(part))
 
 
-def tell_relaxed(sessions: Iterable[LiveSession], notice: messages.Message) -> None:
+def notify_relaxed(sessions: Iterable[LiveSession], notice: messages.Message) -> None:
     """Queues a notice for those sessions that keep up; it may be lost, as typing and presence may."""
     part = encode_message(notice)
     for session in sessions:
@@ -22,7 +22,7 @@ def tell_relaxed(sessions: Iterable[LiveSession], notice: messages.Message) -> N
             session.outbox.queue((part,), len(part))
 
 
-def tell_if_place(sessions: Iterable[LiveSession], part: bytes) -> None:
+def notify_if_place(sessions: Iterable[LiveSession], part: bytes) -> None:
     """Queues an encoded notice for those sessions that have place for it; the others see later that they missed it."""
     for session in sessions:
         if session.outbox.has_place(len(part)):

@@ -1,4 +1,4 @@
-"""Judging a commit: the public checks of docs/protocol.rst 8, step 5, and what the store is to make of one."""
+"""Validating a commit: the public checks of docs/protocol.rst 8, step 5, and what the store is to make of one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LOBBY: Final = "lobby"
 
 
 @dataclass(frozen=True)
-class Judged:
+class Validated:
     """A commit that may be stored. ``joins``: it takes the committer into the list of a public room."""
 
     outcome: Outcome
@@ -40,7 +40,7 @@ class _Movement:
     gone: tuple[str, ...]
 
 
-async def judge(context: Context, session: LiveSession, lease: CommitLease, encoded: bytes) -> Judged:
+async def validate(context: Context, session: LiveSession, lease: CommitLease, encoded: bytes) -> Validated:
     """Checks everything that is public about a commit.
 
     Raises:
@@ -51,11 +51,11 @@ async def judge(context: Context, session: LiveSession, lease: CommitLease, enco
         NameInvalid, Forbidden, Quota: The server does not carry it.
     """
     commit = Commit.decode(encoded)
-    record = context.book.get(lease.room_id)
+    record = context.registry.get(lease.room_id)
     hashes = [op.entry.cert_hash for op in commit.tbs.ops if isinstance(op, Add)]
     hashes += [] if record is None else [entry.cert_hash for entry in record.state.roster]
     certificates = await context.certificates.get(hashes)
-    record = context.book.get(lease.room_id)
+    record = context.registry.get(lease.room_id)
     state, head = (None, Head.before(lease.room_id)) if record is None else (record.state, record.head)
     if commit.tbs.room_id == head.room_id and (commit.tbs.epoch, commit.tbs.prev) != (head.epoch + 1, head.commit_hash):
         raise StaleCommit(f"commit: of epoch {commit.tbs.epoch}, {head.epoch} is current")
@@ -70,7 +70,7 @@ async def judge(context: Context, session: LiveSession, lease: CommitLease, enco
     await _check_prekeys(context, outcome)
     wraps = _wraps(lease.staged, outcome, commit.tbs.wraps_root)
     draft = _draft(context, session, record, commit, outcome, wraps, movement)
-    return Judged(outcome, draft, outcome.external and state is not None and not state.role(session.name))
+    return Validated(outcome, draft, outcome.external and state is not None and not state.role(session.name))
 
 
 def _check_policy(session: LiveSession, state: State | None, policy: Policy) -> None:
@@ -88,7 +88,7 @@ def _movement(context: Context, session: LiveSession, record: RoomRecord | None,
     after = set(members_of(new, {user: leave for user, leave in leaves.items() if leave_stands(new, user, leave)}))
     own, invited = session.name, None
     if record is not None:
-        invited = context.book.invitations.get(own, record.room_id)
+        invited = context.registry.invitations.get(own, record.room_id)
     by_themselves = own in after and (own not in before or invited is not None)
     return _Movement(
         asked=tuple(sorted(after - before - {own})),
@@ -99,11 +99,11 @@ def _movement(context: Context, session: LiveSession, record: RoomRecord | None,
 
 def _check_quota(context: Context, session: LiveSession, movement: _Movement) -> None:
     """Whoever takes others in stays within what one account may; nobody else is refused for that."""
-    book, limits = context.book, context.config.limits
-    if movement.agreed and book.rooms_of(session.name) >= limits.rooms_per_account:
+    registry, limits = context.registry, context.config.limits
+    if movement.agreed and registry.rooms_of(session.name) >= limits.rooms_per_account:
         raise Quota("commit: the user is in as many rooms as an account may be")
     for user in movement.asked:
-        if book.invitations.measured(user, session.name) >= limits.offers_per_inviter:
+        if registry.invitations.measured(user, session.name) >= limits.offers_per_inviter:
             raise Quota("commit: a user has not agreed to so many rooms of the same inviter")
 
 

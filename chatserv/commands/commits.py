@@ -4,7 +4,7 @@ from typing import Final
 
 from chatserv.commands.access import Access, refusal
 from chatserv.commands.agreeing import agree, make_way
-from chatserv.commands.commit_validation import Judged, judge
+from chatserv.commands.commit_validation import Validated, validate
 from chatserv.commands.context import Context
 from chatserv.commands.keys import note_used
 from chatserv.commands.leases import CommitLease, Urgency
@@ -37,7 +37,7 @@ async def begin(context: Context, session: LiveSession, command: messages.BeginC
     except WireError:
         context.leases.release(lease)
         raise
-    record, limits = context.book.get(command.room), context.config.limits
+    record, limits = context.registry.get(command.room), context.config.limits
     devices = MAX_DEVICES if record is None else len(record.state.roster)
     seconds = limits.lease_seconds + limits.lease_device_seconds * devices
     context.leases.start(lease, seconds)
@@ -48,7 +48,7 @@ async def begin(context: Context, session: LiveSession, command: messages.BeginC
 
 def _urgency(context: Context, session: LiveSession, command: messages.BeginCommit) -> Urgency:
     """How urgent a commit is that is said to be: only who may remove somebody has anything urgent to do."""
-    record = context.book.get(command.room)
+    record = context.registry.get(command.room)
     role = None if record is None else record.role(session.name)
     if record is None or not role or not command.urgent:
         return Urgency.ORDINARY
@@ -61,7 +61,7 @@ def _urgency(context: Context, session: LiveSession, command: messages.BeginComm
 
 
 def _check_beginning(context: Context, session: LiveSession, command: messages.BeginCommit) -> None:
-    record = context.book.get(command.room)
+    record = context.registry.get(command.room)
     if record is None:
         return
     if command.new:
@@ -95,7 +95,7 @@ async def end(context: Context, session: LiveSession, command: messages.EndCommi
 async def put_wraps(context: Context, session: LiveSession, command: messages.PutWraps) -> messages.Ok:
     """Keeps wraps until the commit comes. Raises `Quota` above as many as the room can have devices."""
     lease = context.leases.require(command.room, session)
-    record = context.book.get(command.room)
+    record = context.registry.get(command.room)
     epoch = 0 if record is None else record.head.epoch + 1
     if command.epoch != epoch:
         raise StaleCommit(f"wraps: of epoch {command.epoch}, {epoch} is next")
@@ -113,42 +113,44 @@ async def put_wraps(context: Context, session: LiveSession, command: messages.Pu
 async def put_commit(
     context: Context, session: LiveSession, command: messages.PutCommit
 ) -> messages.Committed | messages.Existing:
-    """Judges the commit and stores it; whatever comes of it, the lease is over then."""
+    """Validates the commit and stores it; whatever comes of it, the lease is over then."""
     lease = context.leases.require(command.room, session)
     context.leases.submit(lease)
     try:
-        judged = await _judge(context, session, lease, command)
+        validated = await _validate(context, session, lease, command)
         lease.used = True
-        note_used(context, lease, (wrap.device_id for wrap in judged.draft.wraps))
-        return await _store(context, command, judged)
+        note_used(context, lease, (wrap.device_id for wrap in validated.draft.wraps))
+        return await _store(context, command, validated)
     finally:
         context.leases.release(lease)
-        await close_if_deserted(context, context.book.get(command.room))
+        await close_if_deserted(context, context.registry.get(command.room))
 
 
-async def _judge(context: Context, session: LiveSession, lease: CommitLease, command: messages.PutCommit) -> Judged:
-    """Judges the commit and counts it, also where it is bad."""
+async def _validate(
+    context: Context, session: LiveSession, lease: CommitLease, command: messages.PutCommit
+) -> Validated:
+    """Validates the commit and counts it, also where it is bad."""
     key = (session.device_id, command.room)
     try:
-        judged = await judge(context, session, lease, command.commit)
+        validated = await validate(context, session, lease, command.commit)
     except (BadCommit, BadWraps):
         context.rates.commits.take(key)
         raise
     context.rates.commits.take(key)
-    if judged.joins:
+    if validated.joins:
         context.rates.joins.take((session.account_id, command.room))
-    return judged
+    return validated
 
 
 async def _store(
-    context: Context, command: messages.PutCommit, judged: Judged
+    context: Context, command: messages.PutCommit, validated: Validated
 ) -> messages.Committed | messages.Existing:
-    draft = judged.draft
-    context.book.have_at_hand(draft.commit_hash, judged.outcome.state)
+    draft = validated.draft
+    context.registry.have_at_hand(draft.commit_hash, validated.outcome.state)
     try:
         result = await context.store.commit(draft)
     finally:
-        context.book.let_go(draft.commit_hash)
+        context.registry.let_go(draft.commit_hash)
     if isinstance(result, PairTaken):
         await agree(context, draft.sender, [result.room_id])
         return messages.Existing(command.label, result.room_id)

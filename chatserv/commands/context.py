@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chatserv.commands.ban_list import BanList
-from chatserv.commands.broadcast import tell_if_place
+from chatserv.commands.broadcast import notify_if_place
 from chatserv.commands.certificates import CertificateCache
 from chatserv.commands.delivery import deliver
 from chatserv.commands.effects import Effects
 from chatserv.commands.leases import Leases
 from chatserv.commands.log_keeper import LogKeeper
-from chatserv.commands.room_registry import Book
+from chatserv.commands.room_registry import RoomRegistry
 from chatserv.config import Config
 from chatserv.domain.hub import Hub, LiveRoom
 from chatserv.domain.rates import Rates
@@ -49,7 +49,7 @@ class Context:
         config: Settings and limits.
         effects: Clocks, timers, randomness.
         server_key: The server's identity key, DER.
-        book: The rooms as they stand.
+        registry: The rooms as they stand.
         log: The transparency log.
         leases: Who may commit.
         rates: Who has done what how often.
@@ -62,7 +62,7 @@ class Context:
     config: Config
     effects: Effects
     server_key: bytes
-    book: Book
+    registry: RoomRegistry
     log: LogKeeper
     leases: Leases
     rates: RateTables
@@ -80,7 +80,7 @@ class Context:
     ) -> "Context":
         """An empty world over ``store``; the arguments as of the class and of `LogKeeper`. The log hears of new leaves."""
         limits, hub = config.limits, Hub(config.server.max_connections)
-        log = LogKeeper(server_key, limits, effects, sign, lambda part: tell_if_place(hub.sessions, part))
+        log = LogKeeper(server_key, limits, effects, sign, lambda part: notify_if_place(hub.sessions, part))
         store.subscribe_log(log.take)
         return cls(
             store=store,
@@ -88,7 +88,7 @@ class Context:
             config=config,
             effects=effects,
             server_key=server_key,
-            book=Book(),
+            registry=RoomRegistry(),
             log=log,
             leases=Leases(limits, effects),
             rates=RateTables.of(effects.seconds, limits.counters),
@@ -100,14 +100,14 @@ class Context:
         self, rooms: Sequence[Room], consents: Iterable[ConsentAt], leaves: Iterable[bytes], bans: Iterable[Ban]
     ) -> None:
         """Takes in what the store holds, before anybody can log in."""
-        self.book.take_in(rooms, consents)
+        self.registry.take_in(rooms, consents)
         self.hub.add_rooms(LiveRoom(r.room_id, r.name, r.epoch, r.head, r.commit_hash) for r in rooms)
         self.log.take_in(leaves)
         self.bans.take_in(bans)
 
     def deliver(self, events: Sequence[Event]) -> None:
         """Takes committed events from the backplane; see `chatserv.commands.delivery`."""
-        deliver(self.hub, self.book, events)
+        deliver(self.hub, self.registry, events)
 
     @property
     def now_ms(self) -> Callable[[], int]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from chatserv.commands.broadcast import tell
+from chatserv.commands.broadcast import notify
 from chatserv.commands.presence import introduce
-from chatserv.commands.room_registry import Book
+from chatserv.commands.room_registry import RoomRegistry
 from chatserv.domain.hub import Hub, LiveRoom, LiveSession
 from chatserv.models import CommitDraft, Event
 from chatserv.wire import messages
@@ -22,7 +22,7 @@ def encode_event(event: Event) -> bytes:
     return encode_message(wire_event(event))
 
 
-def deliver(hub: Hub, book: Book, events: Sequence[Event]) -> None:
+def deliver(hub: Hub, registry: RoomRegistry, events: Sequence[Event]) -> None:
     """Encodes committed events once and hands them to the sessions of their rooms. The backplane calls it.
 
     A commit moves its room on before anybody hears of it; so whoever is answered later finds the room as it is.
@@ -35,7 +35,7 @@ def deliver(hub: Hub, book: Book, events: Sequence[Event]) -> None:
                 continue
             _deliver_plain(hub, room_id, plain)
             plain = []
-            _deliver_commit(hub, book, event, event.change)
+            _deliver_commit(hub, registry, event, event.change)
         _deliver_plain(hub, room_id, plain)
 
 
@@ -44,16 +44,16 @@ def _deliver_plain(hub: Hub, room_id: bytes, events: Sequence[Event]) -> None:
         hub.deliver(room_id, [encode_event(event) for event in events], events[-1].seq)
 
 
-def _deliver_commit(hub: Hub, book: Book, event: Event, change: CommitDraft) -> None:
+def _deliver_commit(hub: Hub, registry: RoomRegistry, event: Event, change: CommitDraft) -> None:
     room_id = event.room_id
-    book.move(change)
+    registry.move(change)
     if room_id not in hub.rooms:
         hub.add_rooms([LiveRoom(room_id, change.name, change.epoch, event.seq - 1)])
     room = hub.rooms[room_id]
     room.name, room.epoch, room.commit_hash = change.name, change.epoch, change.commit_hash
     hub.touch(device_id for device_id, _ in change.added)
     hub.touch(change.removed)
-    newcomers = _let_in(hub, book, room, event, change)
+    newcomers = _let_in(hub, registry, room, event, change)
     part = encode_event(event)
     _hand_out_wraps(hub, room, change, len(part))
     hub.deliver(room_id, (part,), event.seq)
@@ -65,16 +65,16 @@ def _deliver_commit(hub: Hub, book: Book, event: Event, change: CommitDraft) -> 
             hub.end_place(session, room_id, event.seq)
 
 
-def _let_in(hub: Hub, book: Book, room: LiveRoom, event: Event, change: CommitDraft) -> list[LiveSession]:
+def _let_in(hub: Hub, registry: RoomRegistry, room: LiveRoom, event: Event, change: CommitDraft) -> list[LiveSession]:
     """Gives the added devices that are online their places; who is new in the room, and returned, is told so first."""
     since, newcomers = event.seq - 1, []
     for device_id, leaf in change.added:
         session = hub.session_of(device_id)
-        if session is None or book.invitations.has_yielded(session.name, room.room_id):
+        if session is None or registry.invitations.has_yielded(session.name, room.room_id):
             continue
         if hub.enter(session, room.room_id, leaf, since):
-            agreed = book.invitations.get(session.name, room.room_id) is None
-            tell([session], messages.RoomEntered(room_info(room, session, 0, agreed=agreed)))
+            agreed = registry.invitations.get(session.name, room.room_id) is None
+            notify([session], messages.RoomEntered(room_info(room, session, 0, agreed=agreed)))
             newcomers.append(session)
     return [session for session in newcomers if session.synced]
 

@@ -18,7 +18,7 @@ ROOM_BYTES: Final = 64  # of a public room in an answer that are not its name an
 
 async def list_rooms(context: Context, session: LiveSession, command: messages.ListRooms) -> messages.RoomList:  # noqa: ARG001
     """The public rooms in order of name, as many as a page and a line hold."""
-    found = context.book.public(command.after, LIST_PAGE + 1)
+    found = context.registry.public(command.after, LIST_PAGE + 1)
     room = plaintext_room(context.config.limits.line_bytes) - ARRAY_HEADER_BYTES - CHAIN_BYTES
     page: list[messages.PublicRoom] = []
     for record in found[:LIST_PAGE]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from chatserv.commands.attendance import expel
-from chatserv.commands.broadcast import tell
+from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
 from chatserv.commands.leases import CommitLease
 from chatserv.crypto.log_leaves import LEAF_BYTES, TREE_HEAD_BYTES, LeafType, user_leaf
@@ -52,7 +52,7 @@ async def fetch_keys(context: Context, session: LiveSession, command: messages.F
 
 def _may_take_one_time(context: Context, session: LiveSession, lease: CommitLease, device_id: bytes) -> bool:
     limits, rates, unused = context.config.limits, context.rates.prekeys, context.rates.unused_prekeys
-    record = context.book.get(lease.room_id)
+    record = context.registry.get(lease.room_id)
     if record is None:
         small = lease.one_time.total() < limits.prekey_room_devices
     else:
@@ -83,7 +83,7 @@ def _warn_when_low(context: Context, device_id: bytes, prekey: TakenPrekey) -> N
         return
     target = context.hub.session_of(device_id)
     if target is not None and prekey.left < context.config.limits.prekeys_low:
-        tell([target], messages.PrekeysLow(prekey.left))
+        notify([target], messages.PrekeysLow(prekey.left))
 
 
 async def get_certificates(

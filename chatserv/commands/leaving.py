@@ -1,6 +1,6 @@
 """Leaving a room: at once for who leaves, with the next commit for the room; and the end of a room that everybody left."""
 
-from chatserv.commands.broadcast import tell
+from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
 from chatserv.commands.room_registry import RoomRecord, leave_stands
 from chatserv.commands.rooms import record_of
@@ -31,7 +31,7 @@ async def leave(context: Context, session: LiveSession, command: messages.Leave)
     except Reject as error:
         raise BadKey(error.detail) from None
     await context.store.leave(command.room, session.name, farewell.body())
-    if context.book.get(command.room) is record:
+    if context.registry.get(command.room) is record:
         _let_out(context, record, session.name, farewell)
         await close_if_deserted(context, record)
     return messages.Ok(command.label)
@@ -40,9 +40,9 @@ async def leave(context: Context, session: LiveSession, command: messages.Leave)
 def _let_out(context: Context, record: RoomRecord, user: str, farewell: Leave) -> None:
     if not leave_stands(record.state, user, farewell.body()):
         return  # a commit has taken the device out meanwhile, and the Leave with it
-    context.book.keep_leave(record, user, farewell.body())
+    context.registry.keep_leave(record, user, farewell.body())
     context.hub.touch(each.device_id for each in record.state.devices_of(user))
-    tell(
+    notify(
         [other for other in context.hub.rooms[record.room_id].here if other.synced],
         messages.LeaveWaiting(record.room_id),
     )
@@ -64,14 +64,14 @@ async def close_room(context: Context, record: RoomRecord) -> None:
         ended = room_leaf(context.log.server_id, record.name, record.room_id, ZEROS, context.now_ms())
         leaf = LeafDraft(ended.encode())
     await context.store.close_room(record.room_id, leaf)
-    context.book.forget(record.room_id)
+    context.registry.forget(record.room_id)
     context.leases.close(record.room_id)
-    tell(context.hub.close(record.room_id), messages.RoomClosed(record.room_id))
+    notify(context.hub.close(record.room_id), messages.RoomClosed(record.room_id))
     if leaf is not None:
         await context.log.covered(context.log.size)
 
 
 async def close_deserted(context: Context) -> None:
     """Ends rooms whose last member had left when the server went down before it could end them."""
-    for record in context.book:
+    for record in context.registry:
         await close_if_deserted(context, record)

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final
 
-from chatserv.commands.broadcast import tell_relaxed
+from chatserv.commands.broadcast import notify_relaxed
 from chatserv.domain.hub import Hub, LiveRoom, LiveSession
 from chatserv.wire import messages
 
@@ -30,6 +30,6 @@ def introduce(hub: Hub, room: LiveRoom, newcomer: LiveSession) -> None:
     """Tells a session that has come into a room who is there, and those who it is."""
     others = [other for other in room.here if other.name != newcomer.name]
     for name in list(dict.fromkeys(other.name for other in others))[:MAX_PRESENT]:
-        tell_relaxed([newcomer], messages.Presence(name, status_of(hub, name)))
+        notify_relaxed([newcomer], messages.Presence(name, status_of(hub, name)))
     told = [other for other in others if other.synced]
-    tell_relaxed(told, messages.Presence(newcomer.name, status_of(hub, newcomer.name)))
+    notify_relaxed(told, messages.Presence(newcomer.name, status_of(hub, newcomer.name)))

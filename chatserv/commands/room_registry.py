@@ -84,7 +84,7 @@ class RoomRecord:
         return self.state.policy.kind is Kind.DM
 
 
-class Book:
+class RoomRegistry:
     """All rooms that are not closed, and in how many somebody is.
 
     Attributes:

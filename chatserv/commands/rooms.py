@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatserv.commands.agreeing import agree
-from chatserv.commands.broadcast import tell_relaxed
+from chatserv.commands.broadcast import notify_relaxed
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import wire_event
 from chatserv.commands.room_registry import RoomRecord
@@ -24,7 +24,7 @@ NO_GENERATION = -1  # of a draft that only asks whether its id is stored: it is 
 
 def record_of(context: Context, room_id: bytes) -> RoomRecord:
     """The room. Raises `NotMember` where it was closed while something else was waited for."""
-    record = context.book.get(room_id)
+    record = context.registry.get(room_id)
     if record is None:
         raise NotMember(f"room {room_id.hex()}")
     return record
@@ -85,7 +85,7 @@ async def _append(context: Context, session: LiveSession, command: messages.Send
             slow.give_back()
     if isinstance(result, Stale):
         raise StaleEpoch(f"epoch {command.epoch}, {result.epoch} is current")
-    if context.book.invitations.get(session.name, command.room) is not None:  # who speaks agrees to be there
+    if context.registry.invitations.get(session.name, command.room) is not None:  # who speaks agrees to be there
         await agree(context, session.name, [command.room])
     return _sent(command, result)
 
@@ -201,4 +201,4 @@ async def typing(context: Context, session: LiveSession, command: messages.SetTy
 def _tell_others(context: Context, session: LiveSession, room_id: bytes, notice: messages.Message) -> None:
     room = context.hub.rooms.get(room_id)
     if room is not None:
-        tell_relaxed((other for other in room.live if other is not session), notice)
+        notify_relaxed((other for other in room.live if other is not session), notice)

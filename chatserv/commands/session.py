@@ -77,7 +77,7 @@ async def places_of(context: Context, name: str, device_id: bytes) -> dict[bytes
         if not arrival.touched:
             break
     places = {item.room_id: item.place for item in found if _is_open_to(context, name, item)}
-    invitations = context.book.invitations
+    invitations = context.registry.invitations
     still = {room_id: place for room_id, place in places.items() if place.until is None}
     if len(still) > MAX_ROOMS:
         wanted = sorted(still, key=lambda room_id: invitations.get(name, room_id) is not None)
@@ -89,8 +89,8 @@ async def places_of(context: Context, name: str, device_id: bytes) -> dict[bytes
 
 def _is_open_to(context: Context, name: str, item: PlaceAt) -> bool:
     """Whether the place counts: the commit that gave it was handed out, and its user has not left the room."""
-    record = context.book.get(item.room_id)
-    if record is None or name in record.leaves or context.book.invitations.has_yielded(name, item.room_id):
+    record = context.registry.get(item.room_id)
+    if record is None or name in record.leaves or context.registry.invitations.has_yielded(name, item.room_id):
         return False
     return item.place.since < context.hub.rooms[item.room_id].head
 
@@ -107,7 +107,7 @@ def welcome(context: Context, session: LiveSession, admission: Admission) -> mes
                 context.hub.rooms[room_id],
                 session,
                 admission.reads.get(room_id, 0),
-                agreed=context.book.invitations.get(session.name, room_id) is None,
+                agreed=context.registry.invitations.get(session.name, room_id) is None,
             )
             for room_id in session.places
         ),

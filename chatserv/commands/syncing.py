@@ -2,8 +2,8 @@
 
 from contextlib import suppress
 
-from chatserv.commands.attendance import tell_who_is_there
-from chatserv.commands.broadcast import tell
+from chatserv.commands.attendance import notify_who_is_there
+from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import encode_event
 from chatserv.domain.hub import LiveSession
@@ -30,11 +30,11 @@ async def sync(context: Context, session: LiveSession, command: messages.Sync) -
             await context.store.passed(session.device_id, passed)
     await catch_up(context, session)
     if context.hub.is_attached(session):
-        tell_who_is_there(context, session)
+        notify_who_is_there(context, session)
         for room_id, place in session.places.items():
-            record = context.book.get(room_id)
+            record = context.registry.get(room_id)
             if place.until is None and record is not None and record.leaves:
-                tell([session], messages.LeaveWaiting(room_id))
+                notify([session], messages.LeaveWaiting(room_id))
     return messages.Ok(command.label)
 
 

@@ -1,7 +1,7 @@
 """What the body of a content says, by its type (docs/rooms.rst 7.4); `chatserv.crypto.content` has what is around it.
 
 Texts are UTF-8 in NFC. What is made here is brought into it; what is read has to be in it. The NFC that counts is that of
-Unicode 3.2, as in `chatserv.crypto.room_state.check_text`: devices with different versions of Unicode judge alike.
+Unicode 3.2, as in `chatserv.crypto.room_state.check_text`: devices with different versions of Unicode validate alike.
 """
 
 import unicodedata

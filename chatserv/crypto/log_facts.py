@@ -1,7 +1,7 @@
 """What the log says, as a table: the facts that all clients share at a size of the log (docs/rooms.rst 3.2, 5.2 and 8).
 
 Each question names the size at which it is asked. The answer at size n depends on the first n leaves alone, however many
-more there are, so that all who hold the same log judge a commit alike.
+more there are, so that all who hold the same log validate a commit alike.
 """
 
 from bisect import bisect_left
@@ -99,7 +99,7 @@ class LogFacts:
 
     A leaf of type 4 is a rotation if its statement is signed by the old and the new identity, and a break like one of type
     5 if not. The leaf has the statement's hash, so there is one answer to it for everybody; but the statement itself comes
-    by another way. Until `decide` has told, such a leaf is `undecided`: it counts as a break, and whoever judges or plans
+    by another way. Until `decide` has told, such a leaf is `undecided`: it counts as a break, and whoever validates or plans
     a commit that it has a part in gets the statement first.
 
     The server runs the same table before it signs a head, so a log that `append` refuses comes from a server that breaks

@@ -23,13 +23,13 @@ from chatserv.crypto.statements import DeviceFacts
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a commit is judged by, the same for everybody.
+    """What a commit is validated by, the same for everybody.
 
     Args:
         certificates: What the certificates of the old roster and of all Adds say, by their hashes. Each is verified
             (`chatserv.crypto.statements.verify_certificate`) under the identity key whose fingerprint it names.
         facts: The log, known up to ``kt_size`` at least.
-        kt_size: The size of the log at which the commit is judged.
+        kt_size: The size of the log at which the commit is validated.
     """
 
     certificates: Mapping[bytes, DeviceFacts]
@@ -71,7 +71,7 @@ class Draft:
     Args:
         room_id: For the signatures of Leaves.
         actor: Who commits.
-        evidence: What is judged by.
+        evidence: What is validated by.
         old: The state before the commit; None in epoch 0.
         policy: That of ``old``; in epoch 0 the one that the Create brings.
     """

@@ -21,7 +21,7 @@ _NO_HASH: Final = bytes(32)
 
 
 class LogBehind(BadCommit):
-    """A commit that was checked against more of the log than is known here: fetch that, then judge."""
+    """A commit that was checked against more of the log than is known here: fetch that, then validate."""
 
 
 class OtherLog(BadCommit):

@@ -54,7 +54,7 @@ def room_id(creator_cert_hash: bytes, nonce: bytes) -> bytes:
 def check_text(text: str, limit_bytes: int, what: str) -> None:
     """Raises `Reject` unless ``text`` is in NFC and has at most ``limit_bytes`` of UTF-8.
 
-    NFC is that of Unicode 3.2, the one version which every Python has: members with different ones must judge alike. A
+    NFC is that of Unicode 3.2, the one version which every Python has: members with different ones must validate alike. A
     text that is in NFC today is in NFC there as well; server and clients make names and topics with all of the rules.
     """
     try:

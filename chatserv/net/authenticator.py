@@ -1,4 +1,4 @@
-"""The login desk: answers what a session core cannot know alone, from the key, the store and the hub."""
+"""The authenticator: answers what a session core cannot know alone, from the key, the store and the hub."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Answer:
     admission: Admission | None = None
 
 
-class LoginDesk:
+class Authenticator:
     """Answers for all connections.
 
     Args:

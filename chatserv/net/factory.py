@@ -10,13 +10,13 @@ from chatserv.commands.context import Context
 from chatserv.config import Limits
 from chatserv.domain.anteroom import Anteroom
 from chatserv.domain.closing import CloseReason
-from chatserv.net.authenticator import LoginDesk
+from chatserv.net.authenticator import Authenticator
 from chatserv.net.protocol import ChatProtocol
 from chatserv.net.sendq import TurnFlusher
 from chatserv.net.timers import TimerWheel
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
-from chatserv.wire.parameters import ServerIdentity, Surroundings
+from chatserv.wire.parameters import ServerIdentity, SessionContext
 
 log = Logger(namespace="chatserv.net.connections")
 
@@ -27,17 +27,27 @@ class ChatFactory(ServerFactory):
     Args:
         context: Store, hub, settings: what commands use.
         identity: The server's public identity.
-        surroundings: Clock, randomness and limits of the session cores.
-        desk: Answers logins.
+        session_context: Clock, randomness and limits of the session cores.
+        authenticator: Answers logins.
         reactor: Gives time.
     """
 
     noisy = False
 
     def __init__(
-        self, context: Context, identity: ServerIdentity, surroundings: Surroundings, desk: LoginDesk, reactor: Any
+        self,
+        context: Context,
+        identity: ServerIdentity,
+        session_context: SessionContext,
+        authenticator: Authenticator,
+        reactor: Any,
     ) -> None:
-        self.context, self.identity, self.surroundings, self.desk = context, identity, surroundings, desk
+        self.context, self.identity, self.session_context, self.authenticator = (
+            context,
+            identity,
+            session_context,
+            authenticator,
+        )
         self.limits: Limits = context.config.limits
         self.seconds = context.effects.awake
         self.wheel = TimerWheel(reactor, self.seconds)

@@ -97,7 +97,7 @@ class ChatProtocol(LinearLineReceiver):
     def _begin(self, exporter: bytes | None) -> None:
         factory = self.factory
         self.phase = Phase.LOGIN
-        self._session = ServerSession(factory.identity, factory.surroundings, channel_binding(exporter))
+        self._session = ServerSession(factory.identity, factory.session_context, channel_binding(exporter))
         factory.wheel.wake_at(self, self._accepted_at + factory.limits.login_seconds)
 
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002 - Twisted's signature
@@ -226,7 +226,9 @@ class ChatProtocol(LinearLineReceiver):
             return
         self._answering = True
         self._update_reading()
-        asking = Deferred.fromCoroutine(self.factory.desk.answer(self._session, wanted, self._host, self._answer))
+        asking = Deferred.fromCoroutine(
+            self.factory.authenticator.answer(self._session, wanted, self._host, self._answer)
+        )
         asking.addCallbacks(self._answered, self._answer_crashed)
 
     def _answered(self, answer: Answer) -> None:

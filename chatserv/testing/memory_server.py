@@ -29,7 +29,7 @@ from chatserv.crypto.password import PasswordParameters, make_verifier
 from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, pss_sign, rsa_spki, sha256
 from chatserv.domain.roles import Role
-from chatserv.net.authenticator import LoginDesk
+from chatserv.net.authenticator import Authenticator
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
 from chatserv.net.keys import _self_signed
@@ -40,7 +40,7 @@ from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from chatserv.wire.framing import ALPN
 from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
-from chatserv.wire.parameters import ServerIdentity, Surroundings
+from chatserv.wire.parameters import ServerIdentity, SessionContext
 
 T = TypeVar("T")
 NOW_MS = 1_760_000_000_000
@@ -193,9 +193,9 @@ class MemoryServer:
         )
         self.context.log.sign_first(functools.partial(pss_sign, rsa_key("server")))
         identity = ServerIdentity(server_key, bytes((METHOD_DEVICE, METHOD_REGISTER)))
-        around = Surroundings(self._random, self.now_ms, self.reactor.seconds)
-        desk = LoginDesk(self.context, InlinePool(), rsa_key("server"))  # type: ignore[arg-type]
-        self.factory = ChatFactory(self.context, identity, around, desk, self.reactor)
+        around = SessionContext(self._random, self.now_ms, self.reactor.seconds)
+        authenticator = Authenticator(self.context, InlinePool(), rsa_key("server"))  # type: ignore[arg-type]
+        self.factory = ChatFactory(self.context, identity, around, authenticator, self.reactor)
         self.factory.wheel.start()
 
     def restart(self) -> None:

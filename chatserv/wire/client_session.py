@@ -33,7 +33,7 @@ from chatserv.wire.handshake import (
     server_auth_message,
     wrap_label,
 )
-from chatserv.wire.parameters import DeviceCredentials, NewAccount, Surroundings
+from chatserv.wire.parameters import DeviceCredentials, NewAccount, SessionContext
 from chatserv.wire.records import RecordType, decode_alert, encode_alert
 from chatserv.wire.session import EARLY_ERRORS, Authenticated, Event, Failed, LineReady, State, UnwrapWanted
 
@@ -62,7 +62,7 @@ class ClientSession(SessionCore):
     Args:
         pin: ``server_id`` of the only server that is accepted, 32 bytes.
         credentials: Who we are.
-        surroundings: Clock, randomness and limits.
+        session_context: Clock, randomness and limits.
         binding: The channel binding ``CB`` of this connection, 33 bytes.
         new_account: Register instead of logging in.
     """
@@ -71,13 +71,13 @@ class ClientSession(SessionCore):
         self,
         pin: bytes,
         credentials: DeviceCredentials,
-        surroundings: Surroundings,
+        session_context: SessionContext,
         binding: bytes,
         new_account: NewAccount | None = None,
     ) -> None:
-        super().__init__(surroundings, binding, State.IDLE)
+        super().__init__(session_context, binding, State.IDLE)
         self._pin, self._credentials, self._new_account = pin, credentials, new_account
-        random = surroundings.random
+        random = session_context.random
         self._mlkem = mlkem.MLKEM768PrivateKey.from_seed_bytes(random(64))
         self._x25519 = x25519.X25519PrivateKey.from_private_bytes(random(32))
         self._keys: HandshakeKeys | None = None

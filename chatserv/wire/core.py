@@ -8,7 +8,7 @@ from chatserv.crypto.session import HandshakeSecrets, RecordKey, TrafficSecrets
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import LocalProtocolError, WireError
 from chatserv.wire.framing import record_to_line
-from chatserv.wire.parameters import Surroundings
+from chatserv.wire.parameters import SessionContext
 from chatserv.wire.records import RecordLayer, RecordType
 from chatserv.wire.session import (
     WAITING_FOR_US,
@@ -26,14 +26,14 @@ class SessionCore(ABC):
     """Common to `ServerSession` and `ClientSession`.
 
     Args:
-        surroundings: Clock, randomness and limits.
+        session_context: Clock, randomness and limits.
         binding: The channel binding ``CB`` of this connection, 33 bytes.
         state: Where this end begins.
     """
 
-    def __init__(self, surroundings: Surroundings, binding: bytes, state: State) -> None:
+    def __init__(self, session_context: SessionContext, binding: bytes, state: State) -> None:
         self.state = state
-        self._surroundings = surroundings
+        self._surroundings = session_context
         self._binding = binding
         self._transcript = Transcript()
         self._layer: RecordLayer | None = None

@@ -11,7 +11,7 @@ from chatserv.wire.records import RekeyLimits
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SessionContext:
     """What a core must not take from the world itself, and the limits that both ends keep.
 
     Args:

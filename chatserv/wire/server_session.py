@@ -38,7 +38,7 @@ from chatserv.wire.handshake import (
     server_auth_message,
     wrap_label,
 )
-from chatserv.wire.parameters import ServerIdentity, Surroundings
+from chatserv.wire.parameters import ServerIdentity, SessionContext
 from chatserv.wire.records import RecordType, decode_alert, encode_alert
 from chatserv.wire.session import (
     EARLY_ERRORS,
@@ -61,12 +61,12 @@ class ServerSession(SessionCore):
 
     Args:
         identity: The server's public identity.
-        surroundings: Clock, randomness and limits.
+        session_context: Clock, randomness and limits.
         binding: The channel binding ``CB`` of this connection, 33 bytes.
     """
 
-    def __init__(self, identity: ServerIdentity, surroundings: Surroundings, binding: bytes) -> None:
-        super().__init__(surroundings, binding, State.HELLO)
+    def __init__(self, identity: ServerIdentity, session_context: SessionContext, binding: bytes) -> None:
+        super().__init__(session_context, binding, State.HELLO)
         self._identity = identity
         self._received_bytes = 0
         self._keys: HandshakeKeys | None = None

@@ -90,7 +90,7 @@ class CommitTests(FigureCase):
         """The receiver gets a chain of each device from its own wrap, and from no other."""
         work = Commitment(keys(), 4)
         encoded, wraps = work.make()
-        outcome, paths = work.judge(encoded, wraps)
+        outcome, paths = work.validate(encoded, wraps)
         self.assertEqual([entry.leaf for entry in outcome.state.roster], [0, 1, 2, 3])
         self.assertEqual(work.take(encoded, wraps[1], paths[0]).keys(), {0, 1, 2, 3})
         self.assertRaises(Reject, work.take, encoded, wraps[2], paths[1])
@@ -99,7 +99,7 @@ class CommitTests(FigureCase):
         """The server's part notices wraps that the commit does not name."""
         work = Commitment(keys(), 3)
         encoded, wraps = work.make()
-        self.assertRaises(BenchError, work.judge, encoded, {**wraps, 2: wraps[1]})
+        self.assertRaises(BenchError, work.validate, encoded, {**wraps, 2: wraps[1]})
 
 
 class RunTests(SynchronousTestCase):

@@ -138,7 +138,7 @@ class UnsignedTests(GhostCase):
                 self.assertEqual(["false_rotation"], alarms(self.carol))
 
     def test_carried_in_by_a_member(self) -> None:
-        """A member who works for the server cannot carry the ghost in: everybody else judges that commit alike."""
+        """A member who works for the server cannot carry the ghost in: everybody else validates that commit alike."""
         room = room_of(self.alice, "plans")
         assert room.state is not None
         self.ghost.log()
@@ -183,7 +183,7 @@ class WithheldTests(GhostCase):
         return Tap(self.carol, edit)
 
     def test_nobody_is_added_before_it_is_known(self) -> None:
-        """Until the statement is there, its client plans no commit, judges none that it has a part in, and sends nothing."""
+        """Until it has the statement, a client plans and validates no commit that it has a part in, and sends nothing."""
         tap = self.late(10**6)
         self.rotate()
         self.world.settle(5)

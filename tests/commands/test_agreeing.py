@@ -146,7 +146,7 @@ class InvitationTests(AgreeingCase):
             attack = self.flood(*names, rooms=2)
             reply = code(self.bob.ask(messages.Agreed, rooms=tuple(attack)))
         self.assertEqual("quota", reply)
-        self.assertEqual(6, self.server.context.book.rooms_of("bob"))
+        self.assertEqual(6, self.server.context.registry.rooms_of("bob"))
         room, ops = self.server.smith.create(self.bob.account)
         self.assertEqual("quota", code(self.bob.commit(room, *ops)))
 
@@ -172,11 +172,11 @@ class InvitationTests(AgreeingCase):
         self.assertEqual("Ok", code(self.bob.leave_room(attack[0])))
         trudy = next(client for client in self.server.clients if client.account.user == "trudy")
         self.assertEqual("Committed", code(trudy.commit(attack[2], SetMember("bob", None))))
-        self.assertEqual(2, self.server.context.book.invitations.measured("bob"))
+        self.assertEqual(2, self.server.context.registry.invitations.measured("bob"))
         self.flood("eve", rooms=2)
         self.assertEqual([], self.bob.all(messages.RoomClosed))
         self.server.restart()
-        self.assertEqual(4, self.server.context.book.invitations.measured("bob"))
+        self.assertEqual(4, self.server.context.registry.invitations.measured("bob"))
 
     def test_taken_in_again(self) -> None:
         """Who is struck and taken in again, or banned and let in, is asked again."""
@@ -195,8 +195,8 @@ class InvitationTests(AgreeingCase):
         mallory = next(client for client in self.server.clients if client.account.user == "mallory")
         self.bob.leave_room(room)
         mallory.leave_room(room)
-        self.assertIsNone(self.server.context.book.get(room))
-        self.assertEqual(0, self.server.context.book.invitations.measured("bob"))
+        self.assertIsNone(self.server.context.registry.get(room))
+        self.assertEqual(0, self.server.context.registry.invitations.measured("bob"))
 
     def test_direct_message_that_yielded(self) -> None:
         """Who begins direct messages that have yielded has them back, from their beginning."""
@@ -253,8 +253,8 @@ class EarlierTests(AgreeingCase):
         """Once it has, what he agreed to is his, and the rest was given to him by whose room it is."""
         mine = (self.server.lobby, *self.carols[:2], self.daves)
         self.bob.ask(messages.Agreed, rooms=mine, all=True)
-        self.assertEqual(4, self.server.context.book.rooms_of("bob"))
-        self.assertEqual(3, self.server.context.book.invitations.measured("bob", "carol"))
+        self.assertEqual(4, self.server.context.registry.rooms_of("bob"))
+        self.assertEqual(3, self.server.context.registry.invitations.measured("bob", "carol"))
         for _ in range(2):
             infos = self.server.log_in(self.bob.account).one(messages.Welcome).rooms
             self.assertEqual(set(mine), {info.room for info in infos if info.agreed})

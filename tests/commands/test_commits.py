@@ -39,7 +39,7 @@ class RoomTests(CommitCase):
         self.bob.sync()
         room = self.alice.make_room(self.bob.account)
         entered = self.bob.all(messages.RoomEntered)[-1]
-        record = self.server.context.book.get(room)
+        record = self.server.context.registry.get(room)
         assert record is not None
         self.assertEqual(
             entered.info, messages.RoomInfo(room, "", 0, 0, 0, commit_hash=record.head.commit_hash, agreed=False)
@@ -126,7 +126,7 @@ class RoomTests(CommitCase):
         self.assertEqual(log.size, before)
         self.alice.commit(self.lobby)
         head = log.facts.room_head("lobby", log.size)
-        record = self.server.context.book.get(self.lobby)
+        record = self.server.context.registry.get(self.lobby)
         assert head is not None
         assert record is not None
         self.assertEqual((log.size, head.room_id, head.commit_hash), (before + 1, self.lobby, record.head.commit_hash))
@@ -286,7 +286,7 @@ class RefusedCommitTests(CommitCase):
 
     def test_lobby(self) -> None:
         """Only a server administrator makes the lobby; nobody makes a room that looks like it, or renames one to it."""
-        self.assertEqual(self.server.context.book.public("", 9)[0].name, "lobby")
+        self.assertEqual(self.server.context.registry.public("", 9)[0].name, "lobby")
         self.server.put(self.server.founder, self.lobby, SetPolicy(replace(PUBLIC, name="hall")))
         for name in ("lobby", "1obby"):
             self.assertEqual(self.make_public(name), "forbidden")
@@ -379,7 +379,7 @@ class LeaseTests(CommitCase):
 
     def test_head(self) -> None:
         """A lease names the head of the room, the Leaves that wait, and its time."""
-        record = self.server.context.book.get(self.lobby)
+        record = self.server.context.registry.get(self.lobby)
         assert record is not None
         self.bob.leave_room(self.lobby)
         leave = self.server.smith.leave(self.bob.account, self.lobby)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.commands.room_registry import Book
+from chatserv.commands.room_registry import RoomRegistry
 from chatserv.crypto.commits import Commit, SetPolicy
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES
 from chatserv.wire import messages
@@ -116,14 +116,14 @@ class BookTests(SynchronousTestCase):
         room = server.make_room(alice.account, bob.account)
         bob.leave_room(room)
 
-        def known(book: Book) -> object:
+        def known(registry: RoomRegistry) -> object:
             rooms = {
                 record.room_id: (record.head, record.name, record.state, record.leaves, record.members)
-                for record in book
+                for record in registry
             }
-            return rooms, [book.rooms_of(name) for name in ("alice", "bob", "founder", "nobody")]
+            return rooms, [registry.rooms_of(name) for name in ("alice", "bob", "founder", "nobody")]
 
-        before = known(server.context.book)
+        before = known(server.context.registry)
         server.restart()
-        self.assertEqual(known(server.context.book), before)
-        self.assertEqual(server.context.book.rooms_of("alice"), 2)
+        self.assertEqual(known(server.context.registry), before)
+        self.assertEqual(server.context.registry.rooms_of("alice"), 2)

@@ -112,7 +112,7 @@ class LeaveTests(SynchronousTestCase):
         server.store.fire_all()
         server.settle()
         for _ in range(2):
-            record = server.context.book.get(room)
+            record = server.context.registry.get(room)
             assert record is not None
             self.assertEqual((record.leaves, record.members), ({}, ["alice", "bob"]))
             server.restart()
@@ -141,7 +141,7 @@ class CloseTests(SynchronousTestCase):
         self.assertIn(self.club, self.server.hub.rooms)
         self.assertEqual(code(self.alice.leave_room(self.club)), "Ok")
         self.assertNotIn(self.club, self.server.hub.rooms)
-        self.assertIsNone(self.server.context.book.get(self.club))
+        self.assertIsNone(self.server.context.registry.get(self.club))
         facts = self.server.context.log.facts
         head = facts.room_head("club", facts.size)
         assert head is not None
@@ -157,7 +157,7 @@ class CloseTests(SynchronousTestCase):
         carol.begin(self.club)
         label = self.alice.label()
         farewell = self.server.smith.leave(self.alice.account, self.club)
-        self.server.context.book._rooms[self.club].leaves["bob"] = bytes(68)
+        self.server.context.registry._rooms[self.club].leaves["bob"] = bytes(68)
         dave = self.server.join("dave")
         waiting = dave.label()
         dave.tell(messages.BeginCommit(waiting, self.club))

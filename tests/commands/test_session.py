@@ -58,7 +58,7 @@ class WelcomeTests(SynchronousTestCase):
         welcome = again.received[0]
         assert isinstance(welcome, messages.Welcome)
         self.assertEqual((welcome.name, welcome.role, len(welcome.account)), ("alice", "user", 16))
-        record = self.server.context.book.get(self.server.lobby)
+        record = self.server.context.registry.get(self.server.lobby)
         assert record is not None
         lobby = messages.RoomInfo(self.server.lobby, "lobby", 1, 1, 3, commit_hash=record.head.commit_hash)
         self.assertEqual(welcome.rooms, (lobby,))
@@ -97,7 +97,7 @@ class WelcomeTests(SynchronousTestCase):
         ended = []
         for number in range(MAX_ROOMS):
             room = b"r%015d" % number
-            self.server.context.book._rooms[room] = self.server.context.book._rooms[lobby]
+            self.server.context.registry._rooms[room] = self.server.context.registry._rooms[lobby]
             self.server.hub.rooms[room] = self.server.hub.rooms[lobby]
             ended.append(PlaceAt(room, Place(1, 1, 2)))
 

@@ -182,9 +182,9 @@ class CommitTests(RoomCase):
                 parsed = Commit.decode(changed)
             except BadCommit:
                 continue
-            self.assertRaises(BadCommit, room.judge, parsed)
+            self.assertRaises(BadCommit, room.validate, parsed)
             try:
-                outcome = room.judge(make_commit(parsed.tbs, alice.key))
+                outcome = room.validate(make_commit(parsed.tbs, alice.key))
             except BadCommit:
                 continue
             self.assertEqual(outcome.state.state_hash, commit.tbs.state_hash)

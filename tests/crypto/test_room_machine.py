@@ -156,7 +156,7 @@ class Rooms(RuleBasedStateMachine):
     def replay(self, commit: Commit) -> None:
         """What was taken once is refused from then on."""
         try:
-            self.room.judge(commit)
+            self.room.validate(commit)
         except BadCommit:
             return
         raise AssertionError("a commit was taken twice")

@@ -302,7 +302,7 @@ class MatrixTests(SynchronousTestCase):
         before = entering(here, actor) if outside else []
         device = here.device(actor, "third" if outside else "first")
         try:
-            here.room.judge(here.room.sealed(device, *before, *ops))
+            here.room.validate(here.room.sealed(device, *before, *ops))
         except BadCommit:
             return False
         return True

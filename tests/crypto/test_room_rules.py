@@ -136,7 +136,7 @@ class PlaceTests(RoomCase):
 
 
 class LogTests(RoomCase):
-    """A commit is judged at the size of the log that it names."""
+    """A commit is validated at the size of the log that it names."""
 
     def setUp(self) -> None:
         """A room of two."""
@@ -158,18 +158,18 @@ class LogTests(RoomCase):
         known = LogFacts(SERVER_ID, self.world.leaves)
         self.world.account("carol")
         commit = self.room.sealed(self.alice)
-        self.assertRaises(LogBehind, self.room.judge, commit, known)
-        self.assertRaises(LogBehind, self.room.judge, commit, root_at=lambda _: None)
-        self.room.judge(commit)
+        self.assertRaises(LogBehind, self.room.validate, commit, known)
+        self.assertRaises(LogBehind, self.room.validate, commit, root_at=lambda _: None)
+        self.room.validate(commit)
 
     def test_longer_log(self) -> None:
-        """Who knows a longer log judges alike: a revocation beyond the commit's size changes nothing."""
+        """Who knows a longer log validates alike: a revocation beyond the commit's size changes nothing."""
         size = self.world.size
         self.world.revoke(self.bob)
         self.world.gone("alice")
         commit = self.room.sealed(self.alice, kt_size=size)
         short = LogFacts(SERVER_ID, self.world.leaves[:size])
-        self.assertEqual(self.room.judge(commit), self.room.judge(commit, short))
+        self.assertEqual(self.room.validate(commit), self.room.validate(commit, short))
 
     def test_revoked_device_in_the_new_roster(self) -> None:
         """A commit that leaves a revoked device in is refused; any member removes it."""
@@ -183,7 +183,7 @@ class LogTests(RoomCase):
         commit = self.room.sealed(self.alice, Remove(1))
         del self.world.certificates[self.bob.cert_hash]
         self.refused(self.room, self.room.sealed(self.alice), "no such certificate")
-        self.room.judge(commit)  # an owner's word needs none
+        self.room.validate(commit)  # an owner's word needs none
         del self.world.certificates[self.alice.cert_hash]
         self.refused(self.room, commit, "no such certificate")
 
@@ -521,7 +521,7 @@ class HeirTests(RoomCase):
         outcome = self.room.commit(self.bob, self.room.leave(self.alice))
         self.assertEqual(self.owners(), ["dora"])
         self.world.account("somebody")
-        self.assertEqual(other.judge(self.room.chain[-1]), outcome)
+        self.assertEqual(other.validate(self.room.chain[-1]), outcome)
 
     def test_moderator_without_device(self) -> None:
         """A moderator without a device has no number: a member with one comes before."""
@@ -544,7 +544,7 @@ class HeirTests(RoomCase):
         self.assertEqual(self.owners(), ["alice"])
 
     def test_steps_down_twice(self) -> None:
-        """An owner may step down to moderator and to member in one commit; the ops are judged one after the other."""
+        """An owner may step down to moderator and to member in one commit; the ops are validated one after the other."""
         self.moderators("carol")
         twice = SetMember("alice", Role.MODERATOR), SetMember("alice", Role.MEMBER)
         self.refuse(self.room, self.alice, twice[::-1], "OWNER may not")

@@ -146,8 +146,8 @@ class RoomTests(RoomCase):
         return self.world.room(self.alice, self.bob, self.carol, policy=policy)
 
     def survives(self, room: Room, commit: Commit) -> None:
-        """Judges the commit, and each broken copy, as it is and signed anew by the commit's device."""
-        honest = room.judge(commit)
+        """Validates the commit, and each broken copy, as it is and signed anew by the commit's device."""
+        honest = room.validate(commit)
         signer = next(
             device
             for device in (self.alice, self.bob, self.carol, self.dora)
@@ -159,9 +159,9 @@ class RoomTests(RoomCase):
             except BadCommit:
                 continue
             self.assertEqual(parsed.encoded, changed)
-            self.assertRaises(BadCommit, room.judge, parsed)
+            self.assertRaises(BadCommit, room.validate, parsed)
             try:
-                outcome = room.judge(make_commit(parsed.tbs, signer.key))
+                outcome = room.validate(make_commit(parsed.tbs, signer.key))
             except BadCommit:
                 continue
             self.assertEqual(outcome.state.state_hash, commit.tbs.state_hash)
@@ -215,7 +215,7 @@ class RoomTests(RoomCase):
                 parsed = Commit.decode(changed)
             except BadCommit:
                 continue
-            self.assertRaises(BadCommit, fresh.judge, parsed)
+            self.assertRaises(BadCommit, fresh.validate, parsed)
 
     def test_each_op(self) -> None:
         """Ops by themselves have one encoding."""

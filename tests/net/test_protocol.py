@@ -24,7 +24,7 @@ from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import encode_message, server_decoder
 from chatserv.wire.framing import ALPN, record_to_line
-from chatserv.wire.parameters import Surroundings
+from chatserv.wire.parameters import SessionContext
 from chatserv.wire.session import Authenticated, CloseReceived, Failed, LineReady, PlaintextReceived, UnwrapWanted
 from tests.net.test_tls import options
 from tests.support.server import MemoryClient, MemoryServer, TestAccount, make_account, unwrap
@@ -427,7 +427,7 @@ class TlsClient(LinearLineReceiver):
         self.session = ClientSession(
             self.server.identity.server_id,
             self.account.credentials(),
-            Surroundings(seeded("client"), self.server.now_ms, self.server.clock.seconds),
+            SessionContext(seeded("client"), self.server.now_ms, self.server.clock.seconds),
             channel_binding(exporter),
             self.account.new_account(b""),
         )

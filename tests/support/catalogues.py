@@ -1,4 +1,4 @@
-"""The catalogues in ``chatserv/locale``: brought up to date from the sources, compiled, and judged.
+"""The catalogues in ``chatserv/locale``: brought up to date from the sources, compiled, and validated.
 
 ``make catalogues`` runs this module. English is filled in by itself; what another language lacks is listed. People edit
 ``.po`` files alone; the head of each, with its notes for translators, stays as it is.

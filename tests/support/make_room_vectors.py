@@ -180,7 +180,7 @@ class Script:
         """Writes down a commit that nobody may take where the room is now."""
         commit = room.sealed(device, *ops, **changes)
         try:
-            room.judge(commit)
+            room.validate(commit)
         except BadCommit:
             self.refused.append({"what": what, "after": len(self.chain) - 1, "commit": commit.encoded.hex()})
             return

@@ -8,7 +8,7 @@ A room and a commit::
     room.commit(alice, SetMember("bob", Role.MEMBER), Add(room.entry(bob)))
 
 `Room.sealed` makes the commit of these ops without asking whether they are allowed, as a client of bad will would;
-`Room.judge` says what `apply_commit` makes of a commit; `Room.commit` does both and keeps the result.
+`Room.validate` says what `apply_commit` makes of a commit; `Room.commit` does both and keeps the result.
 """
 
 from collections.abc import Callable, Iterable
@@ -223,7 +223,7 @@ class Room:
         return make_leave(self.room_id, self.leaf(device), device.key)
 
     def evidence(self, kt_size: int | None = None) -> Evidence:
-        """What a commit is judged by."""
+        """What a commit is validated by."""
         return Evidence(self.world.certificates, self.world.facts, self.world.size if kt_size is None else kt_size)
 
     def tbs(self, device: Device, ops: Iterable[Op], **changes: Any) -> CommitTBS:
@@ -255,7 +255,7 @@ class Room:
         """The commit of these ops, allowed or not, signed by ``device``; ``changes`` are fields of the commit."""
         return make_commit(self.tbs(device, ops, **changes), device.key)
 
-    def judge(
+    def validate(
         self,
         commit: Commit,
         facts: LogFacts | None = None,
@@ -272,8 +272,8 @@ class Room:
         )
 
     def accept(self, commit: Commit) -> Outcome:
-        """Judges a commit and goes on from it."""
-        outcome = self.judge(commit)
+        """Validates a commit and goes on from it."""
+        outcome = self.validate(commit)
         self.state_or_none, self.head = outcome.state, outcome.head
         self.chain.append(commit)
         return outcome
@@ -301,7 +301,7 @@ class RoomCase(SynchronousTestCase):
 
     def refused(self, room: Room, commit: Commit, reason: str) -> None:
         """The rules refuse the commit, for this reason and no other."""
-        error = self.assertRaises(BadCommit, room.judge, commit)
+        error = self.assertRaises(BadCommit, room.validate, commit)
         self.assertIn(reason, error.detail)
 
     def refuse(self, room: Room, device: Device, ops: Iterable[Op], reason: str, **changes: Any) -> None:

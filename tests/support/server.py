@@ -34,7 +34,7 @@ from chatserv.domain.closing import CloseReason
 from chatserv.domain.roles import Role
 from chatserv.errors import WireError
 from chatserv.models import Event, EventKind, Invite
-from chatserv.net.authenticator import LoginDesk
+from chatserv.net.authenticator import Authenticator
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
 from chatserv.net.protocol import ChatProtocol
@@ -46,7 +46,7 @@ from chatserv.wire.codec import Refused, encode_message, server_decoder
 from chatserv.wire.fields import WRAPS_PAGE
 from chatserv.wire.framing import LineSplitter
 from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
-from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, Surroundings
+from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, SessionContext
 from chatserv.wire.session import (
     Authenticated,
     CloseReceived,
@@ -253,7 +253,7 @@ class MemoryServer:
         self.wait(self.memory.open())
         self.store: Any = DelayedStore(self.memory, set(slow))
         self.identity = ServerIdentity(spki("server"), bytes((METHOD_DEVICE, METHOD_REGISTER)))
-        self.surroundings = Surroundings(
+        self.surroundings = SessionContext(
             random=self.random,
             now_ms=self.now_ms,
             monotonic=self.clock.seconds,
@@ -288,8 +288,8 @@ class MemoryServer:
         self.backplane = LocalBackplane()
         self.memory.subscribe(self.backplane.publish)
         self.backplane.subscribe(self.context.deliver)
-        desk = LoginDesk(self.context, self.pool, key)  # type: ignore[arg-type]
-        self.factory = ChatFactory(self.context, self.identity, self.surroundings, desk, self.clock)
+        authenticator = Authenticator(self.context, self.pool, key)  # type: ignore[arg-type]
+        self.factory = ChatFactory(self.context, self.identity, self.surroundings, authenticator, self.clock)
         self.factory.wheel.start()
 
     def restart(self) -> None:
@@ -419,7 +419,7 @@ class MemoryClient:
         self.session = ClientSession(
             server.identity.server_id,
             account.credentials(),
-            Surroundings(seeded(server.random(16).hex()), server.now_ms, server.clock.seconds),
+            SessionContext(seeded(server.random(16).hex()), server.now_ms, server.clock.seconds),
             channel_binding(None),
             new,
         )
@@ -468,7 +468,7 @@ class MemoryClient:
     def next_send(self, text: str, room: bytes | None = None, **changes: Any) -> messages.Send:
         """The next message of this device in a room, as a command; ``changes`` are fields of it."""
         server, room = self.server, room or self.server.lobby
-        record = server.context.book.get(room)
+        record = server.context.registry.get(room)
         epoch = 0 if record is None else record.head.epoch
         key = (self.account.device_id, room, epoch)
         generation = server.generations[key] = server.generations.get(key, -1) + 1

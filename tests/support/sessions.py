@@ -36,7 +36,7 @@ from chatserv.domain.closing import CloseReason
 from chatserv.errors import WireError
 from chatserv.wire.client_session import ClientSession, Unproven
 from chatserv.wire.framing import DELIMITER, GREETING, line_to_record, record_to_line
-from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, Surroundings
+from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, SessionContext
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import (
     WAITING_FOR_US,
@@ -228,10 +228,10 @@ class Hands:
         return self.seconds
 
 
-def surroundings(seed: str = "surroundings", **changes: Any) -> Surroundings:
-    """Surroundings with a fixed clock and a seeded source; ``changes`` are fields of `Surroundings`."""
+def session_context(seed: str = "surroundings", **changes: Any) -> SessionContext:
+    """SessionContext with a fixed clock and a seeded source; ``changes`` are fields of `SessionContext`."""
     given: dict[str, Any] = {"random": seeded(seed), "now_ms": lambda: NOW_MS, "monotonic": Hands()}
-    return Surroundings(**(given | changes))
+    return SessionContext(**(given | changes))
 
 
 @dataclass
@@ -257,8 +257,8 @@ class SessionPair:
         key: Name of the server's key.
         methods: The methods that the server offers.
         bindings: Channel bindings of the client's and of the server's connection.
-        client: Surroundings of the client.
-        server: Surroundings of the server.
+        client: SessionContext of the client.
+        server: SessionContext of the server.
         answering: False leaves what the cores want in ``wanted`` until `answer` is called.
     """
 
@@ -271,19 +271,21 @@ class SessionPair:
         key: str = "server",
         methods: bytes = BOTH_METHODS,
         bindings: tuple[bytes, bytes] = (TLS, TLS),
-        client: Surroundings | None = None,
-        server: Surroundings | None = None,
+        client: SessionContext | None = None,
+        server: SessionContext | None = None,
         answering: bool = True,
     ) -> None:
         self.who = who
         self.client = ClientSession(
             server_id() if pin is None else pin,
             who.credentials,
-            client or surroundings("client"),
+            client or session_context("client"),
             bindings[0],
             None if token is None else who.new_account(token),
         )
-        self.server = ServerSession(ServerIdentity(spki(key), methods), server or surroundings("server"), bindings[1])
+        self.server = ServerSession(
+            ServerIdentity(spki(key), methods), server or session_context("server"), bindings[1]
+        )
         self.tamper: dict[Side, Tamper] = {Side.CLIENT: untouched, Side.SERVER: untouched}
         self.log = {side: Log() for side in Side}
         self.inbox: dict[Side, deque[bytes]] = {side: deque() for side in Side}

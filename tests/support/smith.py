@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from chatserv.commands.commit_validation import judge
+from chatserv.commands.commit_validation import validate
 from chatserv.commands.leases import CommitLease
 from chatserv.crypto.commits import (
     Add,
@@ -86,7 +86,7 @@ class Smith:
 
     def state(self, room: bytes) -> State | None:
         """The room's state now."""
-        record = self._server.context.book.get(room)
+        record = self._server.context.registry.get(room)
         return None if record is None else record.state
 
     def entry(self, account: "TestAccount", leaf: int) -> RosterEntry:
@@ -134,7 +134,7 @@ class Smith:
         for op in ops if self.equips else ():
             if isinstance(op, Add):
                 self._equip(op.entry.device_id)
-        record = context.book.get(room)
+        record = context.registry.get(room)
         state, head = (None, Head.before(room)) if record is None else (record.state, record.head)
         kt_size = changes.get("kt_size", context.log.size)
         leaf = changes.get("committer_leaf", self.leaf(account, room))
@@ -176,13 +176,13 @@ class Smith:
         return wraps_tree({number: wrap_hash(wrap) for number, wrap in wraps.items()}).root
 
     def put(self, account: "TestAccount", made: Made) -> int:
-        """Has the server judge and store a commit, past lease and session. Returns its seq."""
+        """Has the server validate and store a commit, past lease and session. Returns its seq."""
         owner: Any = None  # nothing is queued for it
         number = self._server.account_id(account)
         session = LiveSession(number, account.user, roles.Role.ADMIN, account.device_id, owner, {})
         lease = CommitLease(made.room_id, session, is_new=made.epoch == 0, staged=made.wraps)
-        judged = self._server.wait(judge(self._server.context, session, lease, made.commit.encoded))
-        result = self._server.wait(self._server.memory.commit(judged.draft))
+        validated = self._server.wait(validate(self._server.context, session, lease, made.commit.encoded))
+        result = self._server.wait(self._server.memory.commit(validated.draft))
         if not isinstance(result, Appended):
             raise AssertionError(result)
         return result.event.seq

@@ -59,8 +59,8 @@ from tests.support.sessions import (
     Side,
     said,
     server_id,
+    session_context,
     spki,
-    surroundings,
     to_record,
 )
 
@@ -153,7 +153,7 @@ class HappyTests(SynchronousTestCase):
 
     def test_fresh(self) -> None:
         """No two sessions have a session id, an exporter or a line in common."""
-        pairs = [SessionPair.opened(server=surroundings(f"server {at}")) for at in range(3)]
+        pairs = [SessionPair.opened(server=session_context(f"server {at}")) for at in range(3)]
         known = [pair.authenticated(Side.CLIENT) for pair in pairs]
         self.assertEqual(len({one.session_id for one in known if one}), 3)
         self.assertEqual(len({one.exporter for one in known if one}), 3)
@@ -192,7 +192,7 @@ class RekeyTests(SynchronousTestCase):
 
     def check(self, limits: RekeyLimits, clock: Hands, seconds: float = 0.0) -> None:
         """Asserts that keys change and that no message is lost."""
-        around = surroundings(rekey=limits, monotonic=clock)
+        around = session_context(rekey=limits, monotonic=clock)
         pair = SessionPair.opened(client=around, server=around)
         for at in range(12):
             clock.seconds += seconds
@@ -221,7 +221,7 @@ class RekeyTests(SynchronousTestCase):
 
     def test_phase_wraps(self) -> None:
         """After 256 changes the phase begins anew, and nothing is lost."""
-        pair = SessionPair.opened(client=surroundings(rekey=RekeyLimits(records=1)))
+        pair = SessionPair.opened(client=session_context(rekey=RekeyLimits(records=1)))
         for _ in range(300):
             pair.say(Side.CLIENT, b"\x07")
         self.assertEqual(pair.received(Side.SERVER), [b"\x91\x07"] * 300)
@@ -466,7 +466,7 @@ class MisuseTests(SynchronousTestCase):
 
     def test_no_keys(self) -> None:
         """A step that needs keys before there are any is refused."""
-        core: Any = ServerSession(ServerIdentity(spki("server"), b"\x01"), surroundings(), TLS)
+        core: Any = ServerSession(ServerIdentity(spki("server"), b"\x01"), session_context(), TLS)
         core.state = State.SIGNING
         self.assertRaises(LocalProtocolError, core.signed, bytes(384))
 

@@ -61,8 +61,8 @@ from tests.support.sessions import (
     rsa_key,
     said,
     server_id,
+    session_context,
     spki,
-    surroundings,
     to_record,
     with_record,
 )
@@ -403,7 +403,7 @@ class LoginTests(AttackCase):
     def test_client_auth_replayed(self) -> None:
         """The record of a ClientAuth does not open on another connection."""
         earlier = SessionPair.opened()
-        pair = SessionPair(client=surroundings("second"))
+        pair = SessionPair(client=session_context("second"))
         pair.tamper[Side.CLIENT] = on_line(1, lambda _line: [earlier.lines(Side.CLIENT)[1]])
         pair.run()
         self.server_gives_up(pair, "bad_frame")
@@ -818,7 +818,7 @@ class RekeyTests(AttackCase):
 
     def play(self, choose: Callable[[list[bytes]], Sequence[bytes]], received: int) -> None:
         """Delivers a choice of the lines; so many messages must come through, and then the session must end."""
-        pair = SessionPair.opened(client=surroundings("client", rekey=RekeyLimits(records=3)))
+        pair = SessionPair.opened(client=session_context("client", rekey=RekeyLimits(records=3)))
         lines = [line[:-2] for at in range(4) for line in pair.client.seal([bytes((at,))])]
         self.assertEqual([to_record(line)[0] for line in lines], [16, 16, 6, 16, 16])  # FINISHED was the first record
         for line in choose(lines):
@@ -880,7 +880,7 @@ class BudgetTests(AttackCase):
 
     def limited(self, total: int) -> SessionPair:
         """A login at a server that takes so many bytes before FINISHED."""
-        pair = SessionPair(token=TOKEN, server=surroundings("server", login_total_bytes=total))
+        pair = SessionPair(token=TOKEN, server=session_context("server", login_total_bytes=total))
         pair.run()
         return pair
 
@@ -906,7 +906,7 @@ class BudgetTests(AttackCase):
 
     def test_default(self) -> None:
         """A stranger gets at most 8,192 bytes in, whatever they are."""
-        self.assertEqual(surroundings().login_total_bytes, 8192)
+        self.assertEqual(session_context().login_total_bytes, 8192)
         pair = SessionPair()
         pair.deliver(Side.SERVER, GREETING + b"A" * 8192)
         self.server_gives_up(pair, TooLarge.code)

@@ -23,7 +23,7 @@ _NOBODY: Final = Member("nobody", Role.BANNED)
 
 @dataclass
 class Draft:
-    """The ops so far, and who is in the room after them; the rules judge them afterwards."""
+    """The ops so far, and who is in the room after them; the rules validate them afterwards."""
 
     state: State
     ops: list[Op] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Prepares commits: plans them, judges the plan as everybody will, and fetches keys for who is to be wrapped to."""
+"""Prepares commits: plans them, validates the plan as everybody will, and fetches keys for who is to be wrapped to."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from chatserv.wire import messages
 
 @dataclass(frozen=True)
 class Plan:
-    """What a commit is to be planned from: the room as it stands, and the evidence that it will be judged by.
+    """What a commit is to be planned from: the room as it stands, and the evidence that it will be validated by.
 
     ``state`` is None for a room that is to be made. ``leaves``: the Leaves that wait. ``unready``: devices that cannot be
     added, because the server has no prekeys for them.
@@ -86,7 +86,7 @@ class Preparing:
     async def step(
         self, room: Room, planner: Planner, leaves: tuple[Leave, ...], unready: frozenset[bytes] = frozenset()
     ) -> Prepared | None:
-        """Plans, and judges the plan as everybody will; None where there is nothing to do. No prekeys yet."""
+        """Plans, and validates the plan as everybody will; None where there is nothing to do. No prekeys yet."""
         if room.state is not None:
             await self._certificates.fetch(entry.cert_hash for entry in room.state.roster)
         log, listed = self._parts.log, room.listed()

@@ -22,7 +22,7 @@ from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import Refused, server_decoder
 from chatserv.wire.framing import ALPN, EXPORTER
-from chatserv.wire.parameters import Surroundings
+from chatserv.wire.parameters import SessionContext
 from chatserv.wire.session import (
     Authenticated,
     CloseReceived,
@@ -123,7 +123,7 @@ class ClientProtocol(LinearLineReceiver):
         self._begin(self.transport.getHandle().export_keying_material(EXPORTER, 32, b""))
 
     def _begin(self, exporter: bytes | None) -> None:
-        surroundings = Surroundings(secrets.token_bytes, now_ms, self._seconds)
+        surroundings = SessionContext(secrets.token_bytes, now_ms, self._seconds)
         keyring = self._keyring
         new = None if self._token is None else keyring.new_account(self._token)
         self._session = ClientSession(

@@ -77,7 +77,7 @@ class Reader:
 
     # -- commits -------------------------------------------------------------------------------------------------------
 
-    def judge(self, room: Room, commit: Commit) -> Outcome:
+    def validate(self, room: Room, commit: Commit) -> Outcome:
         """What the rules make of a commit, once log and certificates are at hand (steps 1 to 6). Raises as `take`."""
         state, head = room.state, room.head
         if commit.tbs.kt_size > self._parts.log.size:
@@ -95,7 +95,7 @@ class Reader:
 
     def follow_chain(self, room: Room, commit: Commit) -> list[ClientEvent]:
         """Moves the chain of a room on that we do not read: before our time, after it, or in a gap. Raises as `take`."""
-        outcome = self.judge(room, commit)
+        outcome = self.validate(room, commit)
         was_in, name = room.in_it, self._rooms.name(room)
         found = self._heads.compare(room, commit, self._parts.now_ms())
         by = self._put_out_by(room.state, outcome, commit)
@@ -126,7 +126,7 @@ class Reader:
             raise Needs(chain_to=commit.tbs.epoch - 1)
         if commit.tbs.epoch <= room.head.epoch and not room.in_it:
             raise BadCommit("commit: of an epoch before the newest one")
-        outcome = self.judge(room, commit)
+        outcome = self.validate(room, commit)
         before, own = room.state, outcome.state.device(self._parts.device_id)
         if room.row is None and own is None:  # a room that is no business of ours
             room.move(outcome, commit)

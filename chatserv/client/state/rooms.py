@@ -67,7 +67,7 @@ class Room:
         return self.row is not None and self.row.standing is Standing.REFUSED
 
     def move(self, outcome: Outcome, commit: Commit) -> None:
-        """Our chain goes on by a commit that was judged."""
+        """Our chain goes on by a commit that was validated."""
         self.state, self.head, self.commit = outcome.state, outcome.head, commit
         self.leaves = max(0, self.leaves - sum(isinstance(op, Leave) for op in commit.tbs.ops))
 

@@ -111,7 +111,7 @@ class Gossip:
                 ahead, self._ahead = self._ahead, {}
                 for sender, head in ahead.items():
                     if isinstance(head, bytes):
-                        self._judge(sender, head, complete=True)
+                        self._validate(sender, head, complete=True)
                     elif self._parts.log.check_gossip(head.size, head.root) is not True and sender not in self._liars:
                         self._claim(sender, head)
         finally:
@@ -129,15 +129,15 @@ class Gossip:
     # -- what the server has signed ------------------------------------------------------------------------------------
 
     def take(self, room: Room, sender: str, evidence: LogEvidence) -> None:
-        """Judges signed heads that somebody shows, and shows ours where we are asked."""
+        """Validates signed heads that somebody shows, and shows ours where we are asked."""
         if len(evidence.heads) > 1:
             self._shown.add(room.room_id)
         for signed in evidence.heads:
-            self._judge(sender, signed)
+            self._validate(sender, signed)
         if evidence.asked == self._parts.user:
             self._answer(room)
 
-    def _judge(self, sender: str, signed: bytes, *, complete: bool = False) -> None:
+    def _validate(self, sender: str, signed: bytes, *, complete: bool = False) -> None:
         """One signed head; ``complete``: our log is as long as it gets."""
         try:
             head = self._parts.log.verified(signed)

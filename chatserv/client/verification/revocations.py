@@ -2,7 +2,7 @@
 
 A leaf of type 3 counts from the moment it is in the log, for everybody alike (docs/rooms.rst 8.1); but a server that logs
 one which the device's own user never signed is found by everybody who looks, and that is what happens here. A leaf of type
-4 is a rotation or a break, depending on what is signed behind it; nothing that it has a part in is judged before that is
+4 is a rotation or a break, depending on what is signed behind it; nothing that it has a part in is validated before that is
 known, and a server that says it does not know is found like the other.
 """
 

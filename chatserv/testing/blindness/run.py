@@ -95,7 +95,7 @@ def report(found: dict[str, list[Find]]) -> None:
             print(f"    and {len(kinds) - _MOST_SHOWN} more kinds")
 
 
-def judge(evidence: Evidence, secret: Flock, control: Flock, *, leak: bool) -> int:
+def validate(evidence: Evidence, secret: Flock, control: Flock, *, leak: bool) -> int:
     """Searches and prints; returns the exit code."""
     print(f"-- searched: {evidence.memory}; {len(secret.canaries)} canaries in every encoding", flush=True)
     found = search(evidence, secret)
@@ -128,7 +128,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chatserv-blind-") as name:
         secret, control = Flock.hatch(SECRETS), Flock.hatch(BY_DESIGN)
         try:
-            return judge(perform(Path(name), secret, control, leak=leak), secret, control, leak=leak)
+            return validate(perform(Path(name), secret, control, leak=leak), secret, control, leak=leak)
         except (ProgramError, NotSearched) as error:
             print(error, file=sys.stderr)
             return UNPROVEN

@@ -1,1 +1,1 @@
-"""Plays with the real programs, and the oracle that judges them."""
+"""Plays with the real programs, and the oracle that validates them."""

@@ -255,7 +255,7 @@ def main() -> int:
         "--seed", type=int, default=secrets.randbelow(2**32), metavar="N", help="of all chances (another one)"
     )
     arguments = parser.parse_args()
-    os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="en")  # what is said is judged by its words
+    os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="en")  # what is said is validated by its words
     say(f"{arguments.minutes:g} minutes, seed {arguments.seed}")
     with tempfile.TemporaryDirectory(prefix="chatserv-honest-") as name:
         campaign = Campaign(Path(name), arguments.seed)

@@ -1,7 +1,7 @@
 """``make kills``: people talk without a pause while the server is killed again and again, and nothing acknowledged is lost.
 
 The programs are real: the server under twistd, and stdio clients that reconnect, resume and resend by themselves. Lines are
-under way at each kill; the delivery oracle judges what every program was shown against what was typed.
+under way at each kill; the delivery oracle validates what every program was shown against what was typed.
 """
 
 import argparse

@@ -23,7 +23,7 @@ class Verdict:
 
 
 def compare(written: Mapping[str, Sequence[str]], read: Mapping[str, Sequence[tuple[str, str]]]) -> Verdict:
-    """Judges a room.
+    """Validates a room.
 
     Args:
         written: Lines by who wrote them, each line different.

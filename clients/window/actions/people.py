@@ -67,9 +67,9 @@ class PeopleActions:
             found = await client.people.verification(user)
 
             def compare(given: str) -> None:
-                self._doing.run(judge(given))
+                self._doing.run(validate(given))
 
-            async def judge(given: str) -> None:
+            async def validate(given: str) -> None:
                 if await client.people.compare(user, given):
                     dialog.close()
                     said = translate("{user} is verified.").format(user=shown(user))

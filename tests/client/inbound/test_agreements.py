@@ -113,7 +113,7 @@ class AgreeingTests(SynchronousTestCase):
         self.world.server.restart()
         self.bob.come_back()
         self.assertEqual({"lobby": Consent.AGREED, "plans": Consent.AGREED, "trap": Consent.ASKED}, self.consents())
-        self.assertEqual(1, self.world.server.context.book.invitations.measured("bob1", "mallory1"))
+        self.assertEqual(1, self.world.server.context.registry.invitations.measured("bob1", "mallory1"))
 
     def test_flood(self) -> None:
         """Others fill bob's places: alice's invitation comes all the same, and bob's own rooms are as many as ever."""
@@ -151,7 +151,7 @@ class AgreeingTests(SynchronousTestCase):
             self.bob.do(self.bob.room(name).refuse())
         for number in range(2):
             self.take_in(self.trudy, f"pit{number}")
-        self.assertEqual(2, self.world.server.context.book.invitations.measured("bob1"))
+        self.assertEqual(2, self.world.server.context.registry.invitations.measured("bob1"))
 
     def test_direct_messages_come_back(self) -> None:
         """Direct messages that had to yield are there again, with all that was said, when bob begins with them."""

@@ -329,7 +329,7 @@ class QuestionTests(LogCopyCase):
     """What the copy is asked."""
 
     def test_gossip(self) -> None:
-        """Somebody else's root is right, wrong, or beyond what we know, and not judged by unconfirmed leaves."""
+        """Somebody else's root is right, wrong, or beyond what we know, and not validated by unconfirmed leaves."""
         self.take(5)
         self.copy.extend(self.server.page(5, 7), self.server.head(9))
         for size in (0, 1, 5):

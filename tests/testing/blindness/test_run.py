@@ -12,7 +12,7 @@ from chatserv.testing.blindness import places, run
 from chatserv.testing.blindness.canaries import Flock
 from chatserv.testing.blindness.places import LEAKS, Place
 from chatserv.testing.blindness.play import BY_DESIGN, SECRETS
-from chatserv.testing.blindness.run import CLEAN, FOUND, KNOWING, LEAKED, UNPROVEN, Evidence, judge
+from chatserv.testing.blindness.run import CLEAN, FOUND, KNOWING, LEAKED, UNPROVEN, Evidence, validate
 from chatserv.testing.blindness.searching import NotSearched
 from chatserv.testing.processes import ProgramError
 
@@ -34,16 +34,16 @@ class JudgeTests(SynchronousTestCase):
         with (self.directory / place).open("ab") as file:
             file.write(b"\n" + data)
 
-    def judged(self, *, leak: bool = False, unread: tuple[str, ...] = ()) -> tuple[int, list[str]]:
+    def validated(self, *, leak: bool = False, unread: tuple[str, ...] = ()) -> tuple[int, list[str]]:
         """Exit code, and what is printed."""
         evidence = Evidence([Place(place, (self.directory / place,)) for place in LEAKS], unread, "a memory")
         with redirect_stdout(StringIO()) as printed:
-            code = judge(evidence, self.secret, self.control, leak=leak)
+            code = validate(evidence, self.secret, self.control, leak=leak)
         return code, printed.getvalue().splitlines()
 
     def test_clean(self) -> None:
         """Nothing anywhere: a line for each place, and 0."""
-        code, lines = self.judged()
+        code, lines = self.validated()
         self.assertEqual(code, CLEAN)
         self.assertEqual(lines[1:10], [f"{place:<20}0" for place in LEAKS])
         self.assertEqual(lines[-1], "canaries found in 0 of 9 places")
@@ -51,14 +51,14 @@ class JudgeTests(SynchronousTestCase):
     def test_found(self) -> None:
         """One canary in one place: it is named, and the code is 1."""
         self.add(places.LOGS, self.secret["message"].text.encode("utf-16-le") * 2)
-        code, lines = self.judged()
+        code, lines = self.validated()
         self.assertEqual((code, lines[-1]), (FOUND, "canaries found in 1 of 9 places"))
         at = lines.index(f"{places.LOGS:<20}2")
         self.assertEqual(lines[at + 1], "    message, utf-16")
 
     def test_unread(self) -> None:
         """A canary that nobody has read proves nothing."""
-        code, lines = self.judged(unread=("edit",))
+        code, lines = self.validated(unread=("edit",))
         self.assertEqual(code, UNPROVEN)
         self.assertIn("-- canaries that came to whom they were meant for: all but edit", lines)
 
@@ -67,14 +67,14 @@ class JudgeTests(SynchronousTestCase):
         for place in KNOWING:
             kept = (self.directory / place).read_bytes()
             (self.directory / place).write_text("nothing")
-            self.assertEqual(self.judged()[0], UNPROVEN)
+            self.assertEqual(self.validated()[0], UNPROVEN)
             (self.directory / place).write_bytes(kept)
-        self.assertEqual(self.judged()[0], CLEAN)
+        self.assertEqual(self.validated()[0], CLEAN)
 
     def test_wire(self) -> None:
         """What the server may know is on the wire for nobody."""
         self.add(places.WIRE, self.control[BY_DESIGN[1]].text.encode())
-        self.assertEqual(self.judged()[0], UNPROVEN)
+        self.assertEqual(self.validated()[0], UNPROVEN)
 
     def test_leaks(self) -> None:
         """All leaks found: 1; one that is not, or that is another canary or another encoding: 2."""
@@ -87,10 +87,10 @@ class JudgeTests(SynchronousTestCase):
             last = [*LEAKS][-1]
             for text in (self.secret[LEAKED[last]].text, self.secret["password"].text):
                 self.add(last, text.encode("utf-8"))
-                code, lines = self.judged(leak=True)
+                code, lines = self.validated(leak=True)
                 self.assertEqual((code, lines[-1]), (UNPROVEN, "leaks found in 8 of 9 places"))
             self.add(last, self.secret[LEAKED[last]].text.encode(wanted[last] or ""))
-            code, lines = self.judged(leak=True)
+            code, lines = self.validated(leak=True)
             self.assertEqual((code, lines[-1]), (FOUND, "leaks found in 9 of 9 places"))
 
 
