@@ -202,12 +202,12 @@ def commit_figures(keys: Keys, devices: int, seconds: float) -> dict[str, object
     work = Commitment(keys, devices)
     encoded, wraps = work.make()
     outcome, paths = work.validate(encoded, wraps)
-    parts: dict[str, Callable[[], object]] = {
+    context: dict[str, Callable[[], object]] = {
         "committer": work.make,
         "server": lambda: work.validate(encoded, wraps),
         "receiver": lambda: work.take(encoded, wraps[1], paths[0]),
     }
-    times = {name: timed(part, seconds) for name, part in parts.items()}
+    times = {name: timed(part, seconds) for name, part in context.items()}
     return {
         "scenario": "commit",
         "devices": devices,

@@ -1,4 +1,4 @@
-"""What it costs to keep messages: the client's own parts, with their database on disk, and no server in between."""
+"""What it costs to keep messages: the client's own context, with their database on disk, and no server in between."""
 
 import os
 import secrets
@@ -21,10 +21,10 @@ from chatserv.client.account.keyring import Keyring
 from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent
 from chatserv.client.inbound.commit_reader import KIND_COMMIT, Reader
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.rooms import Standing
-from chatserv.client.state.transparency_log import LogCopy
+from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.vault import Vault
 from chatserv.clocks import now_ms, now_ns, steady_seconds
 from chatserv.crypto.bodies import Text
@@ -98,17 +98,17 @@ class Device:
         self.vault = Vault.open(path)
         self.engine = Engine(self._parts(keys), self._written.append, lambda _: None)
         self._reader = Reader(
-            self.engine.parts,
+            self.engine.context,
             self.engine.rooms,
             self.engine.certificates,
             self.engine.contents,
-            self.engine.follower.watch,
+            self.engine.auditor.watch,
         )
         self._enter()
         self.engine.requests.up()
-        self.engine.outgoing.ready = True
+        self.engine.outbox.ready = True
 
-    def _parts(self, keys: SharedKeys) -> Parts:
+    def _parts(self, keys: SharedKeys) -> ClientContext:
         server, account = self._server, self._account
         keyring = Keyring(
             server_id=server.server_id,
@@ -124,10 +124,10 @@ class Device:
             verifier=b"",
             registered=True,
         )
-        log = LogCopy(server.server_id, self.vault.log, self.vault.facts)
+        log = TransparencyLog(server.server_id, self.vault.log, self.vault.facts)
         log.set_server_key(server.spki)
         log.extend(b"".join(server.world.leaves), server.log_head)
-        return Parts(
+        return ClientContext(
             keyring=keyring,
             signing=account.signing,
             opening=keys.device,
@@ -163,7 +163,7 @@ class Device:
 
     def keep(self, body: Text) -> None:
         """Takes a message in that is to be sent."""
-        self.engine.outgoing.put(self._room, body)
+        self.engine.outbox.put(self._room, body)
 
     def seal(self) -> list[messages.Send]:
         """Seals what waits, in one transaction, and gives what leaves."""

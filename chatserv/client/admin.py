@@ -53,7 +53,7 @@ class Administration:
         """
         name = user_name(name) if name else ""
         invited = await self._engine.requests.expect(messages.Invited, messages.MakeInvite, name=name, admin=admin)
-        keyring = self._engine.parts.keyring
+        keyring = self._engine.context.keyring
         host, port = (invited.host, invited.port) if invited.host and invited.port else (keyring.host, keyring.port)
         try:
             return ServerLink(host, port, keyring.server_id, invited.token)

@@ -8,7 +8,7 @@ from chatserv.client.admin import Administration
 from chatserv.client.commits.committer import ExistingRoom
 from chatserv.client.commits.room_changes import direct_policy, public_policy
 from chatserv.client.events import ClientEvent, MessageReceived
-from chatserv.client.lifecycle import Running
+from chatserv.client.lifecycle import Lifecycle
 from chatserv.client.people import People
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.state.rooms import Room
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 
-class Client(Running):
-    """One account, through all its connections: see `Running` for how it is made, started and stopped."""
+class Client(Lifecycle):
+    """One account, through all its connections: see `Lifecycle` for how it is made, started and stopped."""
 
     # -- as an asynchronous context manager and iterator ---------------------------------------------------------------
 
@@ -72,17 +72,17 @@ class Client(Running):
     @property
     def distrusted(self) -> bool:
         """Whether the server is proven to break the rules of its log: nothing is sent any more, also after a restart."""
-        return self._engine is not None and self._engine.follower.proven
+        return self._engine is not None and self._engine.auditor.proven
 
     @property
     def unacknowledged(self) -> int:
         """How many sent messages are not known to be stored."""
-        return 0 if self._engine is None else self._engine.outgoing.unacknowledged
+        return 0 if self._engine is None else self._engine.outbox.unacknowledged
 
     @property
     def refusal(self) -> ChatError | None:
         """Why the server did not store the last message for now, such as a full disk there; the client tries again."""
-        return None if self._engine is None else self._engine.outgoing.refusal
+        return None if self._engine is None else self._engine.outbox.refusal
 
     @property
     def rooms(self) -> list[str]:
@@ -119,7 +119,7 @@ class Client(Running):
 
     def unfollow(self) -> None:
         """Shows no more messages; they are kept for a client that follows."""
-        self.engine.catching_up.follow(False)
+        self.engine.backlog.follow(False)
 
     def forget_unsent(self) -> int:
         """Gives up on messages that are not acknowledged: they will not go out later. Returns how many.
@@ -127,7 +127,7 @@ class Client(Running):
         What `send` gave for them does not fire.
         """
         self._acknowledgements.clear()
-        return self.engine.outgoing.forget()
+        return self.engine.outbox.forget()
 
     async def create_room(self, name: str, *, public: bool = False, topic: str = "") -> RoomHandle:
         """Makes a room. The server learns name and topic of a public one; those of others are sealed.
@@ -138,11 +138,11 @@ class Client(Running):
         """
         title, topic = room_name(name), valid_text(topic, MAX_TOPIC_BYTES)
         policy = public_policy(title, topic) if public else Policy(Kind.ROOM)
-        return self._handle(await self.engine.making.create(policy, title, topic))
+        return self._handle(await self.engine.room_changes.create(policy, title, topic))
 
     async def join(self, name: str) -> RoomHandle:
         """Joins a public room. Raises `NotFound`, `RoomFull`, `Banned` or `RateLimited`."""
-        return self._handle(await self.engine.making.join(room_name(name)))
+        return self._handle(await self.engine.room_changes.join(room_name(name)))
 
     async def direct(self, user: str) -> RoomHandle:
         """Our direct messages with a user, begun where there are none, or where we had refused them.
@@ -156,7 +156,7 @@ class Client(Running):
         room, begun = engine.rooms.direct(name), False
         if room is None:
             try:
-                room = await engine.making.create(direct_policy(), "", "", (name,))
+                room = await engine.room_changes.create(direct_policy(), "", "", (name,))
             except ExistingRoom as existing:
                 room = engine.rooms.look_at(existing.room_id)
                 if not room.in_it:  # we were given too many rooms, and this one had to yield; it comes back now
@@ -166,7 +166,7 @@ class Client(Running):
             raise NotMember(f"@{name}")
         handle = self._handle(room)
         if room.hidden or begun:
-            await engine.agreeing.agreed(room)  # first: the server may not carry it until then
+            await engine.agreements.agreed(room)  # first: the server may not carry it until then
             handle.accept()
         return handle
 
@@ -187,7 +187,7 @@ class Client(Running):
         engine, words = self.engine, valid_text(words)
         where = engine.rooms.find(room).room_id if room else None
         found = []
-        for message in engine.parts.vault.archive.search(words, where, limit):
+        for message in engine.context.vault.archive.search(words, where, limit):
             of = engine.rooms.get(message.room_id)
             if of is not None:
                 found.append(engine.contents.received(of, message))

@@ -1,4 +1,4 @@
-"""One account's talk with its server, across connections: puts the parts together, and does what nobody asked for.
+"""One account's talk with its server, across connections: puts the context together, and does what nobody asked for.
 
 A connection may die at any byte: after the next one is up, ``sync`` brings what is missing and unacknowledged messages go
 out again under the same ids, so that nothing is lost and nothing doubled.
@@ -10,10 +10,10 @@ from typing import Final
 
 from chatserv.client.admin import Administration
 from chatserv.client.commits.committer import Committer
-from chatserv.client.commits.maintenance import Upkeep
+from chatserv.client.commits.maintenance import Maintenance
 from chatserv.client.commits.planner import Planning
-from chatserv.client.commits.room_changes import Making
-from chatserv.client.commits.rotation import Rotating
+from chatserv.client.commits.room_changes import RoomChanges
+from chatserv.client.commits.rotation import EpochRotation
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import (
     Announced,
@@ -24,20 +24,20 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.inbound.agreements import Agreeing
-from chatserv.client.inbound.backlog import CatchingUp
+from chatserv.client.inbound.agreements import Agreements
+from chatserv.client.inbound.backlog import Backlog
 from chatserv.client.inbound.commit_reader import Reader
 from chatserv.client.inbound.content_handler import Contents
 from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.inbound.places import Places
-from chatserv.client.inbound.room_queue import Intake
-from chatserv.client.outbound.outbox import Outgoing
+from chatserv.client.inbound.room_queue import RoomQueue
+from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.outbound.receipts import Receipts
 from chatserv.client.people import People
-from chatserv.client.state.context import Interrupted, Parts
+from chatserv.client.state.context import ClientContext, Interrupted
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.verification.certificates import Certificates
-from chatserv.client.verification.log_auditor import LogFollower
+from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.client.verification.prekeys import PrekeyUpkeep
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError
@@ -54,7 +54,7 @@ class Engine:
     """Everything between the connection and the program.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         write: Takes an encoded message that is to leave now.
         refuse: Ends the connection because of an error.
         receipts: Whether senders of direct messages are told that they arrived.
@@ -62,40 +62,42 @@ class Engine:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         write: Callable[[bytes], None],
         refuse: Callable[[ChatError], None],
         *,
         receipts: bool = True,
     ) -> None:
-        self.parts, self._refuse = parts, refuse
+        self.context, self._refuse = context, refuse
         self.requests = Requests(write)
-        self.rooms = Rooms(parts.vault, parts.user)
-        self.certificates = Certificates(parts, self.requests)
-        self.follower = LogFollower(
-            parts, self.requests, self.rooms, self.certificates, self._show_evidence, self._trust_moved
+        self.rooms = Rooms(context.vault, context.user)
+        self.certificates = Certificates(context, self.requests)
+        self.auditor = LogAuditor(
+            context, self.requests, self.rooms, self.certificates, self._show_evidence, self._trust_moved
         )
-        self.contents = Contents(parts, self.rooms, self.follower.gossip, self._tidy_soon)
-        reader = Reader(parts, self.rooms, self.certificates, self.contents, self.follower.watch)
-        self.keys = EpochKeys(parts, self.requests, self.rooms, reader)
-        self.intake = Intake(
-            parts, self.requests, self.rooms, reader, self.keys, self.certificates, self.follower, self._moved, self._broke,
+        self.contents = Contents(context, self.rooms, self.auditor.gossip, self._tidy_soon)
+        reader = Reader(context, self.rooms, self.certificates, self.contents, self.auditor.watch)
+        self.keys = EpochKeys(context, self.requests, self.rooms, reader)
+        self.room_queue = RoomQueue(
+            context, self.requests, self.rooms, reader, self.keys, self.certificates, self.auditor, self._moved, self._broke,
             refuse,
         )  # fmt: skip
-        self.catching_up = CatchingUp(parts, self.rooms, self.contents, self.intake)
-        committer = Committer(parts, self.requests, self.intake, self.certificates, self.follower)
-        self.planning = Planning(parts, self.certificates)
-        self.places = Places(parts, self.rooms, self._left_or_back)
-        self.outgoing = Outgoing(
-            parts, self.requests, self.rooms, self.planning, self.follower, self._make_sendable,
-            self._rotate, lambda room: self.rotating.look(room, said=True), self.places.denied,
+        self.backlog = Backlog(context, self.rooms, self.contents, self.room_queue)
+        committer = Committer(context, self.requests, self.room_queue, self.certificates, self.auditor)
+        self.planning = Planning(context, self.certificates)
+        self.places = Places(context, self.rooms, self._left_or_back)
+        self.outbox = Outbox(
+            context, self.requests, self.rooms, self.planning, self.auditor, self._make_sendable,
+            self._rotate, lambda room: self.rotation.look(room, said=True), self.places.denied,
         )  # fmt: skip
-        self.making = Making(parts, self.rooms, committer, self.planning, self.follower, self.outgoing)
-        self.upkeep = Upkeep(parts, self.requests, self.rooms, self.making, self.planning, self.keys, self.outgoing)
-        self.rotating = Rotating(parts, self.requests, self.rooms, self.making, self.planning)
-        self.prekeys = PrekeyUpkeep(parts, self.requests, self.rooms)
-        self.receipts = Receipts(parts, self.outgoing, wanted=receipts)
-        self.agreeing = Agreeing(parts, self.requests, self.rooms)
+        self.room_changes = RoomChanges(context, self.rooms, committer, self.planning, self.auditor, self.outbox)
+        self.maintenance = Maintenance(
+            context, self.requests, self.rooms, self.room_changes, self.planning, self.keys, self.outbox
+        )
+        self.rotation = EpochRotation(context, self.requests, self.rooms, self.room_changes, self.planning)
+        self.prekeys = PrekeyUpkeep(context, self.requests, self.rooms)
+        self.receipts = Receipts(context, self.outbox, wanted=receipts)
+        self.agreements = Agreements(context, self.requests, self.rooms)
         self.people = People(self)
         self.admin = Administration(self)
         self.presence: dict[str, str] = {}
@@ -105,29 +107,29 @@ class Engine:
         self._welcomed = self._tidying = self.closed = False
 
     def _moved(self, room: Room) -> None:
-        self.outgoing.flush_soon(room)
-        self.upkeep.come_back(room)
-        self.rotating.look(room)
+        self.outbox.flush_soon(room)
+        self.maintenance.come_back(room)
+        self.rotation.look(room)
 
     def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
         try:
-            self.outgoing.put(room, evidence)
+            self.outbox.put(room, evidence)
         except ChatError:
             return  # what does not fit into the outbox has its next occasion
 
     def _trust_moved(self) -> None:
         for room in self.rooms.ours():
-            self.outgoing.flush_soon(room)
-        self.upkeep.look(self.role)
+            self.outbox.flush_soon(room)
+        self.maintenance.look(self.role)
 
     def _broke(self, room: Room) -> None:
-        self.upkeep.heal(room)
+        self.maintenance.repair(room)
 
     def _make_sendable(self, room: Room) -> None:
-        self.upkeep.make_sendable(room)
+        self.maintenance.make_sendable(room)
 
     def _rotate(self, room: Room) -> None:
-        self.upkeep.rotate(room)
+        self.maintenance.rotate(room)
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
@@ -138,28 +140,28 @@ class Engine:
 
     def disconnected(self) -> None:
         """The session is over."""
-        self.intake.disconnected()  # first: what fails below must not take the queues for worked off
+        self.room_queue.disconnected()  # first: what fails below must not take the queues for worked off
         self.requests.down()
-        self.outgoing.disconnected()
+        self.outbox.disconnected()
         self.presence.clear()
         self.read.clear()
 
     def recover(self) -> None:
         """Back to what is stored, after something could not be. Raises `StorageError` as long as that is so."""
-        self.parts.vault.database.probe()
+        self.context.vault.database.probe()
         self.rooms.reload_all()
-        self.parts.log.reload()
+        self.context.log.reload()
         self.certificates.forget()
-        self.outgoing.recover()
-        self.catching_up.again()
+        self.outbox.recover()
+        self.backlog.again()
 
     def close(self) -> None:
         """The end of the program: nothing is done any more."""
         self.closed = True
         try:
-            self.outgoing.store()
+            self.outbox.store()
         finally:
-            self.parts.vault.close()
+            self.context.vault.close()
 
     async def set_away(self, *, away: bool) -> None:
         """The person is there, or is not: the server is told now, and again in each session to come."""
@@ -186,23 +188,23 @@ class Engine:
             case messages.Event():
                 self._bound_rooms(message.room)
                 self.places.came(message.room)
-                self.intake.put(message)
+                self.room_queue.put(message)
             case messages.Welcome():
                 if self._welcomed:
                     raise BadMessage("welcome: comes twice")
                 self._welcomed = True
-                self.parts.spawn(self._begin(message), "begin")
+                self.context.spawn(self._begin(message), "begin")
             case messages.WrapReady():
                 self._bound_rooms(message.room)
                 self.keys.came(self.rooms.look_at(message.room), message)
             case messages.LogHead():
-                if not self.follower.told(message):
-                    self.parts.spawn(self.follower.follow(message.head), "log")
-                self.upkeep.look(self.role)
+                if not self.auditor.told(message):
+                    self.context.spawn(self.auditor.follow(message.head), "log")
+                self.maintenance.look(self.role)
             case messages.LeaveWaiting():
-                self.upkeep.leave_waits(self.rooms.get(message.room))
+                self.maintenance.leave_waits(self.rooms.get(message.room))
             case messages.PrekeysLow():
-                self.parts.spawn(self.prekeys.look(message.one_time), "prekeys")
+                self.context.spawn(self.prekeys.look(message.one_time), "prekeys")
             case messages.RoomClosed():
                 self.places.gone(message.room)
             case messages.Keepalive():
@@ -225,33 +227,33 @@ class Engine:
             case messages.Presence(user, status):
                 before, self.presence[user] = self.presence.get(user), PRESENCES[status]
                 if before != PRESENCES[status]:  # it comes once for each room that we share
-                    self.parts.emit(PresenceSeen(user, PRESENCES[status]))
+                    self.context.emit(PresenceSeen(user, PRESENCES[status]))
             case messages.Announcement(text, at):
-                self.parts.emit(Announced(text, at))
-            case messages.Typing(user=user) if user in self.parts.vault.ignored:
+                self.context.emit(Announced(text, at))
+            case messages.Typing(user=user) if user in self.context.vault.ignored:
                 pass
             case messages.Typing(room_id, user) if (room := self.rooms.get(room_id)) is not None and room.in_it:
-                self.parts.emit(TypingSeen(self.rooms.name(room), user))
+                self.context.emit(TypingSeen(self.rooms.name(room), user))
             case messages.Read(room_id, user, seq) if (room := self.rooms.get(room_id)) is not None and room.in_it:
                 if seq > room.newest:  # else the server could have us, or somebody, read what will be said one day
                     return
-                if user == self.parts.user and room.row is not None:
-                    self.parts.vault.rooms.set_read(room_id, seq)
+                if user == self.context.user and room.row is not None:
+                    self.context.vault.rooms.set_read(room_id, seq)
                     room.row = replace(room.row, read=max(room.row.read, seq))
                 self.read[room.room_id, user] = seq
-                self.parts.emit(ReadMoved(self.rooms.name(room), user, seq))
+                self.context.emit(ReadMoved(self.rooms.name(room), user, seq))
 
     # -- the beginning of a session ------------------------------------------------------------------------------------
 
     async def _begin(self, welcome: messages.Welcome) -> None:
         try:
             self.role = welcome.role
-            self.parts.log.set_server_key(welcome.server_key)
-            self.parts.emit(StatusChanged(Status.SYNCING))
-            await self.follower.follow(welcome.log_head)
-            self.follower.remind()
-            self.follower.check_age()
-            self.parts.vault.chains.drop_skipped(self.parts.now_ms() - SKIPPED_MS)
+            self.context.log.set_server_key(welcome.server_key)
+            self.context.emit(StatusChanged(Status.SYNCING))
+            await self.auditor.follow(welcome.log_head)
+            self.auditor.remind()
+            self.auditor.check_age()
+            self.context.vault.chains.drop_skipped(self.context.now_ms() - SKIPPED_MS)
             await self.prekeys.look(welcome.prekeys, welcome.limits.one_time_prekeys)
             if self.away:
                 await self.set_away(away=True)  # before the first room is told that we are there
@@ -261,40 +263,40 @@ class Engine:
         except ChatError as error:
             self._refuse(error)
             return
-        self.parts.vault.facts.put(STORE, welcome.store)
+        self.context.vault.facts.put(STORE, welcome.store)
         self._drop_pending()
-        self.outgoing.synced()
-        await self.upkeep.enter_lobby(self.role)
+        self.outbox.synced()
+        await self.maintenance.enter_lobby(self.role)
         if self.requests.connected:
-            self.parts.emit(StatusChanged(Status.ONLINE))
-        self.upkeep.look(self.role)
-        self.rotating.look_at_all()
+            self.context.emit(StatusChanged(Status.ONLINE))
+        self.maintenance.look(self.role)
+        self.rotation.look_at_all()
         self._tidy()
 
     def _tidy_soon(self) -> None:
         if not self._tidying:
             self._tidying = True
-            self.parts.later(TIDY_SECONDS, self._tidy)
+            self.context.later(TIDY_SECONDS, self._tidy)
 
     def _tidy(self) -> None:
         """What was deleted leaves the file."""
         self._tidying = False
-        self.parts.vault.archive.words.clean()
-        self.parts.vault.database.checkpoint()
+        self.context.vault.archive.words.clean()
+        self.context.vault.database.checkpoint()
 
     async def _sync(self, welcome: messages.Welcome) -> None:
         cursors = self.places.compare(welcome.rooms)
         await self.requests.ask(messages.Sync, store=welcome.store, cursors=cursors)
-        await self.intake.settled()
+        await self.room_queue.settled()
         self.places.caught_up(welcome.rooms)
-        self.agreeing.compare(welcome.rooms)
+        self.agreements.compare(welcome.rooms)
 
     def _drop_pending(self) -> None:
         """A commit of ours that is not in its room by now was not taken."""
-        for pending in self.parts.vault.pending.all():
-            self.parts.vault.pending.delete(pending.room_id)
+        for pending in self.context.vault.pending.all():
+            self.context.vault.pending.delete(pending.room_id)
 
     def _left_or_back(self, room: Room) -> None:
         if not room.in_it:
-            self.follower.watch.forget(room)
-        self.outgoing.flush_soon(room)
+            self.auditor.watch.forget(room)
+        self.outbox.flush_soon(room)

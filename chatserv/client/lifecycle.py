@@ -24,10 +24,10 @@ from chatserv.client.events import (
     Status,
     StatusChanged,
 )
-from chatserv.client.notifier import Telling
-from chatserv.client.state.context import Interrupted, Parts, log
+from chatserv.client.notifier import Notifier
+from chatserv.client.state.context import ClientContext, Interrupted, log
 from chatserv.client.state.pins import Pins
-from chatserv.client.state.transparency_log import LogCopy
+from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
 from chatserv.clocks import AwakeClock, now_ms, now_ns, steady_seconds
@@ -36,7 +36,7 @@ from chatserv.errors import LocalFileError, LocalProtocolError
 from chatserv.i18n import _
 
 
-class Running(Telling):
+class Lifecycle(Notifier):
     """One account, through all its connections.
 
     There are two ways to hear what happens, in order: a callback, for programs with a loop of their own such as windows, or
@@ -115,7 +115,7 @@ class Running(Telling):
         self._token = None if self.keyring.registered else (token or self._token or b"")
         factory = ClientFactory(self._connection.build)
         self._service = ClientService(self._endpoint, factory, retryPolicy=self._next_delay, clock=self._reactor)
-        self.engine.catching_up.follow(self._follow)
+        self.engine.backlog.follow(self._follow)
         self._emit(StatusChanged(Status.CONNECTING))
         self._waking.start()
         self._service.startService()
@@ -141,8 +141,8 @@ class Running(Telling):
 
     def _make_engine(self) -> Engine:
         keyring, vault = self.keyring, Vault.open(self.profile.database)
-        log = LogCopy(keyring.server_id, vault.log, vault.facts)
-        parts = Parts(
+        log = TransparencyLog(keyring.server_id, vault.log, vault.facts)
+        context = ClientContext(
             keyring=keyring,
             signing=ed25519.Ed25519PrivateKey.from_private_bytes(keyring.signing_key),
             opening=keyring.load_device_key(),
@@ -158,8 +158,8 @@ class Running(Telling):
             emit=self._emit,
             stumbled=self.stumbled,
         )
-        engine = Engine(parts, self._connection.write, self._connection.refuse, receipts=self._receipts)
-        engine.intake.marks_shown = self._stream is None
+        engine = Engine(context, self._connection.write, self._connection.refuse, receipts=self._receipts)
+        engine.room_queue.marks_shown = self._stream is None
         vault.database.failed = self.stumbled
         return engine
 
@@ -187,7 +187,7 @@ class Running(Telling):
         """Ends the session and connects no more; fires when the profile is free for others."""
         service, self._service = self._service, None
         if service is not None:
-            self.engine.catching_up.follow(False)  # the program shall find the rest unread
+            self.engine.backlog.follow(False)  # the program shall find the rest unread
             self._stopping = []
             stopped: Deferred[None] = Deferred.fromCoroutine(self._stop(service))
             return stopped.addBoth(self._stopped)
@@ -241,12 +241,12 @@ class Running(Telling):
 
     def _set_following(self, wanted: bool) -> None:
         if self._engine is not None and self._service is not None:
-            self._engine.catching_up.follow(wanted and self._follow)
+            self._engine.backlog.follow(wanted and self._follow)
 
     def _mark_shown(self, room_id: bytes, seq: int) -> None:
         room = None if self._engine is None else self._engine.rooms.get(room_id)
         if room is not None:
-            self.engine.intake.mark_shown(room, seq)
+            self.engine.room_queue.mark_shown(room, seq)
 
     @property
     def engine(self) -> Engine:

@@ -19,7 +19,7 @@ from chatserv.client.state.context import log
 from chatserv.errors import LocalProtocolError
 
 
-class Telling:
+class Notifier:
     """The side of a client that faces its program.
 
     Args:
@@ -39,8 +39,8 @@ class Telling:
         raise NotImplementedError
 
     def _tell_kept(self) -> None:
-        self.engine.outgoing.tell_kept()
-        self.engine.intake.offers.tell_kept()
+        self.engine.outbox.tell_kept()
+        self.engine.room_queue.invitations.tell_kept()
 
     async def online(self) -> None:
         """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
@@ -62,7 +62,7 @@ class Telling:
             case StatusChanged(status, error):
                 self._status, self._failure = status, error
             case MessageReceived(own=True, message_id=message_id):
-                self.engine.outgoing.waiting.drop(message_id)
+                self.engine.outbox.waiting.drop(message_id)
         if self._on_event is not None:
             try:
                 self._on_event(event)

@@ -61,7 +61,7 @@ class People:
 
     def trust(self, user: str) -> str:
         """``unverified``, ``verified`` or ``changed``; for somebody never seen ``unknown``."""
-        pin = self._engine.parts.vault.pins.get(user)
+        pin = self._engine.context.vault.pins.get(user)
         return "unknown" if pin is None else pin.state.name.lower()
 
     def ignore(self, user: str) -> None:
@@ -73,36 +73,36 @@ class People:
             Quota: There are too many already.
         """
         name, engine = user_name(user), self._engine
-        if name == engine.parts.user:
+        if name == engine.context.user:
             raise Forbidden("ourselves")
         engine.planning.require_account(name)
-        engine.parts.vault.ignored.put(name)
+        engine.context.vault.ignored.put(name)
         for room in engine.rooms.ours():
             if room.offered and name in (engine.rooms.peer(room), room.row and room.row.inviter):
                 engine.rooms.stand(room, Standing.REFUSED)
 
     def unignore(self, user: str) -> None:
         """Hears somebody again; what they said meanwhile is in the history. Raises `NotFound` for who was not ignored."""
-        if not self._engine.parts.vault.ignored.drop(user_name(user)):
+        if not self._engine.context.vault.ignored.drop(user_name(user)):
             raise NotFound(f"{user}: not ignored")
 
     def ignored(self) -> list[str]:
         """Whom we ignore, in order."""
-        return self._engine.parts.vault.ignored.users()
+        return self._engine.context.vault.ignored.users()
 
     async def verification(self, user: str) -> Verification:
         """Safety number and QR text for us and ``user``. Raises `NotFound`, or `BadKey` where their key is not to be had."""
         name = user_name(user)
-        parts = self._engine.parts
-        ours, theirs = parts.keyring.identity_spki(), await self._identity(name)
-        number = safety_number((ours, parts.user), (theirs, name), parts.server_id)
-        fingerprints = parts.keyring.identity_fingerprint(), sha256(theirs)
+        context = self._engine.context
+        ours, theirs = context.keyring.identity_spki(), await self._identity(name)
+        number = safety_number((ours, context.user), (theirs, name), context.server_id)
+        fingerprints = context.keyring.identity_fingerprint(), sha256(theirs)
         self._shown[name] = sha256(theirs)
         return Verification(name, number, qr_text(qr_payload(*fingerprints)), self.trust(name))
 
     async def _identity(self, user: str) -> bytes:
         """The identity key that is pinned, or about to be, by way of a certificate that it signed."""
-        fingerprint, log = self._fingerprint(user), self._engine.parts.log
+        fingerprint, log = self._fingerprint(user), self._engine.context.log
         hashes = log.facts.certificates(user, log.size)
         await self._engine.certificates.fetch(hashes)
         for cert_hash in hashes:
@@ -112,8 +112,8 @@ class People:
 
     def _fingerprint(self, user: str) -> bytes:
         """The identity that is asked about: of somebody who changed, the new one."""
-        parts = self._engine.parts
-        pin = parts.pins.look(user, parts.now_ms())
+        context = self._engine.context
+        pin = context.pins.look(user, context.now_ms())
         if pin is None:
             raise NotFound(f"user {user}")
         return pin.offered if pin.state is PinState.CHANGED and pin.offered is not None else pin.fingerprint
@@ -131,7 +131,7 @@ class People:
                 payload = parse_qr_text(given)
             except Reject:
                 raise NotANumber from None
-            own = self._engine.parts.keyring.identity_fingerprint()
+            own = self._engine.context.keyring.identity_fingerprint()
             same = qr_matches(payload, own, fingerprint)
         else:
             digits = given.replace("-", "")
@@ -154,56 +154,56 @@ class People:
             NotFound: Nobody of that name has been seen.
             KeyChanged: It is another identity now.
         """
-        name, parts = user_name(user), self._engine.parts
-        pin = parts.pins.look(name, parts.now_ms())
+        name, context = user_name(user), self._engine.context
+        pin = context.pins.look(name, context.now_ms())
         if pin is None:
             raise NotFound(f"user {name}")
         fingerprint = fingerprint or self._shown.get(name)
         if pin.state is PinState.CHANGED:
             self._accept(name, fingerprint)
-        parts.pins.verify(name, fingerprint)
+        context.pins.verify(name, fingerprint)
         self._go_on(name)
 
     def accept_identity(self, user: str) -> None:
         """A person takes the new identity of somebody without comparing. Raises `NotFound` where nothing has changed."""
-        name, parts = user_name(user), self._engine.parts
-        pin = parts.vault.pins.get(name)
+        name, context = user_name(user), self._engine.context
+        pin = context.vault.pins.get(name)
         if pin is None or pin.state is not PinState.CHANGED:
             raise NotFound(f"{name}: no change to accept")
         self._accept(name)
         self._go_on(name)
 
     def _accept(self, user: str, fingerprint: bytes | None = None) -> None:
-        parts = self._engine.parts
-        parts.vault.archive.accept(user, parts.pins.accept(user, fingerprint).fingerprint)
+        context = self._engine.context
+        context.vault.archive.accept(user, context.pins.accept(user, fingerprint).fingerprint)
 
     def _go_on(self, user: str) -> None:
         for room in self._engine.rooms.sharing(user):
-            self._engine.outgoing.flush_soon(room)
+            self._engine.outbox.flush_soon(room)
 
     async def devices(self, user: str = "") -> list[DeviceView]:
         """The valid devices of a user, by default ours. Raises `NotFound`."""
-        parts = self._engine.parts
-        name, log = user_name(user) if user else parts.user, parts.log
+        context = self._engine.context
+        name, log = user_name(user) if user else context.user, context.log
         if log.facts.identity(name, log.size) is None:
             raise NotFound(f"user {name}")
         hashes = log.facts.certificates(name, log.size)
         await self._engine.certificates.fetch(hashes)
         known = (self._engine.certificates.known[each] for each in hashes)
         return [
-            DeviceView(name, device.device_id, device.created_ms, device.device_id == parts.device_id)
+            DeviceView(name, device.device_id, device.created_ms, device.device_id == context.device_id)
             for device in known
         ]
 
     async def revoke(self, device_id: bytes) -> None:
         """Ends a device of ours for good. Raises `NotFound`, or what the server refuses with."""
-        parts, log = self._engine.parts, self._engine.parts.log
-        hashes = log.facts.certificates(parts.user, log.size)
+        context, log = self._engine.context, self._engine.context.log
+        hashes = log.facts.certificates(context.user, log.size)
         await self._engine.certificates.fetch(hashes)
         for cert_hash in hashes:
             if self._engine.certificates.known[cert_hash].device_id == device_id:
-                said = Revocation(device_id, cert_hash, parts.now_ms(), LOST)
-                statement = make_revocation(said, parts.keyring.load_identity())
+                said = Revocation(device_id, cert_hash, context.now_ms(), LOST)
+                statement = make_revocation(said, context.keyring.load_identity())
                 await self._engine.requests.ask(messages.Revoke, statement=statement)
                 return
         raise NotFound("device")

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client.commits.planner import Draft, Wish
 from chatserv.client.events import MessageReceived, RoomLeft
-from chatserv.client.outbound.outbox import Outgoing
+from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.outbound.pending import FAILED
 from chatserv.client.room_view import RoomView
 from chatserv.client.state.context import Interrupted
@@ -68,7 +68,7 @@ class RoomHandle(RoomView):
 
     def resend(self, message_id: bytes) -> "Deferred[int]":
         """Sends a text that failed as a new message. Raises `NotFound`, and what `send` raises."""
-        outgoing = self._engine.outgoing
+        outgoing = self._engine.outbox
         message = outgoing.waiting.get(message_id)
         if message is None or message.state != FAILED:
             raise NotFound("message")
@@ -81,15 +81,15 @@ class RoomHandle(RoomView):
 
         What `send` gave for one that has not left fails with `Withdrawn`.
         """
-        self._engine.outgoing.discard(message_id)
+        self._engine.outbox.discard(message_id)
         self._given_up(message_id)
 
     def edit(self, message_id: bytes, text: str) -> "Deferred[int]":
         """Replaces the text of a message of ours. Raises `NotFound`, `Forbidden` or `TextInvalid`."""
         text = valid_text(text)
-        if self._sender(message_id) != self._engine.parts.user:
+        if self._sender(message_id) != self._engine.context.user:
             raise Forbidden("the message of somebody else")
-        kept = self._engine.parts.vault.archive.by_id(self._room.room_id, message_id)
+        kept = self._engine.context.vault.archive.by_id(self._room.room_id, message_id)
         before = None if kept is None else text_of(kept)
         after = Text(text, mentions=mentioned_names(text, self._room.users()))
         if before is not None:
@@ -99,7 +99,7 @@ class RoomHandle(RoomView):
     def delete(self, message_id: bytes) -> "Deferred[int]":
         """Takes back a message of ours, or, as a moderator, of anybody. Raises `NotFound` or `Forbidden`."""
         role = self._engine.rooms.role(self._room)
-        if self._sender(message_id) != self._engine.parts.user and (role is None or role < Role.MODERATOR):
+        if self._sender(message_id) != self._engine.context.user and (role is None or role < Role.MODERATOR):
             raise Forbidden("the message of somebody else")
         return self._say(Delete(message_id))
 
@@ -110,7 +110,7 @@ class RoomHandle(RoomView):
         return self._say(Reaction(message_id, emoji, on))
 
     def _sender(self, message_id: bytes) -> str:
-        found = self._engine.parts.vault.archive.by_id(self._room.room_id, message_id)
+        found = self._engine.context.vault.archive.by_id(self._room.room_id, message_id)
         if found is None or found.deleted:
             raise NotFound("message")
         return found.sender
@@ -118,7 +118,7 @@ class RoomHandle(RoomView):
     def _say(self, body: Body) -> "Deferred[int]":
         if self.offered:
             raise NotMember(f"room {self.name}: not agreed to")
-        outgoing: Outgoing = self._engine.outgoing
+        outgoing: Outbox = self._engine.outbox
         return self._sent(outgoing.put(self._room, body))
 
     def mark_seen(self, seq: int | None = None) -> None:
@@ -131,7 +131,7 @@ class RoomHandle(RoomView):
         if row is not None and wanted > row.read:
             self._room.row = replace(row, read=wanted)
             with suppress(StorageError):
-                self._engine.parts.vault.rooms.set_read(row.room_id, wanted)
+                self._engine.context.vault.rooms.set_read(row.room_id, wanted)
 
     async def mark_read(self, seq: int | None = None) -> None:
         """Moves our read marker, by default to the newest message, and tells the server and the room's members."""
@@ -153,7 +153,7 @@ class RoomHandle(RoomView):
         Returns:
             What was said there meanwhile, as far as it is no more than `MAX_ACCEPTED`; the rest is told by events.
         """
-        row, vault = self._room.row, self._engine.parts.vault
+        row, vault = self._room.row, self._engine.context.vault
         if row is None or not self.offered:
             return []
         vault.ignored.allow(row.room_id)
@@ -162,9 +162,9 @@ class RoomHandle(RoomView):
         agreed = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
         vault.rooms.put(agreed)
         self._room.row = agreed
-        self._engine.agreeing.agreed(self._room)
-        self._engine.parts.later(0, self._engine.catching_up.again)
-        self._engine.outgoing.flush_soon(self._room)
+        self._engine.agreements.agreed(self._room)
+        self._engine.context.later(0, self._engine.backlog.again)
+        self._engine.outbox.flush_soon(self._room)
         return [self._engine.contents.received(self._room, message) for message in kept]
 
     async def refuse(self) -> None:
@@ -172,18 +172,18 @@ class RoomHandle(RoomView):
         if not self.direct:
             await self.leave()
         elif self.offered:
-            self._engine.parts.vault.ignored.refuse(self._room.room_id)
+            self._engine.context.vault.ignored.refuse(self._room.room_id)
             self._engine.rooms.stand(self._room, Standing.REFUSED)
 
     async def leave(self) -> None:
         """Leaves the room. Raises `Forbidden` for direct messages."""
-        parts, own = self._engine.parts, self._room.own(self._engine.parts.device_id)
+        context, own = self._engine.context, self._room.own(self._engine.context.device_id)
         if self.direct:
             raise Forbidden("direct messages")
         if own is None:
             raise NotFound("room")
         name = self.name
-        leave = make_leave(self._room.room_id, own.leaf, parts.signing)
+        leave = make_leave(self._room.room_id, own.leaf, context.signing)
         self._engine.places.leaving(self._room)
         try:
             await self._engine.requests.ask(
@@ -197,7 +197,7 @@ class RoomHandle(RoomView):
                 raise
         if self._room.in_it:
             self._engine.places.leave(self._room)
-            parts.emit(RoomLeft(name, parts.user))
+            context.emit(RoomLeft(name, context.user))
 
     # -- members -------------------------------------------------------------------------------------------------------
 
@@ -304,4 +304,4 @@ class RoomHandle(RoomView):
             raise NotFound("room")
         if self._room.state is not None and self._room.state.policy.kind is Kind.DM and wish is not None:
             raise Forbidden("direct messages are between two")
-        await engine.making.commit(self._room, engine.planning.change(wish), urgent=urgent)
+        await engine.room_changes.commit(self._room, engine.planning.change(wish), urgent=urgent)

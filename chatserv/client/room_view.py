@@ -96,8 +96,8 @@ class RoomView:
     @property
     def unread(self) -> int:
         """How many messages of others, kept on this device, come after the read marker."""
-        row, us = self._room.row, self._engine.parts.user
-        return 0 if row is None else self._engine.parts.vault.archive.count_after(row.room_id, row.read, us)
+        row, us = self._room.row, self._engine.context.user
+        return 0 if row is None else self._engine.context.vault.archive.count_after(row.room_id, row.read, us)
 
     @property
     def position(self) -> int:
@@ -118,7 +118,7 @@ class RoomView:
         counts: dict[str, int] = {}
         for entry in state.roster:
             counts[entry.user] = counts.get(entry.user, 0) + 1
-        presence, trust, us = self._engine.presence, self._engine.people.trust, self._engine.parts.user
+        presence, trust, us = self._engine.presence, self._engine.people.trust, self._engine.context.user
         return [
             MemberView(
                 member.user,
@@ -134,13 +134,13 @@ class RoomView:
 
     def history(self, limit: int = 50, before: int | None = None) -> list[MessageReceived]:
         """The last messages that this device keeps, oldest first."""
-        archive = self._engine.parts.vault.archive
+        archive = self._engine.context.vault.archive
         kept = archive.last(self._room.room_id, limit, before)
         return [self._engine.contents.received(self._room, message) for message in kept]
 
     def following(self, seq: int, limit: int = 50) -> list[MessageReceived]:
         """The first messages behind a place that this device keeps, oldest first."""
-        kept = self._engine.parts.vault.archive.after(self._room.room_id, seq, limit)
+        kept = self._engine.context.vault.archive.after(self._room.room_id, seq, limit)
         return [self._engine.contents.received(self._room, message) for message in kept]
 
     def message(self, reference: str, *, own: bool) -> MessageReceived:
@@ -149,7 +149,7 @@ class RoomView:
         Raises:
             NotFound: There is none.
         """
-        archive, us = self._engine.parts.vault.archive, self._engine.parts.user
+        archive, us = self._engine.context.vault.archive, self._engine.context.user
         found = None
         if reference == "-1":
             found = archive.last_of(self._room.room_id, us if own else None, not_sender=None if own else us)
@@ -161,12 +161,12 @@ class RoomView:
 
     def reactions(self, message_id: bytes) -> dict[str, list[str]]:
         """Who put which emoji to a message."""
-        return self._engine.parts.vault.archive.reactions(self._room.room_id, message_id)
+        return self._engine.context.vault.archive.reactions(self._room.room_id, message_id)
 
     def delivered_to(self, message_id: bytes) -> set[str]:
         """Who has told us that a message of ours arrived."""
-        return self._engine.parts.vault.archive.receipts(self._room.room_id, message_id)
+        return self._engine.context.vault.archive.receipts(self._room.room_id, message_id)
 
     def waiting(self) -> list[WaitingMessage]:
         """Texts of ours that are not in the room yet, in order: being sent, stored, or failed."""
-        return self._engine.outgoing.waiting.of(self._room.room_id)
+        return self._engine.outbox.waiting.of(self._room.room_id)

@@ -175,12 +175,12 @@ def sealed(
         message_id: Another than a new one.
     """
     engine, room = engine_of(person), room_of(person, room_name)
-    chain = engine.parts.vault.chains.own(room.room_id)
+    chain = engine.context.vault.chains.own(room.room_id)
     assert chain is not None
-    content = Content(ctype, message_id or engine.parts.random(16), engine.parts.now_ms(), body, head)
+    content = Content(ctype, message_id or engine.context.random(16), engine.context.now_ms(), body, head)
     scope = MessageScope(room.room_id, room.head.epoch, room.head.commit_hash)
-    made = seal_message(content, scope, chain, engine.parts.signing, engine.parts.random)
-    engine.parts.vault.chains.save_own(room.room_id, made.chain)
+    made = seal_message(content, scope, chain, engine.context.signing, engine.context.random)
+    engine.context.vault.chains.save_own(room.room_id, made.chain)
     return made.envelope
 
 
@@ -196,7 +196,7 @@ def say_anything(
     engine, room = engine_of(person), room_of(person, room_name)
     person.do(engine.keys.hold(room))
     envelope = sealed(person, room_name, ctype, body, head, message_id)
-    number = engine.parts.random(16)
+    number = engine.context.random(16)
     person.do(
         engine.requests.ask(messages.Send, room=room.room_id, id=number, epoch=room.head.epoch, envelope=envelope)
     )
@@ -213,8 +213,8 @@ def forged_commit(person: Person, room_name: str, new: State, *ops: Op, **change
         **changes: Other fields of the commit.
     """
     engine, room = engine_of(person), room_of(person, room_name)
-    size = engine.parts.log.size
-    own = room.own(engine.parts.device_id)
+    size = engine.context.log.size
+    own = room.own(engine.context.device_id)
     tbs = CommitTBS(
         room_id=room.room_id,
         epoch=room.head.epoch + 1,
@@ -224,11 +224,11 @@ def forged_commit(person: Person, room_name: str, new: State, *ops: Op, **change
         ops=ops,
         heads=(),
         kt_size=size,
-        kt_root=engine.parts.log.root_at(size) or bytes(32),
+        kt_root=engine.context.log.root_at(size) or bytes(32),
         wraps_root=bytes(32),
         confirmation=bytes(32),
     )
-    return make_commit(replace(tbs, **changes), engine.parts.signing)
+    return make_commit(replace(tbs, **changes), engine.context.signing)
 
 
 def with_header(envelope: bytes, **changes: Any) -> bytes:
@@ -254,9 +254,9 @@ class BadCommitter:
         secret: Callable[[bytes, int], bytes] | None = None,
         edit: Callable[[CommitTBS], CommitTBS] | None = None,
     ) -> None:
-        self._device_id, self._secret, self._edit = engine_of(person).parts.device_id, secret, edit
+        self._device_id, self._secret, self._edit = engine_of(person).context.device_id, secret, edit
         self._make_wraps, self._make_commit = committer._make_wraps, make_commit
-        self._signing = engine_of(person).parts.signing
+        self._signing = engine_of(person).context.signing
         case.patch(committer, "_make_wraps", self._wraps)
         case.patch(committer, "make_commit", self._commit)
         self.on = True

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.events import KeysBroken, MessageReceived, MessagesMissing, SendFailed
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Muted
 from chatserv.models import EventKind
@@ -69,7 +69,7 @@ class PrekeyTests(SynchronousTestCase):
         self.alice.do(self.alice.room("plans").invite("bob1"))
         self.world.settle()
         self.bob.room("plans").accept()
-        self.device_id = engine_of(self.bob).parts.device_id
+        self.device_id = engine_of(self.bob).context.device_id
 
     def left(self) -> int:
         """How many one-time prekeys of bob the server has."""
@@ -220,7 +220,7 @@ class RaceTests(AttackCase):
         self.patch(self.bob.client._connection._protocol, "send", lambda _: None)
         self.bob.client.send("plans", "given up")
         self.world.server.reactor.advance(0)
-        (row,) = engine_of(self.bob).parts.vault.outbox.all()
+        (row,) = engine_of(self.bob).context.vault.outbox.all()
         self.assertIsNotNone(row.envelope)
         self.assertEqual(1, self.bob.client.forget_unsent())
         self.world.server.cut()
@@ -293,7 +293,7 @@ class RaceTests(AttackCase):
         leaf = room_of(self.alice, "plans").state.devices_of("bob1")[0].leaf  # type: ignore[union-attr]
 
         async def remove() -> None:
-            making, planning = engine_of(self.alice).making, engine_of(self.alice).planning
+            making, planning = engine_of(self.alice).room_changes, engine_of(self.alice).planning
             engine_of(self.alice).planning._add_devices = nothing_added  # type: ignore[method-assign, assignment]
             await making.commit(room_of(self.alice, "plans"), planning.change(lambda draft: draft.remove(leaf)))
             del engine_of(self.alice).planning._add_devices
@@ -346,7 +346,7 @@ class TurnTests(AttackCase):
     def test_ban_passes_what_lost_a_race(self) -> None:
         """A commit that has to be made again lets a ban pass that came meanwhile."""
         events: list[str] = []
-        real, planning = engine_of(self.alice).making, engine_of(self.alice).planning
+        real, planning = engine_of(self.alice).room_changes, engine_of(self.alice).planning
         committer = real._committer
         lost = [True]
 
@@ -371,7 +371,7 @@ class TurnTests(AttackCase):
         """Whoever finds that others have carried out the Leaves asks for no lease, so that nobody is made to wait."""
         people = [self.world.person(f"guest{number}") for number in range(5)]
         order = [person.name for person in (*people, self.alice, self.bob, self.carol)]
-        self.patch(Parts, "chance", lambda parts, _: float(order.index(parts.user)))
+        self.patch(ClientContext, "chance", lambda context, _: float(order.index(context.user)))
         for person in people:
             person.do(person.room("lobby").leave())
             self.world.settle(20)
@@ -408,7 +408,7 @@ class CrashTests(AttackCase):
             if left[0] < 0:
                 raise Crash
 
-        engine_of(person).parts.vault.database._before_commit = before_commit
+        engine_of(person).context.vault.database._before_commit = before_commit
 
     def go_on(self) -> None:
         """Time passes, whatever ends in it."""
@@ -422,7 +422,7 @@ class CrashTests(AttackCase):
         """The program is gone without a word; another one starts."""
         self.world.server.cut()
         self.world.run()
-        engine_of(person).parts.vault.database._before_commit = None
+        engine_of(person).context.vault.database._before_commit = None
         person.leave_the_machine()
         person.come_back()
         self.world.settle(40)
@@ -456,7 +456,7 @@ class CrashTests(AttackCase):
             self.crash_after(self.bob, transactions)
             taken = int(self.taken(text, answered))
             self.go_on()
-            engine_of(self.bob).parts.vault.database._before_commit = None
+            engine_of(self.bob).context.vault.database._before_commit = None
             self.world.server.cut()
             self.world.settle(40)
             self.flushLoggedErrors(Crash)
@@ -482,7 +482,7 @@ class CrashTests(AttackCase):
         self.crash_after(self.carol, 0)
         self.bob.say("plans", "while the disk fails")
         self.world.settle(1)
-        engine_of(self.carol).parts.vault.database._before_commit = None
+        engine_of(self.carol).context.vault.database._before_commit = None
         self.bob.say("plans", "afterwards")
         self.world.settle(2)
         self.flushLoggedErrors(Crash)

@@ -210,7 +210,7 @@ class WithheldTests(GapCase):
     def test_more_than_are_followed(self) -> None:
         """However many were swallowed, the next commit tells it."""
         self.swallow(is_message)
-        chains = engine_of(self.alice).parts.vault.chains
+        chains = engine_of(self.alice).context.vault.chains
         generations = chains.generations
         leaf = entry_of(room_of(self.alice, "plans"), "bob1").leaf
         self.patch(chains, "generations", lambda room_id: generations(room_id) | {leaf: 2001})

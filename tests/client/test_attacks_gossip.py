@@ -33,7 +33,7 @@ class GossipCase(AttackCase):
 
     def size(self, person: Person) -> int:
         """How much of the log somebody has."""
-        return engine_of(person).parts.log.size
+        return engine_of(person).context.log.size
 
     def claim(self, size: int | None = None, room: str = "lobby", root: bytes = FALSE_ROOT) -> None:
         """Bob says something, and in it, that the log has this root."""
@@ -43,7 +43,7 @@ class GossipCase(AttackCase):
 
     def does_not_answer(self) -> None:
         """Bob's client is one that shows nothing."""
-        self.patch(engine_of(self.bob).follower.gossip, "_answer", lambda _: None)
+        self.patch(engine_of(self.bob).auditor.gossip, "_answer", lambda _: None)
 
     def sends(self, person: Person, room: str) -> bool:
         """Whether what somebody says is stored within some seconds."""
@@ -56,14 +56,14 @@ class GossipCase(AttackCase):
         """The evidence that somebody has put into rooms from now on, as they hand it out."""
         found: list[LogEvidence] = []
         engine = engine_of(person)
-        put = engine.outgoing.put
+        put = engine.outbox.put
 
         def watch(room: object, body: object) -> bytes:
             if isinstance(body, LogEvidence):
                 found.append(body)
             return put(room, body)  # type: ignore[arg-type]
 
-        self.patch(engine.outgoing, "put", watch)
+        self.patch(engine.outbox, "put", watch)
         return found
 
 
@@ -131,7 +131,7 @@ class FalseClaimTests(GossipCase):
         log_leaf(self.world, idle_leaf("news"))
         self.world.settle(2)
         self.assertLess(self.size(self.carol), self.size(self.bob))
-        root = engine_of(self.bob).parts.log.root_at(self.size(self.bob))
+        root = engine_of(self.bob).context.log.root_at(self.size(self.bob))
         assert root is not None
         self.claim(root=root)
         self.world.settle(3)
@@ -146,7 +146,7 @@ class FalseClaimTests(GossipCase):
             self.claim(root=bytes([number]) * 32)
             self.world.settle(2)
         self.assertEqual(["bob1"], [each.asked for each in asked])
-        gossip = engine_of(self.carol).follower.gossip
+        gossip = engine_of(self.carol).auditor.gossip
         gossip._claim("bob1", LogHead(3, FALSE_ROOT))
         self.assertEqual(1, len(asked))
         self.world.settle(int(ASK_SECONDS))
@@ -156,7 +156,7 @@ class FalseClaimTests(GossipCase):
     def test_so_many_are_asked(self) -> None:
         """Of many who claim, so many are asked in ten minutes."""
         asked = self.shown(self.carol)
-        gossip = engine_of(self.carol).follower.gossip
+        gossip = engine_of(self.carol).auditor.gossip
         self.patch(gossip._rooms, "sharing", lambda _: [room_of(self.carol, "lobby")])
         for number in range(ASKED_AT_MOST + 1):
             gossip._claim(f"user{number}", LogHead(3, FALSE_ROOT))
@@ -164,14 +164,14 @@ class FalseClaimTests(GossipCase):
 
     def test_alarms_are_bounded(self) -> None:
         """So many different alarms are told in a run."""
-        follower = engine_of(self.carol).follower
+        follower = engine_of(self.carol).auditor
         for number in range(MAX_ALARMS + 1):
             follower._alarm("false_claim", "", f"user{number}")
         self.assertEqual(MAX_ALARMS, len(alarms(self.carol)))
 
     def test_bounds(self) -> None:
         """So many people's words are remembered, and no more: claims, what is ahead of us, liars."""
-        gossip = engine_of(self.carol).follower.gossip
+        gossip = engine_of(self.carol).auditor.gossip
         asked = self.shown(self.carol)
         for number in range(MAX_PEOPLE + 1):
             gossip._claim(f"user{number}", LogHead(3, FALSE_ROOT))
@@ -197,7 +197,7 @@ class EvidenceTests(GossipCase):
         log_leaf(self.world, idle_leaf("for the others"))
         self.world.settle(2)
         self.bob.do(engine_of(self.bob).keys.hold(room_of(self.bob, "plans")))
-        root = engine_of(self.bob).parts.log.root_at(len(fork))
+        root = engine_of(self.bob).context.log.root_at(len(fork))
         assert root is not None
         say_anything(self.bob, "plans", *encode_body(Text("hello")), LogHead(len(fork), root))
         self.world.settle(int(SPREAD_SECONDS) + 5)
@@ -242,7 +242,7 @@ class EvidenceTests(GossipCase):
 
     def test_forged(self) -> None:
         """Heads that the server never signed are that person's lie, and stop nothing."""
-        head = engine_of(self.bob).parts.log.signed_head
+        head = engine_of(self.bob).context.log.signed_head
         assert head is not None
         say_anything(self.bob, "lobby", *encode_body(LogEvidence((head, head[:-1] + bytes([head[-1] ^ 1])))))
         self.world.settle(3)
@@ -261,7 +261,7 @@ class EvidenceTests(GossipCase):
     def test_answered_once_a_minute(self) -> None:
         """Whoever is asked again and again answers once a minute, in each room."""
         shown = self.shown(self.carol)
-        head = engine_of(self.bob).parts.log.signed_head
+        head = engine_of(self.bob).context.log.signed_head
         assert head is not None
         for _ in range(3):
             say_anything(self.bob, "lobby", *encode_body(LogEvidence((head,), "carol1")))
@@ -277,7 +277,7 @@ class EvidenceTests(GossipCase):
 
     def test_nothing_to_read(self) -> None:
         """It is no message to people: neither shown nor kept."""
-        head = engine_of(self.bob).parts.log.signed_head
+        head = engine_of(self.bob).context.log.signed_head
         assert head is not None
         before = len(self.carol.room("lobby").history(100))
         say_anything(self.bob, "lobby", *encode_body(LogEvidence((head,))))

@@ -235,7 +235,7 @@ class SignedTests(GhostCase):
         self.world.settle(2)
         self.carol.leave_the_machine()
         self.carol.come_back()
-        facts = engine_of(self.carol).parts.log.facts
+        facts = engine_of(self.carol).context.log.facts
         self.assertEqual([], facts.undecided(facts.size))
         self.assertFalse(facts.struck("bob1", 0, facts.size))
 

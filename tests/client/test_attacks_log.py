@@ -88,11 +88,11 @@ class LogTests(LogCase):
         fork = (*own, idle_leaf("carol1").encode())
         head = signed_head(fork, self.world.server.now_ms())
         Tap(self.bob).send(messages.LogHead(len(own), fork[-1], head))
-        self.assertEqual(len(fork), engine_of(self.bob).parts.log.size)
+        self.assertEqual(len(fork), engine_of(self.bob).context.log.size)
         log_leaf(self.world, idle_leaf("bob1"))
         self.world.settle(2)
         self.bob.do(self.bob.client.engine.keys.hold(room_of(self.bob, "plans")))
-        root = engine_of(self.bob).parts.log.root_at(len(fork))
+        root = engine_of(self.bob).context.log.root_at(len(fork))
         assert root is not None
         say_anything(self.bob, "plans", 1, b"", LogHead(len(fork), root))
         self.world.settle(2)
@@ -172,10 +172,10 @@ class LogTests(LogCase):
     def test_forged_head(self) -> None:
         """A head that the server's key did not sign is nothing."""
         forged = signed_head(self.leaves(), self.world.server.now_ms())[:-1] + b"\0"
-        size = engine_of(self.carol).parts.log.size
+        size = engine_of(self.carol).context.log.size
         Tap(self.carol).send(messages.LogHead(size, b"", forged))
         self.world.settle(3)
-        self.assertEqual(size, engine_of(self.carol).parts.log.size)
+        self.assertEqual(size, engine_of(self.carol).context.log.size)
 
     def test_old_head(self) -> None:
         """A server that shows a head of the day before yesterday is told of."""
@@ -240,7 +240,7 @@ class LogTests(LogCase):
 
     def test_prekeys_wanted_without_end(self) -> None:
         """A server cannot have a client make prekeys without end."""
-        before = len(engine_of(self.carol).parts.vault.prekeys.one_time_ids())
+        before = len(engine_of(self.carol).context.vault.prekeys.one_time_ids())
         made: list[int] = []
         prekeys = engine_of(self.carol).prekeys
 
@@ -472,7 +472,7 @@ class IdentityTests(LogCase):
 
     def test_own_device_revoked(self) -> None:
         """So is a leaf that ends the own device, which stands in rooms then as one that has to go."""
-        own = engine_of(self.carol).parts.cert_hash
+        own = engine_of(self.carol).context.cert_hash
         log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "carol1", own, b"", NOW_MS))
         self.world.settle(2)
         self.assertTrue(alarms(self.carol))
@@ -490,7 +490,7 @@ class RevokedTests(LogCase):
 
     def revoke(self) -> None:
         """Bob ends his own device."""
-        cert_hash, statement = engine_of(self.bob).parts.cert_hash, revocation_of(self.bob)
+        cert_hash, statement = engine_of(self.bob).context.cert_hash, revocation_of(self.bob)
         leaf = user_leaf(LeafType.REVOKE, server_id(), "bob1", cert_hash, statement, NOW_MS)
         draft = LeafDraft(leaf.encode(), statement)
         self.world.server.await_(self.world.server.store.revoke(cert_hash, draft, NOW_MS))

@@ -305,7 +305,7 @@ class PeerTests(AttackCase):
 
     def test_log_that_there_is_not(self) -> None:
         """A member's unproven word about the log keeps others from talking only while they share a room with that member."""
-        self.patch(engine_of(self.bob).follower.gossip, "_answer", lambda _: None)  # who lies, and shows nothing
+        self.patch(engine_of(self.bob).auditor.gossip, "_answer", lambda _: None)  # who lies, and shows nothing
         for size in (2**63, 2**64 - 1, 1):
             say_anything(self.bob, "plans", ContentType.TEXT, Text("hi").encode(), LogHead(size, b"\xee" * 32))
         waiting = self.carol.client.send("plans", "I do too")

@@ -183,7 +183,7 @@ class ClientTests(RestoreCase):
         return [(each.epoch, each.leaf, each.generation, each.reuse_guard) for each in headers]
 
     def test_rolled_back_sender(self) -> None:
-        """What they say next is refused under old generations, the room heals by a rotation, and no key is used twice."""
+        """What they say next is refused under old generations, the room repairs by a rotation, and no key is used twice."""
         self.roll_back(self.bob, ["one", "two", "three"])
         self.assertTrue(self.sends(self.bob, "am I heard?", seconds=40))
         for person in (self.alice, self.carol):
@@ -231,7 +231,7 @@ class ClientTests(RestoreCase):
         self.assertEqual(1, self.shown(self.alice, "am I heard?"))
 
     def test_rolled_back_committer(self) -> None:
-        """One whose copy is older than a commit of their own holds no keys of it, and heals it."""
+        """One whose copy is older than a commit of their own holds no keys of it, and repairs it."""
         self.bob.leave_the_machine()
         place, kept = Path(self.bob.profile.directory), Path(f"{self.bob.profile.directory}.copy")
         shutil.copytree(place, kept)
@@ -249,6 +249,6 @@ class ClientTests(RestoreCase):
 
     def test_prekeys_after_a_roll_back(self) -> None:
         """Prekey numbers that were used before the copy came back are not a second key under one number."""
-        before = engine_of(self.bob).parts.vault.prekeys.one_time_ids()
+        before = engine_of(self.bob).context.vault.prekeys.one_time_ids()
         self.roll_back(self.bob, [])
-        self.assertEqual(before, engine_of(self.bob).parts.vault.prekeys.one_time_ids())
+        self.assertEqual(before, engine_of(self.bob).context.vault.prekeys.one_time_ids())

@@ -74,9 +74,9 @@ class RoomAttackCase(AttackCase):
 
     def ghost(self, role: Role = Role.MEMBER) -> tuple[State, tuple[Op, ...]]:
         """The room with dora in it, and what a commit would say for that."""
-        device = engine_of(self.dora).parts
+        device = engine_of(self.dora).context
         entry = RosterEntry(self.state_before.next_leaf, "dora1", device.device_id, device.cert_hash)
-        member = Member("dora1", role, False, engine_of(self.alice).parts.log.size)
+        member = Member("dora1", role, False, engine_of(self.alice).context.log.size)
         members = tuple(sorted((*self.state_before.members, member), key=lambda each: each.user))
         roster = (*self.state_before.roster, entry)
         new = State(entry.leaf + 1, self.state_before.policy, members, roster)
@@ -157,7 +157,7 @@ class GhostTests(RoomAttackCase):
         self.refuses(Commit.decode(invitation), by="alice1")
 
     def test_swapped_wrap(self) -> None:
-        """A wrap that was made for somebody else is not opened; the epoch heals by a rotation."""
+        """A wrap that was made for somebody else is not opened; the epoch repairs by a rotation."""
         others: list[messages.WrapReady] = []
 
         def keep(message: messages.ServerMessage) -> list[messages.ServerMessage]:
@@ -171,15 +171,15 @@ class GhostTests(RoomAttackCase):
         engine_of(self.carol).keys.came(room_of(self.carol, "plans"), others[-1])
         self.bob.say("plans", "not for carol now")
         self.blames_the_server()
-        self.heals()
+        self.repairs()
 
-    def heals(self) -> None:
+    def repairs(self) -> None:
         """Within half a minute everybody reads everybody again."""
         self.world.settle(40)
-        self.bob.say("plans", "healed?")
-        self.carol.say("plans", "healed!")
+        self.bob.say("plans", "repaired?")
+        self.carol.say("plans", "repaired!")
         for person in (self.alice, self.bob, self.carol):
-            self.assertEqual([("bob1", "healed?"), ("carol1", "healed!")], person.texts("plans")[-2:], person.name)
+            self.assertEqual([("bob1", "repaired?"), ("carol1", "repaired!")], person.texts("plans")[-2:], person.name)
         self.nobody_alarmed(self.alice, self.bob)
 
     def blames_the_server(self) -> None:
@@ -188,7 +188,7 @@ class GhostTests(RoomAttackCase):
         self.assertEqual([], self.carol.events(KeysBroken))
 
     def test_dropped_wrap(self) -> None:
-        """A wrap that the server does not give out is told as that, and the room heals."""
+        """A wrap that the server does not give out is told as that, and the room repairs."""
 
         def edit(message: messages.ServerMessage) -> list[messages.ServerMessage]:
             if isinstance(message, messages.WrapReady):
@@ -201,7 +201,7 @@ class GhostTests(RoomAttackCase):
         self.alice.do(self.alice.room("plans").rotate())
         self.bob.say("plans", "not for carol now")
         self.blames_the_server()
-        self.heals()
+        self.repairs()
 
 
 class RemovedTests(RoomAttackCase):
@@ -270,9 +270,9 @@ class KeySubstitutionTests(RoomAttackCase):
             return [msgspec.structs.replace(made, label=label)] if isinstance(message, reply) else [message]
 
         tap = Tap(self.alice, edit)
-        theirs = engine_of(self.dora).parts.cert_hash
+        theirs = engine_of(self.dora).context.cert_hash
         engine_of(self.alice).certificates.known.pop(theirs, None)
-        engine_of(self.alice).parts.vault.database.write("DELETE FROM certificates WHERE cert_hash = ?", (theirs,))
+        engine_of(self.alice).context.vault.database.write("DELETE FROM certificates WHERE cert_hash = ?", (theirs,))
         error = self.assertRaises(FalseKey, self.alice.do, self.alice.room("plans").invite("dora1"))
         self.assertIn("The server gave out a key", error.explain())
         tap.edit = lambda message: (message,)
@@ -283,7 +283,7 @@ class KeySubstitutionTests(RoomAttackCase):
     def test_prekey(self) -> None:
         """A prekey that the device has not signed is not wrapped to."""
         stolen = self.world.server.await_(
-            self.world.server.store.take_prekey(engine_of(self.dora).parts.device_id, one_time=False)
+            self.world.server.store.take_prekey(engine_of(self.dora).context.device_id, one_time=False)
         )
         assert stolen.signed is not None
         changed = bytearray(stolen.signed)
@@ -293,20 +293,20 @@ class KeySubstitutionTests(RoomAttackCase):
     def test_prekey_of_another(self) -> None:
         """Nor is the prekey of another device."""
         stolen = self.world.server.await_(
-            self.world.server.store.take_prekey(engine_of(self.carol).parts.device_id, one_time=False)
+            self.world.server.store.take_prekey(engine_of(self.carol).context.device_id, one_time=False)
         )
         assert stolen.signed is not None
         self.fails(messages.Keys, messages.Keys(0, (stolen.signed,) * 3))
 
     def test_certificate(self) -> None:
         """A certificate in the place of another is not taken."""
-        ring = engine_of(self.bob).parts.keyring
+        ring = engine_of(self.bob).context.keyring
         item = messages.CertificateItem(ring.certificate, ring.identity_spki())
         self.fails(messages.Certificates, messages.Certificates(0, (item,)))
 
     def test_certificate_signed_by_another(self) -> None:
         """A certificate beside an identity key that did not sign it is not taken."""
-        ring = engine_of(self.dora).parts.keyring
+        ring = engine_of(self.dora).context.keyring
         item = messages.CertificateItem(ring.certificate, self.world.server.context.server_key)
         self.fails(messages.Certificates, messages.Certificates(0, (item,)))
 
@@ -335,7 +335,7 @@ class BadWrapTests(RoomAttackCase):
         tap.edit = lambda message: (message,)
 
     def test_spoilt_by_the_server(self) -> None:
-        """A wrap that is not the one that Bob made is the server's doing, and Bob is not named for it; the room heals."""
+        """A wrap that is not the one that Bob made is the server's doing, and Bob is not named for it; the room repairs."""
         self.spoilt(self.carol, lambda wrap: wrap[:-1] + bytes([wrap[-1] ^ 1]))
         self.assertEqual([Alarm("false_keys", "plans")], self.carol.events(Alarm))
         self.assertEqual([], self.carol.events(KeysBroken))
@@ -349,8 +349,8 @@ class BadWrapTests(RoomAttackCase):
         self.assertEqual([Alarm("false_keys", "plans")], self.carol.events(Alarm))
         self.assertEqual([], self.carol.events(KeysBroken))
 
-    def healed(self, *broken: Person) -> None:
-        """Who could not open the epoch names bob, nobody loses the room, and one commit heals it."""
+    def repaired(self, *broken: Person) -> None:
+        """Who could not open the epoch names bob, nobody loses the room, and one commit repairs it."""
         before = self.state(self.alice)
         epoch = room_of(self.alice, "plans").head.epoch
         for person in (self.alice, self.bob, self.carol):
@@ -375,14 +375,14 @@ class BadWrapTests(RoomAttackCase):
         bad = BadCommitter(self, self.bob, lambda secret, to: sha256(secret) if to == leaf else secret)
         self.bob.do(self.bob.room("plans").rotate())
         bad.on = False
-        self.healed(self.carol)
+        self.repaired(self.carol)
 
     def test_wrong_confirmation(self) -> None:
-        """The confirmation is wrong for all: everybody notices, and one of them heals it."""
+        """The confirmation is wrong for all: everybody notices, and one of them repairs it."""
         bad = BadCommitter(self, self.bob, edit=lambda tbs: replace(tbs, confirmation=bytes(32)))
         self.bob.do(self.bob.room("plans").rotate())
         bad.on = False
-        self.healed(self.alice, self.carol)
+        self.repaired(self.alice, self.carol)
 
     def test_heads_that_there_are_not(self) -> None:
         """A committer who claims to have seen more of a sender than was ever sent frightens nobody."""
@@ -394,23 +394,23 @@ class BadWrapTests(RoomAttackCase):
         self.assertEqual([], self.alice.events(MessagesMissing) + self.carol.events(MessagesMissing))
 
     def test_healed_by_one(self) -> None:
-        """Where everybody sets out to heal it in the same moment, one commit does; the others have nothing to do then."""
+        """Where everybody sets out to repair it in the same moment, one commit does; the others have nothing to do then."""
         for person in (self.alice, self.carol):
-            self.patch(engine_of(person).parts, "chance", lambda _: 1.0)
+            self.patch(engine_of(person).context, "chance", lambda _: 1.0)
         bad = BadCommitter(self, self.bob, edit=lambda tbs: replace(tbs, confirmation=bytes(32)))
         self.bob.do(self.bob.room("plans").rotate())
         bad.on = False
-        self.healed(self.alice, self.carol)
+        self.repaired(self.alice, self.carol)
 
     def test_bad_for_all(self) -> None:
         """All wraps hold something else."""
         bad = BadCommitter(self, self.bob, lambda secret, to: sha256(secret, bytes([to])))
         self.bob.do(self.bob.room("plans").rotate())
         bad.on = False
-        self.healed(self.alice, self.carol)
+        self.repaired(self.alice, self.carol)
 
     def test_healed_after_a_lost_connection(self) -> None:
-        """Who cannot open the epoch, and is cut off before they have healed it, heals it when they are back."""
+        """Who cannot open the epoch, and is cut off before they have repaired it, repairs it when they are back."""
         leaf = entry_of(room_of(self.carol, "plans"), "carol1").leaf
         bad = BadCommitter(self, self.bob, lambda secret, to: sha256(secret) if to == leaf else secret)
         self.bob.do(self.bob.room("plans").rotate())
@@ -427,7 +427,7 @@ class BadWrapTests(RoomAttackCase):
         self.assertEqual(("carol1", "back"), self.alice.texts("plans")[-1])
 
     def test_healed_after_a_refusal(self) -> None:
-        """A healing rotation that the server refuses for now is tried again."""
+        """A repairing rotation that the server refuses for now is tried again."""
         leaf = entry_of(room_of(self.carol, "plans"), "carol1").leaf
         bad = BadCommitter(self, self.bob, lambda secret, to: sha256(secret) if to == leaf else secret)
         self.bob.do(self.bob.room("plans").rotate())

@@ -153,7 +153,7 @@ class SendingTests(ApiCase):
     def test_bound(self) -> None:
         """So many messages may wait for the server; one more is refused at once, and waits for nothing."""
         self.assertEqual(5000, MAX_UNACKNOWLEDGED)
-        self.patch(self.alice.client.engine.outgoing, "most", 20)
+        self.patch(self.alice.client.engine.outbox, "most", 20)
         self.server.cut()
         for number in range(20):
             self.alice.client.send("lobby", str(number))

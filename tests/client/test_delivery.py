@@ -188,7 +188,7 @@ class CrashTests(RoomCase):
         self.patch(protocol, "send", lambda _: None)
         self.alice.client.send("lobby", "sealed")
         self.world.server.reactor.advance(0)
-        vault = self.alice.client.engine.parts.vault
+        vault = self.alice.client.engine.context.vault
         (row,) = vault.outbox.all()
         self.assertIsNotNone(row.envelope)
         self.crash(self.alice)
@@ -233,7 +233,7 @@ class CrashTests(RoomCase):
         """What was stored and not shown when the program died is shown at the next start."""
         self.alice.say("lobby", "one")
         self.bob.client._on_event = lambda _: None
-        self.patch(self.bob.client.engine.intake, "mark_shown", lambda room, _: room.row)
+        self.patch(self.bob.client.engine.room_queue, "mark_shown", lambda room, _: room.row)
         self.alice.say("lobby", "two")
         self.bob.leave_the_machine()
         self.bob.come_back()

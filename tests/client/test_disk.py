@@ -44,7 +44,7 @@ class Disk:
         self._good, self.refused = good, 0
         self.fill()
         self.code, self.text = sqlite3.SQLITE_FULL, "database or disk is full"
-        self._database = person.client.engine.parts.vault.database
+        self._database = person.client.engine.context.vault.database
         self._database._before_commit = self._before_commit
 
     def fill(self) -> None:
@@ -85,7 +85,7 @@ class FullDiskTests(SynchronousTestCase):
         self.assertTrue(troubles <= {DiskFull}, troubles)
         self.assertEqual([], self.flushLoggedErrors())
 
-    def heal(self, disk: Disk) -> None:
+    def repair(self, disk: Disk) -> None:
         """There is space again, and time passes."""
         disk.full = False
         self.world.settle(WAIT_SECONDS)
@@ -97,10 +97,10 @@ class FullDiskTests(SynchronousTestCase):
             begun = work()
             waiting = Deferred.fromCoroutine(begun) if isinstance(begun, Coroutine) else begun
             self.world.settle(4)
-            self.heal(disk)
+            self.repair(disk)
             self.alice.do(waiting)
         except (StorageError, Interrupted, NotMember):
-            self.heal(disk)
+            self.repair(disk)
             self.alice.do(work())
 
     def accept(self, name: str) -> None:
@@ -120,7 +120,7 @@ class FullDiskTests(SynchronousTestCase):
             self.patiently(disk, partial(self.alice.client.send, "lobby", f"from alice {number}"))
             self.bob.client.send("lobby", f"again bob {number}")
             self.world.settle(4)
-            self.heal(disk)
+            self.repair(disk)
             self.assert_calm(self.alice)
             self.assertEqual(self.alice.client.unacknowledged, 0, number)
             refused += disk.refused > 0
@@ -143,7 +143,7 @@ class FullDiskTests(SynchronousTestCase):
             self.patiently(disk, partial(self.rotate, name))
             self.bob.say(name, "you too")
             self.patiently(disk, partial(self.alice.client.create_room, f"own{number}"))
-            self.heal(disk)
+            self.repair(disk)
             self.assert_calm(self.alice)
             self.bob.do(plans.rotate())
             self.bob.say(name, "after")
@@ -191,7 +191,7 @@ class FullDiskTests(SynchronousTestCase):
         self.world.settle(300)
         self.assertEqual(self.alice.events(StatusChanged)[-1], status)  # it is told once
         attempts = len(self.server_attempts())
-        self.heal(disk)
+        self.repair(disk)
         self.assertEqual(len(self.server_attempts()), attempts + 1)  # the server saw nothing of it
         self.assertEqual(told(self.alice), [("bob", "hello")])
 
@@ -205,14 +205,14 @@ class FullDiskTests(SynchronousTestCase):
         self.bob.client.send("lobby", "hello")
         self.world.settle(4)
         self.world.server.up = False
-        self.heal(disk)
+        self.repair(disk)
         self.assertNotIsInstance(self.alice.events(StatusChanged)[-1].error, StorageError)
         self.world.server.up = True
         self.world.settle(90)
         self.assertTrue(self.alice.online)
 
     def test_damaged_while_it_runs(self) -> None:
-        """A file that is damaged does not heal: the client ends with its error."""
+        """A file that is damaged does not repair: the client ends with its error."""
         disk = Disk(self.alice, 0)
         disk.code, disk.text = sqlite3.SQLITE_CORRUPT, "database disk image is malformed"
         self.bob.client.send("lobby", "hello")

@@ -170,7 +170,7 @@ class ClientTests(SynchronousTestCase):
                 self.world.settle(1)
         self.world.settle()
         stream = self.bob.client.__aiter__()
-        self.assertFalse(self.bob.client.engine.intake.follow)
+        self.assertFalse(self.bob.client.engine.room_queue.follow)
 
         async def read() -> None:
             while len(self.heard) < total:
@@ -180,7 +180,7 @@ class ClientTests(SynchronousTestCase):
 
         self.successResultOf(self.run_program(read()))
         self.assertEqual(self.heard, [str(number) for number in range(total)])
-        self.assertTrue(self.bob.client.engine.intake.follow)
+        self.assertTrue(self.bob.client.engine.room_queue.follow)
 
     def test_stopped_on_the_way(self) -> None:
         """What a program has not read when it is stopped is told the next time, once."""

@@ -112,12 +112,12 @@ class PrekeyTests(RoomCase):
         """Alice's prekeys, here and at the server."""
         super().setUp()
         engine = self.alice.client.engine
-        self.prekeys, self.device_id = engine.parts.vault.prekeys, engine.parts.device_id
+        self.prekeys, self.device_id = engine.context.vault.prekeys, engine.context.device_id
 
     @property
     def prekey_ids(self) -> list[int]:
         """The ids of all that are kept."""
-        return sorted(self.alice.client.engine.parts.vault.prekeys.all())
+        return sorted(self.alice.client.engine.context.vault.prekeys.all())
 
     def listed(self) -> int:
         """One-time prekeys at the server."""

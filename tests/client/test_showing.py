@@ -75,7 +75,7 @@ class ShowingTests(SynchronousTestCase):
 
     def test_stopped_on_a_failing_disk(self) -> None:
         """A client whose disk fails while it stops lets the profile go all the same."""
-        self.patch(self.bob.client.engine.outgoing, "store", self.fail_to_store)
+        self.patch(self.bob.client.engine.outbox, "store", self.fail_to_store)
         stopped = self.bob.client.stop()
         self.world.settle()
         self.successResultOf(stopped)  # nothing is lost: what was not stored is asked for again

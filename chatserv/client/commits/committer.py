@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.commits.preparation import Planner, Prepared, Preparing
+from chatserv.client.commits.preparation import Planner, Preparation, Prepared
 from chatserv.client.connection.requests import Requests
-from chatserv.client.inbound.room_queue import Intake
-from chatserv.client.state.context import Interrupted, Parts
+from chatserv.client.inbound.room_queue import RoomQueue
+from chatserv.client.state.context import ClientContext, Interrupted
 from chatserv.client.state.rooms import Keys, Room
 from chatserv.client.verification.certificates import Certificates, FalseKey
-from chatserv.client.verification.log_auditor import LogFollower
+from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.commits import Commit, CommitTBS, Leave, SenderHead, make_commit
 from chatserv.crypto.e2e.epoch import confirmation
 from chatserv.crypto.e2e.wrap import Recipient, make_wrap
@@ -46,7 +46,7 @@ class Committer:
     """Commits for all rooms, one at a time in each.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Asks the server.
         intake: Brings a room to the head that the lease names.
         certificates: Of whoever is wrapped to.
@@ -55,15 +55,15 @@ class Committer:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
-        intake: Intake,
+        intake: RoomQueue,
         certificates: Certificates,
-        follower: LogFollower,
+        follower: LogAuditor,
     ) -> None:
-        self._parts, self._requests = parts, requests
-        self._intake, self._certificates, self._follower = intake, certificates, follower
-        self._preparing = Preparing(parts, requests, certificates, follower.decide)
+        self._context, self._requests = context, requests
+        self._room_queue, self._certificates, self._auditor = intake, certificates, follower
+        self._preparing = Preparation(context, requests, certificates, follower.decide)
 
     async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
         """Makes a commit, again where others were faster, and returns when it is processed here.
@@ -79,7 +79,7 @@ class Committer:
             Interrupted: The connection went; whether the commit was taken shows when the room is read again.
             ChatError: The planner's, or the server's refusal.
         """
-        stalled = self._parts.later(URGENT_SECONDS, lambda: self._stalled(room)) if urgent else None
+        stalled = self._context.later(URGENT_SECONDS, lambda: self._stalled(room)) if urgent else None
         await room.committing.take(urgent=urgent)
         try:
             if await self._nothing_to_do(room, planner):
@@ -94,7 +94,7 @@ class Committer:
                     return
                 else:
                     attempts += 1
-                    await self._parts.pause(self._parts.chance(RACE_SECONDS))
+                    await self._context.pause(self._context.chance(RACE_SECONDS))
             raise Busy(f"room {room.room_id.hex()}: others are always faster")
         finally:
             room.committing.release()
@@ -103,9 +103,9 @@ class Committer:
 
     def _stalled(self, room: Room) -> None:
         """A change of ours is not carried out, and nothing else tells why."""
-        facts = self._parts.log.facts
+        facts = self._context.log.facts
         if self._requests.connected and not facts.undecided(facts.size, room.listed()):
-            self._follower.stalled(room)
+            self._auditor.stalled(room)
 
     async def _nothing_to_do(self, room: Room, planner: Planner) -> bool:
         """Whether the room needs no commit as we know it, or one that the rules forbid, which raises.
@@ -162,20 +162,20 @@ class Committer:
         if room.in_it:
             await room.reach(lease.epoch)
         elif lease.epoch >= 0:
-            await self._intake.load_chain(room, lease.epoch)
+            await self._room_queue.load_chain(room, lease.epoch)
         if room.head.epoch != lease.epoch or (lease.epoch >= 0 and room.head.commit_hash != lease.commit_hash):
             raise StaleCommit(f"room {room.room_id.hex()}: another head than the lease's")
-        await self._follower.reach(lease.kt_size)
+        await self._auditor.reach(lease.kt_size)
 
     # -- making it -----------------------------------------------------------------------------------------------------
 
     async def _submit(self, room: Room, prepared: Prepared) -> bool:
         """Uploads wraps and commit. Says whether it was taken."""
-        parts, state = self._parts, prepared.step.state
-        secret = parts.random(SECRET_BYTES)
+        context, state = self._context, prepared.step.state
+        secret = context.random(SECRET_BYTES)
         epoch, prev = room.head.epoch + 1, room.head.commit_hash
-        scope = WrapScope(room.room_id, epoch, prev, parts.device_id)
-        wanted = [entry for entry in state.roster if entry.device_id != parts.device_id]
+        scope = WrapScope(room.room_id, epoch, prev, context.device_id)
+        wanted = [entry for entry in state.roster if entry.device_id != context.device_id]
         hashes: dict[int, bytes] = {}
         for at in range(0, len(wanted), messages.WRAPS_PAGE):
             batch = wanted[at : at + messages.WRAPS_PAGE]
@@ -184,12 +184,12 @@ class Committer:
                 for entry in batch
             ]
             try:
-                wraps = await parts.in_thread(_make_wraps, secret, scope, work, parts.random)
+                wraps = await context.in_thread(_make_wraps, secret, scope, work, context.random)
             except Reject as error:
                 raise FalseKey(error.detail) from None
             hashes.update((leaf, wrap_hash(wrap)) for leaf, wrap in wraps)
             await self._requests.ask(messages.PutWraps, room=room.room_id, epoch=epoch, wraps=tuple(wraps))
-        await self._intake.worked_off(room)
+        await self._room_queue.worked_off(room)
         tbs = CommitTBS(
             room_id=room.room_id,
             epoch=epoch,
@@ -199,20 +199,20 @@ class Committer:
             ops=prepared.ops,
             heads=self._heads(room),
             kt_size=prepared.evidence.kt_size,
-            kt_root=parts.log.root_at(prepared.evidence.kt_size) or bytes(32),
+            kt_root=context.log.root_at(prepared.evidence.kt_size) or bytes(32),
             wraps_root=wraps_tree(hashes).root,
             confirmation=bytes(32),
         )
         tbs = replace(tbs, confirmation=confirmation(secret, tbs.confirmed()))
-        return await self._put(room, make_commit(tbs, parts.signing), secret)
+        return await self._put(room, make_commit(tbs, context.signing), secret)
 
     def _heads(self, room: Room) -> tuple[SenderHead, ...]:
         """What we have seen of the closing epoch; nothing where we hold no keys of it, or come from outside."""
         if room.row is None or not room.in_it or room.row.keys is not Keys.HELD or room.state is None:
             return ()
-        vault = self._parts.vault
+        vault = self._context.vault
         seen = vault.chains.generations(room.room_id)
-        own = room.own(self._parts.device_id)
+        own = room.own(self._context.device_id)
         if own is not None:  # what we have sealed, and the server has not stored as far as we know, is not missing
             rows = vault.outbox.for_room(room.room_id)
             waiting = [row.generation for row in rows if row.epoch == room.row.epoch]
@@ -222,7 +222,7 @@ class Committer:
         return tuple(SenderHead(leaf, seen[leaf]) for leaf in sorted(seen) if leaf in there and seen[leaf])
 
     async def _put(self, room: Room, commit: Commit, secret: bytes) -> bool:
-        stalled = self._parts.later(STALL_SECONDS, lambda: self._stalled(room))
+        stalled = self._context.later(STALL_SECONDS, lambda: self._stalled(room))
         try:
             return await self._put_and_see(room, commit, secret)
         finally:
@@ -230,7 +230,7 @@ class Committer:
                 stalled.cancel()
 
     async def _put_and_see(self, room: Room, commit: Commit, secret: bytes) -> bool:
-        vault = self._parts.vault
+        vault = self._context.vault
         vault.pending.put(room.room_id, commit.tbs.epoch, commit.encoded, secret)
         try:
             reply = await self._requests.ask(messages.PutCommit, room=room.room_id, commit=commit.encoded)

@@ -1,31 +1,31 @@
-"""What a room needs and nobody asked for: healing, rotation, commits that are due, keys before sending, the lobby."""
+"""What a room needs and nobody asked for: repairing, rotation, commits that are due, keys before sending, the lobby."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from chatserv.client.commits.planner import Planning
 from chatserv.client.commits.preparation import Plan, Planner
-from chatserv.client.commits.room_changes import Making, public_policy
+from chatserv.client.commits.room_changes import RoomChanges, public_policy
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.epoch_keys import EpochKeys
-from chatserv.client.outbound.outbox import Outgoing
-from chatserv.client.state.context import Interrupted, Parts, retry_delay
+from chatserv.client.outbound.outbox import Outbox
+from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
 from chatserv.errors import Busy, ChatError, Muted
 from chatserv.wire import messages
 
 LOBBY: Final = "lobby"
-HEAL_SECONDS: Final = 30.0  # docs/rooms.rst 5.6: after bad wraps somebody commits within this
+REPAIR_SECONDS: Final = 30.0  # docs/rooms.rst 5.6: after bad wraps somebody commits within this
 DUE_SECONDS: Final = 5.0  # a commit that everybody could make waits up to this, and a tenth of a second for each user
 LOBBY_ENTERED: Final = "lobby entered"
 
 
-class Upkeep:
+class Maintenance:
     """Looks after all rooms.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Tells whether there is a connection.
         rooms: All rooms.
         making: Commits.
@@ -36,43 +36,43 @@ class Upkeep:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
         rooms: Rooms,
-        making: Making,
+        making: RoomChanges,
         planning: Planning,
         keys: EpochKeys,
-        outgoing: Outgoing,
+        outgoing: Outbox,
     ) -> None:
-        self.parts, self.requests, self.rooms = parts, requests, rooms
-        self.making, self.planning, self.keys, self.outgoing = making, planning, keys, outgoing
+        self.context, self.requests, self.rooms = context, requests, rooms
+        self.room_changes, self.planning, self.keys, self.outbox = making, planning, keys, outgoing
         self._preparing: set[bytes] = set()
         self._due: set[bytes] = set()
         self._healing: set[bytes] = set()
         self._entering = False
 
-    def heal(self, room: Room) -> None:
-        """The keys of the epoch do not open here: a rotation heals that, unless somebody else is faster."""
+    def repair(self, room: Room) -> None:
+        """The keys of the epoch do not open here: a rotation repairs that, unless somebody else is faster."""
         if room.room_id not in self._healing:
             self._healing.add(room.room_id)
-            self.parts.spawn(self._heal(room), "healing")
+            self.context.spawn(self._repair(room), "repairing")
 
-    async def _heal(self, room: Room) -> None:
-        """Until it is healed; a lost connection ends it, and the next one begins it again."""
+    async def _repair(self, room: Room) -> None:
+        """Until it is repaired; a lost connection ends it, and the next one begins it again."""
         try:
-            await self.parts.pause(self.parts.chance(HEAL_SECONDS))
+            await self.context.pause(self.context.chance(REPAIR_SECONDS))
             while room.in_it and room.row is not None and room.row.keys is Keys.BROKEN and self.requests.connected:
                 try:
-                    await self.making.commit(room, self._heals(room))
+                    await self.room_changes.commit(room, self._heals(room))
                 except Interrupted:
                     return
                 except ChatError:
-                    await self.parts.pause(HEAL_SECONDS)
+                    await self.context.pause(REPAIR_SECONDS)
         finally:
             self._healing.discard(room.room_id)
 
     def _heals(self, room: Room) -> Planner:
-        """A rotation, if nobody has healed the room by the time it is our turn."""
+        """A rotation, if nobody has repaired the room by the time it is our turn."""
         rotation = self.planning.change()
 
         async def plan(given: Plan) -> Sequence[Op] | None:
@@ -84,7 +84,7 @@ class Upkeep:
     def rotate(self, room: Room) -> None:
         """Gives a room a new epoch."""
         if not room.committing.locked:
-            self.parts.spawn(self.making.commit(room, self.planning.change()), "rotation")
+            self.context.spawn(self.room_changes.commit(room, self.planning.change()), "rotation")
 
     def look(self, role: str) -> None:
         """Rooms with a device that the log has ended get a commit by somebody, and a lobby that was not there is entered."""
@@ -92,11 +92,11 @@ class Upkeep:
             self.come_back(room)
         for room in self.rooms.ours():
             if room.state is not None and self.planning.due(room.state):
-                self.commit_when_due(room, HEAL_SECONDS)
+                self.commit_when_due(room, REPAIR_SECONDS)
             if room.row is not None and room.row.keys is Keys.BROKEN:
-                self.heal(room)
-        if self.outgoing.ready:
-            self.parts.spawn(self.enter_lobby(role), "lobby")
+                self.repair(room)
+        if self.outbox.ready:
+            self.context.spawn(self.enter_lobby(role), "lobby")
 
     def leave_waits(self, room: Room | None) -> None:
         """Somebody has left the room, and a commit has to carry that."""
@@ -109,16 +109,16 @@ class Upkeep:
         if not room.in_it or room.room_id in self._due:
             return
         self._due.add(room.room_id)
-        wait = self.parts.chance(seconds + len(room.users()) / 10)
+        wait = self.context.chance(seconds + len(room.users()) / 10)
 
         def commit() -> None:
             self._due.discard(room.room_id)
             if room.in_it and self.requests.connected:
-                self.parts.spawn(
-                    self.making.commit(room, self.planning.change(only_if_due=True), urgent=True), "upkeep"
+                self.context.spawn(
+                    self.room_changes.commit(room, self.planning.change(only_if_due=True), urgent=True), "upkeep"
                 )
 
-        self.parts.later(wait, commit)
+        self.context.later(wait, commit)
 
     def come_back(self, room: Room) -> None:
         """A device that was taken off the roster while its user stays a member comes back by itself.
@@ -127,30 +127,30 @@ class Upkeep:
         """
         if room.row is None or room.row.standing is not Standing.OUT or room.state is None:
             return
-        member = bool(room.state.role(self.parts.user)) and room.own(self.parts.device_id) is None
-        if member and self.outgoing.ready and not room.committing.locked:
-            self.parts.spawn(self.making.commit(room, self.planning.enter()), "return")
+        member = bool(room.state.role(self.context.user)) and room.own(self.context.device_id) is None
+        if member and self.outbox.ready and not room.committing.locked:
+            self.context.spawn(self.room_changes.commit(room, self.planning.enter()), "return")
 
     def make_sendable(self, room: Room) -> None:
         """Messages wait for the room's keys, or for a commit that the log asks for."""
         if room.room_id not in self._preparing:
             self._preparing.add(room.room_id)
-            self.parts.spawn(self._prepare(room), "prepare")
+            self.context.spawn(self._prepare(room), "prepare")
 
     async def _prepare(self, room: Room) -> None:
         """Opens the room's keys, and commits where the log asks for it before anything is sent."""
         again: float | None = None
         try:
             if not await self.keys.hold(room):
-                self.heal(room)
+                self.repair(room)
                 return
             if room.state is not None and self.planning.due(room.state):
-                await self.making.commit(room, self.planning.change(only_if_due=True), urgent=True)
+                await self.room_changes.commit(room, self.planning.change(only_if_due=True), urgent=True)
                 if self.planning.due(room.state):
                     raise Busy("room: a device that is not valid is still there")
-            elif self.parts.vault.chains.lost(room.room_id) is not None:
+            elif self.context.vault.chains.lost(room.room_id) is not None:
                 await self._rotate_unless_muted(room)
-            self.outgoing.flush_soon(room)
+            self.outbox.flush_soon(room)
         except Interrupted:
             pass
         except ChatError as error:
@@ -158,7 +158,7 @@ class Upkeep:
         finally:
             self._preparing.discard(room.room_id)
         if again is not None:
-            self.parts.later(again, lambda: self.outgoing.flush(room))
+            self.context.later(again, lambda: self.outbox.flush(room))
 
     async def _rotate_unless_muted(self, room: Room) -> None:
         """A message was refused, and its place in our chain is lost. If the next one would be refused too, that is said at
@@ -167,28 +167,28 @@ class Upkeep:
         try:
             await self.requests.ask(messages.SetTyping, room=room.room_id)
         except Muted as error:
-            self.outgoing.refuse(room, error)
+            self.outbox.refuse(room, error)
         else:
-            await self.making.commit(room, self.planning.change())
+            await self.room_changes.commit(room, self.planning.change())
 
     async def enter_lobby(self, role: str) -> None:
         """``#lobby`` is made by the first administrator's client; every other client joins it once."""
-        parts = self.parts
-        if parts.vault.facts.get(LOBBY_ENTERED) is not None or self._entering:
+        context = self.context
+        if context.vault.facts.get(LOBBY_ENTERED) is not None or self._entering:
             return
         self._entering = True
         try:
-            facts = parts.log.facts
+            facts = context.log.facts
             head = facts.room_head(LOBBY, facts.size)
             if head is not None and not head.closed:
-                await self.making.join(LOBBY)
+                await self.room_changes.join(LOBBY)
             elif role == "admin":
-                await self.making.create(public_policy(LOBBY), LOBBY, "")
+                await self.room_changes.create(public_policy(LOBBY), LOBBY, "")
             else:
                 return
-            parts.vault.facts.put(LOBBY_ENTERED, b"1")
+            context.vault.facts.put(LOBBY_ENTERED, b"1")
         except ChatError as error:
             if error.code in {"room_full", "banned"}:
-                parts.vault.facts.put(LOBBY_ENTERED, b"0")
+                context.vault.facts.put(LOBBY_ENTERED, b"0")
         finally:
             self._entering = False

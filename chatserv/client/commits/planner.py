@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chatserv.client.commits.preparation import Plan, Planner
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.verification.certificates import Certificates, NotReady
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import MAX_USER_DEVICES, Kind, Member, Policy, Role, RosterEntry, State
@@ -106,12 +106,12 @@ class Planning:
     """Makes planners.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         certificates: Fetches those of devices that are to be added.
     """
 
-    def __init__(self, parts: Parts, certificates: Certificates) -> None:
-        self._parts, self._certificates = parts, certificates
+    def __init__(self, context: ClientContext, certificates: Certificates) -> None:
+        self._context, self._certificates = context, certificates
 
     def change(self, wish: Wish | None = None, *, only_if_due: bool = False) -> Planner:
         """For a room that we are in. Without a wish: a rotation, or, ``only_if_due``, what the log asks for or nothing."""
@@ -128,7 +128,7 @@ class Planning:
 
     def due(self, state: State) -> bool:
         """Whether the log asks for a commit before anything is sent: a device of the room is not valid any more."""
-        log, known = self._parts.log, self._certificates.known
+        log, known = self._context.log, self._certificates.known
         self._certificates.missing(entry.cert_hash for entry in state.roster)  # those that are kept are known then
         return any(
             entry.cert_hash in known
@@ -140,15 +140,15 @@ class Planning:
         """For an external commit: joins a public room, or brings this device into a room of its user."""
 
         async def plan(given: Plan) -> list[Op] | None:
-            state, parts = _state(given), self._parts
+            state, context = _state(given), self._context
             draft = Draft(state)
-            if draft.has_device(parts.device_id):
+            if draft.has_device(context.device_id):
                 return None
             if len(state.roster) >= state.policy.max_devices:
                 raise RoomFull(f"{len(state.roster)} devices")
-            if not draft.members.get(parts.user, _NOBODY).role:
-                draft.set_member(parts.user, Role.MEMBER)
-            draft.add(parts.user, parts.device_id, parts.cert_hash)
+            if not draft.members.get(context.user, _NOBODY).role:
+                draft.set_member(context.user, Role.MEMBER)
+            draft.add(context.user, context.device_id, context.cert_hash)
             self._take_leaves(draft, given)
             self._remove_invalid(draft, given)
             await self._add_devices(draft, given, [m.user for m in draft.members.values() if m.role])
@@ -161,16 +161,16 @@ class Planning:
         users = list(others)
 
         async def plan(given: Plan) -> list[Op]:
-            parts = self._parts
+            context = self._context
             role = Role.MEMBER if policy.kind is Kind.DM else Role.OWNER
             draft = Draft(_nobody_yet(policy))
             draft.ops.append(Create(nonce, policy))
-            draft.set_member(parts.user, role)
-            draft.add(parts.user, parts.device_id, parts.cert_hash)
+            draft.set_member(context.user, role)
+            draft.add(context.user, context.device_id, context.cert_hash)
             for user in users:
                 self.require_unchanged(user)
                 draft.set_member(user, Role.MEMBER)
-            await self._add_devices(draft, given, [parts.user, *users])
+            await self._add_devices(draft, given, [context.user, *users])
             for user in users:
                 self.require_devices(draft, user)
             return draft.ops
@@ -179,7 +179,7 @@ class Planning:
 
     def require_devices(self, draft: Draft, user: str) -> None:
         """Raises `NotFound` for a user that the log does not know, or `BadKey` for one without a device that is ready."""
-        log = self._parts.log
+        log = self._context.log
         if log.facts.identity(user, log.size) is None:
             raise NotFound(f"user {user}")
         if not draft.devices(user):
@@ -187,15 +187,15 @@ class Planning:
 
     def require_account(self, user: str) -> None:
         """Raises `NotFound` for a user that the log does not know, or `Forbidden` for ourselves."""
-        log = self._parts.log
+        log = self._context.log
         if log.facts.identity(user, log.size) is None:
             raise NotFound(f"user {user}")
-        if user == self._parts.user:
+        if user == self._context.user:
             raise Forbidden("oneself")
 
     def require_unchanged(self, user: str) -> None:
         """Raises `KeyChanged` for a user whose identity is not the one that we know: whose devices we take in nowhere."""
-        if self._parts.pins.changed_among([user]):
+        if self._context.pins.changed_among([user]):
             raise KeyChanged(f"{user}: to be accepted first")
 
     # -- what the log and the Leaves ask for ---------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Planning:
 
     def _remove_invalid(self, draft: Draft, given: Plan) -> None:
         for entry in list(draft.roster.values()):
-            if entry.device_id != self._parts.device_id and not given.evidence.valid(entry):
+            if entry.device_id != self._context.device_id and not given.evidence.valid(entry):
                 draft.remove(entry.leaf)
 
     async def _add_devices(self, draft: Draft, given: Plan, users: Iterable[str]) -> None:
@@ -226,7 +226,7 @@ class Planning:
         """
         facts, size = given.evidence.facts, given.evidence.kt_size
         there = list(users)
-        changed = self._parts.pins.changed_among(there)
+        changed = self._context.pins.changed_among(there)
         wanted = {user: facts.certificates(user, size) for user in there if user not in changed}
         await self._certificates.fetch(cert_hash for hashes in wanted.values() for cert_hash in hashes)
         for user, hashes in wanted.items():

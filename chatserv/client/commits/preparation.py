@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room
 from chatserv.client.verification.certificates import Certificates, FalseKey, NotReady
 from chatserv.crypto.commits import Leave, Op
@@ -44,11 +44,11 @@ class Prepared:
     prekeys: dict[bytes, SignedPreKey]
 
 
-class Preparing:
+class Preparation:
     """Prepares commits for all rooms.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Asks the server.
         certificates: Of whoever is wrapped to.
         decide: Finds out which changes of identity are signed.
@@ -56,12 +56,12 @@ class Preparing:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
         certificates: Certificates,
         decide: Callable[[Sequence[Rotation]], Awaitable[None]],
     ) -> None:
-        self._parts, self._requests, self._certificates = parts, requests, certificates
+        self._context, self._requests, self._certificates = context, requests, certificates
         self._decide = decide
 
     async def prepare(self, room: Room, planner: Planner, leaves: tuple[Leave, ...]) -> Prepared | None:
@@ -73,7 +73,7 @@ class Preparing:
             if planned is None:
                 return None
             step = planned.step
-            wanted = [entry for entry in step.state.roster if entry.device_id != self._parts.device_id]
+            wanted = [entry for entry in step.state.roster if entry.device_id != self._context.device_id]
             await self._certificates.fetch(entry.cert_hash for entry in wanted)
             lacking = await self._fetch_prekeys(room, [e for e in wanted if e.device_id not in prekeys], prekeys)
             if not lacking:
@@ -89,7 +89,7 @@ class Preparing:
         """Plans, and validates the plan as everybody will; None where there is nothing to do. No prekeys yet."""
         if room.state is not None:
             await self._certificates.fetch(entry.cert_hash for entry in room.state.roster)
-        log, listed = self._parts.log, room.listed()
+        log, listed = self._context.log, room.listed()
         while True:
             await self._decide(log.facts.undecided(log.size, listed))
             evidence = Evidence(self._certificates.known, log.facts, log.size)
@@ -106,7 +106,7 @@ class Preparing:
         """This device's number in the room, or the one that it will have."""
         if room.state is None:
             return 0
-        own = room.own(self._parts.device_id)
+        own = room.own(self._context.device_id)
         return room.state.next_leaf if own is None else own.leaf
 
     async def _fetch_prekeys(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from chatserv.client.commits.committer import Committer
 from chatserv.client.commits.planner import Planning
 from chatserv.client.commits.preparation import Plan, Planner
-from chatserv.client.outbound.outbox import Outgoing
-from chatserv.client.state.context import Parts
+from chatserv.client.outbound.outbox import Outbox
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms
-from chatserv.client.verification.log_auditor import LogFollower
+from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.crypto.commits import BadCommit, Op
 from chatserv.crypto.log_facts import RoomHead
@@ -26,11 +26,11 @@ class FalseRoom(BadKey):
     )
 
 
-class Making:
+class RoomChanges:
     """Commits for whoever asks.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: All rooms.
         committer: Makes the commits.
         planning: Plans them.
@@ -40,15 +40,15 @@ class Making:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         rooms: Rooms,
         committer: Committer,
         planning: Planning,
-        follower: LogFollower,
-        outgoing: Outgoing,
+        follower: LogAuditor,
+        outgoing: Outbox,
     ) -> None:
-        self.parts, self.rooms, self._committer = parts, rooms, committer
-        self.planning, self.follower, self.outgoing = planning, follower, outgoing
+        self.context, self.rooms, self._committer = context, rooms, committer
+        self.planning, self.auditor, self.outbox = planning, follower, outgoing
 
     async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
         """Commits, and tells newcomers of a private room what it is called. Raises as `Committer.commit`, or `Forbidden`."""
@@ -59,14 +59,14 @@ class Making:
             raise Forbidden(error.detail) from None
         if room.row is None or room.state is None or room.state.policy.public or not room.row.title:
             return
-        after = {entry.device_id for entry in room.state.roster} - {self.parts.device_id}
+        after = {entry.device_id for entry in room.state.roster} - {self.context.device_id}
         if before and after - before:
-            self.outgoing.put(room, RoomTitle(room.row.title, room.row.topic))
+            self.outbox.put(room, RoomTitle(room.row.title, room.row.topic))
 
     async def create(self, policy: Policy, title: str, topic: str, others: tuple[str, ...] = ()) -> Room:
         """Makes a room with these users in it. Raises as `commit`; `ExistingRoom` for direct messages that exist."""
-        parts, nonce = self.parts, self.parts.random(32)
-        room = self.rooms.look_at(room_id(parts.cert_hash, nonce))
+        context, nonce = self.context, self.context.random(32)
+        room = self.rooms.look_at(room_id(context.cert_hash, nonce))
         sealed_name = policy.kind is Kind.ROOM and not policy.public
         if sealed_name:
             room.made_as = (title, topic)  # what we call it; the others are told below
@@ -76,14 +76,14 @@ class Making:
             self.rooms.forget(room.room_id)
             raise
         if sealed_name and room.row is not None:
-            self.outgoing.put(room, RoomTitle(title, topic))
+            self.outbox.put(room, RoomTitle(title, topic))
         return room
 
     async def join(self, name: str) -> Room:
         """Joins the public room that the log has under this name. Raises `NotFound`, `RoomFull`, or as `commit`."""
         head = self._public_head(name)
         if head is None:
-            await self.follower.refresh()
+            await self.auditor.refresh()
             head = self._public_head(name)
         if head is None:
             raise NotFound(f"room {name}")
@@ -102,7 +102,7 @@ class Making:
 
         async def plan(given: Plan) -> Sequence[Op] | None:
             policy = None if room.state is None else room.state.policy
-            await self.follower.refresh()
+            await self.auditor.refresh()
             newest = self._public_head(name)
             if policy is None or not policy.public or policy.name != name or newest is None:
                 raise FalseRoom(f"room {name}: the log leads to another room")
@@ -114,7 +114,7 @@ class Making:
 
     def _public_head(self, name: str) -> RoomHead | None:
         """The newest leaf for the name, if it names a room."""
-        facts = self.parts.log.facts
+        facts = self.context.log.facts
         head = facts.room_head(name, facts.size)
         return None if head is None or head.closed else head
 

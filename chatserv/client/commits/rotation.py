@@ -9,9 +9,9 @@ from typing import Final
 
 from chatserv.client.commits.planner import Planning
 from chatserv.client.commits.preparation import Plan, Planner
-from chatserv.client.commits.room_changes import Making
+from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.connection.requests import Requests
-from chatserv.client.state.context import Interrupted, Parts
+from chatserv.client.state.context import ClientContext, Interrupted
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
 from chatserv.errors import ChatError
@@ -23,20 +23,22 @@ LOOK_SECONDS: Final = 600.0  # how late it may be found that an epoch has become
 AGAIN_SECONDS: Final = 60.0  # after a refusal
 
 
-class Rotating:
+class EpochRotation:
     """Rotates rooms that are due.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Tells whether there is a connection.
         rooms: All rooms.
         making: Commits.
         planning: Plans.
     """
 
-    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms, making: Making, planning: Planning) -> None:
-        self._parts, self._requests, self._rooms = parts, requests, rooms
-        self._making, self._planning = making, planning
+    def __init__(
+        self, context: ClientContext, requests: Requests, rooms: Rooms, making: RoomChanges, planning: Planning
+    ) -> None:
+        self._context, self._requests, self._rooms = context, requests, rooms
+        self._room_changes, self._planning = making, planning
         self._waiting: set[bytes] = set()  # for our turn
         self._rotating: set[bytes] = set()  # or about to try again
         self._looking = False
@@ -47,7 +49,7 @@ class Rotating:
             self.look(room)
         if not self._looking:
             self._looking = True
-            self._parts.later(LOOK_SECONDS, self._look_again)
+            self._context.later(LOOK_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
         self._looking = False
@@ -67,7 +69,7 @@ class Rotating:
             self._start(room)
         elif room.room_id not in self._waiting:
             self._waiting.add(room.room_id)
-            self._parts.later(self._turn(room), lambda: self._start(room))
+            self._context.later(self._turn(room), lambda: self._start(room))
 
     def _due(self, room: Room) -> bool:
         """Whether the epoch has anything that others should have seen, and is too old or too full."""
@@ -76,7 +78,7 @@ class Rotating:
             return False
         if room.stopped or room.withheld or not row.epoch_messages:
             return False
-        return self._full(room) or self._parts.now_ms() - row.epoch_since_ms >= state.policy.rotate_seconds * 1000
+        return self._full(room) or self._context.now_ms() - row.epoch_since_ms >= state.policy.rotate_seconds * 1000
 
     @staticmethod
     def _full(room: Room) -> bool:
@@ -84,32 +86,32 @@ class Rotating:
         return row is not None and state is not None and row.epoch_messages >= state.policy.rotate_messages
 
     def _others_spoke(self, room: Room) -> bool:
-        own = room.own(self._parts.device_id)
-        return any(leaf != own.leaf for leaf in self._parts.vault.chains.generations(room.room_id)) if own else False
+        own = room.own(self._context.device_id)
+        return any(leaf != own.leaf for leaf in self._context.vault.chains.generations(room.room_id)) if own else False
 
     def _turn(self, room: Room) -> float:
         """How long we wait, in seconds: one turn for those who have said nothing, then those who have, the last one last."""
         turn = TURN_SECONDS + len(room.users()) / 10
-        last = self._parts.vault.chains.acknowledged(room.room_id)
+        last = self._context.vault.chains.acknowledged(room.room_id)
         if last is None or room.row is None:
-            return self._parts.chance(turn)
-        begun_ms, now_ms = room.row.epoch_since_ms, self._parts.now_ms()
+            return self._context.chance(turn)
+        begun_ms, now_ms = room.row.epoch_since_ms, self._context.now_ms()
         how_late = (last.noted_ms - begun_ms) / max(1, now_ms - begun_ms)
         if not self._full(room):
             turn += LOOK_SECONDS  # the others may look so much later
-        return turn + 2 * turn * min(1.0, max(0.0, how_late)) + self._parts.chance(turn / 4)
+        return turn + 2 * turn * min(1.0, max(0.0, how_late)) + self._context.chance(turn / 4)
 
     def _start(self, room: Room) -> None:
         self._waiting.discard(room.room_id)
         free = room.room_id not in self._rotating and not room.committing.locked
         if free and self._due(room) and self._requests.connected:
             self._rotating.add(room.room_id)
-            self._parts.spawn(self._rotate(room), "rotation")
+            self._context.spawn(self._rotate(room), "rotation")
 
     async def _rotate(self, room: Room) -> None:
         again = False
         try:
-            await self._making.commit(room, self._plan(room))
+            await self._room_changes.commit(room, self._plan(room))
         except Interrupted:
             pass  # the next connection begins with a look
         except ChatError:
@@ -118,7 +120,7 @@ class Rotating:
             if not again:
                 self._rotating.discard(room.room_id)
         if again:
-            self._parts.later(AGAIN_SECONDS, lambda: self._try_again(room))
+            self._context.later(AGAIN_SECONDS, lambda: self._try_again(room))
 
     def _try_again(self, room: Room) -> None:
         self._rotating.discard(room.room_id)

@@ -42,7 +42,7 @@ class Connection:
     def __init__(self, owner: Owner, make: Callable[["Connection"], ClientProtocol]) -> None:
         self._owner, self._make = owner, make
         self._protocol: ClientProtocol | None = None
-        self._outgoing: list[bytes] = []
+        self._outbox: list[bytes] = []
         self._receiving = False
         self._last_word: ChatError | None = None
 
@@ -86,7 +86,7 @@ class Connection:
         """The connection is gone."""
         self._protocol = None
         error, self._last_word = error or self._last_word, None
-        self._outgoing.clear()
+        self._outbox.clear()
         self._owner.engine.disconnected()
         self._owner.lost(error)
 
@@ -101,12 +101,12 @@ class Connection:
 
     def write(self, encoded: bytes) -> None:
         """Sends a message, together with all that the same batch of received ones gives rise to."""
-        self._outgoing.append(encoded)
+        self._outbox.append(encoded)
         if not self._receiving:
             self._flush()
 
     def _flush(self) -> None:
-        outgoing, self._outgoing = self._outgoing, []
+        outgoing, self._outbox = self._outbox, []
         if self._protocol is not None:
             self._protocol.send(outgoing)
 

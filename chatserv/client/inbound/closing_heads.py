@@ -7,7 +7,7 @@ commit, though the server had acknowledged it, is told to us as well, since nobo
 from typing import Final
 
 from chatserv.client.events import ClientEvent, MessagesMissing
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.ratchet import MAX_AHEAD
@@ -23,12 +23,12 @@ class Heads:
     """Compares heads.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: For names.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms) -> None:
-        self._parts, self._rooms = parts, rooms
+    def __init__(self, context: ClientContext, rooms: Rooms) -> None:
+        self._context, self._rooms = context, rooms
 
     def compare(self, room: Room, commit: Commit, at_ms: int) -> list[ClientEvent]:
         """What is missing, as the commit that follows a room's head shows; before the room has moved.
@@ -41,39 +41,41 @@ class Heads:
         row, state = room.row, room.state
         if not room.in_it or row is None or row.keys is Keys.BROKEN or state is None:
             return []
-        ours = self._parts.vault.chains.generations(room.room_id)  # none, where no message of the epoch has come
+        ours = self._context.vault.chains.generations(room.room_id)  # none, where no message of the epoch has come
         heads = {head.leaf: head.next_generation for head in commit.tbs.heads}
         most = max(MAX_AHEAD, 2 * state.policy.rotate_messages)  # more are in no epoch: that is nobody's head
         name, found = self._rooms.name(room), list[ClientEvent]()
         for leaf, seen in heads.items():
             entry, lacking = state.entry(leaf), seen - ours.get(leaf, 0)
-            if 0 < lacking <= most and entry is not None and entry.device_id != self._parts.device_id:
+            if 0 < lacking <= most and entry is not None and entry.device_id != self._context.device_id:
                 found.append(MessagesMissing(name, entry.user, lacking))
         return found + self._swallowed(room, commit, heads, at_ms)
 
     def _swallowed(self, room: Room, commit: Commit, heads: dict[int, int], at_ms: int) -> list[ClientEvent]:
         """What of ours the server has acknowledged, and the maker of the commit had not got."""
-        own, state = room.own(self._parts.device_id), room.state
+        own, state = room.own(self._context.device_id), room.state
         maker = None if state is None else state.entry(commit.tbs.committer_leaf)  # none: they come from outside
-        acknowledged = self._parts.vault.chains.acknowledged(room.room_id)
+        acknowledged = self._context.vault.chains.acknowledged(room.room_id)
         if own is None or maker is None or maker.leaf == own.leaf or acknowledged is None:
             return []
         seen, due = heads.get(own.leaf, 0), acknowledged.generation + 1
         if due > seen and not self._settled(acknowledged.at_ms, acknowledged.noted_ms, at_ms):
             due = self._due_before(room, own.leaf, heads, at_ms)
-        return [MessagesMissing(self._rooms.name(room), self._parts.user, due - seen, maker.user)] if due > seen else []
+        return (
+            [MessagesMissing(self._rooms.name(room), self._context.user, due - seen, maker.user)] if due > seen else []
+        )
 
     def _settled(self, acknowledged_at_ms: int, noted_ms: int, at_ms: int) -> bool:
         if at_ms - acknowledged_at_ms >= UNDER_WAY_MS:
             return True
-        return self._parts.now_ms() - noted_ms >= EXCUSED_MS
+        return self._context.now_ms() - noted_ms >= EXCUSED_MS
 
     def _due_before(self, room: Room, own_leaf: int, heads: dict[int, int], at_ms: int) -> int:
         """The first generation of ours that may have been under way: others stand before one that the maker has seen, or
         are old enough.
         """
         epoch, overtaken = room.head.epoch, False
-        for message in reversed(self._parts.vault.archive.last(room.room_id, LOOKED_BACK)):
+        for message in reversed(self._context.vault.archive.last(room.room_id, LOOKED_BACK)):
             if message.epoch != epoch:
                 break
             if message.leaf != own_leaf:

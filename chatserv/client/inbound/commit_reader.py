@@ -23,11 +23,11 @@ from chatserv.client.inbound.commit_summary import describe
 from chatserv.client.inbound.content_handler import Contents
 from chatserv.client.inbound.message_reader import MessageReader
 from chatserv.client.inbound.missing import Needs
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.client.verification.certificates import Certificates
-from chatserv.client.verification.public_rooms import PublicWatch
+from chatserv.client.verification.public_rooms import PublicRooms
 from chatserv.crypto.commits import Add, BadCommit, Commit, Leave
 from chatserv.crypto.e2e.epoch import base_secrets
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
@@ -44,7 +44,7 @@ class Reader:
     """Reads all rooms.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: Which rooms there are.
         certificates: Those of all devices.
         contents: Takes what was opened.
@@ -52,11 +52,11 @@ class Reader:
     """
 
     def __init__(
-        self, parts: Parts, rooms: Rooms, certificates: Certificates, contents: Contents, watch: PublicWatch
+        self, context: ClientContext, rooms: Rooms, certificates: Certificates, contents: Contents, watch: PublicRooms
     ) -> None:
-        self._parts, self._rooms, self._certificates = parts, rooms, certificates
-        self._watch, self._heads = watch, Heads(parts, rooms)
-        self._messages = MessageReader(parts, rooms, certificates, contents)
+        self._context, self._rooms, self._certificates = context, rooms, certificates
+        self._watch, self._heads = watch, Heads(context, rooms)
+        self._messages = MessageReader(context, rooms, certificates, contents)
 
     def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
         """Takes one event in; inside a transaction.
@@ -80,14 +80,14 @@ class Reader:
     def validate(self, room: Room, commit: Commit) -> Outcome:
         """What the rules make of a commit, once log and certificates are at hand (steps 1 to 6). Raises as `take`."""
         state, head = room.state, room.head
-        if commit.tbs.kt_size > self._parts.log.size:
+        if commit.tbs.kt_size > self._context.log.size:
             raise Needs(log_size=commit.tbs.kt_size)
         hashes = [op.entry.cert_hash for op in commit.tbs.ops if isinstance(op, Add)]
         hashes += [] if state is None else [entry.cert_hash for entry in state.roster]
         missing = self._certificates.missing(hashes)
         if missing:
             raise Needs(certificates=missing)
-        log = self._parts.log
+        log = self._context.log
         undecided = log.facts.undecided(commit.tbs.kt_size, room.listed())
         if undecided:
             raise Needs(rotations=undecided)
@@ -97,26 +97,26 @@ class Reader:
         """Moves the chain of a room on that we do not read: before our time, after it, or in a gap. Raises as `take`."""
         outcome = self.validate(room, commit)
         was_in, name = room.in_it, self._rooms.name(room)
-        found = self._heads.compare(room, commit, self._parts.now_ms())
+        found = self._heads.compare(room, commit, self._context.now_ms())
         by = self._put_out_by(room.state, outcome, commit)
         room.move(outcome, commit)
         if room.row is None:
             return []
-        own = outcome.state.device(self._parts.device_id)
-        with self._parts.vault.transaction():
+        own = outcome.state.device(self._context.device_id)
+        with self._context.vault.transaction():
             room.row = replace(_moved_on(room.row, outcome, commit), keys=Keys.WANTED)
             if own is None:
                 room.row = replace(room.row, standing=Standing.OUT)
-            self._parts.vault.rooms.put(room.row)
+            self._context.vault.rooms.put(room.row)
             self._settle_keys(room, own, commit)
         self._watch.moved(room)
         return [RoomLeft(name, by)] if was_in and own is None else found
 
     def _put_out_by(self, before: State | None, outcome: Outcome, commit: Commit) -> str:
         """Who has put us out by a commit: its maker, or ourselves where it carries our own Leave."""
-        own = None if before is None else before.device(self._parts.device_id)
+        own = None if before is None else before.device(self._context.device_id)
         left = own is not None and any(isinstance(op, Leave) and op.leaf == own.leaf for op in commit.tbs.ops)
-        return self._parts.user if left else outcome.committer.user
+        return self._context.user if left else outcome.committer.user
 
     def _take_commit(self, room: Room, event: messages.Event) -> list[ClientEvent]:
         commit = Commit.decode(event.body)
@@ -127,14 +127,14 @@ class Reader:
         if commit.tbs.epoch <= room.head.epoch and not room.in_it:
             raise BadCommit("commit: of an epoch before the newest one")
         outcome = self.validate(room, commit)
-        before, own = room.state, outcome.state.device(self._parts.device_id)
+        before, own = room.state, outcome.state.device(self._context.device_id)
         if room.row is None and own is None:  # a room that is no business of ours
             room.move(outcome, commit)
             return []
         found = self._heads.compare(room, commit, event.at) + self._never_came(room, event.seq)
         room.row = self._next_row(room, outcome, commit, event, own)
         room.move(outcome, commit)
-        self._parts.vault.rooms.put(room.row)
+        self._context.vault.rooms.put(room.row)
         self._watch.moved(room)
         found += self._tell(room, before, outcome, commit, event)
         self._settle_keys(room, own, commit)
@@ -169,7 +169,7 @@ class Reader:
         before = None if room.row is None or room.row.standing is Standing.OUT else room.row
         renamed = room.state is not None and room.state.policy.name != outcome.state.policy.name
         if standing is Standing.IN and (before is None or renamed):
-            row = replace(row, agreed=self._parts.vault.rooms.next_agreed())
+            row = replace(row, agreed=self._context.vault.rooms.next_agreed())
         if standing is Standing.OFFERED and before is None:
             row = replace(row, inviter=outcome.committer.user)
         row = replace(
@@ -177,7 +177,7 @@ class Reader:
             cursor=event.seq,
             standing=standing,
             keys=Keys.WANTED,
-            epoch_since_ms=self._parts.now_ms(),
+            epoch_since_ms=self._context.now_ms(),
             epoch_messages=0,
         )
         return _moved_on(row, outcome, commit)
@@ -186,25 +186,25 @@ class Reader:
         """Whether a room that we come into needs our consent: not if we brought ourselves in, or never were out of it."""
         if room.in_it and room.row is not None:
             return room.row.standing
-        if self._parts.vault.ignored.refuses(room.room_id):
+        if self._context.vault.ignored.refuses(room.room_id):
             return Standing.REFUSED
-        member = room.row is not None and room.state is not None and bool(room.state.role(self._parts.user))
-        return Standing.IN if member or outcome.committer.user == self._parts.user else Standing.OFFERED
+        member = room.row is not None and room.state is not None and bool(room.state.role(self._context.user))
+        return Standing.IN if member or outcome.committer.user == self._context.user else Standing.OFFERED
 
     def _never_came(self, room: Room, seq: int) -> list[ClientEvent]:
         """What the server has acknowledged of ours at places that have passed without it."""
-        outbox = self._parts.vault.outbox
+        outbox = self._context.vault.outbox
         gone = outbox.done_before(room.room_id, seq)
         for row in gone:
             outbox.delete(row.message_id)
-        return [MessagesMissing(self._rooms.name(room), self._parts.user, len(gone))] if gone and room.in_it else []
+        return [MessagesMissing(self._rooms.name(room), self._context.user, len(gone))] if gone and room.in_it else []
 
     def _tell(
         self, room: Room, before: State | None, outcome: Outcome, commit: Commit, event: messages.Event
     ) -> list[ClientEvent]:
         row, name, by = room.row, self._rooms.name(room), outcome.committer.user
         found: list[ClientEvent] = []
-        was_in = before is not None and before.device(self._parts.device_id) is not None
+        was_in = before is not None and before.device(self._context.device_id) is not None
         if row is None or row.standing is Standing.OUT:
             return [RoomLeft(name, self._put_out_by(before, outcome, commit))] if was_in else []
         if not was_in:
@@ -213,20 +213,20 @@ class Reader:
             found += [
                 DeviceSeen(entry.user, entry.device_id)
                 for entry in outcome.added
-                if entry.user != self._parts.user and before.role(entry.user)
+                if entry.user != self._context.user and before.role(entry.user)
             ]
-            evidence = Evidence(self._certificates.known, self._parts.log.facts, commit.tbs.kt_size)
+            evidence = Evidence(self._certificates.known, self._context.log.facts, commit.tbs.kt_size)
             lines = describe(before, outcome.state, commit.tbs.ops, evidence.struck)
             found.append(RoomChanged(name, by, lines, event.at))
         for user in room.users():
-            self._parts.pins.look(user, self._parts.now_ms())
+            self._context.pins.look(user, self._context.now_ms())
         return found
 
     # -- keys of an epoch ----------------------------------------------------------------------------------------------
 
     def _settle_keys(self, room: Room, own: RosterEntry | None, commit: Commit) -> None:
         """A new epoch: the old chains go; those of an own commit are derived at once, others when they are needed."""
-        vault = self._parts.vault
+        vault = self._context.vault
         vault.chains.clear(room.room_id)
         pending = vault.pending.get(room.room_id)
         if pending is not None and pending.epoch <= commit.tbs.epoch:
@@ -243,9 +243,9 @@ class Reader:
         bases = base_secrets(epoch_secret, (entry.leaf for entry in room.state.roster), room.head.commit_hash)
         sender = SenderChain(own.leaf, 0, bases.pop(own.leaf))
         receivers = (ReceiverChain(leaf, 0, secret) for leaf, secret in bases.items())
-        self._parts.vault.chains.replace(room.room_id, sender, receivers)
+        self._context.vault.chains.replace(room.room_id, sender, receivers)
         room.row = replace(room.row, keys=Keys.HELD)
-        self._parts.vault.rooms.put(room.row)
+        self._context.vault.rooms.put(room.row)
 
 
 def _moved_on(row: RoomRow, outcome: Outcome, commit: Commit) -> RoomRow:

@@ -12,7 +12,7 @@ from chatserv.client.events import (
     Reacted,
     RoomTitled,
 )
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
 from chatserv.client.verification.gossip import Gossip
@@ -29,7 +29,7 @@ class Contents:
     """Applies contents.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: For names and roles.
         gossip: Compares what senders have seen of the log.
         tidy: Told that something was taken back or replaced, and is to leave the disk.
@@ -37,16 +37,16 @@ class Contents:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         rooms: Rooms,
         gossip: Gossip,
         tidy: Callable[[], None],
     ) -> None:
-        self._parts, self._rooms, self._gossip, self._tidy = parts, rooms, gossip, tidy
+        self._context, self._rooms, self._gossip, self._tidy = context, rooms, gossip, tidy
 
     def take(self, room: Room, message: StoredMessage, head: LogHead | None) -> list[ClientEvent]:
         """Stores what a message says, and tells it; inside the transaction that moves the cursor."""
-        archive = self._parts.vault.archive
+        archive = self._context.vault.archive
         try:
             body = decode_body(message.ctype, message.body)
         except Reject:
@@ -61,13 +61,13 @@ class Contents:
                 found = (
                     [self.received(room, message, new=True)] if archive.add(message) else []
                 )  # or it comes once more
-        if message.sender in self._parts.vault.ignored:
+        if message.sender in self._context.vault.ignored:
             return [event for event in found if not isinstance(event, _SAID)]
         return found
 
     def _hear(self, room: Room, message: StoredMessage, head: LogHead | None, body: Body | None) -> None:
         """What the sender has seen of the log: their word, in rooms that we have agreed to, and what the server signed."""
-        if message.device_id == self._parts.device_id:
+        if message.device_id == self._context.device_id:
             return
         if head is not None and not message.identity and room.row is not None and room.row.standing is Standing.IN:
             self._gossip.check(message.sender, head)
@@ -77,7 +77,7 @@ class Contents:
     def received(self, room: Room, message: StoredMessage, *, new: bool = False) -> MessageReceived:
         """A kept message as programs get it, with its newest text; ``new``: nobody can have put a sign on it yet."""
         text = text_of(message)
-        reactions = {} if new else self._parts.vault.archive.reactions(room.room_id, message.message_id)
+        reactions = {} if new else self._context.vault.archive.reactions(room.room_id, message.message_id)
         return MessageReceived(
             room=self._rooms.name(room),
             seq=message.seq,
@@ -85,16 +85,16 @@ class Contents:
             sender=message.sender,
             message_id=message.message_id,
             text=None if text is None else text.text,
-            own=message.sender == self._parts.user,
+            own=message.sender == self._context.user,
             action=text is not None and text.action,
             reply_to=None if text is None else text.reply_to,
-            mentioned=text is not None and self._parts.user in text.mentions,
+            mentioned=text is not None and self._context.user in text.mentions,
             edited=message.edited_body is not None and not message.deleted,
             deleted=message.deleted,
             room_id=room.room_id,
             sent_ms=message.sent_ms,
             reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
-            identity_changed=bool(message.identity) and self._parts.pins.other(message.sender, message.identity),
+            identity_changed=bool(message.identity) and self._context.pins.other(message.sender, message.identity),
         )
 
     # -- contents about other messages ---------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Contents:
             case Delete():
                 return self._delete(room, message, body)
             case Reaction(target, emoji, on):
-                self._parts.vault.archive.react(room.room_id, target, message.sender, emoji, on)
+                self._context.vault.archive.react(room.room_id, target, message.sender, emoji, on)
                 return [Reacted(self._rooms.name(room), target, message.sender, emoji, on)]
             case Receipt(message_ids):
                 return self._receipt(room, message, message_ids)
@@ -117,7 +117,7 @@ class Contents:
 
     def _edit(self, room: Room, message: StoredMessage, body: Edit) -> list[ClientEvent]:
         """Counts only from the author's user."""
-        archive = self._parts.vault.archive
+        archive = self._context.vault.archive
         target = archive.by_id(room.room_id, body.target)
         if target is None or target.sender != message.sender or target.deleted or target.ctype != ContentType.TEXT:
             return []
@@ -127,7 +127,7 @@ class Contents:
 
     def _delete(self, room: Room, message: StoredMessage, body: Delete) -> list[ClientEvent]:
         """Counts from the author's user, and from moderators and owners."""
-        archive = self._parts.vault.archive
+        archive = self._context.vault.archive
         target = archive.by_id(room.room_id, body.target)
         if target is None or (target.sender != message.sender and not self._moderates(room, message.sender)):
             return []
@@ -136,11 +136,11 @@ class Contents:
         return [MessageDeleted(self._rooms.name(room), body.target, message.sender)]
 
     def _receipt(self, room: Room, message: StoredMessage, message_ids: tuple[bytes, ...]) -> list[ClientEvent]:
-        archive = self._parts.vault.archive
+        archive = self._context.vault.archive
         ours = []
         for message_id in message_ids:
             target = archive.by_id(room.room_id, message_id)
-            if target is not None and target.sender == self._parts.user != message.sender:
+            if target is not None and target.sender == self._context.user != message.sender:
                 archive.add_receipt(room.room_id, message_id, message.sender)
                 ours.append(message_id)
         return [Delivered(self._rooms.name(room), message.sender, tuple(ours))] if ours else []
@@ -159,9 +159,9 @@ class Contents:
         before = self._rooms.name(room)
         agreed = row.agreed
         if name != row.title and row.standing is Standing.IN:
-            agreed = self._parts.vault.rooms.next_agreed()  # it comes behind those that have this name
+            agreed = self._context.vault.rooms.next_agreed()  # it comes behind those that have this name
         room.row = replace(row, title=name, topic=topic, agreed=agreed)
-        self._parts.vault.rooms.put(room.row)
+        self._context.vault.rooms.put(room.row)
         return [RoomTitled(self._rooms.name(room), before, topic, message.sender)]
 
     def _moderates(self, room: Room, user: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, KeysBroken
 from chatserv.client.inbound.commit_reader import Reader
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.epoch import verify_confirmation
@@ -26,14 +26,14 @@ class EpochKeys:
     """Gets hold of epochs.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Fetches wraps that did not come by themselves.
         rooms: For names.
         reader: Stores what follows from the secret.
     """
 
-    def __init__(self, parts: Parts, requests: Requests, rooms: Rooms, reader: Reader) -> None:
-        self._parts, self._requests, self._rooms, self._reader = parts, requests, rooms, reader
+    def __init__(self, context: ClientContext, requests: Requests, rooms: Rooms, reader: Reader) -> None:
+        self._context, self._requests, self._rooms, self._reader = context, requests, rooms, reader
 
     def came(self, room: Room, notice: messages.WrapReady) -> None:
         """A wrap that the server sent before its commit."""
@@ -53,7 +53,7 @@ class EpochKeys:
 
     async def _open(self, room: Room) -> None:
         row, state, commit = room.row, room.state, room.commit
-        own = room.own(self._parts.device_id)
+        own = room.own(self._context.device_id)
         if row is None or state is None or commit is None or own is None:
             return
         found = room.wraps.pop(row.epoch, None)
@@ -73,7 +73,7 @@ class EpochKeys:
             return
         if room.commit is not commit or room.row is None:
             return  # the room has moved on meanwhile
-        with self._parts.vault.transaction():
+        with self._context.vault.transaction():
             self._reader.hold_keys(room, own, opened.payload)
             self._spend(opened)
 
@@ -82,33 +82,33 @@ class EpochKeys:
         return reply.path, reply.wrap
 
     async def _unwrap(self, room: Room, committer: bytes, commit: Commit, own: RosterEntry, wrap: bytes) -> OpenedWrap:
-        tbs, parts = commit.tbs, self._parts
+        tbs, context = commit.tbs, self._context
         scope = WrapScope(room.room_id, tbs.epoch, tbs.prev, committer)
-        prekeys = parts.vault.prekeys.all()
-        opened: OpenedWrap = await parts.in_thread(
-            open_wrap, wrap, scope, parts.device_id, own.cert_hash, parts.opening, prekeys
+        prekeys = context.vault.prekeys.all()
+        opened: OpenedWrap = await context.in_thread(
+            open_wrap, wrap, scope, context.device_id, own.cert_hash, context.opening, prekeys
         )
         return opened
 
     def _spend(self, opened: OpenedWrap) -> None:
         if opened.spent_prekey_id is not None:
-            self._parts.vault.prekeys.delete(opened.spent_prekey_id)
+            self._context.vault.prekeys.delete(opened.spent_prekey_id)
 
     def _broken(self, room: Room, commit: Commit, opened: OpenedWrap | None, *, theirs: bool) -> None:
-        """The state stands, but its keys do not open; a later commit heals the room.
+        """The state stands, but its keys do not open; a later commit repairs the room.
 
         Where the wrap is the one that the commit names, ``theirs``, the committer is named; else the server has given
         another one, or none.
         """
         if room.commit is not commit or room.row is None or room.state is None:
             return
-        with self._parts.vault.transaction():
+        with self._context.vault.transaction():
             room.row = replace(room.row, keys=Keys.BROKEN)
-            self._parts.vault.rooms.put(room.row)
+            self._context.vault.rooms.put(room.row)
             if opened is not None:
                 self._spend(opened)
         name, entry = self._rooms.name(room), room.state.device(room.row.committer)
         if not theirs:
-            self._parts.emit(Alarm("false_keys", name))
+            self._context.emit(Alarm("false_keys", name))
             return
-        self._parts.emit(KeysBroken(name, "" if entry is None else entry.user))
+        self._context.emit(KeysBroken(name, "" if entry is None else entry.user))

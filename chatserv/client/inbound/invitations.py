@@ -7,7 +7,7 @@ room is told, not even what edits and reactions hold.
 from typing import Final
 
 from chatserv.client.events import ClientEvent, RoomJoined, RoomLeft, RoomOffered, RoomTitled
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing
 
 NAME_SECONDS: Final = 5.0  # a name that has not come by then may never come
@@ -17,12 +17,12 @@ class Offers:
     """Tells events of rooms.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: For names.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms) -> None:
-        self._parts, self._rooms = parts, rooms
+    def __init__(self, context: ClientContext, rooms: Rooms) -> None:
+        self._context, self._rooms = context, rooms
         self._held: dict[bytes, str] = {}  # who has put us into each room
 
     def tell(self, room: Room, event: ClientEvent) -> None:
@@ -30,10 +30,10 @@ class Offers:
         if not room.offered:
             self._held.pop(room.room_id, None)
             if not isinstance(event, RoomOffered):  # out of it again, or agreed to
-                self._parts.emit(event)
+                self._context.emit(event)
             return
         match event:
-            case RoomOffered(by=by) if by in self._parts.vault.ignored:
+            case RoomOffered(by=by) if by in self._context.vault.ignored:
                 self._rooms.stand(room, Standing.REFUSED)
             case _ if room.hidden:
                 pass
@@ -41,9 +41,9 @@ class Offers:
                 self._offer(room, by)
             case RoomTitled(before=before, by=by):
                 if not self._release(room):
-                    self._parts.emit(RoomTitled(self._rooms.name(room), before, "", by))
+                    self._context.emit(RoomTitled(self._rooms.name(room), before, "", by))
             case RoomJoined() | RoomLeft():
-                self._parts.emit(event)
+                self._context.emit(event)
 
     def tell_kept(self) -> None:
         """Tells of what waits for our consent since an earlier run."""
@@ -54,7 +54,7 @@ class Offers:
     def _offer(self, room: Room, by: str) -> None:
         self._held[room.room_id] = by
         if self._rooms.name(room).startswith("~"):
-            self._parts.later(NAME_SECONDS, lambda: self._release(room))
+            self._context.later(NAME_SECONDS, lambda: self._release(room))
         else:
             self._release(room)
 
@@ -63,5 +63,5 @@ class Offers:
         by = self._held.pop(room.room_id, None)
         if by is None or not room.offered or room.hidden:
             return False
-        self._parts.emit(RoomOffered(self._rooms.name(room), by))
+        self._context.emit(RoomOffered(self._rooms.name(room), by))
         return True

@@ -5,7 +5,7 @@ from dataclasses import replace
 from chatserv.client.events import ClientEvent, MessagesMissing
 from chatserv.client.inbound.content_handler import Contents, reading_message
 from chatserv.client.inbound.missing import Needs
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.client.storage.messages import LATEST_MS, StoredMessage
 from chatserv.client.verification.certificates import Certificates
@@ -20,14 +20,14 @@ class MessageReader:
     """Reads messages of all rooms.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: For names.
         certificates: Those of the senders.
         contents: Takes what was opened.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms, certificates: Certificates, contents: Contents) -> None:
-        self._parts, self._rooms, self._certificates = parts, rooms, certificates
+    def __init__(self, context: ClientContext, rooms: Rooms, certificates: Certificates, contents: Contents) -> None:
+        self._context, self._rooms, self._certificates = context, rooms, certificates
         self._contents = contents
 
     def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
@@ -43,11 +43,11 @@ class MessageReader:
         entry = state.entry(header.leaf)
         if entry is None or header.epoch != row.epoch or header.room_id != room.room_id:
             return self._unreadable(room, event, event.sender)
-        if entry.device_id == self._parts.device_id:
+        if entry.device_id == self._context.device_id:
             return self._take_own(room, event, entry, header.generation)
         if row.keys is Keys.WANTED:
             raise Needs(keys=True)
-        chain = self._parts.vault.chains.receiver(room.room_id, header.leaf)
+        chain = self._context.vault.chains.receiver(room.room_id, header.leaf)
         if row.keys is Keys.BROKEN or chain is None:
             return self._unreadable(room, event, entry.user)
         scope = MessageScope(room.room_id, row.epoch, row.commit_hash)
@@ -58,7 +58,7 @@ class MessageReader:
         except KeyError:
             raise Needs(certificates=(entry.cert_hash,)) from None
         skipped = header.generation - chain.generation
-        self._parts.vault.chains.save_reached(room.room_id, opened.reached, self._parts.now_ms())
+        self._context.vault.chains.save_reached(room.room_id, opened.reached, self._context.now_ms())
         self._pass(room, event.seq)
         found: list[ClientEvent] = []
         if skipped > 0:
@@ -67,7 +67,7 @@ class MessageReader:
         if member is not None and member.muted:
             return found
         signed_by = self._certificates.known[entry.cert_hash].identity_fingerprint
-        other = signed_by if self._parts.pins.other(entry.user, signed_by) else b""
+        other = signed_by if self._context.pins.other(entry.user, signed_by) else b""
         stored = replace(_stored(room, event, entry, opened), identity=other)
         return found + self._contents.take(room, stored, opened.content.head)
 
@@ -75,7 +75,7 @@ class MessageReader:
         """Our own message comes back: what it says is in the outbox, as we keep no chain to open it with."""
         self._pass(room, event.seq)
         row = room.row
-        sent = None if row is None else self._parts.vault.outbox.by_generation(room.room_id, row.epoch, generation)
+        sent = None if row is None else self._context.vault.outbox.by_generation(room.room_id, row.epoch, generation)
         if sent is None or row is None:
             return []
         message = StoredMessage(
@@ -97,7 +97,7 @@ class MessageReader:
             deleted=False,
         )
         if sent.done_seq is not None:
-            self._parts.vault.outbox.delete(sent.message_id)
+            self._context.vault.outbox.delete(sent.message_id)
         return self._contents.take(room, message, None)
 
     def _unreadable(self, room: Room, event: messages.Event, sender: str) -> list[ClientEvent]:
@@ -107,8 +107,8 @@ class MessageReader:
     def _pass(self, room: Room, seq: int) -> None:
         if room.row is not None:
             room.row = replace(room.row, cursor=seq, epoch_messages=room.row.epoch_messages + 1)
-            self._parts.vault.rooms.count_message(room.room_id)
-            self._parts.vault.rooms.set_cursor(room.room_id, seq)
+            self._context.vault.rooms.count_message(room.room_id)
+            self._context.vault.rooms.set_cursor(room.room_id, seq)
 
 
 def _stored(room: Room, event: messages.Event, entry: RosterEntry, opened: OpenedMessage) -> StoredMessage:

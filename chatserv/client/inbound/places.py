@@ -11,7 +11,7 @@ from typing import Final
 
 from chatserv.client.events import Alarm, GapSeen, RoomLeft, RoomRewound
 from chatserv.client.inbound.agreements import AGREED
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.wire import messages
 
@@ -25,13 +25,13 @@ class Places:
     """Looks at all rooms at the beginning of a session, and when the server says that one is gone.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: All rooms.
         moved: Told of a room that we are in no more, or again: what waits to be sent there fails, or goes.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms, moved: Callable[[Room], None]) -> None:
-        self._parts, self._rooms, self._moved = parts, rooms, moved
+    def __init__(self, context: ClientContext, rooms: Rooms, moved: Callable[[Room], None]) -> None:
+        self._context, self._rooms, self._moved = context, rooms, moved
         self._denied: set[bytes] = set()
 
     # -- a session begins ----------------------------------------------------------------------------------------------
@@ -66,11 +66,11 @@ class Places:
         if other_chain:
             room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
         if not room.hidden:
-            self._parts.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
+            self._context.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
         head = info.head  # other messages will have the places behind
         room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
         room.told = min(room.told, head)
-        self._parts.vault.rooms.put(room.row)
+        self._context.vault.rooms.put(room.row)
 
     def caught_up(self, told: tuple[messages.RoomInfo, ...]) -> None:
         """Everything that was missing has come, by the server's word: what it has counted and not sent is a gap."""
@@ -79,19 +79,19 @@ class Places:
             if room is None or room.row is None or not room.in_it or room.stopped or room.row.cursor >= info.head:
                 continue
             if not room.offered:  # else nothing of it is told
-                self._parts.emit(GapSeen(self._rooms.name(room), room.row.cursor + 1, info.head))
+                self._context.emit(GapSeen(self._rooms.name(room), room.row.cursor + 1, info.head))
             room.row = replace(room.row, cursor=info.head)
-            self._parts.vault.rooms.set_cursor(room.room_id, info.head)
+            self._context.vault.rooms.set_cursor(room.room_id, info.head)
 
     # -- rooms that are gone -------------------------------------------------------------------------------------------
 
     def leaving(self, room: Room) -> None:
         """We are about to sign a Leave: from now on the server may forget us there."""
-        self._parts.vault.facts.put(LEAVING + room.room_id.hex(), b"1")
+        self._context.vault.facts.put(LEAVING + room.room_id.hex(), b"1")
 
     def stays(self, room: Room) -> None:
         """A Leave has not arrived, or was refused."""
-        self._parts.vault.facts.delete(LEAVING + room.room_id.hex())
+        self._context.vault.facts.delete(LEAVING + room.room_id.hex())
 
     def gone(self, room_id: bytes) -> None:
         """The server says that we are in a room no more."""
@@ -101,14 +101,14 @@ class Places:
         name = self._rooms.name(room)
         if room.offered:
             self._withdrawn(room, name)
-        elif self._parts.vault.facts.get(LEAVING + room_id.hex()) is not None:
+        elif self._context.vault.facts.get(LEAVING + room_id.hex()) is not None:
             self.leave(room)
-            self._parts.emit(RoomLeft(name, self._parts.user))
-        elif self._parts.vault.facts.get(AGREED + room_id.hex()) is not None:
+            self._context.emit(RoomLeft(name, self._context.user))
+        elif self._context.vault.facts.get(AGREED + room_id.hex()) is not None:
             return  # it had to yield before the server knew that we want it: we are about to tell it
         elif not room.withheld:
             room.withheld = True
-            self._parts.emit(Alarm("room_withheld", name))
+            self._context.emit(Alarm("room_withheld", name))
 
     def _withdrawn(self, room: Room, name: str) -> None:
         """A room that we have not agreed to is gone, as one that we were given too many of.
@@ -121,16 +121,16 @@ class Places:
             self._rooms.stand(room, Standing.REFUSED)
         else:
             room.queue.clear()
-            self._parts.vault.forget_room(room.room_id)
+            self._context.vault.forget_room(room.room_id)
             self._rooms.reload(room)
             self._rooms.forget(room.room_id)
-        self._parts.emit(RoomLeft(name))
+        self._context.emit(RoomLeft(name))
 
     def denied(self, room: Room) -> None:
         """The server has refused something in a room because we were no member of it: in a moment a commit has to say so."""
         if room.in_it and room.room_id not in self._denied:
             self._denied.add(room.room_id)
-            self._parts.later(CROSSED_SECONDS, lambda: self._look_at_denied(room))
+            self._context.later(CROSSED_SECONDS, lambda: self._look_at_denied(room))
 
     def _look_at_denied(self, room: Room) -> None:
         self._denied.discard(room.room_id)
@@ -148,9 +148,9 @@ class Places:
         """We are no more in a room: its keys go, what was read stays."""
         if room.row is None:
             return
-        with self._parts.vault.transaction():
+        with self._context.vault.transaction():
             room.row, room.withheld = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED), False
-            self._parts.vault.rooms.put(room.row)
-            self._parts.vault.chains.clear(room.room_id)
+            self._context.vault.rooms.put(room.row)
+            self._context.vault.chains.clear(room.room_id)
             self.stays(room)
         self._moved(room)

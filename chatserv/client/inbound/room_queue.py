@@ -12,11 +12,11 @@ from chatserv.client.inbound.commit_reader import Reader
 from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.inbound.invitations import Offers
 from chatserv.client.inbound.missing import Needs
-from chatserv.client.state.context import Interrupted, Parts, log, retry_delay
+from chatserv.client.state.context import ClientContext, Interrupted, log, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.client.storage.rooms import RoomRow
 from chatserv.client.verification.certificates import Certificates, FalseKey
-from chatserv.client.verification.log_auditor import LogFollower
+from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.commits import BadCommit, Commit
 from chatserv.crypto.room_rules import OtherLog
 from chatserv.errors import Busy, ChatError, LocalFileError, LocalProtocolError, Reject
@@ -27,11 +27,11 @@ BATCH_SECONDS: Final = 0.01  # likewise: a window around us has to move while th
 MAX_QUEUED: Final = 20_000  # events of a room that wait while something is fetched
 
 
-class Intake:
+class RoomQueue:
     """One queue a room; each is worked off by itself.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Fetches.
         rooms: All rooms.
         reader: Takes the events.
@@ -45,21 +45,21 @@ class Intake:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
         rooms: Rooms,
         reader: Reader,
         keys: EpochKeys,
         certificates: Certificates,
-        follower: LogFollower,
+        follower: LogAuditor,
         moved: Callable[[Room], None],
         broken: Callable[[Room], None],
         start_anew: Callable[[ChatError], None],
     ) -> None:
-        self._parts, self._requests, self._rooms = parts, requests, rooms
-        self._reader, self._keys, self._certificates, self._follower = reader, keys, certificates, follower
+        self._context, self._requests, self._rooms = context, requests, rooms
+        self._reader, self._keys, self._certificates, self._auditor = reader, keys, certificates, follower
         self._moved, self._broken, self._start_anew = moved, broken, start_anew
-        self.offers = Offers(parts, rooms)
+        self.invitations = Offers(context, rooms)
         self._settling: list[Deferred[None]] = []
         self.follow = True
         self.marks_shown = True  # else whoever is told says how far it was shown
@@ -85,7 +85,7 @@ class Intake:
         """Returns when what waits in a room's queue now was dealt with. Raises `Interrupted` where the connection goes."""
         until = room.queue[-1].seq if room.queue else 0
         while room.row is not None and room.in_it and room.queue and room.row.cursor < until and not room.stopped:
-            await self._parts.pause(BATCH_SECONDS)
+            await self._context.pause(BATCH_SECONDS)
 
     def disconnected(self) -> None:
         """What waits will come again; nobody is told that it was dealt with."""
@@ -104,7 +104,7 @@ class Intake:
         """Works the queue off when this turn is over, with all that came in it, unless that is under way."""
         if room.queue and not room.busy:
             room.busy = True
-            self._parts.later(0, lambda: self._parts.spawn(self._run(room), "room"))
+            self._context.later(0, lambda: self._context.spawn(self._run(room), "room"))
 
     async def _run(self, room: Room) -> None:
         try:
@@ -114,7 +114,7 @@ class Intake:
                 if needs is not None:
                     await self._try_to_provide(room, needs)
                 elif room.queue:
-                    await self._parts.pause(0)  # others have their turn
+                    await self._context.pause(0)  # others have their turn
         except Interrupted:
             pass
         finally:
@@ -131,7 +131,7 @@ class Intake:
     def _take_batch(self, room: Room) -> Needs | None:
         stored = False
         try:
-            with self._parts.vault.transaction():
+            with self._context.vault.transaction():
                 found, needs, error = self._take_some(room)
             stored = True
         finally:
@@ -140,16 +140,16 @@ class Intake:
         self._show(room, found)
         room.reached()
         if isinstance(error, OtherLog):
-            self._follower.fork(error.detail)  # the server has accepted a commit for a log that it does not show us
+            self._auditor.fork(error.detail)  # the server has accepted a commit for a log that it does not show us
         if error is not None:
             self._stop(room, error)
         return needs
 
     def _take_some(self, room: Room) -> tuple[list[ClientEvent], Needs | None, Reject | None]:
         found: list[ClientEvent] = []
-        until = self._parts.seconds() + BATCH_SECONDS
+        until = self._context.seconds() + BATCH_SECONDS
         for _ in range(BATCH_EVENTS):
-            if not room.queue or self._parts.seconds() > until:
+            if not room.queue or self._context.seconds() > until:
                 break
             try:
                 found += self._reader.take(room, room.queue[0])
@@ -178,7 +178,7 @@ class Intake:
                 ):  # where the program has stopped us meanwhile, it finds the rest unread
                     continue
                 room.told = last = max(last, event.seq)
-            self.offers.tell(room, event)
+            self.invitations.tell(room, event)
         if last and self.marks_shown:
             self.mark_shown(room, last)
 
@@ -187,7 +187,7 @@ class Intake:
         if room.row is not None:
             seq = min(seq, room.row.cursor)
             room.row = replace(room.row, shown=max(room.row.shown, seq))
-            self._parts.vault.rooms.set_shown(room.room_id, seq)
+            self._context.vault.rooms.set_shown(room.room_id, seq)
         return room.row
 
     def _stop(self, room: Room, error: ChatError) -> None:
@@ -197,7 +197,7 @@ class Intake:
         room.abandoned(error)
         log.warn("room stopped: {code}: {detail}", code=error.code, detail=error.detail)
         signed_by = error.signed_by if isinstance(error, BadCommit) else ""
-        self._parts.emit(Alarm(_kind(error), f"{self._rooms.name(room)}: {error.detail}", signed_by))
+        self._context.emit(Alarm(_kind(error), f"{self._rooms.name(room)}: {error.detail}", signed_by))
 
     # -- what the reader needs -----------------------------------------------------------------------------------------
 
@@ -211,15 +211,15 @@ class Intake:
             if not error.retryable:
                 self._stop(room, error)
                 return
-            await self._parts.pause(retry_delay(error.after_seconds))
+            await self._context.pause(retry_delay(error.after_seconds))
 
     async def _provide(self, room: Room, needs: Needs) -> None:
         if needs.log_size:
-            await self._follower.reach(needs.log_size)
+            await self._auditor.reach(needs.log_size)
         if needs.certificates:
             await self._certificates.fetch(needs.certificates)
         if needs.rotations:
-            await self._follower.decide(needs.rotations)
+            await self._auditor.decide(needs.rotations)
         if needs.chain_to is not None:
             await self.load_chain(room, needs.chain_to)
         if needs.keys and not await self._keys.hold(room) and room.row is not None and room.row.keys is Keys.BROKEN:
@@ -254,7 +254,7 @@ class Intake:
                     raise BadCommit("chain: has a hole") from None
                 await self._provide(room, needs)
             except OtherLog as error:
-                self._follower.fork(error.detail)
+                self._auditor.fork(error.detail)
                 raise
             else:
                 missing: list[ClientEvent] = [event for event in found if isinstance(event, MessagesMissing)]

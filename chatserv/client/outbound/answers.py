@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chatserv.client.events import SendAcknowledged
 from chatserv.client.outbound.pending import Waiting
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room
 from chatserv.client.storage.chains import Acknowledged
 from chatserv.client.storage.messages import LATEST_MS
@@ -16,13 +16,13 @@ class Answers:
     """Gathers the answers of one turn of the reactor.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         waiting: What a program shows as being sent.
         said: Told of each room where something is stored.
     """
 
-    def __init__(self, parts: Parts, waiting: Waiting, said: Callable[[Room], None]) -> None:
-        self._parts, self._waiting, self._said = parts, waiting, said
+    def __init__(self, context: ClientContext, waiting: Waiting, said: Callable[[Room], None]) -> None:
+        self._context, self._waiting, self._said = context, waiting, said
         self._answered: list[tuple[Room, OutboxRow, messages.Sent]] = []
 
     def put(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
@@ -38,7 +38,7 @@ class Answers:
         answered, self._answered = self._answered, []
         if not answered:
             return
-        vault = self._parts.vault
+        vault = self._context.vault
         with vault.transaction():
             for room, row, sent in answered:
                 if _has_come(room, sent):
@@ -52,7 +52,7 @@ class Answers:
                 self._waiting.drop(row.message_id)
             else:
                 self._waiting.stored(row.message_id)
-            self._parts.emit(SendAcknowledged(row.message_id, sent.seq))
+            self._context.emit(SendAcknowledged(row.message_id, sent.seq))
         for room in {room.room_id: room for room, *_ in answered}.values():
             self._said(room)
 
@@ -61,7 +61,7 @@ class Answers:
         found: dict[bytes, Acknowledged] = {}
         for room, row, sent in answered:
             if row.generation is not None and room.row is not None and row.epoch == room.row.epoch:
-                told = Acknowledged(row.generation, min(sent.at, LATEST_MS), self._parts.now_ms())
+                told = Acknowledged(row.generation, min(sent.at, LATEST_MS), self._context.now_ms())
                 found[room.room_id] = max(found.get(room.room_id, told), told)
         return found
 

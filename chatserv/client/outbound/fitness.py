@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chatserv.client.commits.planner import Planning
 from chatserv.client.events import SendHeld
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 
 
@@ -12,14 +12,16 @@ class Fitness:
     """Looks at rooms before anything is sent, and remembers as what each was found fit.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: For names.
         planning: Knows whether a room needs a commit first.
         commit_first: Asked to commit in a room, or to open its keys.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms, planning: Planning, commit_first: Callable[[Room], None]) -> None:
-        self._parts, self._rooms, self._planning, self._commit_first = parts, rooms, planning, commit_first
+    def __init__(
+        self, context: ClientContext, rooms: Rooms, planning: Planning, commit_first: Callable[[Room], None]
+    ) -> None:
+        self._context, self._rooms, self._planning, self._commit_first = context, rooms, planning, commit_first
         self._held: dict[bytes, tuple[str, ...]] = {}
         self._checked: dict[bytes, tuple[object, ...]] = {}
 
@@ -38,23 +40,23 @@ class Fitness:
         if row.keys is not Keys.HELD:
             self._commit_first(room)
             return False
-        seen = (room.head.commit_hash, self._parts.log.size, self._parts.pins.changes)
+        seen = (room.head.commit_hash, self._context.log.size, self._context.pins.changes)
         if self._checked.get(room.room_id) == seen:
             return True
-        facts, listed = self._parts.log.facts, room.listed()
-        if facts.undecided(self._parts.log.size, listed):
+        facts, listed = self._context.log.facts, room.listed()
+        if facts.undecided(self._context.log.size, listed):
             return False  # it is being asked about
-        changed = tuple(self._parts.pins.changed_among(listed))
+        changed = tuple(self._context.pins.changed_among(listed))
         if changed:
             if self._held.get(room.room_id) != changed:
                 self._held[room.room_id] = changed
-                self._parts.emit(SendHeld(self._rooms.name(room), changed))
+                self._context.emit(SendHeld(self._rooms.name(room), changed))
             return False
         self._held.pop(room.room_id, None)
-        if self._planning.due(state) or self._parts.vault.chains.lost(room.room_id) is not None:
+        if self._planning.due(state) or self._context.vault.chains.lost(room.room_id) is not None:
             self._commit_first(room)
             return False
-        if row.kt_size > self._parts.log.size:
+        if row.kt_size > self._context.log.size:
             return False
         self._checked[room.room_id] = seen
         return True

@@ -15,11 +15,11 @@ from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.outbound.answers import Answers
 from chatserv.client.outbound.fitness import Fitness
 from chatserv.client.outbound.pending import Waiting, WaitingMessage
-from chatserv.client.state.context import Interrupted, Parts, retry_delay
+from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
-from chatserv.client.verification.log_auditor import LogFollower
+from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
 from chatserv.crypto.content import ID_BYTES, Content, ContentType, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
@@ -33,11 +33,11 @@ STALE_SECONDS: Final = 0.3  # the commit that made a message stale is on its way
 STALE_LIMIT: Final = 5  # after so many refusals in one epoch our chain is not what the server knows: a rotation
 
 
-class Outgoing:
+class Outbox:
     """Sends for all rooms, each in its order.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Sends.
         rooms: All rooms.
         planning: Knows whether a room needs a commit first.
@@ -50,19 +50,19 @@ class Outgoing:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
         rooms: Rooms,
         planning: Planning,
-        follower: LogFollower,
+        follower: LogAuditor,
         commit_first: Callable[[Room], None],
         rotate: Callable[[Room], None],
         said: Callable[[Room], None],
         denied: Callable[[Room], None],
     ) -> None:
-        self._parts, self._requests, self._rooms = parts, requests, rooms
-        self._follower, self._rotate, self._denied = follower, rotate, denied
-        self._fitness = Fitness(parts, rooms, planning, commit_first)
+        self._context, self._requests, self._rooms = context, requests, rooms
+        self._auditor, self._rotate, self._denied = follower, rotate, denied
+        self._fitness = Fitness(context, rooms, planning, commit_first)
         self._under_way: set[bytes] = set()
         self._resting: set[bytes] = set()  # rooms that wait after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
@@ -71,14 +71,14 @@ class Outgoing:
         self._unacknowledged = 0
         self.refusal: ChatError | None = None  # why the server did not store the last one for now
         self.waiting = Waiting()
-        self._answers = Answers(parts, self.waiting, said)
+        self._answers = Answers(context, self.waiting, said)
         self.most = MAX_UNACKNOWLEDGED
 
     @property
     def unacknowledged(self) -> int:
         """How many messages are not known to be stored; on a disk that cannot be read, how many were so at last."""
         with suppress(StorageError):
-            self._unacknowledged = self._parts.vault.outbox.count()
+            self._unacknowledged = self._context.vault.outbox.count()
         return self._unacknowledged
 
     # -- in ------------------------------------------------------------------------------------------------------------
@@ -98,39 +98,39 @@ class Outgoing:
         ctype, encoded = encode_body(body)
         if len(encoded) > BODY_BYTES_MAX:
             raise TooLarge(f"message: {len(encoded)} bytes")
-        message_id = self._parts.random(ID_BYTES)
-        self._parts.vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
+        message_id = self._context.random(ID_BYTES)
+        self._context.vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
         self._tell_queued(room, message_id, body)
         self.flush_soon(room)
         return message_id
 
     def tell_kept(self) -> None:
         """Tells of the texts that an earlier run has left in the outbox."""
-        for row in self._parts.vault.outbox.all():
+        for row in self._context.vault.outbox.all():
             room = self._rooms.get(row.room_id)
             if room is not None and room.in_it and row.done_seq is None:
                 self._tell_queued(room, row.message_id, decode_body(row.ctype, row.body))
 
     def _tell_queued(self, room: Room, message_id: bytes, body: Body | None) -> None:
         if isinstance(body, Text):
-            text, now_ms = body, self._parts.now_ms()
+            text, now_ms = body, self._context.now_ms()
             message = WaitingMessage(message_id, text.text, text.action, text.reply_to, now_ms)
             self.waiting.put(room.room_id, message)
             queued = SendQueued(self._rooms.name(room), message_id, text.text, now_ms, text.action, text.reply_to)
-            self._parts.emit(queued)
+            self._context.emit(queued)
 
     def discard(self, message_id: bytes) -> None:
         """Gives a text up that has failed, or has not been sealed yet. Raises `NotFound` where it is neither."""
-        message, row = self.waiting.get(message_id), self._parts.vault.outbox.get(message_id)
+        message, row = self.waiting.get(message_id), self._context.vault.outbox.get(message_id)
         if message is None or (row is not None and row.envelope is not None):
             raise NotFound("message")
-        self._parts.vault.outbox.delete(message_id)
+        self._context.vault.outbox.delete(message_id)
         self.waiting.drop(message_id)
 
     def flush_soon(self, room: Room) -> None:
         """Sends what waits in a room when this turn of the reactor is over, all of it in one transaction."""
         if not self._due:
-            self._parts.later(0, self._flush_due)
+            self._context.later(0, self._flush_due)
         self._due.add(room.room_id)
 
     def _flush_due(self) -> None:
@@ -167,7 +167,7 @@ class Outgoing:
     def forget(self) -> int:
         """Drops what was not acknowledged, and says how much that was: a program gives up on it."""
         self.store()
-        rows = [row for row in self._parts.vault.outbox.all() if row.done_seq is None]
+        rows = [row for row in self._context.vault.outbox.all() if row.done_seq is None]
         self._give_up(rows)
         self.waiting.clear()
         return len(rows)
@@ -180,8 +180,8 @@ class Outgoing:
         if not self.ready or room.room_id in self._resting or room.queue:
             return
         # What is under way stands first: no more than the first rows can be of use, and thousands may wait behind them.
-        only = ContentType.LOG_EVIDENCE if room.in_it and self._follower.holds(room) else None
-        rows = self._parts.vault.outbox.for_room(room.room_id, UNDER_WAY if room.in_it else NO_LIMIT, only)
+        only = ContentType.LOG_EVIDENCE if room.in_it and self._auditor.holds(room) else None
+        rows = self._context.vault.outbox.for_room(room.room_id, UNDER_WAY if room.in_it else NO_LIMIT, only)
         waiting = [row for row in rows if row.message_id not in self._under_way]
         if not waiting:
             return
@@ -191,24 +191,24 @@ class Outgoing:
         if not self._fitness.may_send(room):
             return
         ready = []
-        with self._parts.vault.transaction():
+        with self._context.vault.transaction():
             for row in waiting[: UNDER_WAY - len(self._under_way)]:
                 ready.append(row if row.envelope is not None else self._seal(room, row))
         for row in ready:
             self._under_way.add(row.message_id)
-            self._parts.spawn(self._send(room, row), "send")
+            self._context.spawn(self._send(room, row), "send")
 
     def _seal(self, room: Room, row: OutboxRow) -> OutboxRow:
         """Gives a message its place in our chain, and stores both; inside a transaction."""
-        parts, vault = self._parts, self._parts.vault
+        context, vault = self._context, self._context.vault
         chain = vault.chains.own(room.room_id)
         if chain is None or room.row is None:
             raise Interrupted("no chain")  # cannot be: the keys are held
         gossip = chain.generation % GOSSIP_EVERY == 0
-        head = LogHead(parts.log.size, parts.log.root_at(parts.log.size) or bytes(32)) if gossip else None
-        content = Content(row.ctype, row.message_id, parts.now_ms(), row.body, head)
+        head = LogHead(context.log.size, context.log.root_at(context.log.size) or bytes(32)) if gossip else None
+        content = Content(row.ctype, row.message_id, context.now_ms(), row.body, head)
         scope = MessageScope(room.room_id, room.row.epoch, room.row.commit_hash)
-        sealed = seal_message(content, scope, chain, parts.signing, parts.random)
+        sealed = seal_message(content, scope, chain, context.signing, context.random)
         vault.chains.save_own(room.room_id, sealed.chain)
         vault.outbox.seal(row.message_id, content.encode(), sealed.envelope, room.row.epoch, chain.generation)
         return replace(row, envelope=sealed.envelope, epoch=room.row.epoch, generation=chain.generation)
@@ -241,7 +241,7 @@ class Outgoing:
     def _went_stale(self, room: Room, row: OutboxRow) -> None:
         """The room has moved: sealed anew, under the same id, when we have processed why."""
         self._under_way.discard(row.message_id)
-        self._parts.vault.outbox.seal(row.message_id, b"", None, None, None)
+        self._context.vault.outbox.seal(row.message_id, b"", None, None, None)
         if room.row is not None and room.row.epoch == row.epoch:
             key = (room.room_id, room.row.epoch)
             self._stale = {key: self._stale.get(key, 0) + 1}
@@ -261,20 +261,20 @@ class Outgoing:
 
     def refuse(self, room: Room, error: ChatError) -> None:
         """What waits in a room would be refused."""
-        rows = self._parts.vault.outbox.for_room(room.room_id)
+        rows = self._context.vault.outbox.for_room(room.room_id)
         self._fail_all([row for row in rows if row.message_id not in self._under_way], error)
 
     def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:
         self._give_up(rows)
         for row in rows:
             self.waiting.failed(row.message_id, error)
-            self._parts.emit(SendFailed(row.message_id, error))
+            self._context.emit(SendFailed(row.message_id, error))
 
     def _give_up(self, rows: list[OutboxRow]) -> None:
         """Forgets messages that will never come. What has a place in our chain leaves a hole there, which is remembered:
         the next message goes in a new epoch, or others would call this one missing.
         """
-        vault = self._parts.vault
+        vault = self._context.vault
         with vault.transaction():
             for row in rows:
                 room = self._rooms.get(row.room_id)
@@ -287,7 +287,7 @@ class Outgoing:
     def _rest(self, room: Room, seconds: float) -> None:
         if room.room_id not in self._resting:
             self._resting.add(room.room_id)
-            self._parts.later(seconds, lambda: self._rested(room))
+            self._context.later(seconds, lambda: self._rested(room))
 
     def _rested(self, room: Room) -> None:
         self._resting.discard(room.room_id)

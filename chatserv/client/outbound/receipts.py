@@ -3,8 +3,8 @@
 from typing import Final
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.outbound.outbox import Outgoing
-from chatserv.client.state.context import Parts
+from chatserv.client.outbound.outbox import Outbox
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Standing
 from chatserv.crypto.bodies import MAX_RECEIPTS, Receipt
 from chatserv.crypto.room_state import Kind
@@ -17,13 +17,13 @@ class Receipts:
     """Gathers what arrived.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         outgoing: Sends.
         wanted: Whether to send any.
     """
 
-    def __init__(self, parts: Parts, outgoing: Outgoing, *, wanted: bool) -> None:
-        self._parts, self._outgoing, self._wanted = parts, outgoing, wanted
+    def __init__(self, context: ClientContext, outgoing: Outbox, *, wanted: bool) -> None:
+        self._context, self._outbox, self._wanted = context, outgoing, wanted
         self._waiting: dict[bytes, list[bytes]] = {}
 
     def arrived(self, room: Room, message: MessageReceived) -> None:
@@ -32,7 +32,7 @@ class Receipts:
             return
         ids = self._waiting.setdefault(room.room_id, [])
         if not ids:
-            self._parts.later(GATHER_SECONDS, lambda: self._send(room))
+            self._context.later(GATHER_SECONDS, lambda: self._send(room))
         if len(ids) < MAX_RECEIPTS:
             ids.append(message.message_id)
 
@@ -43,9 +43,9 @@ class Receipts:
 
     def _send(self, room: Room) -> None:
         ids = self._waiting.pop(room.room_id, [])
-        member = None if room.state is None else room.state.member(self._parts.user)
-        if ids and self._outgoing.ready and self._fits(room) and member is not None and not member.muted:
+        member = None if room.state is None else room.state.member(self._context.user)
+        if ids and self._outbox.ready and self._fits(room) and member is not None and not member.muted:
             try:
-                self._outgoing.put(room, Receipt(tuple(ids)))
+                self._outbox.put(room, Receipt(tuple(ids)))
             except ChatError:
                 return  # nobody waits for a receipt

@@ -148,7 +148,7 @@ class Slash:
         return await self.obey(command.name, command.words(rest[0] if rest else ""))
 
     async def obey(self, name: str, words: Sequence[str]) -> list[str]:
-        """Carries a command out with words that are not parts of a line, as a dialog has them: each may hold spaces.
+        """Carries a command out with words that are not context of a line, as a dialog has them: each may hold spaces.
 
         Args:
             name: Of the command, without the ``/``.

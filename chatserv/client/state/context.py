@@ -1,4 +1,4 @@
-"""What the parts of a client have in common: who we are, what we keep, and the world around."""
+"""What the context of a client have in common: who we are, what we keep, and the world around."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.events import ClientEvent
 from chatserv.client.state.pins import Pins
-from chatserv.client.state.transparency_log import LogCopy
+from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, LocalFileError
@@ -51,7 +51,7 @@ class Timer(Protocol):
 
 
 @dataclass(eq=False)
-class Parts:
+class ClientContext:
     """The surroundings of every part.
 
     Args:
@@ -75,7 +75,7 @@ class Parts:
     signing: ed25519.Ed25519PrivateKey = field(repr=False)
     opening: rsa.RSAPrivateKey = field(repr=False)
     vault: Vault
-    log: LogCopy
+    log: TransparencyLog
     pins: Pins
     random: Callable[[int], bytes]
     now_ms: Callable[[], int]

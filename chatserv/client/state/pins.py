@@ -5,7 +5,7 @@ See docs/crypto.rst 6.
 
 from collections.abc import Iterable
 
-from chatserv.client.state.transparency_log import LogCopy
+from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.pins import Pin, PinState, PinTable
 from chatserv.errors import KeyChanged, NotFound
 
@@ -23,7 +23,7 @@ class Pins:
         log_copy: Names the identity that is in force.
     """
 
-    def __init__(self, table: PinTable, log_copy: LogCopy) -> None:
+    def __init__(self, table: PinTable, log_copy: TransparencyLog) -> None:
         self._table = table
         self._log = log_copy
         self.changes = 0  # how often a pin was kept: what was found out before may not hold any more

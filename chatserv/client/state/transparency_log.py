@@ -51,7 +51,7 @@ class LogWithheld(BadKey):
     text = N_("The server withholds a part of its log. News about keys may be missing: ask whoever runs the server.")
 
 
-class LogCopy:
+class TransparencyLog:
     """Leaves, roots at each size, and the table of facts that follows from them.
 
     Args:

@@ -46,7 +46,7 @@ def _row(row: Any) -> OutboxRow:
     return OutboxRow(*row)
 
 
-class Outbox:
+class OutboxTable:
     """Messages on their way, by id."""
 
     def __init__(self, database: Database) -> None:

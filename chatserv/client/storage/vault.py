@@ -12,7 +12,7 @@ from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.ignored import IgnoredTable
 from chatserv.client.storage.log import LogTable
 from chatserv.client.storage.messages import Archive
-from chatserv.client.storage.outbox import Outbox
+from chatserv.client.storage.outbox import OutboxTable
 from chatserv.client.storage.pending import PendingCommits
 from chatserv.client.storage.pins import PinTable
 from chatserv.client.storage.prekeys import PrekeyTable
@@ -38,7 +38,7 @@ class Vault:
         self.rooms = RoomTable(database)
         self.chains = ChainTable(database)
         self.archive = Archive(database)
-        self.outbox = Outbox(database)
+        self.outbox = OutboxTable(database)
         self.pending = PendingCommits(database)
         self.pins = PinTable(database)
         self.ignored = IgnoredTable(database)

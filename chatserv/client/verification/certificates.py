@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.crypto.e2e.wrap import Recipient
 from chatserv.crypto.statements import DeviceFacts, certificate_facts, verify_certificate
 from chatserv.crypto.suite import sha256
@@ -41,12 +41,12 @@ class Certificates:
     """All certificates that this client knows.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Fetches.
     """
 
-    def __init__(self, parts: Parts, requests: Requests) -> None:
-        self._parts, self._requests = parts, requests
+    def __init__(self, context: ClientContext, requests: Requests) -> None:
+        self._context, self._requests = context, requests
         self.known: dict[bytes, DeviceFacts] = {}
 
     def forget(self) -> None:
@@ -57,13 +57,13 @@ class Certificates:
         """Those that have to be fetched first."""
         wanted = [each for each in dict.fromkeys(hashes) if each not in self.known]
         if wanted:
-            for cert_hash, stored in self._parts.vault.certificates.among(wanted).items():
+            for cert_hash, stored in self._context.vault.certificates.among(wanted).items():
                 self.known[cert_hash] = certificate_facts(stored.certificate)
         return [each for each in wanted if each not in self.known]
 
     def stored(self, cert_hash: bytes) -> "StoredCertificate":
         """A certificate with the key that signed it. Raises `BadKey` where it was never fetched."""
-        found = self._parts.vault.certificates.get(cert_hash)
+        found = self._context.vault.certificates.get(cert_hash)
         if found is None:
             raise BadKey("certificate: not at hand")
         return found
@@ -77,7 +77,7 @@ class Certificates:
         wanted = list(hashes)
         for page in _pages(self.missing(wanted)):
             reply = await self._requests.expect(messages.Certificates, messages.GetCertificates, hashes=tuple(page))
-            with self._parts.vault.transaction():
+            with self._context.vault.transaction():
                 for item in reply.items:
                     self._take(item)
         if left := self.missing(wanted):
@@ -86,10 +86,10 @@ class Certificates:
     def _take(self, item: messages.CertificateItem) -> None:
         cert_hash = sha256(item.certificate)
         try:
-            facts = verify_certificate(item.certificate, item.identity_spki, self._parts.server_id)
+            facts = verify_certificate(item.certificate, item.identity_spki, self._context.server_id)
         except Reject as error:
             raise FalseKey(error.detail) from None
-        self._parts.vault.certificates.put(cert_hash, item.certificate, item.identity_spki)
+        self._context.vault.certificates.put(cert_hash, item.certificate, item.identity_spki)
         self.known[cert_hash] = facts
 
 

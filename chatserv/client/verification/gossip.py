@@ -8,7 +8,7 @@ type 9). A signed head that does not fit is a proof against the server, whoever 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing
 from chatserv.client.state.transparency_log import LogForked
 from chatserv.crypto.bodies import LogEvidence
@@ -27,7 +27,7 @@ class Gossip:
     """Compares what others have seen with our copy of the log.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: Who shares a room with us.
         refresh: Fetches the log up to the newest head.
         send: Sends evidence into a room.
@@ -38,7 +38,7 @@ class Gossip:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         rooms: Rooms,
         refresh: Callable[[], Awaitable[None]],
         send: Callable[[Room, LogEvidence], None],
@@ -46,7 +46,7 @@ class Gossip:
         fork: Callable[[LogForked], None],
         moved: Callable[[], None],
     ) -> None:
-        self._parts, self._rooms, self._refresh, self._send = parts, rooms, refresh, send
+        self._context, self._rooms, self._refresh, self._send = context, rooms, refresh, send
         self._alarm, self._fork, self._moved = alarm, fork, moved
         self._claims: dict[str, LogHead] = {}  # by person, what does not fit ours
         self._ahead: dict[str, LogHead | bytes] = {}  # the same, claimed or signed, of more of the log than we have
@@ -66,7 +66,7 @@ class Gossip:
         """Compares what a sender says; what is longer than our log is compared once that is as long as it gets."""
         if sender in self._liars:
             return
-        agrees = self._parts.log.check_gossip(head.size, head.root)
+        agrees = self._context.log.check_gossip(head.size, head.root)
         if agrees is False:
             self._claim(sender, head)
         elif agrees is None:
@@ -82,7 +82,7 @@ class Gossip:
 
     def _ask(self, user: str) -> None:
         """Asks for the head that the server signed, and shows ours, so that one message may settle it on both sides."""
-        now, ours = self._parts.seconds(), self._parts.log.signed_head
+        now, ours = self._context.seconds(), self._context.log.signed_head
         self._asked = {each: at for each, at in self._asked.items() if now - at < ASK_SECONDS}
         rooms = (room for room in self._rooms.sharing(user) if room.row and room.row.standing is Standing.IN)
         room = next(rooms, None)
@@ -102,7 +102,7 @@ class Gossip:
         """Compares what is longer than our log was, unless that is under way."""
         if self._ahead and not self._comparing:
             self._comparing = True
-            self._parts.spawn(self._compare(), "gossip")
+            self._context.spawn(self._compare(), "gossip")
 
     async def _compare(self) -> None:
         try:
@@ -112,14 +112,14 @@ class Gossip:
                 for sender, head in ahead.items():
                     if isinstance(head, bytes):
                         self._validate(sender, head, complete=True)
-                    elif self._parts.log.check_gossip(head.size, head.root) is not True and sender not in self._liars:
+                    elif self._context.log.check_gossip(head.size, head.root) is not True and sender not in self._liars:
                         self._claim(sender, head)
         finally:
             self._comparing = False
 
     def grown(self) -> None:
         """The log has grown: who was ahead of it may turn out to be right."""
-        log = self._parts.log
+        log = self._context.log
         right = [user for user, head in self._claims.items() if log.check_gossip(head.size, head.root)]
         for user in right:
             del self._claims[user]
@@ -134,19 +134,19 @@ class Gossip:
             self._shown.add(room.room_id)
         for signed in evidence.heads:
             self._validate(sender, signed)
-        if evidence.asked == self._parts.user:
+        if evidence.asked == self._context.user:
             self._answer(room)
 
     def _validate(self, sender: str, signed: bytes, *, complete: bool = False) -> None:
         """One signed head; ``complete``: our log is as long as it gets."""
         try:
-            head = self._parts.log.verified(signed)
+            head = self._context.log.verified(signed)
         except LogForked as error:
             self._fork(error)
         except Reject as error:
             self._alarm("false_evidence", error.detail, sender)
         else:
-            if head.size <= self._parts.log.size:
+            if head.size <= self._context.log.size:
                 self._fits(sender, head)
             elif complete:
                 self._alarm("log_withheld", f"size {head.size}", "")
@@ -164,7 +164,7 @@ class Gossip:
             self._moved()
 
     def _answer(self, room: Room) -> None:
-        now, ours = self._parts.seconds(), self._parts.log.signed_head
+        now, ours = self._context.seconds(), self._context.log.signed_head
         if ours is not None and now - self._answered.get(room.room_id, -ANSWER_SECONDS) >= ANSWER_SECONDS:
             self._answered[room.room_id] = now
             self._send(room, LogEvidence((ours,)))
@@ -178,4 +178,4 @@ class Gossip:
                     self._shown.add(room.room_id)
                     self._send(room, LogEvidence((ours, theirs)))
 
-        self._parts.later(self._parts.chance(SPREAD_SECONDS), show)
+        self._context.later(self._context.chance(SPREAD_SECONDS), show)

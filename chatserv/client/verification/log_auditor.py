@@ -7,14 +7,14 @@ from twisted.internet.defer import DeferredLock
 
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, IdentityChanged
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.pins import PinState
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.state.transparency_log import LogForked, LogWithheld
 from chatserv.client.verification.certificates import Certificates
 from chatserv.client.verification.gossip import Gossip
-from chatserv.client.verification.public_rooms import PublicWatch
-from chatserv.client.verification.revocations import StatementCheck
+from chatserv.client.verification.public_rooms import PublicRooms
+from chatserv.client.verification.revocations import Revocations
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag
@@ -31,11 +31,11 @@ FALSE_ROTATION: Final = "false rotation"
 PROOFS: Final = ((FORKED, "log_forked"), (FALSE_STATEMENT, "false_statement"), (FALSE_ROTATION, "false_rotation"))
 
 
-class LogFollower:
+class LogAuditor:
     """The auditor's side of the log.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Fetches.
         rooms: Whose public heads are compared with the log.
         certificates: Of devices that are revoked.
@@ -45,25 +45,25 @@ class LogFollower:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
         rooms: Rooms,
         certificates: Certificates,
         send: Callable[[Room, LogEvidence], None],
         moved: Callable[[], None],
     ) -> None:
-        self._parts, self._requests, self._rooms, self._moved = parts, requests, rooms, moved
+        self._context, self._requests, self._rooms, self._moved = context, requests, rooms, moved
         self._fetching = DeferredLock()
         self._alarmed: set[str] = set()
-        self.gossip = Gossip(parts, rooms, self.refresh, send, self._alarm, self._forked, moved)
-        self.watch = PublicWatch(parts, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
-        self._statements = StatementCheck(
-            parts, requests, certificates, self._false_statement, self._decided,
+        self.gossip = Gossip(context, rooms, self.refresh, send, self._alarm, self._forked, moved)
+        self.watch = PublicRooms(context, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
+        self._statements = Revocations(
+            context, requests, certificates, self._false_statement, self._decided,
             lambda detail: self._alarm("log_withheld", detail),
         )  # fmt: skip
         self.decide = self._statements.decide
         self._valid = False  # whether our own device was valid when we last looked
-        self._proven = any(parts.vault.facts.get(each) is not None for each, _ in PROOFS)
+        self._proven = any(context.vault.facts.get(each) is not None for each, _ in PROOFS)
 
     # -- fetching ------------------------------------------------------------------------------------------------------
 
@@ -74,17 +74,17 @@ class LogFollower:
             LogForked: The server shows another log than before; the alarm is raised.
             BadKey: The server's log is not that long, or it withholds leaves.
         """
-        if self._parts.log.size >= size:
+        if self._context.log.size >= size:
             return
         await self._fetching.acquire()
         try:
-            while self._parts.log.size < size:
+            while self._context.log.size < size:
                 await self._fetch_page(size)
         finally:
             self._fetching.release()
 
     async def _fetch_page(self, size: int) -> None:
-        log = self._parts.log
+        log = self._context.log
         after = log.next_index
         page = await self._requests.expect(messages.LogPage, messages.GetLog, after=after)
         if len(page.head) != TREE_HEAD_BYTES or TreeHead.decode(page.head[:-RSA_BYTES]).size < size:
@@ -98,7 +98,7 @@ class LogFollower:
         """Makes the log known up to a signed head that the server has told."""
         if not head:
             return
-        told, known = TreeHead.decode(head[:-RSA_BYTES]), self._parts.log.head
+        told, known = TreeHead.decode(head[:-RSA_BYTES]), self._context.log.head
         await self.reach(told.size)
         self._extend(b"", head)
         if known is not None and told.size < known.size:
@@ -106,25 +106,25 @@ class LogFollower:
 
     async def refresh(self) -> None:
         """Asks for the newest head, and makes the log known up to it."""
-        page = await self._requests.expect(messages.LogPage, messages.GetLog, after=self._parts.log.size)
+        page = await self._requests.expect(messages.LogPage, messages.GetLog, after=self._context.log.size)
         await self.follow(page.head)
 
     def told(self, notice: messages.LogHead) -> bool:
         """Takes a notice in; False where leaves before it, or all of them, have to be fetched first."""
-        log = self._parts.log
+        log = self._context.log
         if self._fetching.locked or notice.after != log.next_index or not notice.leaves:
             return False
         self._extend(notice.leaves, notice.head)
         return True
 
     def _extend(self, leaves: bytes, head: bytes) -> None:
-        before = self._parts.log.size
+        before = self._context.log.size
         try:
-            self._parts.log.extend(leaves, head)
+            self._context.log.extend(leaves, head)
         except LogForked as error:
             self._forked(error)
             raise
-        if self._parts.log.size > before:
+        if self._context.log.size > before:
             self._grown()
 
     # -- what is new ---------------------------------------------------------------------------------------------------
@@ -137,28 +137,28 @@ class LogFollower:
         self._statements.look()
 
     def _look_at_ourselves(self) -> None:
-        parts = self._parts
-        facts, size = parts.log.facts, parts.log.size
-        identity = facts.identity(parts.user, size)
-        if identity is not None and identity.fingerprint != parts.keyring.identity_fingerprint():
-            self._alarm("identity_reset", parts.user)
-        valid = facts.certificate_valid(certificate_facts(parts.keyring.certificate), parts.cert_hash, size)
+        context = self._context
+        facts, size = context.log.facts, context.log.size
+        identity = facts.identity(context.user, size)
+        if identity is not None and identity.fingerprint != context.keyring.identity_fingerprint():
+            self._alarm("identity_reset", context.user)
+        valid = facts.certificate_valid(certificate_facts(context.keyring.certificate), context.cert_hash, size)
         if self._valid and not valid:
-            self._alarm("device_revoked", parts.device_id.hex()[:8])
+            self._alarm("device_revoked", context.device_id.hex()[:8])
         self._valid = valid
-        for cert_hash in parts.log.own_devices_unknown(parts.user, {parts.cert_hash}):
+        for cert_hash in context.log.own_devices_unknown(context.user, {context.cert_hash}):
             self._alarm("unknown_device", cert_hash.hex()[:16])
 
     def _look_at_others(self) -> None:
-        parts = self._parts
-        for pin in parts.vault.pins.all():
-            now = parts.pins.look(pin.user, parts.now_ms())
+        context = self._context
+        for pin in context.vault.pins.all():
+            now = context.pins.look(pin.user, context.now_ms())
             if now is None or now == pin:
                 continue
             if now.state is PinState.CHANGED and pin.state is not PinState.CHANGED:
-                parts.emit(IdentityChanged(pin.user, pin.state is PinState.VERIFIED))
+                context.emit(IdentityChanged(pin.user, pin.state is PinState.VERIFIED))
             elif now.state is not PinState.CHANGED and now.fingerprint != pin.fingerprint:
-                parts.emit(IdentityChanged(pin.user, now.state is PinState.VERIFIED, signed=True))
+                context.emit(IdentityChanged(pin.user, now.state is PinState.VERIFIED, signed=True))
 
     def fork(self, detail: str) -> None:
         """The server has shown two logs that cannot both be true: nothing is sent any more."""
@@ -166,7 +166,7 @@ class LogFollower:
 
     def _forked(self, error: LogForked) -> None:
         """It has signed both: everybody is shown that, and the two heads are kept."""
-        facts = self._parts.vault.facts
+        facts = self._context.vault.facts
         first = error.ours is not None and error.theirs is not None and facts.get(OTHER_HEAD) is None
         if first and error.ours is not None and error.theirs is not None:
             facts.put(FORKED_HEAD, error.ours)
@@ -176,15 +176,15 @@ class LogFollower:
 
     def _false_statement(self, detail: str) -> None:
         """The server has logged a revocation that nobody signed; one is enough, and the first is remembered."""
-        if self._parts.vault.facts.get(FALSE_STATEMENT) is None:
+        if self._context.vault.facts.get(FALSE_STATEMENT) is None:
             self._prove(FALSE_STATEMENT, "false_statement", detail)
 
     def _decided(self, rotation: Rotation, wrong: str | None) -> None:
         """It is known whether an identity's owner has signed the next one."""
-        self._parts.log.decide(rotation, signed=wrong is None)
+        self._context.log.decide(rotation, signed=wrong is None)
         if wrong is not None:
-            users = (pin.user for pin in self._parts.vault.pins.all())
-            name = next((each for each in users if user_tag(self._parts.server_id, each) == rotation.tag), "?")
+            users = (pin.user for pin in self._context.vault.pins.all())
+            name = next((each for each in users if user_tag(self._context.server_id, each) == rotation.tag), "?")
             self._prove(FALSE_ROTATION, "false_rotation", f"{name}, leaf {rotation.new.index}: {wrong}")
         self._look_at_ourselves()
         self._look_at_others()
@@ -192,20 +192,20 @@ class LogFollower:
 
     def _prove(self, name: str, what: str, detail: str) -> None:
         """Remembers under ``name`` what stops all sending, for good."""
-        facts = self._parts.vault.facts
+        facts = self._context.vault.facts
         self._proven = True
         if facts.get(name) is None:
             facts.put(name, detail.encode())
         if facts.get(FORKED_HEAD) is None:
-            facts.put(FORKED_HEAD, self._parts.log.signed_head or b"")  # evidence: what the server has signed for us
+            facts.put(FORKED_HEAD, self._context.log.signed_head or b"")  # evidence: what the server has signed for us
         self._alarm(what, detail)
 
     def remind(self) -> None:
         """What an earlier run has found is not forgotten."""
-        if self._parts.log.size:
+        if self._context.log.size:
             self._look_at_ourselves()
         for name, what in PROOFS:
-            detail = self._parts.vault.facts.get(name)
+            detail = self._context.vault.facts.get(name)
             if detail is not None:
                 self._alarm(what, detail.decode())
         self._statements.look()
@@ -216,12 +216,12 @@ class LogFollower:
         key = f"{what} {user or detail}"
         if key not in self._alarmed and len(self._alarmed) < MAX_ALARMS:
             self._alarmed.add(key)
-            self._parts.emit(Alarm(what, detail, user, self.evidence if what == "log_forked" else ()))
+            self._context.emit(Alarm(what, detail, user, self.evidence if what == "log_forked" else ()))
 
     @property
     def evidence(self) -> tuple[bytes, ...]:
         """Two signed heads that cannot be of one log, 432 bytes each, where there are such."""
-        heads = [self._parts.vault.facts.get(each) for each in (FORKED_HEAD, OTHER_HEAD)]
+        heads = [self._context.vault.facts.get(each) for each in (FORKED_HEAD, OTHER_HEAD)]
         return tuple(head for head in heads if head) if all(heads) else ()
 
     def stalled(self, room: Room) -> None:
@@ -230,7 +230,7 @@ class LogFollower:
 
     def check_age(self) -> None:
         """Raises the alarm where the newest signed head is older than a day."""
-        if self._parts.log.too_old(self._parts.now_ms()):
+        if self._context.log.too_old(self._context.now_ms()):
             self._alarm("old_log", "")
 
     @property

@@ -8,7 +8,7 @@ each other. What happened before we began to watch was compared when we came in,
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client.state.context import Parts
+from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.crypto.log_facts import RoomHead
 
@@ -16,18 +16,18 @@ GRACE_SECONDS: Final = 60.0  # so long a commit and its leaf may miss each other
 MAX_WATCHED: Final = 10_000  # commits of a room, and leaves, that are remembered
 
 
-class PublicWatch:
+class PublicRooms:
     """Watches the public rooms that we are in.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         rooms: Which rooms there are.
         alarm: Told of a room that does not fit the log.
     """
 
-    def __init__(self, parts: Parts, rooms: Rooms, alarm: Callable[[Room], None]) -> None:
-        self._parts, self._rooms, self._alarm = parts, rooms, alarm
-        self._first_leaf = parts.log.size  # what an earlier run has compared
+    def __init__(self, context: ClientContext, rooms: Rooms, alarm: Callable[[Room], None]) -> None:
+        self._context, self._rooms, self._alarm = context, rooms, alarm
+        self._first_leaf = context.log.size  # what an earlier run has compared
         self._since: dict[bytes, tuple[str, int]] = {}  # by room: under which name, and the first leaf that counts
         self._leaves: dict[tuple[bytes, int], float] = {}  # when each leaf was first seen without its commit
         self._due: set[bytes] = set()
@@ -54,7 +54,7 @@ class PublicWatch:
         if name != state.policy.name:  # we have just come in, or the room has another name: by this commit
             self._since[room.room_id] = (state.policy.name, commit.tbs.kt_size)
             room.commits = {}
-        room.commits[room.head.commit_hash] = self._parts.awake()
+        room.commits[room.head.commit_hash] = self._context.awake()
         while len(room.commits) > MAX_WATCHED:
             del room.commits[next(iter(room.commits))]
         self._check_later(room)
@@ -68,19 +68,19 @@ class PublicWatch:
     def _check_later(self, room: Room) -> None:
         if room.room_id not in self._due:
             self._due.add(room.room_id)
-            self._parts.later(GRACE_SECONDS, lambda: self._check(room))
+            self._context.later(GRACE_SECONDS, lambda: self._check(room))
 
     def _heads(self, room: Room) -> list[RoomHead]:
         """The leaves for the room's name since we watch."""
         if room.room_id not in self._since:
             return []
-        (name, first), facts = self._since[room.room_id], self._parts.log.facts
+        (name, first), facts = self._since[room.room_id], self._context.log.facts
         return [head for head in facts.room_heads(name, facts.size) if head.index >= first and not head.closed]
 
     def _strange(self, room: Room) -> list[RoomHead]:
         """Leaves that name another room, or no commit of ours; notes when each was first seen."""
         found = [h for h in self._heads(room) if h.room_id != room.room_id or h.commit_hash not in room.commits]
-        now = self._parts.awake()
+        now = self._context.awake()
         for head in found[:MAX_WATCHED]:
             self._leaves.setdefault((room.room_id, head.index), now)
         return found
@@ -89,13 +89,13 @@ class PublicWatch:
         self._due.discard(room.room_id)
         if not room.in_it or room.room_id not in self._since:
             return
-        now = self._parts.awake()
+        now = self._context.awake()
         strange = self._strange(room)
         logged = {head.commit_hash for head in self._heads(room)}
         bare = [seen for each, seen in room.commits.items() if seen is not None and each not in logged]
         ages = [now - self._leaves[room.room_id, head.index] for head in strange]
         ages += [now - seen for seen in bare]
-        facts = self._parts.log.facts
+        facts = self._context.log.facts
         if ages and facts.undecided(facts.size, room.listed()):
             self._check_later(room)  # commits wait for a statement; where that does not come, this is told
         elif any(age >= GRACE_SECONDS for age in ages):

@@ -13,7 +13,7 @@ from typing import Final
 from twisted.internet.defer import DeferredLock
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.state.context import Parts, retry_delay
+from chatserv.client.state.context import ClientContext, retry_delay
 from chatserv.client.verification.certificates import Certificates
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_tag
@@ -27,11 +27,11 @@ PAGE_LEAVES: Final = 256  # leaves in memory at once, and at most so many are lo
 PATIENCE_SECONDS: Final = 600.0  # so long a server may put us off
 
 
-class StatementCheck:
+class Revocations:
     """Goes through the log in order, one statement at a time; a lost connection ends it, and the next one goes on.
 
     Args:
-        parts: The surroundings.
+        context: What the client's parts share.
         requests: Fetches.
         certificates: Fetches what is revoked.
         false: Told of a revocation that nobody signed, or whose statement the server says it does not have.
@@ -41,28 +41,28 @@ class StatementCheck:
 
     def __init__(
         self,
-        parts: Parts,
+        context: ClientContext,
         requests: Requests,
         certificates: Certificates,
         false: Callable[[str], None],
         decided: Callable[[Rotation, str | None], None],
         withheld: Callable[[str], None],
     ) -> None:
-        self._parts, self._requests, self._certificates = parts, requests, certificates
+        self._context, self._requests, self._certificates = context, requests, certificates
         self._false, self._decided, self._withheld = false, decided, withheld
         self._deciding = DeferredLock()
         self._awaited: set[int] = set()  # leaves whose statements are being asked for
-        self._next = self._kept = int.from_bytes(parts.vault.facts.get(CHECKED) or b"", "big")
+        self._next = self._kept = int.from_bytes(context.vault.facts.get(CHECKED) or b"", "big")
         self._running = False
 
     def look(self) -> None:
         """Checks what is new in the log, unless that is under way."""
         if not self._running and self._requests.connected:
             self._running = True
-            self._parts.spawn(self._run(), "statements")
+            self._context.spawn(self._run(), "statements")
 
     async def _run(self) -> None:
-        log = self._parts.log
+        log = self._context.log
         try:
             while (rotations := log.facts.undecided(log.size)) or (page := log.leaves_from(self._next, PAGE_LEAVES)):
                 if rotations:
@@ -83,7 +83,7 @@ class StatementCheck:
                 self._keep()
 
     def _keep(self) -> None:
-        self._parts.vault.facts.put(CHECKED, self._next.to_bytes(8, "big"))
+        self._context.vault.facts.put(CHECKED, self._next.to_bytes(8, "big"))
         self._kept = self._next
 
     async def decide(self, rotations: Iterable[Rotation]) -> None:
@@ -91,7 +91,7 @@ class StatementCheck:
         await self._deciding.acquire()
         try:
             for rotation in rotations:
-                if rotation in self._parts.log.facts.undecided(self._parts.log.size):
+                if rotation in self._context.log.facts.undecided(self._context.log.size):
                     self._decided(
                         rotation, await self._check(rotation.new.index, partial(self._verify_rotation, rotation))
                     )
@@ -100,7 +100,7 @@ class StatementCheck:
 
     async def _check(self, index: int, verify: Callable[[], Awaitable[None]]) -> str | None:
         """What is wrong with a statement, None where nothing is; raises what fails on our side, or with the connection."""
-        self._parts.later(PATIENCE_SECONDS, lambda: self._still_waiting(index))
+        self._context.later(PATIENCE_SECONDS, lambda: self._still_waiting(index))
         self._awaited.add(index)
         try:
             while True:
@@ -109,7 +109,7 @@ class StatementCheck:
                 except WireError as error:
                     if not error.retryable:
                         return "nothing is signed" if isinstance(error, NotFound) else error.detail or error.code
-                    await self._parts.pause(retry_delay(error.after_seconds))
+                    await self._context.pause(retry_delay(error.after_seconds))
                 else:
                     return None
         finally:
@@ -125,7 +125,7 @@ class StatementCheck:
         if not same(sha256(statement), leaf.statement):
             raise Reject("revocation: not the one that was logged")
         await self._certificates.fetch([leaf.subject])
-        if user_tag(self._parts.server_id, self._certificates.known[leaf.subject].user) != leaf.tag:
+        if user_tag(self._context.server_id, self._certificates.known[leaf.subject].user) != leaf.tag:
             raise Reject("revocation: of another user's device")
         stored = self._certificates.stored(leaf.subject)
         verify_revocation(statement, stored.certificate, stored.identity_spki)

@@ -81,7 +81,7 @@ class AgreeingTests(SynchronousTestCase):
             return None
 
         self.take_in(self.alice, "plans")
-        engine_of(self.bob).agreeing._tell = lost  # type: ignore[method-assign, assignment]
+        engine_of(self.bob).agreements._tell = lost  # type: ignore[method-assign, assignment]
         self.bob.room("plans").accept()
         self.bob.leave_the_machine()
         self.alice.say("plans", "see you there")

@@ -42,7 +42,7 @@ class OfferCase(SynchronousTestCase):
 
     def late_name(self) -> Callable[[], None]:
         """Holds the sealed name back that alice sends next; what is returned lets it go."""
-        outgoing, held = self.alice.client.engine.outgoing, []  # type: tuple[Any, list[Any]]
+        outgoing, held = self.alice.client.engine.outbox, []  # type: tuple[Any, list[Any]]
         put = outgoing.put
 
         def hold(room: Any, body: Any) -> Any:
@@ -150,11 +150,11 @@ class NameTests(OfferCase):
 
     def lower(self, person: Person, than: bytes) -> None:
         """The next room of this person gets an id below another one, which costs a few thousand hashes."""
-        parts = person.client.engine.parts
-        while room_id(parts.cert_hash, nonce := os.urandom(32)) >= than:
+        context = person.client.engine.context
+        while room_id(context.cert_hash, nonce := os.urandom(32)) >= than:
             pass
-        real, nonces = parts.random, [nonce]
-        parts.random = lambda size: nonces.pop() if size == 32 and nonces else real(size)
+        real, nonces = context.random, [nonce]
+        context.random = lambda size: nonces.pop() if size == 32 and nonces else real(size)
 
     def test_taken_by_nobody(self) -> None:
         """Who invites us into a room of a name that one of ours has does not get what we send there, agreed or not."""

@@ -122,7 +122,7 @@ class WaitingTests(WaitingCase):
 
     def test_answer_lost(self) -> None:
         """A text whose answer was lost, and that is in its room, does not wait any more after the next answer."""
-        self.patch(self.bob.client.engine.outgoing, "_stored", lambda *_: None)
+        self.patch(self.bob.client.engine.outbox, "_stored", lambda *_: None)
         self.room.send("ghost")
         self.world.settle()
         self.bob.leave_the_machine()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.state.pins import Pin, Pins, PinState
-from chatserv.client.state.transparency_log import LogCopy
+from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.errors import KeyChanged, NotFound
@@ -51,7 +51,7 @@ class PinTests(SynchronousTestCase):
         self.addCleanup(self.vault.close)
         self.log = FakeCopy()
         self.log.name("bob", FIRST)
-        self.pins = Pins(self.vault.pins, cast(LogCopy, self.log))
+        self.pins = Pins(self.vault.pins, cast(TransparencyLog, self.log))
 
     def look(self, now_ms: int = 10) -> Pin:
         """Looks at bob."""
@@ -182,7 +182,7 @@ class PinTests(SynchronousTestCase):
         pin = self.look()
         self.log.world.gone("bob")
         self.assertEqual((self.look(20), self.pins.changed_among(["bob"])), (pin, []))
-        self.assertIsNone(Pins(Vault.open(None).pins, cast(LogCopy, self.log)).look("bob", 30))
+        self.assertIsNone(Pins(Vault.open(None).pins, cast(TransparencyLog, self.log)).look("bob", 30))
 
     def test_among(self) -> None:
         """Of several users those who have changed are named, in the order in which they were asked about."""
@@ -199,7 +199,7 @@ class PinTests(SynchronousTestCase):
     def test_never_silent(self, steps: list[str | bytes]) -> None:
         """Whatever happens, something may be sent only while the log names the identity that was seen first or accepted."""
         vault, log = Vault.open(None), FakeCopy()
-        pins = Pins(vault.pins, cast(LogCopy, log))
+        pins = Pins(vault.pins, cast(TransparencyLog, log))
         log.name("bob", FIRST)
         pins.look("bob", 0)
         named = agreed = FIRST

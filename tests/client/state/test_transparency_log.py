@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.state import transparency_log
-from chatserv.client.state.transparency_log import HEAD_AGE_MS_MAX, LogCopy, LogForked
+from chatserv.client.state.transparency_log import HEAD_AGE_MS_MAX, LogForked, TransparencyLog
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
@@ -66,9 +66,9 @@ class LogCopyCase(SynchronousTestCase):
         if self.failing:
             raise Stop
 
-    def again(self) -> LogCopy:
+    def again(self) -> TransparencyLog:
         """The copy as the next run of the program loads it."""
-        return LogCopy(SERVER_ID, self.vault.log, self.vault.facts)
+        return TransparencyLog(SERVER_ID, self.vault.log, self.vault.facts)
 
     def take(self, size: int, start: int | None = None) -> int:
         """Extends the copy in one step."""
@@ -176,7 +176,7 @@ class ExtendTests(LogCopyCase):
     def test_any_pages(self, steps: list[tuple[int, int]]) -> None:
         """Whatever pages and heads an honest server sends, the copy is a prefix of its log and raises no alarm."""
         vault = Vault.open(None)
-        copy = LogCopy(SERVER_ID, vault.log, vault.facts)
+        copy = TransparencyLog(SERVER_ID, vault.log, vault.facts)
         copy.set_server_key(SPKI)
         for size, end in steps:
             before = copy.size
@@ -248,17 +248,17 @@ class HeadTests(LogCopyCase):
         """The pinned key alone is taken, and remembered; without it no head can be checked."""
         fresh = Vault.open(None)
         self.addCleanup(fresh.close)
-        copy = LogCopy(SERVER_ID, fresh.log, fresh.facts)
+        copy = TransparencyLog(SERVER_ID, fresh.log, fresh.facts)
         self.assertRaises(Reject, copy.extend, self.server.page(0, 3), self.server.head(3))
         for wrong in (spki("other server"), SPKI[:-1], b""):
             self.assertRaises(Reject, copy.set_server_key, wrong)
         self.assertRaises(Reject, copy.missing, self.server.head(3))
         copy.set_server_key(SPKI)
-        self.assertEqual(LogCopy(SERVER_ID, fresh.log, fresh.facts).missing(self.server.head(3)), 3)
+        self.assertEqual(TransparencyLog(SERVER_ID, fresh.log, fresh.facts).missing(self.server.head(3)), 3)
 
     def test_unusable_server_key(self) -> None:
         """A pin of something that is no RSA-3072 key does not make it one."""
-        self.assertRaises(Reject, LogCopy(EMPTY_ROOT, self.vault.log, self.vault.facts).set_server_key, b"")
+        self.assertRaises(Reject, TransparencyLog(EMPTY_ROOT, self.vault.log, self.vault.facts).set_server_key, b"")
 
     def test_no_leaves(self) -> None:
         """Bytes that are not a whole number of leaves are refused."""
@@ -359,14 +359,14 @@ class DamageTests(SynchronousTestCase):
         self.vault = Vault.open(self.path)
         self.addCleanup(self.vault.close)
         self.server = Server()
-        copy = LogCopy(SERVER_ID, self.vault.log, self.vault.facts)
+        copy = TransparencyLog(SERVER_ID, self.vault.log, self.vault.facts)
         copy.set_server_key(SPKI)
         copy.extend(self.server.page(0, 4), self.server.head(4))
 
     def damaged(self, sql: str, *values: object) -> None:
         """Asserts that the copy cannot be loaded after a statement."""
         self.vault.database.write(sql, values)
-        self.assertRaises(StorageError, LogCopy, SERVER_ID, self.vault.log, self.vault.facts)
+        self.assertRaises(StorageError, TransparencyLog, SERVER_ID, self.vault.log, self.vault.facts)
 
     def test_leaf(self) -> None:
         """A changed leaf is found."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.messages import Archive
-from chatserv.client.storage.outbox import Outbox
+from chatserv.client.storage.outbox import OutboxTable
 from tests.client.storage.test_messages import ROOM, message
 
 MANY = 2000
@@ -20,7 +20,7 @@ class CostTests(SynchronousTestCase):
         """Fills it."""
         self.database = Database.open(None)
         self.addCleanup(self.database.close)
-        self.archive, self.outbox = Archive(self.database), Outbox(self.database)
+        self.archive, self.outbox = Archive(self.database), OutboxTable(self.database)
         with self.database.transaction():
             for seq in range(1, MANY + 1):
                 each = message(seq)

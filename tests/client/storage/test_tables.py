@@ -187,7 +187,7 @@ class RoomTests(VaultCase):
 
 
 class OutboxTests(VaultCase):
-    """`Outbox`."""
+    """`OutboxTable`."""
 
     def test_order(self) -> None:
         """Messages stay in the order in which they were written, in all and in their room."""

@@ -49,7 +49,7 @@ class StatementCase(AttackCase):
 
     def checked(self, person: Person) -> int:
         """How much of the log a person's client has gone through, as it remembers."""
-        return int.from_bytes(engine_of(person).parts.vault.facts.get(CHECKED) or b"", "big")
+        return int.from_bytes(engine_of(person).context.vault.facts.get(CHECKED) or b"", "big")
 
     def size(self) -> int:
         """How many leaves the log has."""
@@ -223,7 +223,7 @@ class FalseTests(StatementCase):
         """Two proofs are both remembered."""
         self.strike(b"", revocation_of(self.bob))
         self.world.settle(2)
-        engine_of(self.carol).follower.fork("two logs")
+        engine_of(self.carol).auditor.fork("two logs")
         self.carol.leave_the_machine()
         self.carol.come_back()
         self.assertEqual(["log_forked", "false_statement"], alarms(self.carol))
