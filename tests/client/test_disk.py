@@ -171,7 +171,7 @@ class FullDiskTests(SynchronousTestCase):
             self.bob.do(self.bob.room("lobby").rotate())
             self.world.settle(130)
             self.assert_calm(self.alice)
-            self.heal(disk)
+            self.repair(disk)
             self.world.settle(130)
             self.assert_calm(self.alice)
             refused += disk.refused > 0
