@@ -120,7 +120,9 @@ def place(room: str) -> str:
 
 
 def person(word: str) -> str:
-    """The user that a word names, with or without ``@``. Raises `NameInvalid`."""
+    """The user that a word names, with or without ``@``. Raises `NameInvalid`, or `SlashError` for a room."""
+    if word.startswith("#"):
+        raise SlashError(_("{room} is a room; this names a person, such as @bob.").format(room=shown(word)))
     return user_name(word.removeprefix("@"))
 
 

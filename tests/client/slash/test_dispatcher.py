@@ -193,6 +193,11 @@ class RunTests(SlashTestCase):
         self.assertIn("You have a room #plans already", self.refusal("/create plans"))
         self.assertIn("You have a room #plans already", self.refusal("/create-public #plans"))
 
+    def test_room_for_a_person(self) -> None:
+        """A room where a person is meant is called a room, instead of a name that cannot be used."""
+        for line in ("/msg #plans hello", "/invite #plans", "/ignore #plans", "/verify #plans"):
+            self.assertIn("#plans is a room", self.refusal(line))
+
     def test_impossible_text(self) -> None:
         """A text that no message can hold is refused in words that fit."""
         self.client.there["lobby"].refusal = Reject("text: not UTF-8")
