@@ -1,7 +1,14 @@
 """What people say of the log inside messages, false and true, and what the server has signed: whole clients."""
 
 from chatserv.client.events import Alarm, MessageReceived
-from chatserv.client.verification.gossip import ANSWER_SECONDS, ASK_SECONDS, ASKED_AT_MOST, MAX_PEOPLE, SPREAD_SECONDS
+from chatserv.client.verification.gossip import (
+    ANSWER_SECONDS,
+    ASK_SECONDS,
+    ASKED_AT_MOST,
+    MAX_WITNESSES,
+    SPREAD_SECONDS,
+    Witness,
+)
 from chatserv.client.verification.log_auditor import MAX_ALARMS
 from chatserv.crypto.bodies import LogEvidence, Text, encode_body
 from chatserv.crypto.content import LogHead
@@ -147,11 +154,37 @@ class FalseClaimTests(GossipCase):
             self.world.settle(2)
         self.assertEqual(["bob1"], [each.asked for each in asked])
         gossip = engine_of(self.carol).auditor.gossip
-        gossip._claim("bob1", LogHead(3, FALSE_ROOT))
+        (witness,) = gossip._claims
+        gossip._claim(witness, LogHead(3, FALSE_ROOT))
+        self.world.settle(2)
         self.assertEqual(1, len(asked))
         self.world.settle(int(ASK_SECONDS))
-        gossip._claim("bob1", LogHead(3, FALSE_ROOT))
+        gossip._claim(witness, LogHead(3, FALSE_ROOT))
+        self.world.settle(2)
         self.assertEqual(2, len(asked))
+
+    def test_asked_by_one(self) -> None:
+        """Who is heard by all is asked by whoever is first: one message has not as many answers as there are members."""
+        self.world.person("dave1")
+        asked = []
+        for seconds, person in enumerate((self.alice, self.carol, self.world.people[-1])):
+            self.patch(engine_of(person).context, "chance", lambda _, seconds=seconds: float(seconds))
+            asked.append(self.shown(person))
+        self.does_not_answer()
+        self.claim()
+        self.world.settle(6)
+        for person in self.world.people:
+            self.assertEqual([] if person is self.bob else ["head_claimed"], alarms(person), person.name)
+        self.assertEqual(1, sum(len(each) for each in asked))
+
+    def test_other_device(self) -> None:
+        """A liar's other device is another witness, and what holds rooms back is told."""
+        gossip, room = engine_of(self.carol).auditor.gossip, room_of(self.carol, "plans")
+        self.claim()
+        self.world.settle(5)
+        gossip.check(Witness("bob1", b"another of bob's", room), LogHead(3, FALSE_ROOT))
+        self.assertEqual(["head_claimed", "false_claim", "head_claimed"], alarms(self.carol))
+        self.assertFalse(self.sends(self.carol, "plans"))
 
     def test_so_many_are_asked(self) -> None:
         """Of many who claim, so many are asked in ten minutes."""
@@ -159,7 +192,8 @@ class FalseClaimTests(GossipCase):
         gossip = engine_of(self.carol).auditor.gossip
         self.patch(gossip._rooms, "sharing", lambda _: [room_of(self.carol, "lobby")])
         for number in range(ASKED_AT_MOST + 1):
-            gossip._claim(f"user{number}", LogHead(3, FALSE_ROOT))
+            gossip._claim(Witness(f"user{number}", b"", room_of(self.carol, "lobby")), LogHead(3, FALSE_ROOT))
+        self.world.settle(2)
         self.assertEqual(ASKED_AT_MOST, len(asked))
 
     def test_alarms_are_bounded(self) -> None:
@@ -173,11 +207,12 @@ class FalseClaimTests(GossipCase):
         """So many people's words are remembered, and no more: claims, what is ahead of us, liars."""
         gossip = engine_of(self.carol).auditor.gossip
         asked = self.shown(self.carol)
-        for number in range(MAX_PEOPLE + 1):
-            gossip._claim(f"user{number}", LogHead(3, FALSE_ROOT))
-            gossip._compare_later(f"user{number}", LogHead(2**50, FALSE_ROOT))
-        self.assertEqual((MAX_PEOPLE, MAX_PEOPLE), (len(gossip._claims), len(gossip._ahead)))
-        self.assertEqual(MAX_PEOPLE, alarms(self.carol).count("head_claimed"))
+        for number in range(MAX_WITNESSES + 1):
+            witness = Witness(f"user{number}", b"", room_of(self.carol, "lobby"))
+            gossip._claim(witness, LogHead(3, FALSE_ROOT))
+            gossip._compare_later(witness, LogHead(2**50, FALSE_ROOT))
+        self.assertEqual((MAX_WITNESSES, MAX_WITNESSES), (len(gossip._claims), len(gossip._ahead)))
+        self.assertEqual(MAX_WITNESSES, alarms(self.carol).count("head_claimed"))
         self.assertEqual([], asked)  # none of them shares a room with us
 
 
@@ -274,6 +309,52 @@ class EvidenceTests(GossipCase):
         self.assertEqual(3, len(shown))
         self.assertEqual(["", "", ""], [each.asked for each in shown])
         self.nobody_alarmed()
+
+    def test_asked_where_bob_has_not_agreed(self) -> None:
+        """Whoever has put somebody into a room cannot have their client say anything there, or wait to say it for ever."""
+        self.bob.do(self.bob.client.create_room("trap"))
+        self.bob.do(self.bob.room("trap").invite("carol1"))
+        self.world.settle(3)
+        head = engine_of(self.bob).context.log.signed_head
+        assert head is not None
+        for _ in range(3):
+            say_anything(self.bob, "trap", *encode_body(LogEvidence((head,), "carol1")))
+            self.world.settle(int(ANSWER_SECONDS))
+        self.assertEqual(0, self.carol.client.unacknowledged)
+
+    def test_asked_where_nothing_is_sent(self) -> None:
+        """Where an answer cannot leave, another one does not wait behind it."""
+        self.patch(engine_of(self.carol).outbox._fitness, "may_send", lambda _: False)
+        head = engine_of(self.bob).context.log.signed_head
+        assert head is not None
+        for _ in range(3):
+            say_anything(self.bob, "plans", *encode_body(LogEvidence((head,), "carol1")))
+            self.world.settle(int(ANSWER_SECONDS))
+        self.assertEqual(1, self.carol.client.unacknowledged)
+
+    def test_proof_that_is_none_hides_no_proof(self) -> None:
+        """Two heads that fit, or that nobody signed, do not keep those who have a proof from showing it."""
+        head = engine_of(self.bob).context.log.signed_head
+        assert head is not None
+        for room in ("lobby", "plans"):
+            say_anything(self.bob, room, *encode_body(LogEvidence((head, head))))
+        self.world.settle(3)
+        self.nobody_alarmed()
+        self.shown_two(self.carol)
+        self.world.settle(2 * int(SPREAD_SECONDS) + 5)
+        self.assertEqual(["log_forked"], alarms(self.bob))
+
+    def test_another_device_shows_what_fits(self) -> None:
+        """The server shows one of bob's devices another log: what the other one was shown makes nobody a liar."""
+        self.does_not_answer()
+        self.claim(room="plans")
+        self.world.settle(3)
+        gossip, head = engine_of(self.carol).auditor.gossip, engine_of(self.bob).context.log.signed_head
+        assert head is not None
+        other = Witness("bob1", b"another of bob's", room_of(self.carol, "plans"))
+        gossip.take(other, LogEvidence((head,)))
+        self.assertEqual(["head_claimed"], alarms(self.carol))
+        self.assertFalse(self.sends(self.carol, "plans"))
 
     def test_nothing_to_read(self) -> None:
         """It is no message to people: neither shown nor kept."""

@@ -15,7 +15,7 @@ from chatserv.client.events import (
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.messages import StoredMessage, text_of
-from chatserv.client.verification.gossip import Gossip
+from chatserv.client.verification.gossip import Gossip, Witness
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, decode_body
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.room_state import Role
@@ -69,10 +69,11 @@ class Contents:
         """What the sender has seen of the log: their word, in rooms that we have agreed to, and what the server signed."""
         if message.device_id == self._context.device_id:
             return
+        witness = Witness(message.sender, message.device_id, room)
         if head is not None and not message.identity and room.row is not None and room.row.standing is Standing.IN:
-            self._gossip.check(message.sender, head)
+            self._gossip.check(witness, head)
         if isinstance(body, LogEvidence):
-            self._gossip.take(room, message.sender, body)
+            self._gossip.take(witness, body)
 
     def received(self, room: Room, message: StoredMessage, *, new: bool = False) -> MessageReceived:
         """A kept message as programs get it, with its newest text; ``new``: nobody can have put a sign on it yet."""

@@ -6,21 +6,35 @@ type 9). A signed head that does not fit is a proof against the server, whoever 
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing
 from chatserv.client.state.transparency_log import LogForked
 from chatserv.crypto.bodies import LogEvidence
-from chatserv.crypto.content import LogHead
+from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.log_leaves import TreeHead
 from chatserv.errors import Reject
 
-MAX_PEOPLE: Final = 1000  # whose word is remembered, and compared; of more people it counts for nothing
+MAX_WITNESSES: Final = 1000  # whose word is remembered, and compared; of more devices it counts for nothing
 ASK_SECONDS: Final = 600.0  # a person is asked once in this time
 ASKED_AT_MOST: Final = 20  # people, in this time
 ANSWER_SECONDS: Final = 60.0  # we show what we have once in this time in each room
 SPREAD_SECONDS: Final = 30.0  # whoever has a proof shows it within this, in rooms where nobody else has
+ASK_USER_SECONDS: Final = 0.1  # for each user of a room we wait up to this before we ask, and do not where others have
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A device that says what it has seen. Each counts for itself: the server may show two of a person different logs.
+
+    ``room``: where it has said so last.
+    """
+
+    user: str
+    device_id: bytes
+    room: Room = field(compare=False)
 
 
 class Gossip:
@@ -31,7 +45,7 @@ class Gossip:
         rooms: Who shares a room with us.
         refresh: Fetches the log up to the newest head.
         send: Sends evidence into a room.
-        alarm: Told what, a detail, and who.
+        alarm: Told what, a detail, who, and about which of their devices.
         fork: Told of a signed head that does not fit ours.
         moved: Told that rooms may be sent to again that could not be.
     """
@@ -42,60 +56,74 @@ class Gossip:
         rooms: Rooms,
         refresh: Callable[[], Awaitable[None]],
         send: Callable[[Room, LogEvidence], None],
-        alarm: Callable[[str, str, str], None],
+        alarm: Callable[[str, str, str, bytes], None],
         fork: Callable[[LogForked], None],
         moved: Callable[[], None],
     ) -> None:
         self._context, self._rooms, self._refresh, self._send = context, rooms, refresh, send
         self._alarm, self._fork, self._moved = alarm, fork, moved
-        self._claims: dict[str, LogHead] = {}  # by person, what does not fit ours
-        self._ahead: dict[str, LogHead | bytes] = {}  # the same, claimed or signed, of more of the log than we have
-        self._liars: set[str] = set()  # whose word counts for nothing any more
+        self._claims: dict[Witness, LogHead] = {}  # what does not fit ours
+        self._ahead: dict[Witness, LogHead | bytes] = {}  # the same, claimed or signed, of more of the log than we have
+        self._liars: set[Witness] = set()  # whose word counts for nothing any more
         self._asked: dict[str, float] = {}
+        self._asking: set[str] = set()  # who will be asked in a moment
         self._answered: dict[bytes, float] = {}
         self._shown: set[bytes] = set()  # rooms in which somebody has shown two heads
         self._comparing = False
 
     def holds(self, room: Room) -> bool:
         """Whether somebody in the room claims another log than ours, and has not been found out."""
-        return room.state is not None and any(room.state.devices_of(user) for user in self._claims)
+        return room.state is not None and any(room.state.devices_of(each.user) for each in self._claims)
 
     # -- somebody's word -----------------------------------------------------------------------------------------------
 
-    def check(self, sender: str, head: LogHead) -> None:
-        """Compares what a sender says; what is longer than our log is compared once that is as long as it gets."""
-        if sender in self._liars:
+    def check(self, witness: Witness, head: LogHead) -> None:
+        """Compares what a device says; what is longer than our log is compared once that is as long as it gets."""
+        if witness in self._liars:
             return
         agrees = self._context.log.check_gossip(head.size, head.root)
         if agrees is False:
-            self._claim(sender, head)
+            self._claim(witness, head)
         elif agrees is None:
-            self._compare_later(sender, head)
+            self._compare_later(witness, head)
 
-    def _claim(self, sender: str, head: LogHead) -> None:
-        if sender not in self._claims:
-            if len(self._claims) >= MAX_PEOPLE:
+    def _claim(self, witness: Witness, head: LogHead) -> None:
+        if witness not in self._claims:
+            if len(self._claims) >= MAX_WITNESSES:
                 return
-            self._alarm("head_claimed", f"size {head.size}", sender)
-        self._claims[sender] = head
-        self._ask(sender)
+            self._alarm("head_claimed", f"size {head.size}", witness.user, witness.device_id)
+        self._claims[witness] = head
+        self._ask(witness)
 
-    def _ask(self, user: str) -> None:
-        """Asks for the head that the server signed, and shows ours, so that one message may settle it on both sides."""
-        now, ours = self._context.seconds(), self._context.log.signed_head
+    def _ask(self, witness: Witness) -> None:
+        """Asks for the head that the server signed, and shows ours, so that one message may settle it on both sides.
+
+        A claim is heard by everybody in a room; so who asks waits a moment, and leaves it to whoever was faster.
+        """
+        now, user = self._context.seconds(), witness.user
         self._asked = {each: at for each, at in self._asked.items() if now - at < ASK_SECONDS}
-        rooms = (room for room in self._rooms.sharing(user) if room.row and room.row.standing is Standing.IN)
-        room = next(rooms, None)
-        if ours is not None and room is not None and user not in self._asked and len(self._asked) < ASKED_AT_MOST:
-            self._asked[user] = now
-            self._send(room, LogEvidence((ours,), user))
+        rooms = [each for each in self._rooms.sharing(user) if each.row and each.row.standing is Standing.IN]
+        room = next((each for each in rooms if each is witness.room), next(iter(rooms), None))
+        if room is None or user in self._asked or len(self._asked) >= ASKED_AT_MOST:
+            return
+        self._asked[user] = now
+        self._asking.add(user)
+        self._context.later(
+            self._context.chance(ASK_USER_SECONDS * len(room.users())), lambda: self._ask_now(room, user)
+        )
 
-    def _compare_later(self, sender: str, head: LogHead | bytes) -> None:
-        known = self._ahead.get(sender)
+    def _ask_now(self, room: Room, user: str) -> None:
+        ours = self._context.log.signed_head
+        if user in self._asking and ours is not None:
+            self._send(room, LogEvidence((ours,), user))
+        self._asking.discard(user)
+
+    def _compare_later(self, witness: Witness, head: LogHead | bytes) -> None:
+        known = self._ahead.get(witness)
         if isinstance(known, bytes) and isinstance(head, LogHead):
             return  # a signed one says more
-        if known is not None or len(self._ahead) < MAX_PEOPLE:
-            self._ahead[sender] = head
+        if known is not None or len(self._ahead) < MAX_WITNESSES:
+            self._ahead[witness] = head
         self.look()
 
     def look(self) -> None:
@@ -109,63 +137,73 @@ class Gossip:
             while self._ahead:
                 await self._refresh()
                 ahead, self._ahead = self._ahead, {}
-                for sender, head in ahead.items():
+                for witness, head in ahead.items():
                     if isinstance(head, bytes):
-                        self._validate(sender, head, complete=True)
-                    elif self._context.log.check_gossip(head.size, head.root) is not True and sender not in self._liars:
-                        self._claim(sender, head)
+                        self._validate(witness, head, complete=True)
+                    elif (
+                        self._context.log.check_gossip(head.size, head.root) is not True and witness not in self._liars
+                    ):
+                        self._claim(witness, head)
         finally:
             self._comparing = False
 
     def grown(self) -> None:
         """The log has grown: who was ahead of it may turn out to be right."""
         log = self._context.log
-        right = [user for user, head in self._claims.items() if log.check_gossip(head.size, head.root)]
-        for user in right:
-            del self._claims[user]
+        right = [each for each, head in self._claims.items() if log.check_gossip(head.size, head.root)]
+        for witness in right:
+            del self._claims[witness]
         if right:
             self._moved()
 
     # -- what the server has signed ------------------------------------------------------------------------------------
 
-    def take(self, room: Room, sender: str, evidence: LogEvidence) -> None:
+    def take(self, witness: Witness, evidence: LogEvidence) -> None:
         """Validates signed heads that somebody shows, and shows ours where we are asked."""
-        if len(evidence.heads) > 1:
-            self._shown.add(room.room_id)
-        for signed in evidence.heads:
-            self._validate(sender, signed)
+        fit = {self._validate(witness, signed) for signed in evidence.heads}
+        if fit == {True, False}:
+            self._shown.add(witness.room.room_id)
         if evidence.asked == self._context.user:
-            self._answer(room)
+            self._answer(witness.room)
+        elif witness.room.state is not None and witness.room.state.devices_of(evidence.asked):
+            self._asking.discard(evidence.asked)
 
-    def _validate(self, sender: str, signed: bytes, *, complete: bool = False) -> None:
-        """One signed head; ``complete``: our log is as long as it gets."""
+    def _validate(self, witness: Witness, signed: bytes, *, complete: bool = False) -> bool | None:
+        """One signed head; ``complete``: our log is as long as it gets. Says whether it fits ours; None: not known."""
         try:
             head = self._context.log.verified(signed)
         except LogForked as error:
             self._fork(error)
+            return False
         except Reject as error:
-            self._alarm("false_evidence", error.detail, sender)
+            self._alarm("false_evidence", error.detail, witness.user, witness.device_id)
+            return None
+        if head.size <= self._context.log.size:
+            self._fits(witness, head)
+            return True
+        if complete:
+            self._alarm("log_withheld", f"size {head.size}", "", b"")
         else:
-            if head.size <= self._context.log.size:
-                self._fits(sender, head)
-            elif complete:
-                self._alarm("log_withheld", f"size {head.size}", "")
-            else:
-                self._compare_later(sender, signed)
+            self._compare_later(witness, signed)
+        return None
 
-    def _fits(self, sender: str, head: TreeHead) -> None:
-        """What the server has shown to somebody fits our log; so what they have claimed of a shorter one was made up."""
-        claim = self._claims.get(sender)
+    def _fits(self, witness: Witness, head: TreeHead) -> None:
+        """What the server has shown to a device fits our log; so what it has claimed of a shorter one was made up."""
+        claim = self._claims.get(witness)
         if claim is not None and claim.size <= head.size:
-            del self._claims[sender]
-            if len(self._liars) < MAX_PEOPLE:
-                self._liars.add(sender)
-            self._alarm("false_claim", f"size {claim.size}", sender)
+            del self._claims[witness]
+            if len(self._liars) < MAX_WITNESSES:
+                self._liars.add(witness)
+            self._alarm("false_claim", f"size {claim.size}", witness.user, witness.device_id)
             self._moved()
 
     def _answer(self, room: Room) -> None:
+        """Nobody can have us speak where we have not agreed to be; and where an answer still waits, it is enough."""
         now, ours = self._context.seconds(), self._context.log.signed_head
-        if ours is not None and now - self._answered.get(room.room_id, -ANSWER_SECONDS) >= ANSWER_SECONDS:
+        if ours is None or room.row is None or room.row.standing is not Standing.IN:
+            return
+        waits = self._context.vault.outbox.for_room(room.room_id, 1, ContentType.LOG_EVIDENCE)
+        if not waits and now - self._answered.get(room.room_id, -ANSWER_SECONDS) >= ANSWER_SECONDS:
             self._answered[room.room_id] = now
             self._send(room, LogEvidence((ours,)))
 

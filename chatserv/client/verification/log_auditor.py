@@ -211,9 +211,9 @@ class LogAuditor:
         self._statements.look()
         self.gossip.look()
 
-    def _alarm(self, what: str, detail: str, user: str = "") -> None:
-        """Tells each thing once; of a person, each kind of thing."""
-        key = f"{what} {user or detail}"
+    def _alarm(self, what: str, detail: str, user: str = "", device_id: bytes = b"") -> None:
+        """Tells each thing once; of each device of a person, each kind of thing."""
+        key = f"{what} {user or detail} {device_id.hex()}"
         if key not in self._alarmed and len(self._alarmed) < MAX_ALARMS:
             self._alarmed.add(key)
             self._context.emit(Alarm(what, detail, user, self.evidence if what == "log_forked" else ()))
