@@ -12,7 +12,7 @@ from chatserv.config import Config, Loaded, load
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.rst"
-ROW = re.compile(r"^   \* - ``(\w+)\.(\w+)``\n     - ``(.+)``\n     - (.+)\.$", re.MULTILINE)
+ROW = re.compile(r"^   \* - ``(\w+)\.(\w+)``\n     - ``(.+)``\n     - (.+(?:\n {7}.+)*)\.$", re.MULTILINE)
 SETTINGS = [(table, name) for table, struct in get_type_hints(Config).items() for name in struct.__struct_fields__]
 
 

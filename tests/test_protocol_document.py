@@ -169,7 +169,7 @@ class RoomTests(SynchronousTestCase):
             for module in (ROOT / "chatserv" / package).rglob("*.py"):
                 found |= set(re.findall(pattern, module.read_text(encoding="utf-8")))
         self.assertGreater(len(found), 25)
-        names = ROOMS[place(ROOMS, "Names") : place(ROOMS, "Devices and identities")]
+        names = re.sub(r"\s+", " ", ROOMS[place(ROOMS, "Names") : place(ROOMS, "Devices and identities")])
         for label in found:
             self.assertIn(f'``"{label}"``', names)
 

@@ -11,6 +11,7 @@ ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
 NUMBERED: Final = ("protocol", "rooms", "crypto")
 CODE: Final = ("chatserv", "clients", "bench", "tests", "twisted", "deploy")
+MAX_COLUMNS: Final = 130
 NUMBER: Final = r"\d+(?:\.\d+)?"
 REFERENCE: Final = re.compile(rf"docs/(\w+)\.rst(?:,? ({NUMBER}(?:(?:, | and | to ){NUMBER})*)\b|, (limits)\b)?")
 HEADING: Final = re.compile(rf"^(?:\.\. _([\w-]+):\n\n)?((?:{NUMBER} )?)([^\n]+)\n(-{{3,}}|~{{3,}})$", re.MULTILINE)
@@ -77,3 +78,17 @@ class ReferenceTests(SynchronousTestCase):
         for file, text in code():
             if file != "tests/test_references.py":
                 self.assertIsNone(FOREIGN.search(text), file)
+
+
+class LineTests(SynchronousTestCase):
+    """How the documents are written."""
+
+    def test_length(self) -> None:
+        """No line of a document is longer than 130 characters: they are read in terminals and in diffs."""
+        documents = [*ROOT.glob("*.rst")]
+        for folder in ("docs", "bench", "newsfragments", "tests"):
+            documents += (ROOT / folder).rglob("*.rst")
+        self.assertGreater(len(documents), 20)
+        for path in documents:
+            for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+                self.assertLessEqual(len(line), MAX_COLUMNS, f"{path.relative_to(ROOT)}:{number}")
