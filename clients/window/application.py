@@ -34,18 +34,18 @@ from clients.shared.exit_codes import why_offline
 from clients.shared.talk import Talk
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.doing import Doing
+from clients.window.actions.hints import Hints
 from clients.window.actions.registry import PersonActions
 from clients.window.actions.writing import Writing
 from clients.window.arguments import Arguments
+from clients.window.layout import Layout, Wiring
 from clients.window.menus.menu_bar import Menus
 from clients.window.presenter import Screen
 from clients.window.session import Session, State
 from clients.window.settings import load_settings
 from clients.window.timeline.conversations import Conversations
 from clients.window.timeline.entries import LOUD, NOTICE, RESULT
-from clients.window.timeline.hints import Hints
-from clients.window.widgets.layout import Layout, Wiring
-from clients.window.widgets.text_area import Actions
+from clients.window.timeline.text_area import Actions
 
 PASSING_SECONDS: Final = 5.0
 

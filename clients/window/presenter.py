@@ -13,11 +13,11 @@ from chatserv.client import (
     translate,
 )
 from clients.shared.talk import Talk
+from clients.window.layout import Layout
 from clients.window.session import Session, State
 from clients.window.timeline.conversations import Conversations
 from clients.window.timeline.entries import Before, Entry, Line, copied, entry_line, waiting_line
 from clients.window.timeline.transcript import Transcript
-from clients.window.widgets.layout import Layout
 from clients.window.widgets.rows import member_rows, room_row
 from clients.window.widgets.throttle import Throttle
 

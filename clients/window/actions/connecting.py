@@ -18,9 +18,9 @@ from clients.shared.exit_codes import exit_for
 from clients.window.actions.linking import ask_for_link
 from clients.window.dialogs.dialog import tell
 from clients.window.dialogs.registration import Registration
+from clients.window.layout import Layout
 from clients.window.session import Session, State
 from clients.window.widgets.connection_bar import PortInvalid, parse_port
-from clients.window.widgets.layout import Layout
 
 MAX_REASON_CHARACTERS: Final = 300
 

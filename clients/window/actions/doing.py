@@ -10,11 +10,11 @@ from twisted.python.failure import Failure
 from chatserv.client import ChatError, Client, RoomHandle, explained, place, translate
 from clients.shared.talk import Talk
 from clients.window.dialogs.dialog import Field, Form, confirm, tell
+from clients.window.layout import Layout
 from clients.window.presenter import Screen
 from clients.window.session import Session
 from clients.window.timeline.conversations import Conversations
 from clients.window.timeline.entries import RESULT
-from clients.window.widgets.layout import Layout
 
 _log = Logger()
 

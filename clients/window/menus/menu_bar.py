@@ -8,12 +8,12 @@ from chatserv.client import translate
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.registry import PersonActions
 from clients.window.dialogs.help import show_keys
+from clients.window.layout import Layout
 from clients.window.menus.member_menu import MemberMenu
 from clients.window.menus.menu_lines import Command, add, add_below, underlined
 from clients.window.menus.message_menu import MessageMenu
 from clients.window.presenter import Screen
 from clients.window.settings import DARK, LIGHT
-from clients.window.widgets.layout import Layout
 
 ROOM_KEYS: Final = 9
 

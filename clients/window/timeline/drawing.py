@@ -7,8 +7,8 @@ from typing import Final
 
 from chatserv.client import WaitingMessage, translate
 from clients.window.timeline.entries import Line, indented
+from clients.window.timeline.text_area import Actions, Writing
 from clients.window.timeline.transcript import Transcript
-from clients.window.widgets.text_area import Actions, Writing
 
 BATCH_LINES: Final = 50  # that are drawn at once
 CHUNK_LINES: Final = 10  # between two looks at the clock

@@ -7,8 +7,8 @@ from typing import Final
 from chatserv.client import WaitingMessage
 from clients.window.timeline.drawing import Drawing
 from clients.window.timeline.entries import ROW, Entry, Newer
+from clients.window.timeline.text_area import Actions
 from clients.window.timeline.transcript import Transcript
-from clients.window.widgets.text_area import Actions
 
 _MODIFIERS: Final = 0x4 | 0x8  # Control and Alt, as X11 says it
 

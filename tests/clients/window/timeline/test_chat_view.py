@@ -1,4 +1,4 @@
-"""Tests of `clients.window.widgets.chat_view`, on a screen."""
+"""Tests of `clients.window.timeline.chat_view`, on a screen."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,8 @@ class ChatViewTests(ScreenTestCase):
     def setUp(self) -> None:
         """An empty one."""
         super().setUp()
-        from clients.window.widgets.chat_view import ChatView
-        from clients.window.widgets.text_area import Actions
+        from clients.window.timeline.chat_view import ChatView
+        from clients.window.timeline.text_area import Actions
 
         self.calls: list[Any] = []
         self.more, self.arrived = 0, list[bool]()

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from chatserv.client import ChatError, place, translate
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.registry import PersonActions
+from clients.window.layout import Layout
 from clients.window.presenter import Screen
 from clients.window.session import Session
 from clients.window.widgets.hint_view import Hint
-from clients.window.widgets.layout import Layout
 
 
 class Hints:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from chatserv.client import SendQueued, Status, StatusChanged, WaitingMessage
 from tests.client.slash_fakes import AT_MS, message
 from tests.clients.window.test_application import ApplicationTestCase
-from tests.clients.window.widgets.test_chat_view import said
+from tests.clients.window.timeline.test_chat_view import said
 
 
 class FollowingTests(ApplicationTestCase):
@@ -14,7 +14,7 @@ class FollowingTests(ApplicationTestCase):
     def setUp(self) -> None:
         """She is in #lobby, and looks at the window."""
         super().setUp()
-        from clients.window.widgets.layout import Layout
+        from clients.window.layout import Layout
 
         self.patch(Layout, "focused", True)  # whatever else is on the screen
         self.root.geometry("800x400")

@@ -9,7 +9,8 @@ from typing import Final
 
 from chatserv.client import translate
 from clients.window.settings import WindowSettings, save_settings
-from clients.window.widgets.chat_view import ChatView
+from clients.window.timeline.chat_view import ChatView
+from clients.window.timeline.text_area import Actions
 from clients.window.widgets.connection_bar import ConnectionBar
 from clients.window.widgets.entry_bar import EntryBar
 from clients.window.widgets.heading import Heading
@@ -17,7 +18,6 @@ from clients.window.widgets.hint_view import HintView
 from clients.window.widgets.panes import MEMBERS, ROOMS, Panes
 from clients.window.widgets.row_list import RowList
 from clients.window.widgets.status_bar import StatusBar
-from clients.window.widgets.text_area import Actions
 from clients.window.widgets.theme import Theme
 
 WIDTH: Final = 1000
