@@ -8,7 +8,7 @@ from typing import Any
 
 from chatserv.client import Announced
 from tests.client.slash_fakes import AT_MS, message
-from tests.clients.window.test_bound_actions import BoundTestCase, line_of_menu
+from tests.clients.window.actions.test_bound_actions import BoundTestCase, line_of_menu
 
 TEXT = "look: https://example.org/a?b='$(touch evil)' and https://other.example"
 

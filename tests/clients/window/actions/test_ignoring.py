@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chatserv.client import MessageDeleted, MessageEdited, Reacted, RoomOffered
 from tests.client.slash_fakes import message
-from tests.clients.window.test_bound_actions import MINE, QUESTION, BoundTestCase, line_of_menu
+from tests.clients.window.actions.test_bound_actions import MINE, QUESTION, BoundTestCase, line_of_menu
 
 
 class IgnoringTests(BoundTestCase):

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from chatserv.domain.names import room_name, user_name
 from chatserv.errors import NotFound
 from tests.client.slash_fakes import FakeRoom
-from tests.clients.window.test_bound_actions import BoundTestCase, line_of_menu
+from tests.clients.window.actions.test_bound_actions import BoundTestCase, line_of_menu
 
 
 class FormTests(BoundTestCase):
