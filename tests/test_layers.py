@@ -88,7 +88,7 @@ class ContractTests(SynchronousTestCase):
 
     def test_every_module(self) -> None:
         """The layers name every module of chatserv."""
-        (contract,) = (one for one in self.contracts if one["type"] == "layers")
+        (contract,) = (one for one in self.contracts if one.get("containers") == ["chatserv"])
         self.assertTrue(contract["exhaustive"])
         named = {name.strip(" ()") for layer in contract["layers"] for name in layer.split("|")}
         there = {path.stem for path in (ROOT / "chatserv").glob("*.py")} - {"__init__"}

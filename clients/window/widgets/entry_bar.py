@@ -7,7 +7,7 @@ from tkinter import ttk
 from typing import Final
 
 from chatserv.client import translate
-from clients.window.timeline.drafts import History
+from clients.window.widgets.history import History
 
 MAX_OFFERED: Final = 12
 

@@ -120,7 +120,7 @@ class WidgetModulesTests(SynchronousTestCase):
 
     def test_what_was_sent_comes_back(self) -> None:
         """Up and down, with what stood in the field at the end; bounded."""
-        from clients.window.timeline.drafts import MAX_HISTORY, History
+        from clients.window.widgets.history import MAX_HISTORY, History
 
         history = History()
         for line in ("one", "two", "two", " "):
