@@ -143,6 +143,7 @@ class Engine:
         self.room_queue.disconnected()  # first: what fails below must not take the queues for worked off
         self.requests.down()
         self.outbox.disconnected()
+        self.places.disconnected()
         self.presence.clear()
         self.read.clear()
 
@@ -205,8 +206,8 @@ class Engine:
                 self.maintenance.leave_waits(self.rooms.get(message.room))
             case messages.PrekeysLow():
                 self.context.spawn(self.prekeys.look(message.one_time), "prekeys")
-            case messages.RoomClosed():
-                self.places.gone(message.room)
+            case messages.RoomEntered() | messages.RoomClosed():
+                self.places.hear(message)
             case messages.Keepalive():
                 self.ping()
             case messages.Presence() | messages.Typing() | messages.Read() | messages.Announcement():

@@ -6,11 +6,13 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomChanged, RoomLeft, RoomOffered, SendFailed
+from chatserv.client.inbound.agreements import AGREED
+from chatserv.client.inbound.places import BACK_SECONDS
 from chatserv.client.state.context import Interrupted
 from chatserv.errors import NotMember
 from chatserv.testing.world import Person
 from chatserv.wire import messages
-from tests.client.attackers import AttackCase, Renumber, Tap, count, engine_of, entry_of, is_message, room_of
+from tests.client.attackers import AttackCase, Renumber, Tap, alarms, count, engine_of, entry_of, is_message, room_of
 
 
 class GapCase(AttackCase):
@@ -54,6 +56,30 @@ class RoomTests(GapCase):
             rooms = tuple(each for each in message.rooms if each.room != self.room_id)
             return [msgspec.structs.replace(message, rooms=rooms)]
         return [] if isinstance(message, messages.Event) and message.room == self.room_id else [message]
+
+    def agreed_without_an_answer(self, answer: Callable[[], Deferred[None]]) -> None:
+        """Carol's client could not tell that she agrees to the room; what it says now is answered so."""
+        agreements = engine_of(self.carol).agreements
+        engine_of(self.carol).context.vault.facts.put(AGREED + self.room_id.hex(), b"1")
+
+        async def tell(*_: object, **__: object) -> None:
+            await answer()
+
+        self.patch(agreements, "_tell", tell)
+        self.withhold()
+        self.world.settle(int(BACK_SECONDS))
+
+    def test_never_taken_note_of(self) -> None:
+        """A server that takes no note of consent cannot take the room away for that without a word."""
+        self.agreed_without_an_answer(Deferred)
+        self.assertEqual(["room_withheld"], alarms(self.carol))
+
+    def test_taken_note_of_and_not_brought_back(self) -> None:
+        """Nor one that says that it has taken note."""
+        engine_of(self.carol).context.vault.facts.put(AGREED + self.room_id.hex(), b"1")
+        self.withhold()
+        self.world.settle(int(BACK_SECONDS))
+        self.assertEqual(["room_withheld"], alarms(self.carol))
 
     def withhold(self) -> None:
         """The room is left out of carol's welcome, while the others talk, and change it."""

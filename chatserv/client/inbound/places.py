@@ -15,6 +15,7 @@ from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.wire import messages
 
+BACK_SECONDS: Final = 30.0  # in which the server has to carry again what we have agreed to, and may have had to yield
 CROSSED_SECONDS: Final = 10.0  # the commit that puts us out may be on its way
 LEAVING: Final = (
     "leaving "  # and the room's id, in hexadecimal: we have signed a Leave, and may not know that it arrived
@@ -33,6 +34,8 @@ class Places:
     def __init__(self, context: ClientContext, rooms: Rooms, moved: Callable[[Room], None]) -> None:
         self._context, self._rooms, self._moved = context, rooms, moved
         self._denied: set[bytes] = set()
+        self._yielded: dict[bytes, object] = {}  # rooms that are to come back in this session
+        self._caught_up = False
 
     # -- a session begins ----------------------------------------------------------------------------------------------
 
@@ -74,6 +77,9 @@ class Places:
 
     def caught_up(self, told: tuple[messages.RoomInfo, ...]) -> None:
         """Everything that was missing has come, by the server's word: what it has counted and not sent is a gap."""
+        self._caught_up = True
+        for room_id in list(self._yielded):
+            self.gone(room_id)
         for info in told:
             room = self._rooms.get(info.room)
             if room is None or room.row is None or not room.in_it or room.stopped or room.row.cursor >= info.head:
@@ -93,6 +99,13 @@ class Places:
         """A Leave has not arrived, or was refused."""
         self._context.vault.facts.delete(LEAVING + room.room_id.hex())
 
+    def hear(self, notice: messages.RoomEntered | messages.RoomClosed) -> None:
+        """Takes a notice in."""
+        if isinstance(notice, messages.RoomClosed):
+            self.gone(notice.room)
+        else:
+            self.came(notice.info.room)
+
     def gone(self, room_id: bytes) -> None:
         """The server says that we are in a room no more."""
         room = self._rooms.get(room_id)
@@ -105,10 +118,25 @@ class Places:
             self.leave(room)
             self._context.emit(RoomLeft(name, self._context.user))
         elif self._context.vault.facts.get(AGREED + room_id.hex()) is not None:
-            return  # it had to yield before the server knew that we want it: we are about to tell it
-        elif not room.withheld:
+            self._expect_back(room)  # it had to yield before the server knew that we want it: we are about to tell it
+        else:
+            self._withheld(room)
+
+    def _expect_back(self, room: Room) -> None:
+        self._yielded[room.room_id] = mark = object()
+
+        def look() -> None:
+            if self._yielded.get(room.room_id) is mark:
+                self._withheld(room)
+
+        if self._caught_up:  # before, the server was not told
+            self._context.later(BACK_SECONDS, look)
+
+    def _withheld(self, room: Room) -> None:
+        self._yielded.pop(room.room_id, None)
+        if room.in_it and not room.withheld:
             room.withheld = True
-            self._context.emit(Alarm("room_withheld", name))
+            self._context.emit(Alarm("room_withheld", self._rooms.name(room)))
 
     def _withdrawn(self, room: Room, name: str) -> None:
         """A room that we have not agreed to is gone, as one that we were given too many of.
@@ -139,10 +167,16 @@ class Places:
 
     def came(self, room_id: bytes) -> None:
         """The server carries a room, which it may have withheld."""
+        self._yielded.pop(room_id, None)
         room = self._rooms.get(room_id)
         if room is not None and room.withheld:
             room.withheld = False
             self._moved(room)
+
+    def disconnected(self) -> None:
+        """The next session tells anew which rooms there are."""
+        self._yielded.clear()
+        self._caught_up = False
 
     def leave(self, room: Room) -> None:
         """We are no more in a room: its keys go, what was read stays."""
