@@ -154,6 +154,8 @@ class EffectsTests(SlashTestCase):
                 with self.subTest(line):
                     self.setUp()
                     self.client.people.trust = "changed" if name == "trust" else "unverified"
+                    if name not in {"resend", "discard"}:
+                        self.client.there["lobby"].texts = []
                     self.assertRegex("\n".join(self.run_line(line)), shown)
                     self.assertEqual(self.client.calls, calls)
 

@@ -61,6 +61,10 @@ def _meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
     number = reference.isascii() and reference.isdecimal() and len(reference) <= _NUMBER_DIGITS
     if reference != _LAST and not number:
         raise SlashError(_("Which message? Give its number from /log, or -1 for the last one."))
+    if own and reference == _LAST and here.waiting():
+        raise SlashError(
+            _("Your last line is not in this room yet. Wait for it, or give a message's number from /log.")
+        )
     try:
         found = here.message(reference, own=own)
     except NotFound:

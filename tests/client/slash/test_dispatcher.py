@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.client import Client
+from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.slash.command import SlashError, explained
 from chatserv.client.slash.dispatcher import COMMANDS, Slash
 from chatserv.client.slash.talk import MAX_LOG_MESSAGES
@@ -192,6 +193,16 @@ class RunTests(SlashTestCase):
         self.assertEqual(self.refusal("/invite carol", Forbidden), "You are not allowed to do that.")
         self.assertIn("You have a room #plans already", self.refusal("/create plans"))
         self.assertIn("You have a room #plans already", self.refusal("/create-public #plans"))
+
+    def test_last_line_on_its_way(self) -> None:
+        """While a line of one's own is on its way, the last one in the room is not taken for it."""
+        lobby = self.client.there["lobby"]
+        lobby.kept = [message(1, "long ago", "alice")]
+        lobby.texts = [WaitingMessage(b"w" * 16, "just now", action=False, reply_to=None, at_ms=0)]
+        for line in ("/edit -1 another", "/delete -1"):
+            self.assertIn("not in this room yet", self.refusal(line))
+        self.run_line("/edit 1 another")
+        self.assertEqual(self.client.calls, [("lobby", "edit", bytes([1]) * 16, "another")])
 
     def test_room_for_a_person(self) -> None:
         """A room where a person is meant is called a room, instead of a name that cannot be used."""
