@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 
 HOUR_MS = 3_600_000
 
@@ -18,7 +18,7 @@ class MakeInviteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """An administrator on a server that takes three invites, and needs one for each registration."""
-        self.server = MemoryServer(registration="invite", open_invites=3, invite_hours=2)
+        self.server = WireServer(registration="invite", open_invites=3, invite_hours=2)
         self.admin = self.server.join("alice", Role.ADMIN)
 
     def invite(self, **fields: Any) -> Any:
@@ -28,7 +28,7 @@ class MakeInviteTests(SynchronousTestCase):
     def test_where_links_lead(self) -> None:
         """The answer names the advertised host with the server's port, and nothing where none is advertised."""
         self.assertEqual(("", 0), (self.invite().host, self.invite().port))
-        server = MemoryServer(advertise="Chat.Example")
+        server = WireServer(advertise="Chat.Example")
         invited = server.join("alice", Role.ADMIN).ask(messages.MakeInvite)
         self.assertEqual(("chat.example", 5000), (invited.host, invited.port))
 

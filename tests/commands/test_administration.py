@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, MemoryServer
+from tests.support.server import MemoryClient, WireServer
 from tests.support.smith import code
 
 
@@ -15,7 +15,7 @@ class AdministrationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Both hear the lobby."""
-        self.server = MemoryServer(bans=3)
+        self.server = WireServer(bans=3)
         self.admin, self.bob = self.server.join("ada", Role.ADMIN), self.server.join("bob")
         for client in (self.admin, self.bob):
             client.sync()
@@ -194,7 +194,7 @@ class AdministrationTests(SynchronousTestCase):
 
     def test_long_lists(self) -> None:
         """Lists come in pages of a hundred, in order, with a word about whether there is more."""
-        server = MemoryServer()
+        server = WireServer()
         admin = server.join("ada", Role.ADMIN)
         for number in range(101):
             server.smith.register(server.account(f"user{number:03}"))
@@ -211,7 +211,7 @@ class AdministrationTests(SynchronousTestCase):
 
     def test_same_subject(self) -> None:
         """An address and an account of the same subject are never on two pages: the second would be lost."""
-        server = MemoryServer()
+        server = WireServer()
         admin = server.join("ada", Role.ADMIN)
         for number in range(99):
             admin.ask(messages.SetBan, kind="address", subject=f"10.0.0.{number}", on=True)

@@ -9,7 +9,7 @@ from chatserv.crypto.commits import Add, Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.models import Consent
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, MemoryServer
+from tests.support.server import MemoryClient, WireServer
 from tests.support.smith import DIRECT, PRIVATE, PUBLIC, code
 
 
@@ -18,7 +18,7 @@ class AgreeingCase(SynchronousTestCase):
 
     def start(self, **limits: Any) -> None:
         """A server, and Bob in its lobby."""
-        self.server = MemoryServer(idle_seconds=100_000, **limits)
+        self.server = WireServer(idle_seconds=100_000, **limits)
         self.bob, self.carol = self.server.join("bob"), self.server.join("carol")
         self.bob.sync()
 

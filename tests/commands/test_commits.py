@@ -12,7 +12,7 @@ from chatserv.crypto.room_state import Policy
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, MemoryServer
+from tests.support.server import MemoryClient, WireServer
 from tests.support.smith import DIRECT, PRIVATE, PUBLIC, code, dummy_wrap
 
 
@@ -25,7 +25,7 @@ class CommitCase(SynchronousTestCase):
 
     def start(self, **limits: Any) -> None:
         """A new server."""
-        self.server = MemoryServer(**limits)
+        self.server = WireServer(**limits)
         self.alice, self.bob, self.carol = (self.server.join(name) for name in ("alice", "bob", "carol"))
         self.room = self.server.make_room(self.alice.account, self.bob.account)
         self.lobby = self.server.lobby
@@ -537,7 +537,7 @@ class LeaseTests(CommitCase):
 
     def test_while_the_commit_is_under_way(self) -> None:
         """A lease whose commit is with the store takes nothing more, does not lapse, and outlives its session."""
-        server = MemoryServer(slow=["commit"])
+        server = WireServer(slow=["commit"])
         alice, bob = server.join("alice"), server.join("bob")
         alice.begin(server.lobby)
         made = alice.make(server.lobby)

@@ -9,7 +9,7 @@ from chatserv.crypto.commits import Commit, SetPolicy
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES
 from chatserv.wire import messages
 from chatserv.wire.fields import LIST_PAGE
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 from tests.support.smith import PUBLIC, code
 
 
@@ -18,7 +18,7 @@ class ListTests(SynchronousTestCase):
 
     def test_public_rooms(self) -> None:
         """Public rooms are listed in order of name with topic and members, private ones are not."""
-        server = MemoryServer()
+        server = WireServer()
         alice, bob = server.join("alice"), server.join("bob", lobby=False)
         server.make_room(alice.account)
         club = server.make_room(alice.account, bob.account, policy=replace(PUBLIC, name="club", topic="games"))
@@ -41,7 +41,7 @@ class ListTests(SynchronousTestCase):
             ("", 65_536, [LIST_PAGE, 2]),
             ("t" * MAX_TOPIC_BYTES, 20_000, [14, *[13] * 6, 10]),
         ):
-            server = MemoryServer(rooms_per_account=250, line_bytes=line)
+            server = WireServer(rooms_per_account=250, line_bytes=line)
             alice = server.join("alice", lobby=False)
             for number in range(101):
                 policy = replace(PUBLIC, name=f"room{number:03}", topic=topic)
@@ -62,7 +62,7 @@ class ChainTests(SynchronousTestCase):
 
     def test_from_an_epoch(self) -> None:
         """The commits from an epoch on come in order, with the current epoch; above it there are none."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice")
         room = server.make_room(alice.account)
         for _ in range(3):
@@ -74,7 +74,7 @@ class ChainTests(SynchronousTestCase):
 
     def test_long_chain(self) -> None:
         """A chain that does not fit into one line comes in several, each with at least one commit."""
-        server = MemoryServer(line_bytes=4096, envelope_bytes=1024)
+        server = WireServer(line_bytes=4096, envelope_bytes=1024)
         alice = server.join("alice")
         room = server.make_room(alice.account, policy=replace(PUBLIC, name="club", topic="t" * 900))
         for number in range(40):
@@ -89,7 +89,7 @@ class ChainTests(SynchronousTestCase):
 
     def test_many_small_ones(self) -> None:
         """A line holds many small commits."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice")
         room = server.make_room(alice.account)
         for _ in range(70):
@@ -98,7 +98,7 @@ class ChainTests(SynchronousTestCase):
 
     def test_public_room(self) -> None:
         """Anybody reads the chain of a public room; of a private one and of none, nobody but its members."""
-        server = MemoryServer()
+        server = WireServer()
         bob = server.join("bob", lobby=False)
         self.assertEqual(code(bob.ask(messages.GetRoom, room=server.lobby, epoch=0)), "Chain")
         private = server.make_room(server.founder)
@@ -111,7 +111,7 @@ class BookTests(SynchronousTestCase):
 
     def test_same_after_a_restart(self) -> None:
         """What the store gives back is what commits had made of the rooms."""
-        server = MemoryServer()
+        server = WireServer()
         alice, bob = server.join("alice"), server.join("bob")
         room = server.make_room(alice.account, bob.account)
         bob.leave_room(room)

@@ -12,7 +12,7 @@ from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.domain.closing import CloseReason
 from chatserv.wire import messages
-from tests.support.server import IDENTITY, START_MS, MemoryClient, MemoryServer, TestAccount
+from tests.support.server import IDENTITY, START_MS, MemoryClient, TestAccount, WireServer
 from tests.support.sessions import rsa_key, seeded
 from tests.support.smith import PRIVATE, PUBLIC, code
 
@@ -37,7 +37,7 @@ class PrekeyCase(SynchronousTestCase):
 
     def start(self, **limits: Any) -> None:
         """A new server."""
-        self.server = MemoryServer(**limits)
+        self.server = WireServer(**limits)
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         self.room = self.server.make_room(self.alice.account, self.bob.account)
         self.bob.ask(messages.PublishPrekeys, prekeys=signed(self.bob.account, 1, 2, 3, 4, LAST_RESORT_BIT))
@@ -190,7 +190,7 @@ class CertificateTests(SynchronousTestCase):
 
     def test_page(self) -> None:
         """Certificates come with the identity keys that signed them; those that there are not are left out."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice")
         hashes = (b"?" * 32, alice.account.cert_hash)
         (item,) = alice.ask(messages.GetCertificates, hashes=hashes).items
@@ -200,7 +200,7 @@ class CertificateTests(SynchronousTestCase):
 
     def test_cache(self) -> None:
         """As many facts as the limit are kept, the newest; what is kept is not asked for again."""
-        server = MemoryServer()
+        server = WireServer()
         accounts = [server.join(name, lobby=False).account for name in ("alice", "bob", "carol")]
         hashes = [account.cert_hash for account in accounts]
         asked: list[bytes] = []
@@ -226,7 +226,7 @@ class StatementTests(SynchronousTestCase):
 
     def test_found(self) -> None:
         """Anybody gets what was signed behind a leaf: the identity key, the certificate, the revocation."""
-        server = MemoryServer()
+        server = WireServer()
         alice, size = server.join("alice", lobby=False), server.context.log.size
         bob = server.join("bob", lobby=False)
         account = alice.account
@@ -242,7 +242,7 @@ class StatementTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """There is none behind the leaf of a room, and none where no leaf is."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice", lobby=False)
         leaf = server.context.log.size
         server.make_room(alice.account, policy=replace(PUBLIC, name="club"))
@@ -256,7 +256,7 @@ class RevokeTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice and Bob are online."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
 
     def statement(self, account: TestAccount, **changes: Any) -> bytes:

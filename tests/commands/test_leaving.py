@@ -9,7 +9,7 @@ from chatserv.commands.leaving import close_deserted
 from chatserv.crypto.commits import Remove
 from chatserv.crypto.log_leaves import ZEROS
 from chatserv.wire import messages
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 from tests.support.smith import DIRECT, PRIVATE, PUBLIC, code
 
 
@@ -18,7 +18,7 @@ class LeaveTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice owns a private room; Bob and Carol are members; all of them hear it."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob, self.carol = (self.server.join(name) for name in ("alice", "bob", "carol"))
         self.room = self.server.make_room(self.alice.account, self.bob.account, self.carol.account)
         for client in (self.alice, self.bob, self.carol):
@@ -90,7 +90,7 @@ class LeaveTests(SynchronousTestCase):
 
     def test_while_catching_up(self) -> None:
         """Who leaves while the log is read for them gets no more of it."""
-        server = MemoryServer(slow=["events"], page_events=1)
+        server = WireServer(slow=["events"], page_events=1)
         alice, bob = server.join("alice"), server.join("bob")
         room = server.make_room(alice.account, bob.account)
         alice.say("one", room)
@@ -104,7 +104,7 @@ class LeaveTests(SynchronousTestCase):
 
     def test_crosses_a_commit_that_removes(self) -> None:
         """A Leave that crosses the removal of its device leaves nothing behind, in memory or after a restart."""
-        server = MemoryServer(slow=["leave"])
+        server = WireServer(slow=["leave"])
         alice, bob = server.join("alice"), server.join("bob")
         room = server.make_room(alice.account, bob.account)
         self.assertIsNone(bob.leave_room(room))
@@ -129,7 +129,7 @@ class CloseTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice and Bob are in a public room and hear it."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         self.club = self.server.make_room(self.alice.account, self.bob.account, policy=replace(PUBLIC, name="club"))
         for client in (self.alice, self.bob):
@@ -178,7 +178,7 @@ class CloseTests(SynchronousTestCase):
 
     def test_both_at_once(self) -> None:
         """When the last two leave at once the room is closed all the same, and once."""
-        server = MemoryServer(slow=["leave"])
+        server = WireServer(slow=["leave"])
         alice, bob = server.join("alice"), server.join("bob")
         room = server.make_room(alice.account, bob.account)
         self.assertEqual((alice.leave_room(room), bob.leave_room(room)), (None, None))
@@ -190,7 +190,7 @@ class CloseTests(SynchronousTestCase):
     def test_while_somebody_joins(self) -> None:
         """A join that is under way when the last member leaves keeps the room; one that fails then ends it."""
         for good in (True, False):
-            server = MemoryServer(slow=["commit"])
+            server = WireServer(slow=["commit"])
             alice, bob = server.join("alice"), server.join("bob")
             club = server.make_room(alice.account, policy=replace(PUBLIC, name="club"))
             bob.begin(club)

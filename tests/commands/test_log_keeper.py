@@ -10,7 +10,7 @@ from chatserv.crypto.merkle import leaf_hash, tree_root
 from chatserv.crypto.suite import pss_sign, sha256
 from chatserv.errors import Busy, Reject
 from chatserv.wire import messages
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 from tests.support.sessions import rsa_key, spki
 from tests.support.smith import Smith
 
@@ -20,7 +20,7 @@ class LogTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice listens."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice = self.server.join("alice")
         self.log = self.server.context.log
 
@@ -58,7 +58,7 @@ class LogTests(SynchronousTestCase):
     def test_many_leaves(self) -> None:
         """As many leaves as the limit are in a notice; of more none are, to be fetched."""
         for limit, inside in ((2, True), (1, False)):
-            server = MemoryServer(log_notice_leaves=limit)
+            server = WireServer(log_notice_leaves=limit)
             alice = server.join("alice")
             alice.received.clear()
             before = server.context.log.size
@@ -163,7 +163,7 @@ class LogTests(SynchronousTestCase):
 
     def test_age(self) -> None:
         """A head is signed anew when it is as old as the limit, where somebody asks or looks, and no sooner."""
-        server = MemoryServer(log_head_seconds=100, idle_seconds=1000)
+        server = WireServer(log_head_seconds=100, idle_seconds=1000)
         alice = server.join("alice")
         made = self.head(server.context.log.signed_head).at_ms
         server.clock.advance(99)
@@ -176,7 +176,7 @@ class LogTests(SynchronousTestCase):
 
     def test_pages(self) -> None:
         """Pages of the log hold as many leaves as the limit, up to the newest head, and nothing behind it."""
-        server = MemoryServer(log_page_leaves=3, log_notice_leaves=3)
+        server = WireServer(log_page_leaves=3, log_notice_leaves=3)
         alice = server.join("alice")
         leaves, after = b"", 0
         sizes = []
@@ -195,7 +195,7 @@ class LogTests(SynchronousTestCase):
 
     def test_short_lines(self) -> None:
         """A page fits into the shortest line that there can be."""
-        server = MemoryServer(line_bytes=4096, envelope_bytes=1024)
+        server = WireServer(line_bytes=4096, envelope_bytes=1024)
         alice = server.join("alice")
         for number in range(20):
             server.smith.register(server.account(f"user{number}"))
@@ -226,5 +226,5 @@ class SmithTests(SynchronousTestCase):
 
     def test_leaf(self) -> None:
         """A device that is in no room has the next leaf."""
-        server = MemoryServer()
+        server = WireServer()
         self.assertEqual(Smith(server).leaf(server.account("bob"), server.lobby), 1)

@@ -12,7 +12,7 @@ from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.support.server import IDENTITY, START_MS, MemoryClient, MemoryServer
+from tests.support.server import IDENTITY, START_MS, MemoryClient, WireServer
 from tests.support.sessions import rsa_key
 
 # Somebody not logged in; a user who is not in the (public) room; one who is not in the (private) room; the muted, the
@@ -61,18 +61,18 @@ EXPECTED: Final[dict[type[messages.Command], list[str]]] = {
 }
 
 
-def _leave(server: MemoryServer, client: MemoryClient, room: bytes) -> messages.Command:
+def _leave(server: WireServer, client: MemoryClient, room: bytes) -> messages.Command:
     farewell = server.smith.leave(client.account, room)
     return messages.Leave(7, room, farewell.leaf, farewell.signature)
 
 
-def _revoke(server: MemoryServer, client: MemoryClient, room: bytes) -> messages.Command:  # noqa: ARG001
+def _revoke(server: WireServer, client: MemoryClient, room: bytes) -> messages.Command:  # noqa: ARG001
     account = client.account
     revocation = Revocation(account.device_id, account.cert_hash, START_MS, 0)
     return messages.Revoke(7, make_revocation(revocation, rsa_key(IDENTITY)))
 
 
-Example = Callable[[MemoryServer, MemoryClient, bytes], messages.Command]
+Example = Callable[[WireServer, MemoryClient, bytes], messages.Command]
 EXAMPLES: Final[dict[type[messages.Command], Example]] = {
     messages.Ping: lambda *_: messages.Ping(7),
     messages.Sync: lambda server, *_: messages.Sync(7, server.memory.incarnation),
@@ -117,7 +117,7 @@ def check_whole(kinds: Iterable[type[messages.Command]]) -> None:
 class MatrixTests(SynchronousTestCase):
     """Every cell of the table."""
 
-    def client(self, server: MemoryServer, who: str) -> tuple[MemoryClient, bytes]:
+    def client(self, server: WireServer, who: str) -> tuple[MemoryClient, bytes]:
         """Somebody's session, and the room that they ask about. Everybody has synced before, but who asks for that."""
         lobby, founder = server.lobby, server.founder
         if who in {"outsider", "admin"}:
@@ -139,7 +139,7 @@ class MatrixTests(SynchronousTestCase):
 
     def outcome(self, kind: type[messages.Command], who: str) -> str:
         """What a command comes to: ``ok`` or the code of the error."""
-        server = MemoryServer()
+        server = WireServer()
         name = "member" if who == "anonymous" else who
         client, room = self.client(server, name)
         command = EXAMPLES[kind](server, client, room)

@@ -15,7 +15,7 @@ from chatserv.models import Event, EventKind
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
-from tests.support.server import MemoryClient, MemoryServer
+from tests.support.server import MemoryClient, WireServer
 from tests.support.smith import LARGEST, PRIVATE, envelope
 
 
@@ -24,7 +24,7 @@ class SendTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice is online and hears the lobby."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice = self.server.join("alice")
         self.alice.sync()
 
@@ -55,7 +55,7 @@ class SendTests(SynchronousTestCase):
 
     def test_largest_envelope(self) -> None:
         """An envelope of the limit is taken, one byte more is not."""
-        server = MemoryServer(envelope_bytes=1093)
+        server = WireServer(envelope_bytes=1093)
         alice = server.join("alice")
         self.assertIsInstance(alice.say("x" * 1024), messages.Sent)
         self.assertEqual(alice.say("x" * 1025).code, "too_large")
@@ -93,7 +93,7 @@ class SendTests(SynchronousTestCase):
 
     def test_crosses_a_commit(self) -> None:
         """A send that the store gets after a commit is refused, whatever room it was sent into."""
-        server = MemoryServer(slow=["append"])
+        server = WireServer(slow=["append"])
         alice, bob = server.join("alice"), server.join("bob")
         command = alice.next_send("hello")
         alice.tell(command)
@@ -106,7 +106,7 @@ class SendTests(SynchronousTestCase):
 
     def test_crosses_a_removal(self) -> None:
         """A send that crosses its sender's removal is refused, and nobody gets it."""
-        server = MemoryServer(slow=["append"])
+        server = WireServer(slow=["append"])
         alice, bob = server.join("alice"), server.join("bob")
         bob.sync()
         command = alice.next_send("hello")
@@ -159,7 +159,7 @@ class MuteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice is in the lobby, and an administrator is online."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice = self.server.join("alice")
         self.admin = self.server.join("ada", Role.ADMIN)
 
@@ -215,7 +215,7 @@ class SlowModeTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice owns a room with ten seconds, Bob is a member with it."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         slow = replace(PRIVATE, slow_seconds=10)
         self.room = self.server.make_room(self.alice.account, self.bob.account, policy=slow)
@@ -276,7 +276,7 @@ class HistoryTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A room of one commit and ten messages, and a limit of six."""
-        self.server = MemoryServer(history_events=6)
+        self.server = WireServer(history_events=6)
         self.alice = self.server.join("alice")
         self.room = self.server.make_room(self.alice.account)
         for number in range(10):
@@ -330,7 +330,7 @@ class HistoryTests(SynchronousTestCase):
     @given(sizes=st.lists(st.integers(0, LARGEST), min_size=1, max_size=12), line=st.integers(17_500, 65_536))
     def test_page_fits(self, sizes: list[int], line: int) -> None:
         """Whatever the sizes, a page fits into a line and is not empty when there is something to read."""
-        server = MemoryServer(line_bytes=line)
+        server = WireServer(line_bytes=line)
         alice = server.join("alice")
         for size in sizes:
             alice.say("x" * size)
@@ -342,7 +342,7 @@ class HistoryTests(SynchronousTestCase):
 
     def test_many_at_once(self) -> None:
         """A client that asks for many pages at once and reads them gets them all, and is not taken for a slow reader."""
-        server = MemoryServer(slow=["events_before"])
+        server = WireServer(slow=["events_before"])
         alice = server.join("alice")
         for _ in range(4):
             alice.say("x" * LARGEST)
@@ -361,7 +361,7 @@ class MarkerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice, on two devices, and Bob hear the lobby."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         for client in (self.alice, self.bob):
             client.sync()
@@ -418,7 +418,7 @@ class DeliverTests(SynchronousTestCase):
 
     def test_deliver(self) -> None:
         """A batch of several rooms reaches each room in order, and moves its head."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice")
         other = server.make_room(server.founder)
         alice.sync()
@@ -434,7 +434,7 @@ class DeliverTests(SynchronousTestCase):
 
     def test_unknown_room(self) -> None:
         """Events of a room that was closed meanwhile are nobody's."""
-        server = MemoryServer()
+        server = WireServer()
         server.backplane.publish([Event(b"?" * 16, 1, 0, "bob", EventKind.MESSAGE, b"")])
         self.assertNotIn(b"?" * 16, server.hub.rooms)
 

@@ -13,7 +13,7 @@ from chatserv.domain.hub import Place
 from chatserv.models import PlaceAt
 from chatserv.wire import messages
 from chatserv.wire.fields import MAX_ROOMS
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 
 
 class SessionCommandTests(SynchronousTestCase):
@@ -21,7 +21,7 @@ class SessionCommandTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice is online."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice = self.server.join("alice")
 
     def test_ping(self) -> None:
@@ -48,7 +48,7 @@ class WelcomeTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice is in the lobby, at seq 2."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice = self.server.join("alice")
 
     def test_welcome(self) -> None:
@@ -140,7 +140,7 @@ class PresenceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice and Bob are in the lobby and have synced; Carol is in no room."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         self.carol = self.server.join("carol", lobby=False)
         for client in (self.alice, self.bob, self.carol):

@@ -17,7 +17,7 @@ from chatserv.domain.roles import Role
 from chatserv.errors import RateLimited
 from chatserv.net.effects import reactor_effects
 from chatserv.wire import messages
-from tests.support.server import IDENTITY, MemoryClient, MemoryServer
+from tests.support.server import IDENTITY, MemoryClient, WireServer
 from tests.support.sessions import rsa_key
 from tests.support.smith import code
 
@@ -29,7 +29,7 @@ class StarvationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Everybody is online."""
-        self.server = MemoryServer(idle_seconds=100_000)
+        self.server = WireServer(idle_seconds=100_000)
         self.lobby = self.server.lobby
         self.owner = self.server.log_in(self.server.founder)
         self.carol = self.server.join("carol")
@@ -145,7 +145,7 @@ class StarvationTests(SynchronousTestCase):
 
     def test_full_line(self) -> None:
         """Where as many wait as may, an owner who bans takes the place of the last of them, and nobody else does."""
-        self.server = MemoryServer(lease_waiting=2)
+        self.server = WireServer(lease_waiting=2)
         self.lobby = self.server.lobby
         self.owner = self.server.log_in(self.server.founder)
         names = ("mallory", "trudy", "eve")

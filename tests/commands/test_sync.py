@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.wire import messages
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 from tests.support.smith import LARGEST
 
 DEVICES = 2
@@ -17,7 +17,7 @@ class SyncTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice writes; pages are short."""
-        self.server = MemoryServer(page_events=3)
+        self.server = WireServer(page_events=3)
         self.alice = self.server.join("alice")
         self.bob = self.server.join("bob")
 
@@ -87,7 +87,7 @@ class SyncTests(SynchronousTestCase):
 
     def test_large_events(self) -> None:
         """A page of the largest events, more than the hard limit together, reaches a client that reads."""
-        server = MemoryServer()
+        server = WireServer()
         alice, bob = server.join("alice"), server.join("bob")
         count = server.config.limits.page_events
         self.assertGreater(count * LARGEST, server.config.limits.sendq_hard_bytes)
@@ -100,7 +100,7 @@ class SyncTests(SynchronousTestCase):
 
     def test_not_read(self) -> None:
         """For a client that does not read, sync waits near the soft limit instead of filling the queue."""
-        server = MemoryServer()
+        server = WireServer()
         alice, bob = server.join("alice"), server.join("bob")
         for _ in range(100):
             alice.say("x" * LARGEST)
@@ -119,7 +119,7 @@ class SyncTests(SynchronousTestCase):
 
         A store's reader sees a commit before the reactor has heard of it.
         """
-        server = MemoryServer()
+        server = WireServer()
         alice, bob = server.join("alice"), server.join("bob")
         alice.say("one")
         held: list[Any] = []
@@ -135,7 +135,7 @@ class SyncTests(SynchronousTestCase):
 
     def test_gone_while_it_reads(self) -> None:
         """A connection that is lost while the store reads ends its sync without a trace."""
-        server = MemoryServer(slow=["events"])
+        server = WireServer(slow=["events"])
         alice, bob = server.join("alice"), server.join("bob")
         alice.say("one")
         self.assertIsNone(bob.sync())

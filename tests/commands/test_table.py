@@ -13,14 +13,14 @@ from chatserv.errors import Muted, RateLimited, SettingsError
 from chatserv.wire import messages
 from chatserv.wire.codec import Refused, client_decoder, encode_message, join
 from tests.domain.test_hub import Box
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 
 
 class Elsewhere(messages.Command, frozen=True, tag="elsewhere"):
     """A command that the table does not have."""
 
 
-def session_of(server: MemoryServer, role: Role) -> LiveSession:
+def session_of(server: WireServer, role: Role) -> LiveSession:
     """An attached session without rooms."""
     session = LiveSession(b"a" * 16, "alice", role, b"d" * 16, Box(), {})
     server.hub.attach(session)
@@ -32,7 +32,7 @@ class DispatchTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server."""
-        self.server = MemoryServer()
+        self.server = WireServer()
 
     def reply(self, command: messages.Command, role: Role = Role.USER) -> Any:
         """The reply to a command."""

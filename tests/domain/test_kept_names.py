@@ -7,7 +7,7 @@ from chatserv.domain.names import user_name
 from chatserv.domain.roles import Role
 from chatserv.errors import NameInvalid, NameTaken
 from chatserv.wire import messages
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 from tests.support.smith import code
 
 LOOK_ALIKE = (
@@ -49,7 +49,7 @@ class KeptNamesTests(SynchronousTestCase):
 
     def test_registration(self) -> None:
         """The server makes no such account, with an invite for that name or without."""
-        server = MemoryServer()
+        server = WireServer()
         admin = server.join("alice", Role.ADMIN)
         for name in ("root", "adm1n", "lobby"):
             refused = server.log_in(server.account(name), token=b"")
@@ -59,7 +59,7 @@ class KeptNamesTests(SynchronousTestCase):
 
     def test_from_before(self) -> None:
         """Accounts that exist stay: they log in, and repeat a registration whose answer was lost."""
-        server = MemoryServer()
+        server = WireServer()
         root = server.account("root")
         server.smith.register(root)
         self.assertTrue(server.log_in(root).authenticated)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.support.server import IDENTITY, MemoryClient, MemoryServer
+from tests.support.server import IDENTITY, MemoryClient, WireServer
 from tests.support.sessions import rsa_key
 from tests.support.smith import code
 
@@ -21,10 +21,10 @@ class ArrivingTests(SynchronousTestCase):
     """Bob comes; an administrator, or another device of his, is online."""
 
     def arrive(
-        self, step: str, change: Callable[[MemoryServer, MemoryClient, MemoryClient], Any], role: Role = Role.USER
+        self, step: str, change: Callable[[WireServer, MemoryClient, MemoryClient], Any], role: Role = Role.USER
     ) -> MemoryClient:
         """Bob's login, where something changes while one of the store's answers, the true one of before, is on its way."""
-        server = MemoryServer()
+        server = WireServer()
         admin, bob = server.join("ada", Role.ADMIN), server.join("bob", role)
         bob.drop()
         server.settle()
@@ -71,7 +71,7 @@ class ArrivingTests(SynchronousTestCase):
     def test_revoked(self) -> None:
         """Nor a device that is revoked by another one of its user."""
 
-        def revoke(server: MemoryServer, admin: MemoryClient, bob: MemoryClient) -> Any:
+        def revoke(server: WireServer, admin: MemoryClient, bob: MemoryClient) -> Any:
             said = Revocation(bob.account.device_id, bob.account.cert_hash, server.now_ms(), 0)
             live = admin.protocol.live
             assert live is not None
@@ -107,7 +107,7 @@ class ArrivingTests(SynchronousTestCase):
 
     def test_banned_address_registers_nobody(self) -> None:
         """Who began to register before their address was banned makes no account, and no invite is spent."""
-        server = MemoryServer()
+        server = WireServer()
         admin = server.join("ada", Role.ADMIN)
         server.host = ELSEWHERE
         server.pool.held = True

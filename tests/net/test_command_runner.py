@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 
 
 class CommandRunnerTests(SynchronousTestCase):
@@ -12,7 +12,7 @@ class CommandRunnerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice may have three commands under way."""
-        self.server = MemoryServer(slow=["append"], commands_in_flight=3)
+        self.server = WireServer(slow=["append"], commands_in_flight=3)
         self.alice = self.server.join("alice")
 
     def send(self, *labels: int) -> None:

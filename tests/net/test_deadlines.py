@@ -8,7 +8,7 @@ from chatserv.domain.closing import CloseReason
 from chatserv.net.protocol import ChatProtocol
 from chatserv.net.timers import TICK_SECONDS
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, MemoryServer, MemoryTransport
+from tests.support.server import MemoryClient, MemoryTransport, WireServer
 
 
 class TlsHandshakeTests(SynchronousTestCase):
@@ -16,7 +16,7 @@ class TlsHandshakeTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A connection whose `handshakeCompleted` does not come."""
-        self.server = MemoryServer(tls_handshake_seconds=10, login_seconds=30)
+        self.server = WireServer(tls_handshake_seconds=10, login_seconds=30)
         protocol = self.server.factory.buildProtocol(None)
         assert isinstance(protocol, ChatProtocol)
         self.protocol = protocol
@@ -45,7 +45,7 @@ class LoginTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server with short patience for logins and long for everything else."""
-        self.server = MemoryServer(login_seconds=30, close_seconds=5)
+        self.server = WireServer(login_seconds=30, close_seconds=5)
 
     def connect(self) -> MemoryClient:
         """A connection that has said nothing."""
@@ -112,7 +112,7 @@ class ClosingTests(SynchronousTestCase):
 
     def test_other_side_never_ends(self) -> None:
         """Where the other side's end does not come, the connection is aborted ``close_seconds`` later."""
-        server = MemoryServer(close_seconds=5)
+        server = WireServer(close_seconds=5)
         alice = server.join("alice")
         alice.answers_close = False
         alice.ask(messages.Bye)
@@ -125,7 +125,7 @@ class ClosingTests(SynchronousTestCase):
 
     def test_bytes_do_not_extend_it(self) -> None:
         """Whatever the other side still sends is ignored and puts nothing off."""
-        server = MemoryServer(close_seconds=5)
+        server = WireServer(close_seconds=5)
         alice = server.join("alice")
         alice.answers_close = False
         alice.ask(messages.Bye)
@@ -136,7 +136,7 @@ class ClosingTests(SynchronousTestCase):
 
     def test_reads_the_end_of_a_client_that_was_held(self) -> None:
         """A connection closed while its reading is paused reads again, else it could not see the other side's end."""
-        server = MemoryServer(slow=["append"], commands_in_flight=1)
+        server = WireServer(slow=["append"], commands_in_flight=1)
         alice = server.join("alice")
         alice.tell(*(alice.next_send("", label=label) for label in (1, 2)))
         server.settle()
@@ -152,7 +152,7 @@ class SilenceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice is online; a minute of silence, then half a minute."""
-        self.server = MemoryServer(idle_seconds=60, idle_reply_seconds=30)
+        self.server = WireServer(idle_seconds=60, idle_reply_seconds=30)
         self.alice = self.server.join("alice")
 
     def asked(self) -> int:
@@ -216,7 +216,7 @@ class SilenceTests(SynchronousTestCase):
 
     def test_short_times(self) -> None:
         """Times below the tick of the wheel are kept, a tick late at most each."""
-        server = MemoryServer(idle_seconds=0.5, idle_reply_seconds=0.01)
+        server = WireServer(idle_seconds=0.5, idle_reply_seconds=0.01)
         alice = server.join("alice")
         server.advance(4)
         self.assertTrue(alice.lost)
@@ -227,7 +227,7 @@ class AgeTests(SynchronousTestCase):
 
     def test_too_old(self) -> None:
         """A session is ended at its age, with its reason, however much it talks."""
-        server = MemoryServer(session_max_seconds=100)
+        server = WireServer(session_max_seconds=100)
         alice = server.join("alice")
         for _ in range(99):
             alice.ask(messages.Ping)
@@ -239,7 +239,7 @@ class AgeTests(SynchronousTestCase):
 
     def test_shorter_than_silence(self) -> None:
         """An age below the time of silence is kept as well."""
-        server = MemoryServer(session_max_seconds=10, idle_seconds=60)
+        server = WireServer(session_max_seconds=10, idle_seconds=60)
         alice = server.join("alice")
         server.advance(11.5)
         self.assertIs(alice.close_reason, CloseReason.TOO_OLD)

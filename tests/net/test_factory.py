@@ -10,7 +10,7 @@ from chatserv.errors import WireError
 from chatserv.net.factory import PlainFactory
 from chatserv.net.watch import Phase
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, MemoryServer
+from tests.support.server import MemoryClient, WireServer
 
 
 def code(client: MemoryClient) -> str | None:
@@ -23,7 +23,7 @@ class UnauthenticatedTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server that takes three of them."""
-        self.server = MemoryServer(unauthenticated_connections=3)
+        self.server = WireServer(unauthenticated_connections=3)
         self.server.factory.anteroom._chance = lambda: 1.0  # nobody is dropped early
 
     def test_bound(self) -> None:
@@ -60,7 +60,7 @@ class UnauthenticatedTests(SynchronousTestCase):
 
     def test_one_network(self) -> None:
         """Of one address, or one /64, a part of the bound is taken; the next is turned away, others are not."""
-        factory = MemoryServer(unauthenticated_per_network=2).factory
+        factory = WireServer(unauthenticated_per_network=2).factory
         places = [
             ("192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1"),
             ("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::"),
@@ -103,7 +103,7 @@ class MaxConnectionsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server for two, with two on it and a third who has an account."""
-        self.server = MemoryServer(max_connections=2, retry_seconds=7)
+        self.server = WireServer(max_connections=2, retry_seconds=7)
         self.carol = self.server.join("carol").account
         self.server.clients[0].drop()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
@@ -157,7 +157,7 @@ class TakeoverTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice listens, Bob talks."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         self.alice.sync()
         self.bob.say("one")
@@ -221,7 +221,7 @@ class DrainTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Two sessions and a connection in its login."""
-        self.server = MemoryServer(retry_seconds=4)
+        self.server = WireServer(retry_seconds=4)
         self.sessions = [self.server.join("alice"), self.server.join("bob")]
         self.waiting = self.server.connect()
 
@@ -265,7 +265,7 @@ class DrainTests(SynchronousTestCase):
 
     def test_unanswered_send(self) -> None:
         """A send whose commit comes after the end gets no answer and is stored: the client asks again under the same id."""
-        server = MemoryServer(slow=["append"])
+        server = WireServer(slow=["append"])
         alice = server.join("alice")
         self.assertIsNone(alice.say("late", id=b"i" * 16))
         server.factory.drain()

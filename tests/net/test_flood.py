@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.net.protocol import ChatProtocol
-from tests.support.server import MemoryClient, MemoryServer, MemoryTransport, TestAccount
+from tests.support.server import MemoryClient, MemoryTransport, TestAccount, WireServer
 
 ATTACKERS = [f"127.0.0.{number}" for number in range(2, 9)]
 ATTEMPTS_A_SECOND = 1000
@@ -26,7 +26,7 @@ class Flood:
         keep_seconds: How long they keep a place.
     """
 
-    def __init__(self, server: MemoryServer, hosts: list[str], keep_seconds: float = 60) -> None:
+    def __init__(self, server: WireServer, hosts: list[str], keep_seconds: float = 60) -> None:
         self.server, self.hosts, self._keep_seconds = server, hosts, keep_seconds
         self._ports = 1024
 
@@ -54,7 +54,7 @@ class FloodTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server with its ordinary limits, and an account."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.account = self.server.join("alice").account
         self.server.clients[0].drop()
         self.server.settle()

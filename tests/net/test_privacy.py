@@ -11,7 +11,7 @@ from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.logs import format_line
 from chatserv.wire import messages
-from tests.support.server import MemoryServer
+from tests.support.server import WireServer
 
 TEXT = "MEET ME AT THE OLD MILL"
 
@@ -39,7 +39,7 @@ def spellings(secret: bytes) -> list[str]:
 class PrivacyTests(SynchronousTestCase):
     """What logs hold of a whole life of a server."""
 
-    def script(self, server: MemoryServer) -> list[bytes]:
+    def script(self, server: WireServer) -> list[bytes]:
         """Everything that people do, and some things that go wrong. Returns the secrets that it used."""
         admin = server.join("alice", Role.ADMIN)
         admin.sync()
@@ -77,7 +77,7 @@ class PrivacyTests(SynchronousTestCase):
 
     def test_no_secret(self) -> None:
         """No text, token, key or record of a whole session is in any value of any event."""
-        server = MemoryServer(registration="invite")
+        server = WireServer(registration="invite")
         with capturedLogs() as events:
             secrets = self.script(server)
         self.assertGreater(len(self.flushLoggedErrors(ZeroDivisionError)), 0)
@@ -89,7 +89,7 @@ class PrivacyTests(SynchronousTestCase):
 
     def test_one_line_for_each_end(self) -> None:
         """Each connection that ends is one event with its address, name, age and reason."""
-        server = MemoryServer()
+        server = WireServer()
         with capturedLogs() as events:
             alice = server.join("alice")
             server.advance(3)

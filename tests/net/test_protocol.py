@@ -27,7 +27,7 @@ from chatserv.wire.framing import ALPN, record_to_line
 from chatserv.wire.parameters import SessionContext
 from chatserv.wire.session import Authenticated, CloseReceived, Failed, LineReady, PlaintextReceived, UnwrapWanted
 from tests.net.test_tls import options
-from tests.support.server import MemoryClient, MemoryServer, TestAccount, make_account, unwrap
+from tests.support.server import MemoryClient, TestAccount, WireServer, make_account, unwrap
 from tests.support.sessions import said, seeded
 from tests.support.smith import LARGEST
 
@@ -42,7 +42,7 @@ class LoginBoundTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server with the smallest bounds that a registration needs."""
-        self.server = MemoryServer(login_line_bytes=4096, login_total_bytes=8192)
+        self.server = WireServer(login_line_bytes=4096, login_total_bytes=8192)
 
     def connect(self) -> MemoryClient:
         """A connection that has said nothing."""
@@ -120,7 +120,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_unknown_and_wrong_look_alike(self) -> None:
         """An unknown account, an unknown device and a wrong key get the same answer."""
-        server = MemoryServer()
+        server = WireServer()
         known = server.join("alice").account
         stranger = server.account("alice")
         wrong_key = TestAccount("alice", known.device_id, stranger.signing_key, b"", b"")
@@ -130,25 +130,25 @@ class LoginTests(SynchronousTestCase):
 
     def test_closed_registration(self) -> None:
         """A closed server makes no account."""
-        server = MemoryServer(registration="closed")
+        server = WireServer(registration="closed")
         self.assertEqual(code(server.join("alice")), "forbidden")
 
     def test_no_invite(self) -> None:
         """Where an invite is needed, none and a wrong one are refused."""
-        server = MemoryServer(registration="invite")
+        server = WireServer(registration="invite")
         for token in (b"", b"t" * 32):
             self.assertEqual(code(server.log_in(server.account("alice"), token=token)), "invite_invalid")
 
     def test_name_taken(self) -> None:
         """A name that exists, or looks like one, is refused, and the login goes on to work."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice")
         self.assertEqual(code(server.join("alice")), "name_taken")
         self.assertTrue(server.log_in(alice.account).authenticated)
 
     def test_what_registrations_are_told(self) -> None:
         """The refusals of docs/protocol.rst 4.1 come as an ALERT with that code, and nobody is there afterwards."""
-        server = MemoryServer(max_connections=2, accounts=4)
+        server = WireServer(max_connections=2, accounts=4)
         admin = server.join("ada", Role.ADMIN)
         admin.ask(messages.SetBan, kind="account", subject="mallory", on=True)
         heavy = PasswordVerifier(bytes(16), PasswordParameters(2**20 + 1), bytes(32), bytes(32)).encode()
@@ -175,7 +175,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_repeated_registration(self) -> None:
         """A registration whose answer was lost may be repeated and gives the same account."""
-        server = MemoryServer()
+        server = WireServer()
         first = server.join("alice")
         first.drop()
         again = server.log_in(first.account, token=b"")
@@ -183,7 +183,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_crypto_queue_is_full(self) -> None:
         """A login that finds the pool's queue full is told to come again."""
-        server = MemoryServer()
+        server = WireServer()
 
         def full(*_: Any) -> Any:
             raise Busy("full")
@@ -197,7 +197,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_bug_in_the_store(self) -> None:
         """A failure of ours during login is logged, and the client is told only that."""
-        server = MemoryServer()
+        server = WireServer()
         alice = server.join("alice").account
 
         def broken(*_: Any) -> Any:
@@ -210,7 +210,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_lost_at_every_step(self) -> None:
         """A connection that dies after any number of bytes leaves nothing: no session, no place, no error."""
-        server = MemoryServer()
+        server = WireServer()
         account = server.join("alice").account
         server.clients[0].drop()
         for step in range(7):
@@ -236,7 +236,7 @@ class OpenSessionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice is online."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.alice = self.server.join("alice")
 
     def test_line(self) -> None:
@@ -316,7 +316,7 @@ class SlowReaderTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Bob hears the room and does not read; Alice writes."""
-        self.server = MemoryServer(history_events=1)
+        self.server = WireServer(history_events=1)
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         for client in (self.alice, self.bob):
             client.sync()
@@ -414,7 +414,7 @@ class SlowReaderTests(SynchronousTestCase):
 class TlsClient(LinearLineReceiver):
     """The client's end inside TLS."""
 
-    def __init__(self, server: MemoryServer, account: TestAccount) -> None:
+    def __init__(self, server: WireServer, account: TestAccount) -> None:
         super().__init__(65_536)
         self.server, self.account = server, account
         self.received: list[Any] = []
@@ -460,7 +460,7 @@ class TlsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A TLS connection whose handshake is done."""
-        self.server = MemoryServer()
+        self.server = WireServer()
         self.client = TlsClient(self.server, self.server.account("alice"))
         tls = TLSFactory(self.server.factory, options())
         tls._clock = self.server.clock  # Twisted puts small writes of a turn together

@@ -3,7 +3,7 @@
 It has a public room from the start, the lobby, and ``server.join(user)`` registers a user and puts them in there.
 Commits over the wire are made by ``client.commit`` and what it consists of; `tests.support.smith.Smith` makes them.
 
-`MemoryServer` composes `ChatFactory` with a `MemoryStore` and a `Clock`; `MemoryClient` drives a `ClientSession` at the
+`WireServer` composes `ChatFactory` with a `MemoryStore` and a `Clock`; `MemoryClient` drives a `ClientSession` at the
 other end of a `MemoryTransport`. Nothing moves by itself: ``server.settle()`` carries bytes and ends reactor turns until
 all is quiet, ``server.advance(seconds)`` lets time pass.
 """
@@ -215,7 +215,7 @@ class DelayedStore:
             self.fire()
 
 
-class MemoryServer:
+class WireServer:
     """A server without listeners.
 
     Args:
@@ -412,7 +412,7 @@ class MemoryClient:
         token: The invite's token (or empty) where this connection registers, else None.
     """
 
-    def __init__(self, server: MemoryServer, account: TestAccount, protocol: ChatProtocol, token: bytes | None) -> None:
+    def __init__(self, server: WireServer, account: TestAccount, protocol: ChatProtocol, token: bytes | None) -> None:
         self.server, self.account, self.protocol = server, account, protocol
         self.transport = MemoryTransport(self._server_closes)
         new = None if token is None else account.new_account(token)

@@ -38,7 +38,7 @@ from chatserv.models import Appended, LeafDraft, PrekeyItem, Registration
 from chatserv.wire import messages
 
 if TYPE_CHECKING:
-    from tests.support.server import MemoryServer, TestAccount
+    from tests.support.server import TestAccount, WireServer
 
 LARGEST = 11_776  # bytes of text in the largest envelope
 PUBLIC = Policy(Kind.ROOM, public=True, name="lobby")
@@ -80,7 +80,7 @@ def envelope(room: bytes, epoch: int, leaf: int, generation: int, text: str = ""
 class Smith:
     """Makes commits for the accounts of one server, from what the server's book says now."""
 
-    def __init__(self, server: "MemoryServer") -> None:
+    def __init__(self, server: "WireServer") -> None:
         self._server = server
         self.equips = True  # devices that are added without prekeys get one first
 
