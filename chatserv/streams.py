@@ -1,51 +1,64 @@
-"""The standard streams of a process, whatever state it got them in: closed, broken, or of an encoding that lacks letters."""
+"""The standard streams of a process, whatever state it got them in: closed, broken, or of an encoding that lacks letters.
+
+Server and programs begin with it, before they open anything of their own.
+"""
 
 import atexit
 import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from dataclasses import dataclass
+from typing import Final, TextIO
 
-_NAMES = ("stdin", "stdout", "stderr")  # by descriptor, 0 to 2
+NAMES: Final = ("stdin", "stdout", "stderr")  # by descriptor, 0 to 2
 
 
-def mend_streams() -> bool:
+@dataclass(frozen=True)
+class Mended:
+    """How the streams were found: which were ``closed``, and whether each has its own place (``in_place``) again."""
+
+    closed: frozenset[str]
+    in_place: bool
+
+
+def mend_streams(*, lacking: str = "backslashreplace") -> Mended:
     """Puts ``/dev/null`` where a standard stream is closed, and lets no character of a text end the program.
 
-    Else the next file that is opened, such as a lock, would take the stream's place, and lose it again when a daemon lets
-    go of its streams. What else was inherited stays ours: children do not get it.
+    Else the next file that is opened, such as a lock or a database, would take the stream's place, get what is said, and
+    lose it again when a daemon lets go of its streams. What else was inherited stays ours: children do not get it.
 
-    Returns:
-        Whether nothing else has taken a stream's place already.
+    Args:
+        lacking: What becomes of characters that an output's encoding lacks (as in `codecs`).
     """
-    in_place = True
-    for number, name in enumerate(_NAMES):
-        if getattr(sys, name) is None:
+    closed, in_place = frozenset(name for name in NAMES if getattr(sys, name) is None), True
+    for number, name in enumerate(NAMES):
+        if name in closed:
             nowhere = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, the stream's own
             in_place = in_place and nowhere == number
-            stream = open(nowhere, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            setattr(sys, name, stream)
-            setattr(sys, f"__{name}__", stream)
-    for output in (sys.stdout, sys.stderr):
-        if isinstance(output, io.TextIOWrapper):
-            output.reconfigure(errors="backslashreplace")
+            instead = open(nowhere, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, instead)
+            setattr(sys, f"__{name}__", instead)
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, lacking), (sys.stderr, lacking)):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
     _keep_to_ourselves()
-    atexit.register(_let_go)
-    return in_place
+    atexit.register(flush)
+    return Mended(closed, in_place)
 
 
 def _keep_to_ourselves() -> None:
     with suppress(OSError):  # a system without /proc
         for name in os.listdir("/proc/self/fd"):
-            if int(name) >= len(_NAMES):
+            if int(name) >= len(NAMES):
                 with suppress(OSError):
                     os.set_inheritable(int(name), False)
 
 
-def _let_go() -> None:
+def flush() -> None:
+    """What is left for somebody who reads no more must not fail once more when the interpreter ends."""
     for output in (sys.stdout, sys.stderr):
-        say(output, "")  # what is left for somebody who reads no more must not fail once more when the interpreter ends
+        say(output, "")
 
 
 def say(stream: TextIO | None, text: str) -> bool:
@@ -56,12 +69,13 @@ def say(stream: TextIO | None, text: str) -> bool:
         stream.write(text)
         stream.flush()
     except (OSError, ValueError):
-        _drop(stream)
+        drop(stream)
         return False
     return True
 
 
-def _drop(stream: TextIO) -> None:
+def drop(stream: TextIO) -> None:
+    """Sends what is still written to a stream nowhere."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

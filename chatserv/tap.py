@@ -143,7 +143,7 @@ def make(config: Config, directory: Path, launch: Launch | None = None) -> ChatS
 
 
 def _prepare(given: Mapping[str, Any], config: str | None, listen: list[str], directory: str | None) -> Start:
-    in_place = mend_streams()
+    in_place = mend_streams().in_place
     launch = _checked(read_launch, given)
     if not in_place and not given.get("nodaemon"):  # a daemon would let go of what the reactor waits by
         _give_up("chatserv: standard streams are closed, and --reactor has taken their place: start with </dev/null", 1)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from chatserv.client import VERSION, TextInvalid, clean_line, translate, valid_text
+from chatserv.streams import drop
 from clients.shared.exit_codes import NOT_SENT, USAGE
-from clients.shared.startup import drop, tell
+from clients.shared.startup import tell
 
 # Signs of our texts that have no part in ASCII.
 _SIGNS: Final = {

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 
 from chatserv.client import translate
+from chatserv.streams import drop
 from clients.shared.exit_codes import DONE, NOT_SENT, Exit
-from clients.shared.startup import drop
 from clients.shared.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
 
 

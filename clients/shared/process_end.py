@@ -6,8 +6,8 @@ from typing import Final, TypeVar
 
 from twisted.python.failure import Failure
 
+from chatserv.streams import flush
 from clients.shared.exit_codes import DONE
-from clients.shared.startup import flush
 
 T = TypeVar("T")
 SECONDS: Final = 2.0  # a name that nobody resolves keeps a thread for minutes
