@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged
 from chatserv.errors import LocalProtocolError
-from clients.plain.program import Program
+from clients.plain.choice import mode_for
+from clients.plain.mode import Mode
 from clients.shared.arguments import parse_arguments
 from clients.shared.line_queue import Lines
 from tests.client.slash_fakes import FakeClient, FakeRoom
@@ -58,15 +59,15 @@ class ProgramTestCase(SynchronousTestCase):
         self.errors = io.StringIO()
         self.patch(sys, "stderr", self.errors)
 
-    def program(self, *argv: str, terminal: bool = False, online: bool = True) -> Program:
+    def program(self, *argv: str, terminal: bool = False, online: bool = True) -> Mode:
         """A program that has been started."""
         self.output = Terminal(terminal)
         self.patch(sys, "stdin", Terminal(terminal))
         self.patch(sys, "stdout", self.output)
         self.reactor = MemoryReactorClock()
-        made = Program(
-            self.reactor, parse_arguments(list(argv)), cast(Profile, None), cast(type[Client], StartedClient)
-        )
+        arguments = parse_arguments(list(argv))
+        make = mode_for(arguments)
+        made = make(self.reactor, arguments, cast(Profile, None), cast(type[Client], StartedClient))
         self.client = cast(StartedClient, made._client)
         self.codes: list[Any] = []
         Deferred.fromCoroutine(made.run(None)).addBoth(self.codes.append)

@@ -10,7 +10,8 @@ from chatserv.client import Client, Profile
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.testing.world import Person
-from clients.plain.program import Program
+from clients.plain.choice import mode_for
+from clients.plain.mode import Mode
 from clients.shared.arguments import parse_arguments
 from clients.shared.line_queue import Lines
 from tests.client.attackers import AttackCase, OldCopy, engine_of, idle_leaf, log_leaf, say_anything
@@ -31,7 +32,7 @@ class DistrustTests(AttackCase):
         self.errors = io.StringIO()
         self.patch(sys, "stderr", self.errors)
 
-    def run_script(self, person: Person, *argv: str) -> Program:
+    def run_script(self, person: Person, *argv: str) -> Mode:
         """Ends the person's program, and begins a script in its place."""
         person.leave_the_machine()
         self.codes: list[Any] = []
@@ -41,7 +42,7 @@ class DistrustTests(AttackCase):
             return Client(profile, self.world.reactor, on_event, **options, **self.world.surroundings)
 
         arguments = parse_arguments([*argv, "--room", "plans", "--timeout", "20"])
-        program = Program(self.world.reactor, arguments, person.profile, make)  # type: ignore[arg-type]
+        program = mode_for(arguments)(self.world.reactor, arguments, person.profile, make)  # type: ignore[arg-type]
         Deferred.fromCoroutine(program.run(None)).addBoth(self.codes.append)
         person.client = program._client
         self.world.settle(5)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from clients import stdio
-from clients.plain import program
+from clients.plain import mode
 from clients.shared.printing import Printing
 
 DROPPED: Final = 5
@@ -23,5 +23,5 @@ class FaultyPrinting(Printing):
 
 
 if __name__ == "__main__":
-    program.Printing = FaultyPrinting  # type: ignore[attr-defined]
+    mode.Printing = FaultyPrinting  # type: ignore[attr-defined]
     stdio.main()

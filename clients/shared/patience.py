@@ -1,4 +1,4 @@
-"""How long a script waits for something before it gives up."""
+"""How long something is waited for."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ class Patience:
         over: Called when it runs out.
     """
 
-    def __init__(self, reactor: Any, seconds: float, over: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, seconds: float, over: Callable[[], object]) -> None:
         self._reactor, self._seconds, self._over = reactor, seconds, over
         self._timer: Any = None
 

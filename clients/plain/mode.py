@@ -1,0 +1,113 @@
+"""What every run of ``chatserv-client`` without a line editor does: it connects, prints, and ends with a code."""
+
+from typing import Any, ClassVar
+
+from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status, StatusChanged, translate
+from clients.shared.arguments import Arguments
+from clients.shared.exit_codes import SERVER_AWAY, Exit, exit_for, why_offline
+from clients.shared.line_queue import Lines
+from clients.shared.patience import Patience
+from clients.shared.printing import Printing
+from clients.shared.run import Life
+from clients.shared.wanted_room import WantedRoom
+
+
+class Mode(Life):
+    """One run of the program; which mode it is, `clients.plain.choice` says.
+
+    Args:
+        reactor: The reactor.
+        arguments: What was asked for.
+        profile: Whose account it is.
+        make_client: Makes the client.
+
+    Attributes:
+        follows: Whether what is said in rooms is wanted.
+        reads: Whether lines of standard input are.
+    """
+
+    follows: ClassVar[bool] = False
+    reads: ClassVar[bool] = False
+
+    def __init__(
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+    ) -> None:
+        client = make_client(profile, reactor, self._on_event, follow=self.follows, plain=arguments.no_tls)
+        super().__init__(reactor, client, reading=self.reads)
+        self._arguments = arguments
+        self._printing = Printing(self.finish)
+        self._wanted = WantedRoom(client, arguments.room)
+        self._lines = Lines(self)
+        self._patience = Patience(reactor, arguments.timeout_seconds, self._give_up)
+        self._connected = self._begun = False
+        self._trouble: Exception | None = None
+
+    def start(self, token: bytes | None) -> None:
+        """Connects."""
+        self._patience.begin()
+        super().start(token)
+
+    async def end(self) -> None:
+        """Nothing is waited for any more."""
+        self._patience.end()
+
+    def finish(self, end: Exit) -> None:
+        """Ends the run; the first call counts."""
+        if end.code == SERVER_AWAY and isinstance(self._trouble, LocalFileError):
+            end = exit_for(self._trouble)
+        super().finish(end)
+
+    def _give_up(self) -> None:
+        """Nothing came in time."""
+        self.finish(exit_for(self._trouble))
+
+    # -- standard input, where it is read ------------------------------------------------------------------------------
+
+    def line_typed(self, line: str) -> None:
+        """A line came; empty ones are nothing."""
+        if line.strip() and not self.done.called:
+            self._take(line)
+            self._regulate()
+
+    def line_refused(self, why: str) -> None:
+        """A line came that cannot be taken."""
+
+    def _take(self, line: str) -> None:
+        """What becomes of a line."""
+
+    def _regulate(self) -> None:
+        """Reads no faster than the server takes."""
+        self._lines.regulate(self._client.unacknowledged)
+
+    def _answered(self, result: Any) -> None:
+        if not self.done.called:
+            self._regulate()
+        super()._answered(result)
+
+    # -- events --------------------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: ClientEvent) -> None:
+        if isinstance(event, StatusChanged):
+            self._on_status(event.status, event.error)
+        else:
+            self._happened(event)
+
+    def _on_status(self, status: Status, error: Exception | None) -> None:
+        match status:
+            case Status.ONLINE:
+                first, self._begun, self._connected, self._trouble = not self._begun, True, True, None
+                self._online(first=first)
+            case Status.FAILED:
+                self.finish(exit_for(error))
+            case Status.OFFLINE:
+                self._connected = False
+                self._trouble = error or self._trouble
+                again = translate("Trying again...")
+                self.say(f"{why_offline(error, was_online=self._begun)} {again}")
+                self._patience.begin()
+
+    def _online(self, *, first: bool) -> None:
+        """There is a connection, the first one or another."""
+
+    def _happened(self, event: ClientEvent) -> None:
+        """Something else was told."""

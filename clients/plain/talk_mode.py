@@ -1,0 +1,59 @@
+"""A person at a terminal who wants plain lines, as for a screen reader."""
+
+from typing import Any
+
+from chatserv.client import Client, ClientEvent, MessageReceived, Profile, place, translate
+from clients.plain.mode import Mode
+from clients.shared.arguments import Arguments
+from clients.shared.notifications import NONE
+from clients.shared.showing import Showing
+from clients.shared.talk import Talk
+
+
+class TalkMode(Mode):
+    """Lines go to the current room, or are commands; everything that happens is told."""
+
+    follows = reads = True
+
+    def __init__(
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+    ) -> None:
+        super().__init__(reactor, arguments, profile, make_client)
+        write, rings = self._printing.line, self._printing.terminal and arguments.notify != NONE
+        self._showing = Showing(self._client, lambda: self._talk.slash.room, write, talking=True, bell=rings)
+        self._talk = Talk(
+            self._client, arguments.room, write=write, say=self.say, sent=self.sent, quit=self.quit, codes=False
+        )
+
+    def say(self, line: str) -> None:
+        """News."""
+        self._showing.say(line)
+
+    def line_refused(self, why: str) -> None:
+        """It is told."""
+        self.say(why)
+
+    def _take(self, line: str) -> None:
+        self._talk.line_typed(line)
+
+    def _give_up(self) -> None:
+        """A person waits for as long as they like."""
+
+    def _online(self, *, first: bool) -> None:
+        self._patience.end()
+        handle = self._wanted.find()
+        if not first:
+            said = translate("Connected again.")
+        elif handle is None:
+            said = self._wanted.missing()
+        else:
+            said = translate("Connected to {room} as {name}.")
+            said = said.format(room=place(handle.name), name=self._client.keyring.user)
+        self.say(said)
+        self._lines.begin()
+
+    def _happened(self, event: ClientEvent) -> None:
+        if not isinstance(event, MessageReceived):
+            self._showing.news(event)
+        elif not self.done.called and self._showing.message(event):
+            self.check_done()
