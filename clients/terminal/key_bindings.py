@@ -1,16 +1,15 @@
 """Which key does what, beside those of every line editor (Emacs style)."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
-if TYPE_CHECKING:
-    from clients.terminal.screen import Interface
+from clients.terminal.screen import Interface
 
 
-def bindings(interface: "Interface") -> KeyBindings:
+def bindings(interface: Interface) -> KeyBindings:
     """The keys of a talk."""
     made = KeyBindings()
     asked = Condition(lambda: interface.asked)
@@ -36,11 +35,5 @@ def bindings(interface: "Interface") -> KeyBindings:
     return made
 
 
-def _go(interface: "Interface", number: int) -> "Handler":
+def _go(interface: Interface, number: int) -> Callable[[KeyPressEvent], None]:
     return lambda _event: interface.go(number)
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Handler = Callable[[KeyPressEvent], None]

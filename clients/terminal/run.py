@@ -13,6 +13,7 @@ from twisted.internet.process import reapAllProcesses
 from chatserv.client import Profile, steady_seconds
 from clients.shared.arguments import Arguments
 from clients.terminal.conversation import Conversation
+from clients.terminal.key_bindings import bindings
 from clients.terminal.resizing import breaks_rows
 from clients.terminal.screen import Interface
 from clients.terminal.steady_output import SteadyOutput
@@ -41,6 +42,7 @@ def on_terminal(reactor: Any, arguments: Arguments, profile: Profile) -> Convers
             create_input(sys.stdin),
             output,
             lambda function: reactor.callLater(0, function),
+            bindings,
             colour_depth(os.environ),
             breaks=breaks_rows(os.environ),
         )

@@ -10,6 +10,7 @@ from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout import (
     AnyContainer,
     BufferControl,
@@ -31,7 +32,6 @@ from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.shared.wrapping import LEAST_COLUMNS
 from clients.terminal.completion import Completion
 from clients.terminal.drafts import Drafts
-from clients.terminal.key_bindings import bindings
 from clients.terminal.line_history import Remembered
 from clients.terminal.resizing import ResizableApplication
 from clients.terminal.rows import pieces, rows
@@ -53,6 +53,7 @@ class Interface:
         input: Where keys come from.
         output: The terminal.
         later: Calls a function in the next turn of the reactor.
+        bindings: Says which key does what.
         depth: How many colours; by default what the terminal's kind has.
         breaks: Whether the terminal breaks rows anew when it gets narrower.
     """
@@ -63,6 +64,7 @@ class Interface:
         input: Input,  # noqa: A002 - prompt-toolkit's word
         output: SteadyOutput,
         later: Callable[[Callable[[], None]], object],
+        bindings: "Callable[[Interface], KeyBindings]",
         depth: ColorDepth | None = None,
         *,
         breaks: bool = True,

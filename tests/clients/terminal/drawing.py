@@ -11,6 +11,7 @@ from prompt_toolkit.input.base import PipeInput
 from prompt_toolkit.input.defaults import create_pipe_input
 from prompt_toolkit.output import ColorDepth
 
+from clients.terminal.key_bindings import bindings
 from clients.terminal.screen import Interface
 from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styled_lines import Line
@@ -115,7 +116,7 @@ class Drawing:
         """Makes it."""
         output = SteadyOutput(self.wire, lambda: Size(ROWS, COLUMNS), term="xterm-256color")
         loop = asyncio.get_running_loop()
-        self.interface = Interface(talker, self._input, output, loop.call_soon, self._depth)
+        self.interface = Interface(talker, self._input, output, loop.call_soon, bindings, self._depth)
         return self.interface
 
     async def leave(self) -> None:
