@@ -17,11 +17,11 @@ from clients.shared.arguments import Arguments, parse_arguments
 from clients.shared.exit_codes import INTERRUPTED, USAGE, Exit, exit_for
 from clients.shared.process_end import leave_with
 from clients.shared.registration import open_account
-from clients.shared.run import Life
+from clients.shared.run import Run
 from clients.shared.startup import begin_program, tell
 
 
-async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Life]) -> None:
+async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Run]) -> None:
     """Registers where needed, then runs what ``make`` makes. Raises `SystemExit` with the exit code."""
     try:
         profile = Profile.named(arguments.profile)
@@ -52,7 +52,7 @@ def main() -> None:
     if missing:
         tell(missing)
         sys.exit(USAGE)
-    make: Callable[[Any, Arguments, Profile], Life] = mode_for(arguments)
+    make: Callable[[Any, Arguments, Profile], Run] = mode_for(arguments)
     if arguments.drawn:
         # It brings another reactor, which has to be there before any other is; pipes need neither that nor its libraries.
         from clients.terminal.run import install_reactor, on_terminal  # noqa: PLC0415

@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status, StatusChanged, translate
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import SERVER_AWAY, Exit, exit_for, why_offline
-from clients.shared.line_queue import Lines
+from clients.shared.line_queue import LineQueue
 from clients.shared.patience import Patience
 from clients.shared.printing import Printing
-from clients.shared.run import Life
+from clients.shared.run import Run
 from clients.shared.wanted_room import WantedRoom
 
 
-class Mode(Life):
+class Mode(Run):
     """One run of the program; which mode it is, `clients.plain.choice` says.
 
     Args:
@@ -37,7 +37,7 @@ class Mode(Life):
         self._arguments = arguments
         self._printing = Printing(self.finish)
         self._wanted = WantedRoom(client, arguments.room)
-        self._lines = Lines(self)
+        self._lines = LineQueue(self)
         self._patience = Patience(reactor, arguments.timeout_seconds, self._give_up)
         self._connected = self._begun = False
         self._trouble: Exception | None = None

@@ -51,7 +51,7 @@ class Taker(Protocol):
 
 
 @implementer(IHalfCloseableProtocol)
-class Lines(LineReceiver):
+class LineQueue(LineReceiver):
     """Standard input and output.
 
     Args:

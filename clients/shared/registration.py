@@ -24,7 +24,7 @@ from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, why_offline
 from clients.shared.link_input import asked_link, given_link, link_of, private_text
 from clients.shared.questions import TRIES, ask_name, ask_password, somebody_there
-from clients.shared.run import Life
+from clients.shared.run import Run
 from clients.shared.startup import tell
 
 
@@ -114,7 +114,7 @@ def _first_line(file: Path) -> str:
     )
 
 
-class Registration(Life):
+class Registration(Run):
     """Connects until the server has taken the account, or will not.
 
     Args:

@@ -9,7 +9,7 @@ from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit
 from clients.shared.startup import tell
 
 
-class Life:
+class Run:
     """Connects, waits for the end, leaves.
 
     Args:

@@ -28,14 +28,14 @@ from clients.shared.arguments import Arguments
 from clients.shared.desktop import find_desktop
 from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
 from clients.shared.notifications import Notifier
-from clients.shared.run import Life
+from clients.shared.run import Run
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
 from clients.terminal.completion import candidates
 from clients.terminal.news_filter import concerns
 from clients.terminal.pending_lines import waiting_lines
-from clients.terminal.room_list import Rooms
-from clients.terminal.scrollback import Reading
+from clients.terminal.room_list import RoomList
+from clients.terminal.scrollback import Scrollback
 from clients.terminal.status_bar import bar
 from clients.terminal.styled_lines import Line, news_line, output_line, told_line
 from clients.terminal.talker import Screen
@@ -63,7 +63,7 @@ class RoomTalk(Talk):
             super().answer(lines[len(before) :])
 
 
-class Conversation(Life):
+class Conversation(Run):
     """One run with a person.
 
     Args:
@@ -85,9 +85,11 @@ class Conversation(Life):
         client = make_client(profile, reactor, self._on_event, follow=True, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=True)
         self._screen = make_screen(self)
-        self._rooms = Rooms()
+        self._rooms = RoomList()
         self._showing = Showing(client, lambda: self._rooms.current, self._news, talking=True)
-        self._reading = Reading(self._screen.write, self._showing.find, lambda function: reactor.callLater(0, function))
+        self._scrollback = Scrollback(
+            self._screen.write, self._showing.find, lambda function: reactor.callLater(0, function)
+        )
         self._talk = RoomTalk(
             self._look, client, arguments.room, write=self._write, say=self.say, sent=self.sent, quit=self.quit
         )
@@ -108,7 +110,7 @@ class Conversation(Life):
     async def end(self) -> None:
         """Gives the terminal back."""
         self._notifier.stop()
-        self._reading.stop()
+        self._scrollback.stop()
         await self._screen.leave()
 
     def say(self, line: str) -> None:
@@ -145,7 +147,7 @@ class Conversation(Life):
     def _enter(self, handle: RoomHandle) -> None:
         self._rooms.enter(handle.name)
         self._screen.enter(handle)
-        self._reading.enter(handle)
+        self._scrollback.enter(handle)
 
     def _here(self) -> RoomHandle | None:
         try:
@@ -230,7 +232,7 @@ class Conversation(Life):
             case RoomOffered():
                 self._notifier.tell(event)
             case RoomRewound(room=room, head=head) if room == self._rooms.current:
-                self._reading.rewound(head)
+                self._scrollback.rewound(head)
         if concerns(event, self._rooms.current) and not self._stands_there(event):
             self._showing.news(event)
         if isinstance(event, RoomJoined | RoomLeft | RoomTitled | StatusChanged):
@@ -247,7 +249,7 @@ class Conversation(Life):
     def _message(self, message: MessageReceived) -> None:
         wanted = not message.own and (message.mentioned or message.room.startswith("@"))
         if message.room == self._rooms.current:
-            self._reading.message(message, missed=self._status is not Status.ONLINE)
+            self._scrollback.message(message, missed=self._status is not Status.ONLINE)
         elif not message.own and self._rooms.arrived(message.room, mentioned=message.mentioned):
             self._tell(message)
         if wanted:
@@ -269,7 +271,7 @@ class Conversation(Life):
             case Status.FAILED:
                 self.finish(exit_for(error))
             case Status.OFFLINE:
-                self._reading.parted()
+                self._scrollback.parted()
                 again = translate("Trying again...")
                 said = f"{why_offline(error, was_online=self._begun)} {again}"
                 if said != self._last_said:  # once, however often it is tried

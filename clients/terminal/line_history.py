@@ -9,7 +9,7 @@ from prompt_toolkit.history import History
 MAX_REMEMBERED: Final = 500
 
 
-class Remembered(History):
+class LineHistory(History):
     """The last lines of this run. They hold what was said, so nothing is written to a file."""
 
     def __init__(self) -> None:

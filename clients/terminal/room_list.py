@@ -26,7 +26,7 @@ class Place:
         return self.unread > 0 and (self.mentioned or self.direct)
 
 
-class Rooms:
+class RoomList:
     """Numbers rooms from 1: the lobby, rooms, direct messages; those that come later at the end."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from clients.shared.arguments import Arguments
 from clients.terminal.conversation import Conversation
 from clients.terminal.key_bindings import bindings
 from clients.terminal.resizing import breaks_rows
-from clients.terminal.screen import Interface
+from clients.terminal.screen import TerminalScreen
 from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styles import colour_depth
 
@@ -34,10 +34,10 @@ def on_terminal(reactor: Any, arguments: Arguments, profile: Profile) -> Convers
     # signals and Twisted is not, so ended children (notifications) would never be noticed.
     asyncio.get_event_loop().add_signal_handler(signal.SIGCHLD, reapAllProcesses)
 
-    def make_screen(conversation: Conversation) -> Interface:
+    def make_screen(conversation: Conversation) -> TerminalScreen:
         output = SteadyOutput.from_pty(sys.stdout, term=os.environ.get("TERM"))
         assert isinstance(output, SteadyOutput)
-        return Interface(
+        return TerminalScreen(
             conversation,
             create_input(sys.stdin),
             output,

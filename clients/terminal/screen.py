@@ -32,7 +32,7 @@ from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.shared.wrapping import LEAST_COLUMNS
 from clients.terminal.completion import Completion
 from clients.terminal.drafts import Drafts
-from clients.terminal.line_history import Remembered
+from clients.terminal.line_history import LineHistory
 from clients.terminal.resizing import ResizableApplication
 from clients.terminal.rows import pieces, rows
 from clients.terminal.steady_output import SteadyOutput
@@ -45,7 +45,7 @@ INPUT_ROWS: Final = 5
 SHOWN_CANDIDATES: Final = 8
 
 
-class Interface:
+class TerminalScreen:
     """Draws, and takes keys.
 
     Args:
@@ -64,7 +64,7 @@ class Interface:
         input: Input,  # noqa: A002 - prompt-toolkit's word
         output: SteadyOutput,
         later: Callable[[Callable[[], None]], object],
-        bindings: "Callable[[Interface], KeyBindings]",
+        bindings: "Callable[[TerminalScreen], KeyBindings]",
         depth: ColorDepth | None = None,
         *,
         breaks: bool = True,
@@ -78,7 +78,7 @@ class Interface:
         self._hint = ""
         self._completion = Completion(talker.candidates)
         self._buffer = Buffer(
-            multiline=False, history=Remembered(), accept_handler=self._accept, on_text_changed=self._changed
+            multiline=False, history=LineHistory(), accept_handler=self._accept, on_text_changed=self._changed
         )
         self._drafts = Drafts(self._buffer, lambda: talker.switching, later)
         self._search = SearchToolbar(

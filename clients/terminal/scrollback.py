@@ -11,7 +11,7 @@ MOST_KEPT: Final = 200
 CONTEXT: Final = 3  # messages in front of the first unread one
 
 
-class Reading:
+class Scrollback:
     """Prints the messages of one room at a time, each once, and marks them as seen.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Final
 from wcwidth import wcswidth
 
 from chatserv.client import Status, clean_line, place, shown, translate
-from clients.terminal.room_list import Place, Rooms
+from clients.terminal.room_list import Place, RoomList
 from clients.terminal.styled_lines import Line, text_of
 
 NAME_CHARACTERS: Final = 16
@@ -29,7 +29,7 @@ def status_word(status: Status | None) -> str:
     return known.get(status, translate("ended")) if status is not None else translate("connecting")
 
 
-def bar(rooms: Rooms, us: str, status: Status | None, width: int) -> Line:
+def bar(rooms: RoomList, us: str, status: Status | None, width: int) -> Line:
     """One line of at most ``width`` cells; what does not fit is counted, the current and active rooms come first."""
     begin: Line = [("class:bar", f" {shown(us)} "), (_status_style(status), f"({status_word(status)})")]
     left = width - width_of(text_of(begin)) - _HOME_CELLS

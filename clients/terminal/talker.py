@@ -58,7 +58,7 @@ class Talker(Protocol):
 
 
 class Screen(Protocol):
-    """What is drawn on: `clients.terminal.screen.Interface`."""
+    """What is drawn on: `clients.terminal.screen.TerminalScreen`."""
 
     def start(self) -> None:
         """Draws from now on."""

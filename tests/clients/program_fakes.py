@@ -14,7 +14,7 @@ from chatserv.errors import LocalProtocolError
 from clients.plain.choice import mode_for
 from clients.plain.mode import Mode
 from clients.shared.arguments import parse_arguments
-from clients.shared.line_queue import Lines
+from clients.shared.line_queue import LineQueue
 from tests.client.slash_fakes import FakeClient, FakeRoom
 from tests.clients.shared.test_arguments import Terminal
 
@@ -54,8 +54,8 @@ class ProgramTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Standard streams that can be looked at."""
-        self.began: list[Lines] = []
-        self.patch(Lines, "begin", lambda lines: self.began.append(lines))  # noqa: PLW0108 - a method has to be bound
+        self.began: list[LineQueue] = []
+        self.patch(LineQueue, "begin", lambda lines: self.began.append(lines))  # noqa: PLW0108 - a method has to be bound
         self.errors = io.StringIO()
         self.patch(sys, "stderr", self.errors)
 

@@ -13,7 +13,7 @@ from chatserv.testing.world import Person
 from clients.plain.choice import mode_for
 from clients.plain.mode import Mode
 from clients.shared.arguments import parse_arguments
-from clients.shared.line_queue import Lines
+from clients.shared.line_queue import LineQueue
 from tests.client.attackers import AttackCase, OldCopy, engine_of, idle_leaf, log_leaf, say_anything
 from tests.clients.shared.test_arguments import Terminal
 
@@ -25,7 +25,7 @@ class DistrustTests(AttackCase):
         """The room; bob's program is not running."""
         super().setUp()
         self.private_room(self.bob, self.carol)
-        self.patch(Lines, "begin", lambda _: None)
+        self.patch(LineQueue, "begin", lambda _: None)
         self.world.reactor.addSystemEventTrigger = lambda *_: None
         self.patch(sys, "stdin", Terminal(False))
         self.patch(sys, "stdout", Terminal(False))

@@ -6,7 +6,14 @@ import termios
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.shared.exit_codes import Exit
-from clients.shared.line_queue import MAX_LINE_BYTES, PAUSE_ABOVE, RESUME_BELOW, TERMINAL_LINE_BYTES, Lines, cuts_lines
+from clients.shared.line_queue import (
+    MAX_LINE_BYTES,
+    PAUSE_ABOVE,
+    RESUME_BELOW,
+    TERMINAL_LINE_BYTES,
+    LineQueue,
+    cuts_lines,
+)
 
 
 class Transport:
@@ -27,7 +34,7 @@ class Transport:
 
 
 class LinesTests(SynchronousTestCase):
-    """`clients.shared.line_queue.Lines`; this test takes its lines."""
+    """`clients.shared.line_queue.LineQueue`; this test takes its lines."""
 
     def setUp(self) -> None:
         """Nothing was typed."""
@@ -35,7 +42,7 @@ class LinesTests(SynchronousTestCase):
         self.ended = 0
         self.ends: list[Exit] = []
         self.refused: list[str] = []
-        self.lines = Lines(self)
+        self.lines = LineQueue(self)
         self.transport = Transport()
         self.lines.makeConnection(self.transport)
 

@@ -12,7 +12,7 @@ from prompt_toolkit.input.defaults import create_pipe_input
 from prompt_toolkit.output import ColorDepth
 
 from clients.terminal.key_bindings import bindings
-from clients.terminal.screen import Interface
+from clients.terminal.screen import TerminalScreen
 from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styled_lines import Line
 from clients.terminal.talker import Talker
@@ -110,13 +110,13 @@ class Drawing:
         self.wire = Wire(pyte.Stream(self.screen))
         self._input, self._depth = input, depth
         self.talker = FakeTalker()
-        self.interface: Interface
+        self.interface: TerminalScreen
 
-    def open(self, talker: Talker) -> Interface:
+    def open(self, talker: Talker) -> TerminalScreen:
         """Makes it."""
         output = SteadyOutput(self.wire, lambda: Size(ROWS, COLUMNS), term="xterm-256color")
         loop = asyncio.get_running_loop()
-        self.interface = Interface(talker, self._input, output, loop.call_soon, bindings, self._depth)
+        self.interface = TerminalScreen(talker, self._input, output, loop.call_soon, bindings, self._depth)
         return self.interface
 
     async def leave(self) -> None:

@@ -2,15 +2,15 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.terminal.room_list import Rooms
+from clients.terminal.room_list import RoomList
 
 
 class RoomsTests(SynchronousTestCase):
-    """`clients.terminal.room_list.Rooms`."""
+    """`clients.terminal.room_list.RoomList`."""
 
     def setUp(self) -> None:
         """Four rooms, the lobby the current one."""
-        self.rooms = Rooms()
+        self.rooms = RoomList()
         self.rooms.update(["@bob", "plans", "lobby", "attic"])
         self.rooms.enter("lobby")
 

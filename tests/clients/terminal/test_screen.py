@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.terminal.drafts import MAX_DRAFTS, Drafts
-from clients.terminal.line_history import MAX_REMEMBERED, Remembered
+from clients.terminal.line_history import MAX_REMEMBERED, LineHistory
 from clients.terminal.screen import INPUT_ROWS, MAX_BATCH
 from clients.terminal.styles import colour_depth
 from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, drawn
@@ -32,7 +32,7 @@ def play(scene: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None =
 
 
 class InterfaceTests(SynchronousTestCase):
-    """`clients.terminal.screen.Interface`."""
+    """`clients.terminal.screen.TerminalScreen`."""
 
     def test_prompt(self) -> None:
         """Prompt and bar stand below the lines; a typed line goes away with Return; at the end lines alone are left."""
@@ -405,7 +405,7 @@ class InterfaceTests(SynchronousTestCase):
 
     def test_remembered(self) -> None:
         """So many lines are remembered, the last ones."""
-        kept = Remembered()
+        kept = LineHistory()
         for number in range(MAX_REMEMBERED + 1):
             kept.append_string(str(number))
 

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Status
-from clients.terminal.room_list import Rooms
+from clients.terminal.room_list import RoomList
 from clients.terminal.status_bar import bar, status_word, width_of
 from clients.terminal.styled_lines import text_of
 
@@ -11,9 +11,9 @@ from clients.terminal.styled_lines import text_of
 class BarTests(SynchronousTestCase):
     """`clients.terminal.status_bar.bar`."""
 
-    def rooms(self, *names: str) -> Rooms:
+    def rooms(self, *names: str) -> RoomList:
         """Rooms, the lobby the current one."""
-        made = Rooms()
+        made = RoomList()
         made.update(["lobby", *names])
         made.enter("lobby")
         return made
