@@ -161,8 +161,8 @@ class Run:
 
     def _wait(self, application: "Application", quiet_since: float) -> None:
         """Until it is online and everything is drawn."""
-        chat = application.layout.chat
-        busy = application.session.state.value != "online" or chat.pending
+        chat = application.context.layout.chat
+        busy = application.context.session.state.value != "online" or chat.pending
         now = time.monotonic()
         if busy:
             quiet_since = now
@@ -180,7 +180,7 @@ class Run:
                     f"{part}_gaps_over_limit": self.gaps.over,
                     f"{part}_seconds": round(seconds, 2),
                     f"{part}_culprit": self.gaps.culprit,
-                    f"{part}_lines": application.layout.chat.lines,
+                    f"{part}_lines": application.context.layout.chat.lines,
                 }
             )
         )

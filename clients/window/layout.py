@@ -2,7 +2,7 @@
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tkinter import ttk
 from typing import Final
@@ -78,7 +78,7 @@ class Layout:
         )
         self.rooms = RowList(self.panes, translate("Rooms"), chosen=self._choose_room, menu=wiring.room_menu)
         self.members = RowList(self.panes, translate("Members"), menu=wiring.member_menu)
-        self.chat = ChatView(middle, wiring.chat, wiring.seconds)
+        self.chat = ChatView(middle, replace(wiring.chat, type_on=self._type_on), wiring.seconds)
         self.hint = HintView(self.chat)
         self.entry = EntryBar(
             middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, several=wiring.several
@@ -183,6 +183,10 @@ class Layout:
         focus = str(self.root.tk.call("focus"))
         if focus in {"", str(self.root)} or f"{focus}.".startswith(f"{self.bar}."):
             self.entry.focus_in()
+
+    def _type_on(self, text: str) -> None:
+        """Somebody types in the conversation."""
+        self.entry.type_on(text)
 
     def to_entry(self) -> None:
         """Back to the field, from wherever."""

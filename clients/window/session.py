@@ -57,6 +57,11 @@ class Session:
         self._patient = self._closed = False
 
     @property
+    def us(self) -> str:
+        """Our name; empty while there is no client."""
+        return "" if self.client is None else self.client.user
+
+    @property
     def running(self) -> bool:
         """Whether there is a client whose rooms and history can be read."""
         return self.client is not None and self.state is not State.STOPPING

@@ -16,10 +16,10 @@ from chatserv.client import (
 )
 from clients.shared.exit_codes import exit_for
 from clients.window.actions.linking import ask_for_link
+from clients.window.context import WindowContext
 from clients.window.dialogs.dialog import tell
 from clients.window.dialogs.registration import Registration
-from clients.window.layout import Layout
-from clients.window.session import Session, State
+from clients.window.session import State
 from clients.window.widgets.connection_bar import PortInvalid, parse_port
 
 MAX_REASON_CHARACTERS: Final = 300
@@ -38,13 +38,12 @@ class Connecting:
     """Begins and ends the session, and says why it cannot be begun.
 
     Args:
-        session: What is begun and ended.
-        layout: Gives the parts of the window, once they are there.
+        context: What all parts share.
         connected: A client was started.
     """
 
-    def __init__(self, session: Session, layout: Callable[[], Layout], connected: Callable[[], None]) -> None:
-        self._session, self._layout, self._connected = session, layout, connected
+    def __init__(self, context: WindowContext, connected: Callable[[], None]) -> None:
+        self._context, self._session, self._connected = context, context.session, connected
         self._link: ServerLink | None = None
         self.registration: Registration | None = None
 
@@ -69,9 +68,9 @@ class Connecting:
         except ChatError as error:
             self._refuse(translate("Profile"), error)
         if self._session.state is not State.OFF:
-            self._layout().entry.focus_in()
+            self._context.layout.entry.focus_in()
         elif not self._is_registering():
-            self._layout().bar.connect_button.focus_force()
+            self._context.layout.bar.connect_button.focus_force()
 
     def welcome(self) -> None:
         """Somebody without an account wants to come in."""
@@ -87,14 +86,14 @@ class Connecting:
             self._refuse(translate("Profile"), error)
             return
         if keyring is not None:
-            self._layout().bar.show(keyring.host, keyring.port)
+            self._context.layout.bar.show(keyring.host, keyring.port)
 
     def use_link(self, text: str) -> None:
         """A link was given: on the command line, or pasted into a field; empty: it is to be asked for."""
         if self._session.state is not State.OFF or self._is_registering():
             return
         if not text:
-            ask_for_link(self._layout().root, self._take).ask()
+            ask_for_link(self._context.root, self._take).ask()
             return
         self.fill_in()
         try:
@@ -104,17 +103,17 @@ class Connecting:
             return
         wrong = self._take(link)
         if wrong is not None:
-            tell(self._layout().root, translate("Bad link"), wrong)
+            tell(self._context.root, translate("Bad link"), wrong)
 
     def _take(self, link: ServerLink) -> str | None:
         keyring = self._session.profile.keyring()
         if keyring is not None and keyring.registered and keyring.server_id != link.fingerprint:
             return translate("This profile belongs to another server; use --profile NAME to keep the two apart.")
         self._link = link
-        self._layout().bar.show(link.host, link.port)
+        self._context.layout.bar.show(link.host, link.port)
         if keyring is not None and keyring.registered and link.invite:
             said = translate("You are {name} here already; the invite is not used.")
-            self._layout().status.say(said.format(name=shown(keyring.user)))
+            self._context.layout.status.say(said.format(name=shown(keyring.user)))
         return None
 
     # -- begin --------------------------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ class Connecting:
         """Connect was pressed."""
         if self._session.state is not State.OFF or self._is_registering():
             return
-        bar = self._layout().bar
+        bar = self._context.layout.bar
         try:
             port = parse_port(bar.port.get())
         except PortInvalid as error:
@@ -132,7 +131,11 @@ class Connecting:
         try:
             self._begin(bar.host.get().strip(), port)
         except LinkInvalid:
-            tell(self._layout().root, translate("Bad server"), translate("The server's name or address is not one."))
+            tell(
+                self._context.root,
+                translate("Bad server"),
+                translate("The server's name or address is not one."),
+            )
         except ChatError as error:
             self._refuse(translate("Profile"), error)
 
@@ -141,14 +144,14 @@ class Connecting:
         if keyring is not None and keyring.registered:
             self._start(ServerLink(host, port, keyring.server_id))
         elif self._link is None:
-            ask_for_link(self._layout().root, self._take_and_go_on, needed=True).ask()
+            ask_for_link(self._context.root, self._take_and_go_on, needed=True).ask()
         else:
             self._register(replace(self._link, host=host, port=port))
 
     def _take_and_go_on(self, link: ServerLink) -> str | None:
         wrong = self._take(link)
         if wrong is None:
-            self._layout().root.after_idle(self.connect)
+            self._context.root.after_idle(self.connect)
         return wrong
 
     def _register(self, link: ServerLink) -> None:
@@ -158,7 +161,7 @@ class Connecting:
             except ChatError as error:
                 self.failed(error)
 
-        root = self._layout().root
+        root = self._context.root
         self.registration = Registration(root, self._session.profile, link, ready, self._given_up)
         self.registration.ask()
 
@@ -194,7 +197,7 @@ class Connecting:
         if registration is not None and registration.is_open:
             registration.refuse(reason(error))
         else:
-            tell(self._layout().root, translate("Connection failed"), reason(error))
+            tell(self._context.root, translate("Connection failed"), reason(error))
 
     def disconnect(self) -> None:
         """Disconnect was pressed."""
@@ -206,7 +209,7 @@ class Connecting:
             self.registration.refuse(translate("Interrupted. You can try again."))
 
     def _refuse(self, title: str, error: ChatError) -> None:
-        tell(self._layout().root, title, explained_with_detail(error))
+        tell(self._context.root, title, explained_with_detail(error))
 
 
 def explained_with_detail(error: ChatError) -> str:

@@ -7,13 +7,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatserv.client import ChatError, Client, RoomHandle, explained, place, translate
+from chatserv.client import ChatError, RoomHandle, explained, place, translate
 from clients.shared.talk import Talk
+from clients.window.context import WindowContext
 from clients.window.dialogs.dialog import Field, Form, confirm, tell
-from clients.window.layout import Layout
 from clients.window.presenter import Screen
-from clients.window.session import Session
-from clients.window.timeline.conversations import Conversations
 from clients.window.timeline.entries import RESULT
 
 _log = Logger()
@@ -26,58 +24,16 @@ class Doing:
     another room may be current by the time when a person has answered a dialog.
 
     Args:
-        session: Has the client.
-        screen: Has the room.
-        conversations: What was said.
-        layout: Gives the parts of the window, once they are there.
-        talk: Gives the talk that the connection has, if there is one.
+        context: What all parts share.
+        screen: Shows what comes of it.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        screen: Screen,
-        conversations: Conversations,
-        layout: Callable[[], Layout],
-        talk: Callable[[], Talk | None],
-    ) -> None:
-        self._session, self.screen, self.conversations = session, screen, conversations
-        self._layout, self._talk = layout, talk
-
-    @property
-    def layout(self) -> Layout:
-        """The parts of the window."""
-        return self._layout()
-
-    @property
-    def talk(self) -> Talk | None:
-        """The talk that the connection has."""
-        return self._talk()
-
-    @property
-    def client(self) -> Client | None:
-        """The client, while the server can be asked."""
-        return self._session.client if self._session.connected else None
-
-    @property
-    def reader(self) -> Client | None:
-        """The client, while its rooms and history can be read."""
-        return self._session.client if self._session.running else None
-
-    def here(self) -> RoomHandle | None:
-        """The room that lines go to, if we are in it and it is the one on the screen."""
-        talk = self.talk
-        if talk is None or self.reader is None:
-            return None
-        try:
-            handle = talk.slash.here()
-        except ChatError:
-            return None
-        return handle if handle.name == self.conversations.current else None
+    def __init__(self, context: WindowContext, screen: Screen) -> None:
+        self.context, self.screen = context, screen
 
     def watch(self) -> Callable[[], bool]:
         """What tells later whether a dialog may take the keyboard: nothing was typed since now."""
-        entry = self.layout.entry
+        entry = self.context.layout.entry
         before = entry.typed
         return lambda: entry.typed == before
 
@@ -92,11 +48,11 @@ class Doing:
             return
         _log.failure("unexpected", failure)
         said = translate("Something went wrong inside the program; it may not be done. The log says more.")
-        tell(self.layout.root, translate("Not done"), said, take=take)
+        tell(self.context.root, translate("Not done"), said, take=take)
 
     def refuse(self, error: ChatError, *, take: bool = True) -> None:
         """Tells why something is not done. ``take``: see `Dialog.open`."""
-        tell(self.layout.root, translate("Not done"), explained(error), take=take)
+        tell(self.context.root, translate("Not done"), explained(error), take=take)
 
     def command(self, line: str, room: RoomHandle | None = None) -> None:
         """Carries a slash command out, as if it had been typed; its lines stand in the conversation.
@@ -105,17 +61,15 @@ class Doing:
             line: The command.
             room: The room that it is about, where it is about one: it is refused if another one is current by now.
         """
-        talk = self.talk
-        if talk is None or self.client is None:
-            tell(self.layout.root, translate("Not done"), translate("Not connected."))
+        talk = self.context.talk
+        if talk is None or self.context.client is None:
+            tell(self.context.root, translate("Not done"), translate("Not connected."))
             return
 
         async def work() -> None:
             lines = await talk.carry_out(line, room)
             self.screen.follow()
-            for each in lines:
-                self.conversations.say(each, RESULT)
-            self.screen.chat.ask()
+            self.screen.say(*lines, style=RESULT)
 
         self.run(work())
 
@@ -136,8 +90,8 @@ class Doing:
 
     def copy(self, text: str) -> None:
         """Puts a text on the clipboard."""
-        self.layout.root.clipboard_clear()
-        self.layout.root.clipboard_append(text)
+        self.context.root.clipboard_clear()
+        self.context.root.clipboard_append(text)
 
     # -- dialogs -------------------------------------------------------------------------------------------------------
 
@@ -168,14 +122,14 @@ class Doing:
             wanted = words([value.strip() for value in values])
             if not wanted:
                 return translate("Something is missing.")
-            talk = self.talk
-            if talk is None or self.client is None:
+            talk = self.context.talk
+            if talk is None or self.context.client is None:
                 return translate("Not connected.")
             form.work()
             self.run(self._obey(form, talk, wanted, room))
             return ""
 
-        form = Form(self.layout.root, title, text, fields, label, go)
+        form = Form(self.context.root, title, text, fields, label, go)
         form.ask(take=take)
 
     async def _obey(self, form: Form, talk: Talk, wanted: tuple[str, ...], room: RoomHandle | None) -> None:
@@ -189,11 +143,9 @@ class Doing:
             return
         form.close()
         self.screen.follow()
-        for each in lines:
-            self.conversations.say(each, RESULT)
-        self.screen.chat.ask()
+        self.screen.say(*lines, style=RESULT)
         if talk.slash.room != before and free():
-            self.layout.to_entry()
+            self.context.layout.to_entry()
 
     def one_word(self, title: str, label: str, button: str, command: str, text: str = "") -> None:
         """Asks for one thing that a command is about."""
@@ -201,7 +153,7 @@ class Doing:
 
     def one_word_here(self, title: str, label: str, button: str, command: str, value: str = "") -> None:
         """Asks for one thing that a command about the current room is about."""
-        here = self.here()
+        here = self.context.here()
         if here is not None:
             self.form(
                 title, translate("Room: {room}").format(room=place(here.name)), [Field(label, value)], button,
@@ -210,4 +162,4 @@ class Doing:
 
     def ask_to(self, title: str, text: str, label: str, command: str, room: RoomHandle | None = None) -> None:
         """Asks before a command is carried out. ``room``: see `command`."""
-        confirm(self.layout.root, title, text, label, lambda: self.command(command, room))
+        confirm(self.context.root, title, text, label, lambda: self.command(command, room))

@@ -1,13 +1,9 @@
 """What to do next, where there is nothing to read yet: at the first start, without a room, in a room where nobody spoke."""
 
-from collections.abc import Callable
-
 from chatserv.client import ChatError, place, translate
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.registry import PersonActions
-from clients.window.layout import Layout
-from clients.window.presenter import Screen
-from clients.window.session import Session
+from clients.window.context import WindowContext
 from clients.window.widgets.hint_view import Hint
 
 
@@ -15,38 +11,29 @@ class Hints:
     """Says what to do next.
 
     Args:
-        session: Has the account.
-        screen: Has the room.
+        context: What all parts share.
         actions: What buttons do.
         connecting: Brings people in.
-        layout: Where it stands.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        screen: Screen,
-        actions: PersonActions,
-        connecting: Connecting,
-        layout: Callable[[], Layout],
-    ) -> None:
-        self._session, self._screen, self._actions, self._connecting = session, screen, actions, connecting
-        self._layout = layout
+    def __init__(self, context: WindowContext, actions: PersonActions, connecting: Connecting) -> None:
+        self._context, self._actions, self._connecting = context, actions, connecting
 
     def look(self) -> None:
         """Looks whether there is anything to read."""
-        layout = self._layout()
+        layout = self._context.layout
         layout.hint.show(self._wanted(), layout.theme.scale)
 
     def _wanted(self) -> Hint | None:
         if not self._registered():
             return self._welcome()
-        handle = self._screen.handle()
-        if not self._session.running:
+        handle = self._context.handle()
+        if not self._context.session.running:
             return None
         if handle is None:
-            return self._no_room() if self._actions.doing.client is not None and not self._screen.has_rooms else None
-        if handle.offered or not self._screen.empty:
+            client = self._context.client
+            return self._no_room() if client is not None and not client.rooms else None
+        if handle.offered or not self._context.conversations.here.empty or handle.waiting():
             return None
         if handle.direct:
             text = translate("Write the first line below. What you write here, only the two of you can read.")
@@ -55,10 +42,10 @@ class Hints:
         return Hint(place(handle.name), text, [(translate("Invite somebody…"), self._actions.rooms.invite)])
 
     def _registered(self) -> bool:
-        if self._session.client is not None:
+        if self._context.session.client is not None:
             return True
         try:
-            keyring = self._session.profile.keyring()
+            keyring = self._context.session.profile.keyring()
         except ChatError:
             return True  # something else is wrong, and was told
         return keyring is not None and keyring.registered

@@ -34,7 +34,7 @@ class MessageActions:
     """
 
     def __init__(self, doing: Doing) -> None:
-        self._doing = doing
+        self._doing, self._context = doing, doing.context
         self._mode: Begun | None = None
         self._lost = False  # an answer or a change that was being written has lost its room
         self._nowhere = True  # whether no room was on the screen before this one
@@ -43,20 +43,20 @@ class MessageActions:
     @property
     def chosen(self) -> MessageReceived | None:
         """The message that is marked, as it is now."""
-        entry = self._doing.layout.chat.chosen
+        entry = self._context.layout.chat.chosen
         if not isinstance(entry, MessageReceived):
             return None
-        return self._doing.conversations.here.find(entry.message_id, entry.sender) or entry
+        return self._context.conversations.here.find(entry.message_id, entry.sender) or entry
 
     @property
     def chosen_waiting(self) -> WaitingMessage | None:
         """The text on its way that is marked."""
-        entry = self._doing.layout.chat.chosen
+        entry = self._context.layout.chat.chosen
         return entry if isinstance(entry, WaitingMessage) else None
 
     def may_delete(self, message: MessageReceived) -> bool:
         """Whether we may take a message back."""
-        handle = self._doing.here()
+        handle = self._context.here()
         moderates = handle is not None and not handle.direct and handle.role in {"moderator", "owner"}
         return not message.deleted and (message.own or moderates)
 
@@ -67,7 +67,7 @@ class MessageActions:
             self._doing.screen.newest()
         elif message is not None and what == "copy":
             self._doing.copy(message_text(message))
-        elif message is None or self._doing.client is None:
+        elif message is None or self._context.client is None:
             return
         elif what == "reply" and message.text is not None:
             self._begin_mode(message, edit=False)
@@ -79,14 +79,14 @@ class MessageActions:
             self._ask_for_sign(message)
 
     def _begin_mode(self, message: MessageReceived, *, edit: bool) -> None:
-        here = self._doing.here()
+        here = self._context.here()
         if here is None:
             return
         self._mode, self._lost = Begun(edit, message, here), False
         if edit:
-            self._doing.layout.entry.put(message.text or "")
+            self._context.layout.entry.put(message.text or "")
         self._explain()
-        self._doing.layout.entry.focus_in()
+        self._context.layout.entry.focus_in()
 
     def _explain(self) -> None:
         """Says above the field what it is for."""
@@ -96,21 +96,21 @@ class MessageActions:
             if not mode.edit:
                 said = translate("Answering {message}  (Escape: not an answer)")
             said = said.format(message=quotation(mode.message))
-        self._doing.layout.entry.explain(said)
+        self._context.layout.entry.explain(said)
 
     # -- the field belongs to the room ---------------------------------------------------------------------------------
 
     def put_away(self) -> None:
         """Another room will be shown: what stands in the field stays with this one."""
-        entry, here = self._doing.layout.entry, self._doing.conversations.here
-        self._nowhere = not self._doing.conversations.current
+        entry, here = self._context.layout.entry, self._context.conversations.here
+        self._nowhere = not self._context.conversations.current
         here.draft = Draft(entry.field.get(), self._mode, self._room, entry.history)
         self._mode, self._lost = None, False
 
     def take_up(self) -> None:
         """Another room is shown: what was being written there stands in the field, if it is the same room still."""
-        entry, here = self._doing.layout.entry, self._doing.conversations.here
-        self._room = self._doing.screen.handle()
+        entry, here = self._context.layout.entry, self._context.conversations.here
+        self._room = self._context.handle()
         draft, here.draft = here.draft, Draft()
         if draft.room is not None and draft.room != self._room:
             draft = Draft()  # another room has the name by now
@@ -124,7 +124,7 @@ class MessageActions:
     def give_up(self) -> None:
         """The field is for an ordinary message again."""
         mode, self._mode, self._lost = self._mode, None, False
-        entry = self._doing.layout.entry
+        entry = self._context.layout.entry
         entry.explain("")
         if mode is not None and mode.edit:
             entry.put("")
@@ -134,14 +134,14 @@ class MessageActions:
 
         What is in the field stays there: whoever presses Return in this moment means the room before, and is told.
         """
-        self._room = self._doing.screen.handle() or self._room
-        here, mode = self._doing.here(), self._mode
+        self._room = self._context.handle() or self._room
+        here, mode = self._context.here(), self._mode
         if mode is not None and here is not None and here == mode.room:
             self._mode = replace(mode, room=here)  # perhaps by another connection
         elif mode is not None:
-            text = self._doing.layout.entry.field.get()
+            text = self._context.layout.entry.field.get()
             self._mode, self._lost = None, bool(text.strip()) and not _is_command(text)
-            self._doing.layout.entry.explain("")
+            self._context.layout.entry.explain("")
 
     def send_as_wanted(self, line: str) -> bool | None:
         """Sends a line as an answer, or as the new text of a message.
@@ -154,8 +154,7 @@ class MessageActions:
         self.look()
         lost, self._lost = self._lost and not _is_command(line), False
         if lost:
-            self._doing.conversations.say(translate("The room is another one by now: nothing was sent."))
-            self._doing.screen.chat.ask()
+            self._doing.screen.say(translate("The room is another one by now: nothing was sent."))
             return False
         mode = self._mode
         if mode is None or _is_command(line):
@@ -167,20 +166,20 @@ class MessageActions:
             taken = self._doing.sent(lambda: mode.room.send(text, reply_to=message_id))
         if taken:
             self._mode = None
-            self._doing.layout.entry.explain("")
+            self._context.layout.entry.explain("")
         return taken
 
     def open_link(self, text: str) -> None:
         """Asks whether a link is to be opened."""
         found = link(text)
         if found is not None:
-            ask_to_open(self._doing.layout.root, found, self._doing.copy)
+            ask_to_open(self._context.root, found, self._doing.copy)
 
     def _ask_to_delete(self, message: MessageReceived) -> None:
-        handle = self._doing.here()
+        handle = self._context.here()
         if handle is not None:
             confirm(
-                self._doing.layout.root,
+                self._context.root,
                 translate("Take back"),
                 translate("Take this message back? Others may have read it. {message}").format(
                     message=quotation(message)
@@ -191,13 +190,13 @@ class MessageActions:
 
     def react(self, message: MessageReceived, emoji: str, room: RoomHandle | None = None) -> None:
         """Puts a sign to a message, or takes ours away. ``room``: where it was said; by default the current one."""
-        handle = room or self._doing.here()
+        handle = room or self._context.here()
         if handle is not None and emoji:
-            ours = self._doing.screen.us in handle.reactions(message.message_id).get(emoji, [])
+            ours = self._context.session.us in handle.reactions(message.message_id).get(emoji, [])
             self._doing.sent(lambda: handle.react(message.message_id, emoji, on=not ours))
 
     def _ask_for_sign(self, message: MessageReceived) -> None:
-        here = self._doing.here()
+        here = self._context.here()
 
         def go(values: list[str]) -> str | None:
             sign = values[0].strip()
@@ -207,20 +206,20 @@ class MessageActions:
             return None
 
         Form(
-            self._doing.layout.root, translate("React"), quotation(message),
+            self._context.root, translate("React"), quotation(message),
             [Field(translate("Sign"), EMOJI[0], EMOJI)], translate("React"), go,
         ).ask()  # fmt: skip
 
     def resend(self, message: WaitingMessage, room: RoomHandle | None = None) -> None:
         """Sends a text that failed once more. ``room``: where; by default the current one."""
-        handle = room or self._doing.here()
+        handle = room or self._context.here()
         if handle is not None:
             self._doing.sent(lambda: handle.resend(message.message_id))
             self._waiting_changed()
 
     def discard(self, message: WaitingMessage, room: RoomHandle | None = None) -> None:
         """Gives a text up. ``room``: where it waits; by default the current one."""
-        handle = room or self._doing.here()
+        handle = room or self._context.here()
         if handle is None:
             return
         try:
@@ -235,21 +234,21 @@ class MessageActions:
 
     def search(self) -> None:
         """Opens the search."""
-        client = self._doing.reader
+        client = self._context.reader
         if client is None:
-            tell(self._doing.layout.root, translate("Search"), translate("There is nothing on this device yet."))
+            tell(self._context.root, translate("Search"), translate("There is nothing on this device yet."))
             return
-        Searching(self._doing.layout.root, lambda words: client.search(words, limit=MOST), self._go_to_message).ask()
+        Searching(self._context.root, lambda words: client.search(words, limit=MOST), self._go_to_message).ask()
 
     def _go_to_message(self, message: MessageReceived) -> None:
-        handle, talk = self._doing.screen.handle(message.room), self._doing.talk
+        handle, talk = self._context.handle(message.room), self._context.talk
         if handle is None or talk is None:
             return
         if handle.name != talk.slash.room:
             talk.go(handle)
         if not talk.waits:  # else the room comes later
             self._doing.screen.show_message(message)
-            self._doing.layout.chat.text.focus_set()
+            self._context.layout.chat.text.focus_set()
 
 
 def _is_command(line: str) -> bool:

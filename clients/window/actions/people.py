@@ -14,18 +14,18 @@ class PeopleActions:
     """
 
     def __init__(self, doing: Doing) -> None:
-        self._doing = doing
+        self._doing, self._context = doing, doing.context
 
     def member(self, user: str) -> MemberView | None:
         """Somebody in the room on the screen, or banned from it."""
-        handle = self._doing.here()
+        handle = self._context.here()
         if handle is None:
             return None
         return next((one for one in (*handle.members(), *handle.members(banned=True)) if one.user == user), None)
 
     def ignores(self, user: str) -> bool:
         """Whether we do not want to hear somebody."""
-        client = self._doing.reader
+        client = self._context.reader
         return client is not None and user in client.people.ignored()
 
     def ask_to_ignore(self, user: str) -> None:
@@ -35,13 +35,13 @@ class PeopleActions:
             "theirs. Nobody is told."
         )
         confirm(
-            self._doing.layout.root, translate("Ignore"), text.format(user=shown(user)), translate("Ignore"),
+            self._context.root, translate("Ignore"), text.format(user=shown(user)), translate("Ignore"),
             lambda: self.ignore(user),
         )  # fmt: skip
 
     def ignore(self, user: str, *, on: bool = True) -> None:
         """We do not want to hear somebody, or do again."""
-        client = self._doing.reader
+        client = self._context.reader
         if client is None:
             return
         try:
@@ -55,11 +55,11 @@ class PeopleActions:
 
     def verify(self, user: str) -> None:
         """Shows the safety number with somebody."""
-        client = self._doing.client
+        client = self._context.client
         if client is None or not user:
             return
         if user == client.user:
-            tell(self._doing.layout.root, translate("Verify"), translate("That is you."))
+            tell(self._context.root, translate("Verify"), translate("That is you."))
             return
         free = self._doing.watch()
 
@@ -72,10 +72,8 @@ class PeopleActions:
             async def validate(given: str) -> None:
                 if await client.people.compare(user, given):
                     dialog.close()
-                    said = translate("{user} is verified.").format(user=shown(user))
-                    self._doing.conversations.say(said)
-                    self._doing.screen.chat.ask()
-                    self._doing.screen.members.ask()
+                    self._doing.screen.say(translate("{user} is verified.").format(user=shown(user)))
+                    self._doing.screen.lists.members.ask()
                 else:
                     dialog.say(
                         translate(
@@ -84,7 +82,7 @@ class PeopleActions:
                         ).format(user=shown(user))
                     )
 
-            dialog = Verifying(self._doing.layout.root, found, lambda: compare(found.number), compare)
+            dialog = Verifying(self._context.root, found, lambda: compare(found.number), compare)
             dialog.open(dialog.given, take=free())
 
         self._doing.run(work())

@@ -1,6 +1,6 @@
 """What a person asks for about rooms."""
 
-from chatserv.client import RoomHandle, format_link, parting_line, place, translate
+from chatserv.client import RoomHandle, format_link, parting_line, place, shown, translate
 from clients.window.actions.doing import Doing
 from clients.window.actions.people import PeopleActions
 from clients.window.dialogs.dialog import Field, Form, confirm
@@ -15,34 +15,34 @@ class RoomActions:
     """
 
     def __init__(self, doing: Doing, people: PeopleActions) -> None:
-        self._doing, self._people = doing, people
+        self._doing, self._context, self._people = doing, doing.context, people
 
     def go(self, room: str) -> None:
         """Goes to a room of ours, or asks whether we want to be in it."""
-        handle = self._doing.screen.handle(room) if room else None
+        handle = self._context.handle(room) if room else None
         if handle is not None:
             self.go_to(handle)
 
     def go_to(self, handle: RoomHandle) -> None:
         """The same, where the room is known already."""
-        talk = self._doing.talk
-        if talk is None or self._doing.reader is None:
+        talk = self._context.talk
+        if talk is None or self._context.reader is None:
             return
         if handle.offered:
             self.offer(handle)
             return
-        if handle.name != self._doing.conversations.current:
+        if handle.name != self._context.conversations.current:
             talk.go(handle)
         self._doing.screen.follow()
-        self._doing.layout.to_entry()
+        self._context.layout.to_entry()
 
     def offer(self, handle: RoomHandle) -> None:
         """A room waits for our consent."""
         user = handle.name.removeprefix("@")
         confirm(
-            self._doing.layout.root,
+            self._context.root,
             translate("Invitation to {room}").format(room=place(handle.name)),
-            self._doing.screen.explain_offer(handle.name),
+            explain_offer(handle.name),
             translate("Accept"),
             lambda: self.accept(handle),
             (translate("Refuse"), lambda: self.refuse(handle)),
@@ -54,25 +54,25 @@ class RoomActions:
 
         async def work() -> None:
             await handle.refuse()
-            self._doing.screen.rooms.ask()
+            self._doing.screen.lists.rooms.ask()
 
-        if self._doing.reader is not None:
+        if self._context.reader is not None:
             self._doing.run(work())
 
     def accept(self, handle: RoomHandle) -> None:
         """We agree to a room."""
-        talk = self._doing.talk
-        if talk is None or self._doing.client is None:
+        talk = self._context.talk
+        if talk is None or self._context.client is None:
             return
         handle.accept()
-        if handle.name in self._doing.client.rooms:
+        if handle.name in self._context.client.rooms:
             talk.go(handle)
             self._doing.screen.follow()
-            self._doing.layout.to_entry()
+            self._context.layout.to_entry()
 
     def leave(self, handle: RoomHandle) -> None:
         """We leave a room."""
-        if self._doing.client is not None:
+        if self._context.client is not None:
             self._doing.run(handle.leave())
 
     def ask_to_leave(self, handle: RoomHandle | None) -> None:
@@ -82,10 +82,10 @@ class RoomActions:
         text = translate("Leave {room}? What is said there afterwards does not reach you.").format(
             room=place(handle.name)
         )
-        if self._doing.client is not None:
-            text = parting_line(handle, self._doing.client.user) or text
+        if self._context.client is not None:
+            text = parting_line(handle, self._context.client.user) or text
         confirm(
-            self._doing.layout.root, translate("Leave the room"), text,
+            self._context.root, translate("Leave the room"), text,
             translate("Leave"), lambda: self.leave(handle),
         )  # fmt: skip
 
@@ -111,7 +111,7 @@ class RoomActions:
 
     def join_room(self) -> None:
         """Asks which of the public rooms."""
-        client = self._doing.client
+        client = self._context.client
         if client is None:
             return
         free = self._doing.watch()
@@ -129,7 +129,7 @@ class RoomActions:
 
     def invite_to_server(self) -> None:
         """Makes a link that lets one person register, and shows it."""
-        client = self._doing.client
+        client = self._context.client
         if client is None:
             return
         free = self._doing.watch()
@@ -138,9 +138,21 @@ class RoomActions:
             link = format_link(await client.admin.make_invite())
             text = translate("Give this link to one person, by a way that you trust. It works once.")
             form = Form(
-                self._doing.layout.root, translate("Invitation to the server"), text, [Field(translate("Link"), link)],
+                self._context.root, translate("Invitation to the server"), text, [Field(translate("Link"), link)],
                 translate("Copy"), lambda _: self._doing.copy(link),
             )  # fmt: skip
             form.ask(take=free())
 
         self._doing.run(work())
+
+
+def explain_offer(room: str) -> str:
+    """What a room that waits for our consent is."""
+    if room.startswith("@"):
+        said = translate(
+            "{user} wants to talk with you directly. Nothing of it is shown until you accept. Who is refused is not "
+            "told, and does not ask again."
+        )
+        return said.format(user=shown(room[1:]))
+    said = translate("You are invited to {room}. Nothing of it is shown until you accept.")
+    return said.format(room=place(room))

@@ -1,13 +1,14 @@
 """What a person types or pastes: where it goes."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from chatserv.client import RoomHandle, translate
 from clients.shared.paste import pasted
 from clients.window.actions.registry import PersonActions
 from clients.window.dialogs.dialog import confirm, tell
+from clients.window.timeline.entries import LOUD
 
 VERIFY: Final = re.compile(r"\s*/verify\s+@?(\S+)\s*")
 _ENDS: Final = frozenset({"/quit", "/exit"})
@@ -18,25 +19,27 @@ class Writing:
 
     Args:
         actions: What lines may be besides messages and commands.
-        say: Tells what was not done.
     """
 
-    def __init__(self, actions: PersonActions, say: Callable[[str], None]) -> None:
-        self._actions, self._doing, self._say = actions, actions.doing, say
+    def __init__(self, actions: PersonActions) -> None:
+        self._actions, self._doing, self._context = actions, actions.doing, actions.doing.context
+
+    def _refuse(self, why: str) -> None:
+        self._doing.screen.say(why, style=LOUD)
 
     def send(self, line: str) -> bool:
         """Sends a line, or obeys it; says whether it was taken. One that is not stays where it was typed."""
-        talk = self._doing.talk
-        if talk is None or self._doing.client is None:
-            self._say(translate("Not connected: nothing was sent."))
+        talk = self._context.talk
+        if talk is None or self._context.client is None:
+            self._refuse(translate("Not connected: nothing was sent."))
             return False
         if talk.waits and line.strip() not in _ENDS:
-            self._say(translate("A command that may lead to another room is under way: nothing was sent."))
+            self._refuse(translate("A command that may lead to another room is under way: nothing was sent."))
             return False
         self._doing.screen.newest()
         taken = self._actions.messages.send_as_wanted(line)
         if taken is not False:
-            self._doing.layout.chat.go_to_end()
+            self._context.layout.chat.go_to_end()
         if taken is not None:
             return taken
         asked = VERIFY.fullmatch(line)
@@ -48,19 +51,19 @@ class Writing:
 
     def paste_several(self, text: str) -> bool:
         """Several lines are asked about; each becomes a message, and none a command. Says whether it has taken them."""
-        found, root = pasted(text), self._doing.layout.root
+        found, root = pasted(text), self._context.root
         if found.refusal:
             tell(root, translate("Paste"), found.refusal)
         elif len(found.lines) > 1:
             said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
-            room = self._doing.here()
+            room = self._context.here()
             confirm(root, translate("Paste"), said, translate("Send"), lambda: self.send_all(found.lines, room))
         return bool(found.refusal) or len(found.lines) > 1
 
     def send_all(self, lines: Sequence[str], room: RoomHandle | None) -> None:
         """Sends lines that were meant for a room; an answer or a change that was begun is given up."""
-        if self._doing.here() != room:
-            self._say(translate("The room is another one by now: nothing was sent."))
+        if self._context.here() != room:
+            self._refuse(translate("The room is another one by now: nothing was sent."))
             return
         self._actions.messages.give_up()
         for line in lines:
@@ -69,5 +72,5 @@ class Writing:
 
     def complete(self, prefix: str) -> Sequence[str]:
         """What a line that begins so may become."""
-        talk = self._doing.talk
-        return [] if talk is None or self._doing.client is None else talk.slash.complete(prefix)
+        talk = self._context.talk
+        return [] if talk is None or self._context.client is None else talk.slash.complete(prefix)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from chatserv.client import RoomHandle, place, shown, translate
 from clients.window.actions.registry import PersonActions
+from clients.window.context import WindowContext
 from clients.window.menus.menu_lines import add, add_below
-from clients.window.presenter import Screen
 from clients.window.widgets.rows import may_act
 
 
@@ -14,19 +14,19 @@ class MemberMenu:
     """Fills menus for somebody in the current room; what they do there, they do in that room or not at all.
 
     Args:
+        context: What all parts share.
         actions: What they do.
-        screen: Knows the room.
         dress: Gives a menu its colours.
     """
 
-    def __init__(self, actions: PersonActions, screen: Screen, dress: Callable[[tk.Menu], None]) -> None:
-        self._actions, self._screen, self._dress = actions, screen, dress
+    def __init__(self, context: WindowContext, actions: PersonActions, dress: Callable[[tk.Menu], None]) -> None:
+        self._context, self._actions, self._dress = context, actions, dress
 
     def fill(self, menu: tk.Menu, user: str) -> None:
         """What can be done about them."""
-        actions, handle = self._actions, self._actions.doing.here()
+        actions, handle = self._actions, self._context.here()
         member = actions.people.member(user) if user else None
-        other = actions.doing.client is not None and member is not None and user != self._screen.us
+        other = self._context.client is not None and member is not None and user != self._context.session.us
         ours = "" if handle is None or handle.direct else handle.role
         theirs = "" if member is None else member.role
         power = other and may_act(ours, theirs)

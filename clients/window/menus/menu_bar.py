@@ -7,12 +7,12 @@ from typing import Final
 from chatserv.client import translate
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.registry import PersonActions
+from clients.window.context import WindowContext
 from clients.window.dialogs.help import show_keys
-from clients.window.layout import Layout
+from clients.window.lists import Lists
 from clients.window.menus.member_menu import MemberMenu
 from clients.window.menus.menu_lines import Command, add, add_below, underlined
 from clients.window.menus.message_menu import MessageMenu
-from clients.window.presenter import Screen
 from clients.window.settings import DARK, LIGHT
 
 ROOM_KEYS: Final = 9
@@ -22,45 +22,36 @@ class Menus:
     """Builds menus. Menus of a thing are made when they are wanted, with what our role permits.
 
     Args:
+        context: What all parts share.
         actions: What they do.
-        screen: Knows the room.
+        lists: Knows the order of the rooms.
         connecting: Connects.
-        layout: Gives the parts of the window, once they are there.
-        quit: Ends the program.
     """
 
-    def __init__(
-        self,
-        actions: PersonActions,
-        screen: Screen,
-        connecting: Connecting,
-        layout: Callable[[], Layout],
-        quit: Command,  # noqa: A002 - what it does
-    ) -> None:
-        self._actions, self._screen, self._connecting = actions, screen, connecting
-        self._layout, self._quit = layout, quit
+    def __init__(self, context: WindowContext, actions: PersonActions, lists: Lists, connecting: Connecting) -> None:
+        self._context, self._actions, self._lists, self._connecting = context, actions, lists, connecting
         self._popup: tk.Menu | None = None
-        self.of_message = MessageMenu(actions, self._dress)
-        self.of_member = MemberMenu(actions, screen, self._dress)
+        self.of_message = MessageMenu(context, actions, self._dress)
+        self.of_member = MemberMenu(context, actions, self._dress)
 
     def _dress(self, menu: tk.Menu) -> None:
-        self._layout().theme.dress_menu(menu)
+        self._context.layout.theme.dress_menu(menu)
 
     # -- the bar ------------------------------------------------------------------------------------------------------
 
     def build(self) -> None:
         """Makes the menu bar and binds the keys."""
-        root = self._layout().root
-        bar = self._layout().adopt(tk.Menu(root))
+        root = self._context.root
+        bar = self._context.layout.adopt(tk.Menu(root))
         for label, fill in (
             (translate("&Server"), self._server),
             (translate("&Rooms"), self._rooms),
             (translate("&Message"), self.of_message.fill),
-            (translate("&People"), lambda menu: self.of_member.fill(menu, self._layout().members.selected)),
+            (translate("&People"), lambda menu: self.of_member.fill(menu, self._context.layout.members.selected)),
             (translate("&View"), self._view),
             (translate("&Help"), self._help),
         ):
-            menu = self._layout().adopt(tk.Menu(bar, tearoff=False))
+            menu = self._context.layout.adopt(tk.Menu(bar, tearoff=False))
             menu.configure(postcommand=lambda menu=menu, fill=fill: self._refill(menu, fill))  # type: ignore[misc]
             fill(menu)
             add_below(bar, label, menu)
@@ -73,9 +64,9 @@ class Menus:
         fill(menu)
 
     def _bind(self, root: tk.Tk) -> None:
-        layout, actions = self._layout(), self._actions
+        layout, actions = self._context.layout, self._actions
         keys: dict[str, Command] = {
-            "<Control-q>": self._quit,
+            "<Control-q>": self._context.quit,
             "<Control-l>": lambda: self._connecting.use_link(""),
             "<Control-k>": self._connecting.connect,
             "<Control-K>": self._connecting.disconnect,
@@ -91,25 +82,25 @@ class Menus:
             "<F6>": lambda: layout.next_pane(1),
             "<Shift-F6>": lambda: layout.next_pane(-1),
             "<Control-Tab>": lambda: layout.next_pane(1),
-            "<Alt-a>": lambda: actions.rooms.go(self._screen.next_unread()),
+            "<Alt-a>": lambda: actions.rooms.go(self._lists.next_unread()),
             "<Escape>": layout.to_entry,
         }
         for number in range(1, ROOM_KEYS + 1):
-            keys[f"<Alt-Key-{number}>"] = lambda number=number: actions.rooms.go(self._screen.room_at(number))  # type: ignore[misc]
+            keys[f"<Alt-Key-{number}>"] = lambda number=number: actions.rooms.go(self._lists.room_at(number))  # type: ignore[misc]
         for key, command in keys.items():
             root.bind_all(key, lambda event, command=command: self._pressed(event, command))  # type: ignore[misc]
 
     def _pressed(self, event: "tk.Event[tk.Misc]", command: Command) -> str | None:
         """Keys of the main window do nothing in dialogs."""
-        root = self._layout().root
+        root = self._context.root
         if isinstance(event.widget, tk.Misc) and event.widget.winfo_toplevel() is root:
             command()
             return "break"
         return None
 
     def _server(self, menu: tk.Menu) -> None:
-        actions, here = self._actions, self._actions.doing.client is not None
-        admin = here and actions.doing.client is not None and actions.doing.client.is_admin
+        actions, here = self._actions, self._context.client is not None
+        admin = here and self._context.client is not None and self._context.client.is_admin
         add(menu, translate("&Connect"), self._connecting.connect, "Ctrl+K", on=not here)
         add(menu, translate("&Disconnect"), self._connecting.disconnect, "Ctrl+Shift+K", on=here)
         add(menu, translate("Use a &link…"), lambda: self._connecting.use_link(""), "Ctrl+L", on=not here)
@@ -119,7 +110,7 @@ class Menus:
         add(menu, translate("Your de&vices"), lambda: actions.doing.command("/devices"), on=here)
         add(menu, translate("&Whom you ignore"), lambda: actions.doing.command("/ignore"), on=here)
         menu.add_separator()
-        add(menu, translate("&Quit"), self._quit, "Ctrl+Q")
+        add(menu, translate("&Quit"), self._context.quit, "Ctrl+Q")
 
     def _announce(self) -> None:
         text = translate("Everybody who is online sees it. It is not encrypted end to end.")
@@ -128,8 +119,8 @@ class Menus:
         )
 
     def _rooms(self, menu: tk.Menu) -> None:
-        actions, handle = self._actions, self._actions.doing.here()
-        here = actions.doing.client is not None
+        actions, handle = self._actions, self._context.here()
+        here = self._context.client is not None
         room = here and handle is not None and not handle.direct
         topic = handle.topic if handle is not None else ""
         add(menu, translate("&New room…"), actions.rooms.create_room, "Ctrl+N", on=here)
@@ -138,7 +129,7 @@ class Menus:
         add(
             menu,
             translate("Next with something ne&w"),
-            lambda: actions.rooms.go(self._screen.next_unread()),
+            lambda: actions.rooms.go(self._lists.next_unread()),
             "Alt+A",
             on=here,
         )
@@ -161,12 +152,12 @@ class Menus:
         self._offers(menu)
 
     def _offers(self, menu: tk.Menu) -> None:
-        waiting = [row for row in self._layout().rooms.rows if "offered" in row.tags]
+        waiting = [row for row in self._context.layout.rooms.rows if "offered" in row.tags]
         if waiting:
             menu.add_separator()
         for row in waiting[:ROOM_KEYS]:
             said = translate("Invitation to {room}…").format(room=row.text)
-            handle = self._screen.handle(row.key)
+            handle = self._context.handle(row.key)
             if handle is not None:
                 menu.add_command(label=said, command=lambda handle=handle: self._actions.rooms.go_to(handle))  # type: ignore[misc]
 
@@ -174,7 +165,7 @@ class Menus:
         self._actions.doing.one_word(translate("Direct messages"), translate("With whom"), translate("Begin"), "msg")
 
     def _view(self, menu: tk.Menu) -> None:
-        layout = self._layout()
+        layout = self._context.layout
         for label, value in ((translate("Li&ght"), LIGHT), (translate("&Dark"), DARK)):
             text, at = underlined(label)
             menu.add_radiobutton(
@@ -191,17 +182,17 @@ class Menus:
             menu,
             translate("&Commands"),
             lambda: self._actions.doing.command("/help"),
-            on=self._actions.doing.client is not None,
+            on=self._context.client is not None,
         )
-        add(menu, translate("&Keys"), lambda: show_keys(self._layout().root))
+        add(menu, translate("&Keys"), lambda: show_keys(self._context.root))
 
     # -- menus at a place of the screen -------------------------------------------------------------------------------
 
     def _post(self, x: int, y: int, fill: Callable[[tk.Menu], None]) -> None:
         if self._popup is not None:
             self._popup.destroy()
-        self._popup = menu = tk.Menu(self._layout().root, tearoff=False)
-        self._layout().theme.dress_menu(menu)
+        self._popup = menu = tk.Menu(self._context.root, tearoff=False)
+        self._context.layout.theme.dress_menu(menu)
         fill(menu)
         menu.tk_popup(x, y)
 
@@ -215,7 +206,7 @@ class Menus:
 
     def room(self, room: str, x: int, y: int) -> None:
         """The menu of a room."""
-        handle = self._screen.handle(room)
+        handle = self._context.handle(room)
         if handle is None:
             return
         offered, direct = handle.offered, handle.direct

@@ -8,6 +8,7 @@ from chatserv.client import message_text, translate
 from clients.shared.links import link, links
 from clients.window.actions.messages import EMOJI
 from clients.window.actions.registry import PersonActions
+from clients.window.context import WindowContext
 from clients.window.menus.menu_lines import add, add_below
 
 MOST_LINKS: Final = 5  # of a message, in its menu
@@ -18,18 +19,19 @@ class MessageMenu:
     """Fills menus for the marked message.
 
     Args:
+        context: What all parts share.
         actions: What they do.
         dress: Gives a menu its colours.
     """
 
-    def __init__(self, actions: PersonActions, dress: Callable[[tk.Menu], None]) -> None:
-        self._actions, self._dress = actions, dress
+    def __init__(self, context: WindowContext, actions: PersonActions, dress: Callable[[tk.Menu], None]) -> None:
+        self._context, self._actions, self._dress = context, actions, dress
 
     def fill(self, menu: tk.Menu) -> None:
         """What can be done with it."""
         actions = self._actions
         waiting, message = actions.messages.chosen_waiting, actions.messages.chosen
-        room = actions.doing.here()
+        room = self._context.here()
         if waiting is not None:
             failed = waiting.state == "failed"
             add(menu, translate("&Send again"), lambda: actions.messages.resend(waiting, room), on=failed)
@@ -63,7 +65,7 @@ class MessageMenu:
     def _signs(self, menu: tk.Menu, *, on: bool) -> None:
         signs = tk.Menu(menu, tearoff=False)
         self._dress(signs)
-        message, room = self._actions.messages.chosen, self._actions.doing.here()
+        message, room = self._actions.messages.chosen, self._context.here()
         for emoji in EMOJI if message is not None else ():
             signs.add_command(
                 label=emoji,

@@ -37,6 +37,7 @@ from tests.clients.window.screens import ScreenTestCase
 
 if TYPE_CHECKING:
     from clients.window.application import Application
+    from clients.window.context import WindowContext
 
 FINGERPRINT = b"f" * 32
 LINK = ServerLink("chat.example", 5001, FINGERPRINT, b"i" * 32)
@@ -100,6 +101,11 @@ class ApplicationTestCase(ScreenTestCase):
         return application
 
     @property
+    def context(self) -> "WindowContext":
+        """What the window's parts share."""
+        return self.application.context
+
+    @property
     def client(self) -> StartedClient:
         """The one that was made last."""
         return self.clients[-1]
@@ -126,14 +132,14 @@ class ApplicationTestCase(ScreenTestCase):
 
     def type(self, text: str) -> None:
         """A line is sent."""
-        self.application.layout.entry.put(text)
-        self.application.layout.entry.take()
+        self.context.layout.entry.put(text)
+        self.context.layout.entry.take()
         self.pass_time()
 
     @property
     def chat(self) -> str:
         """What stands in the conversation."""
-        return self.application.layout.chat.text.get("1.0", "end-1c")
+        return self.context.layout.chat.text.get("1.0", "end-1c")
 
     def menu(self, fill: Any) -> dict[str, str]:
         """A menu's lines, and whether they can be chosen."""
@@ -150,16 +156,16 @@ class ConnectingTests(ApplicationTestCase):
 
     def test_the_fields_show_where_the_account_is(self) -> None:
         """Connect goes there; the state is told below, and what is kept is there to be read."""
-        self.assertEqual(self.application.layout.bar.port.get(), "5000")
-        self.assertEqual(self.application.layout.status.text, "Not connected.")
+        self.assertEqual(self.context.layout.bar.port.get(), "5000")
+        self.assertEqual(self.context.layout.status.text, "Not connected.")
         self.online()
-        self.assertEqual(self.application.layout.status.text, "Connected as alice.")
+        self.assertEqual(self.context.layout.status.text, "Connected as alice.")
         self.assertIn("Connected to #lobby as alice.", self.chat)
         self.assertEqual(self.root.title(), "(1) #lobby - alice - chatserv")
 
     def test_while_it_connects_a_bar_moves_and_connect_cannot_be_pressed(self) -> None:
         """Disconnect can."""
-        layout = self.application.layout
+        layout = self.context.layout
         self.application.connecting.connect()
         self.assertTrue(layout.status.working)
         self.assertTrue(layout.bar.connect_button.instate(["disabled"]))
@@ -173,24 +179,24 @@ class ConnectingTests(ApplicationTestCase):
         self.application.connecting.connect()
         self.assertEqual(self.dialog_title, "Use a link")
         self.application.connecting.use_link(format_link(LINK))
-        self.assertEqual(self.application.layout.bar.host.get(), "chat.example")
+        self.assertEqual(self.context.layout.bar.host.get(), "chat.example")
         self.application.connecting.connect()
         self.assertEqual(self.dialog_title, "Register")
 
     def test_a_link_that_is_pasted_into_the_field_is_a_link(self) -> None:
         """It fills both fields, whatever was copied along with it."""
         for around in ("{}", "<{}>.", "\u201c{}\u201d", "here: {}"):
-            self.application.layout.bar.show("", 1)
-            self.application.layout.bar.host.set(around.format(format_link(LINK)))
+            self.context.layout.bar.show("", 1)
+            self.context.layout.bar.host.set(around.format(format_link(LINK)))
             self.update()
-            self.assertEqual(self.application.layout.bar.host.get(), "chat.example", around)
-            self.assertEqual(self.application.layout.bar.port.get(), "5001")
+            self.assertEqual(self.context.layout.bar.host.get(), "chat.example", around)
+            self.assertEqual(self.context.layout.bar.port.get(), "5001")
 
     def test_a_link_of_another_server_is_refused(self) -> None:
         """The profile belongs to one."""
         self.application.connecting.use_link(format_link(ServerLink("evil.example", 5000, b"e" * 32)))
         self.assertEqual(self.dialog_title, "Bad link")
-        self.assertEqual(self.application.layout.bar.host.get(), "127.0.0.1")
+        self.assertEqual(self.context.layout.bar.host.get(), "127.0.0.1")
 
     def test_a_bad_link_is_told(self) -> None:
         """Whoever gave it on the command line sees a dialog."""
@@ -199,24 +205,24 @@ class ConnectingTests(ApplicationTestCase):
 
     def test_a_server_that_is_no_name_is_told(self) -> None:
         """Nothing is connected."""
-        self.application.layout.bar.host.set("not a host")
+        self.context.layout.bar.host.set("not a host")
         self.application.connecting.connect()
-        self.assertEqual((self.dialog_title, self.application.session.state), ("Bad server", State.OFF))
+        self.assertEqual((self.dialog_title, self.context.session.state), ("Bad server", State.OFF))
 
     def test_a_failed_attempt_opens_a_dialog(self) -> None:
         """Where the account was not known to be: the client is stopped, and Connect can be pressed again."""
-        self.application.layout.bar.port.set("5001")
+        self.context.layout.bar.port.set("5001")
         self.application.connecting.connect()
         self.tell(StatusChanged(Status.OFFLINE, OSError("refused")))
         self.assertEqual(self.dialog_title, "Connection failed")
-        self.assertEqual(self.application.session.state, State.OFF)
-        self.assertTrue(self.application.layout.bar.connect_button.instate(["!disabled"]))
+        self.assertEqual(self.context.session.state, State.OFF)
+        self.assertTrue(self.context.layout.bar.connect_button.instate(["!disabled"]))
 
     def test_a_lost_connection_is_told_below(self) -> None:
         """No dialog; and told when it is there again."""
         self.online()
         self.tell(StatusChanged(Status.OFFLINE))
-        self.assertEqual(self.application.layout.status.text, "Connection lost. Trying again...")
+        self.assertEqual(self.context.layout.status.text, "Connection lost. Trying again...")
         self.assertIsNone(self.dialog())
         self.tell(StatusChanged(Status.ONLINE))
         self.assertIn("Connected again.", self.chat)
@@ -228,9 +234,9 @@ class ConnectingTests(ApplicationTestCase):
         self.pass_time()
         self.type("hello")
         self.assertIn("Not connected: nothing was sent.", self.chat)
-        self.assertEqual(self.application.layout.entry.field.get(), "hello")
+        self.assertEqual(self.context.layout.entry.field.get(), "hello")
         self.assertFalse(self.clients[0].running or self.clients[1].running)
-        self.assertIn("lobby", [row.key for row in self.application.layout.rooms.rows])
+        self.assertIn("lobby", [row.key for row in self.context.layout.rooms.rows])
         self.online()
         self.assertTrue(self.client.running)
 
@@ -238,9 +244,9 @@ class ConnectingTests(ApplicationTestCase):
         """When it ends."""
         from clients.window.settings import load_settings
 
-        self.application.layout.theme_name.set("dark")
-        self.application.layout.take_theme()
-        self.application.layout.rescale(2)
+        self.context.layout.theme_name.set("dark")
+        self.context.layout.take_theme()
+        self.context.layout.rescale(2)
         self.successResultOf(self.application.stop())
         settings = load_settings(self.profile.directory)
         self.assertEqual((settings.theme, settings.scale), ("dark", 1.2))
@@ -259,14 +265,14 @@ class TalkingTests(ApplicationTestCase):
     def test_the_room_is_shown_with_what_was_said(self) -> None:
         """And who is in it."""
         self.assertIn(f"{ROW}kept", self.chat)
-        self.assertEqual([row.key for row in self.application.layout.members.rows], ["alice", "bob"])
-        self.assertEqual([row.key for row in self.application.layout.rooms.rows], ["@bob", "lobby", "offer", "plans"])
+        self.assertEqual([row.key for row in self.context.layout.members.rows], ["alice", "bob"])
+        self.assertEqual([row.key for row in self.context.layout.rooms.rows], ["@bob", "lobby", "offer", "plans"])
 
     def test_a_line_goes_to_the_room(self) -> None:
         """The field is empty then; commands work as well."""
         self.type("hello")
         self.assertIn(("lobby", "send", "hello", False, None), self.client.calls)
-        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.field.get(), "")
         self.type("/me waves")
         self.assertIn(("lobby", "send", "waves", True, None), self.client.calls)
         self.type("/nonsense")
@@ -291,7 +297,7 @@ class TalkingTests(ApplicationTestCase):
         failed = WaitingMessage(b"u" * 16, "lost", False, None, AT_MS, "failed", Quota("full"))
         self.room().texts = [failed]
         self.tell(SendQueued("lobby", b"u" * 16, "lost", AT_MS, False, None))
-        self.application.layout.chat._end_of(1)
+        self.context.layout.chat._end_of(1)
         lines = self.menu(self.application.menus.of_message.fill)
         self.assertEqual((lines["Send again"], lines["Discard"]), ("normal", "normal"))
         self.application.actions.messages.resend(failed)
@@ -301,8 +307,8 @@ class TalkingTests(ApplicationTestCase):
 
     def choose(self, seq: int) -> None:
         """Marks a message."""
-        layout = self.application.layout
-        number = self.application.conversations.here.number(message(seq).message_id)
+        layout = self.context.layout
+        number = self.context.conversations.here.number(message(seq).message_id)
         assert number is not None
         layout.chat._choose_line(number - layout.chat._first + 1)
 
@@ -310,9 +316,9 @@ class TalkingTests(ApplicationTestCase):
         """Escape leaves it."""
         self.choose(2)
         self.application.actions.messages.act("edit")
-        self.assertEqual(self.application.layout.entry.field.get(), "mine")
+        self.assertEqual(self.context.layout.entry.field.get(), "mine")
         self.application.actions.messages.give_up()
-        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.field.get(), "")
         self.application.actions.messages.act("edit")
         self.type("better")
         self.assertIn(("lobby", "edit", message(2).message_id, "better"), self.client.calls)
@@ -336,7 +342,7 @@ class TalkingTests(ApplicationTestCase):
         self.room().role = "member"
         self.assertEqual(self.menu(self.application.menus.of_message.fill)["Take back…"], "disabled")
         self.application.actions.messages.act("edit")
-        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.field.get(), "")
 
     def test_a_sign_is_put_and_taken_away(self) -> None:
         """Ours goes when it is chosen again."""
@@ -389,7 +395,7 @@ class TalkingTests(ApplicationTestCase):
 
     def test_f6_goes_round_and_back(self) -> None:
         """Field, rooms, conversation, members."""
-        layout = self.application.layout
+        layout = self.context.layout
         layout.entry.field.focus_force()
         self.update()
         parts = [layout.rooms.tree, layout.chat.text, layout.members.tree, layout.entry.field]
@@ -420,23 +426,23 @@ class TalkingTests(ApplicationTestCase):
     def test_another_room_is_shown_when_it_is_chosen(self) -> None:
         """By the list, by a command, by a key; a room that waits for consent asks for it."""
         self.application.actions.rooms.go("plans")
-        self.assertEqual(self.application.conversations.current, "plans")
+        self.assertEqual(self.context.conversations.current, "plans")
         self.type("/room lobby")
-        self.assertEqual(self.application.conversations.current, "lobby")
-        self.application.actions.rooms.go(self.application.screen.room_at(1))
-        self.assertEqual(self.application.conversations.current, "@bob")
+        self.assertEqual(self.context.conversations.current, "lobby")
+        self.application.actions.rooms.go(self.application.screen.lists.room_at(1))
+        self.assertEqual(self.context.conversations.current, "@bob")
         self.application.actions.rooms.go("offer")
         self.assertEqual(self.dialog_title, "Invitation to #offer")
         self.application.actions.rooms.accept(cast(RoomHandle, self.room("offer")))
-        self.assertEqual(self.application.conversations.current, "offer")
+        self.assertEqual(self.context.conversations.current, "offer")
 
     def test_the_room_on_the_screen_is_seen(self) -> None:
         """Others count what is unread."""
         self.room("plans").unread = 3
         self.tell(message(3), message(4, room="plans"))
-        rows = {row.key: row.facts for row in self.application.layout.rooms.rows}
+        rows = {row.key: row.facts for row in self.context.layout.rooms.rows}
         self.assertEqual(rows["plans"], "3")
-        self.assertEqual(self.application.screen.next_unread(), "offer")
+        self.assertEqual(self.application.screen.lists.next_unread(), "offer")
         self.root.focus_force()
         self.update()
         self.pass_time()
@@ -458,12 +464,12 @@ class TalkingTests(ApplicationTestCase):
         self.tell(RoomLeft("plans", "bob"))
         self.type("secret for plans")
         self.assertEqual([call for call in self.client.calls if call[1] == "send"], [])
-        self.assertEqual(self.application.conversations.current, "plans")
+        self.assertEqual(self.context.conversations.current, "plans")
         self.client.there["plans"] = plans
         self.application.actions.rooms.go("plans")
         del self.client.there["plans"]
         self.tell(RoomLeft("plans", "alice"))
-        self.assertEqual(self.application.conversations.current, "lobby")
+        self.assertEqual(self.context.conversations.current, "lobby")
 
     def test_room_chosen_while_a_command_leads_elsewhere(self) -> None:
         """It is gone to after the command; what is typed meanwhile is not sent, and stays with the room on the screen."""
@@ -479,22 +485,22 @@ class TalkingTests(ApplicationTestCase):
         self.type("for bob")
         joining.callback(None)
         self.pass_time()
-        self.assertEqual(self.application.conversations.current, "@bob")
+        self.assertEqual(self.context.conversations.current, "@bob")
         self.assertEqual([call for call in self.client.calls if call[1] == "send"], [])
-        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.field.get(), "")
         self.application.actions.rooms.go("lobby")
-        self.assertEqual(self.application.layout.entry.field.get(), "for bob")
+        self.assertEqual(self.context.layout.entry.field.get(), "for bob")
 
     def test_who_types_is_told_for_a_moment(self) -> None:
         """In the status line."""
         self.tell(TypingSeen("lobby", "bob"))
-        self.assertEqual(self.application.layout.status.text, "bob is writing in #lobby")
+        self.assertEqual(self.context.layout.status.text, "bob is writing in #lobby")
         self.pass_time(6)
-        self.assertEqual(self.application.layout.status.text, "Connected as alice.")
+        self.assertEqual(self.context.layout.status.text, "Connected as alice.")
 
     def test_tab_completes_commands_and_names(self) -> None:
         """Several are shown."""
-        entry = self.application.layout.entry
+        entry = self.context.layout.entry
         entry.put("/kic")
         entry._tab()
         self.assertEqual(entry.field.get(), "/kick ")
@@ -504,7 +510,7 @@ class TalkingTests(ApplicationTestCase):
 
     def test_several_lines_that_are_pasted_are_asked_about(self) -> None:
         """Each is a message then, and none a command; one line goes into the field."""
-        entry = self.application.layout.entry
+        entry = self.context.layout.entry
         self.root.clipboard_clear()
         self.root.clipboard_append("one")
         self.assertIsNone(entry._pasted())
@@ -555,8 +561,8 @@ class TalkingTests(ApplicationTestCase):
         self.assertEqual([found.seq for found in search.found], [7])
         search._chosen()
         self.pass_time()
-        self.assertEqual(self.application.conversations.current, "plans")
-        chosen = self.application.layout.chat.chosen
+        self.assertEqual(self.context.conversations.current, "plans")
+        chosen = self.context.layout.chat.chosen
         self.assertEqual(isinstance(chosen, MessageReceived) and chosen.text, "needle")
 
 
@@ -593,27 +599,27 @@ class LookingBackTests(ApplicationTestCase):
         self.assertEqual(plans.read, 0)
         self.assertNotIn("NEW", self.chat)
         self.assertEqual(self.chat.splitlines()[-1], "Newer messages: End")
-        rows = {row.key: row.facts for row in self.application.layout.rooms.rows}
+        rows = {row.key: row.facts for row in self.context.layout.rooms.rows}
         self.assertEqual(rows["plans"], "1")
-        self.application.layout.chat._end_of(1)
+        self.context.layout.chat._end_of(1)
         self.pass_time()
         self.assertIn("NEW", self.chat)
         self.assertEqual(plans.read, 1001)
 
     def test_what_has_to_be_seen_is_seen(self) -> None:
         """The conversation moves there."""
-        self.application.layout.chat.text.yview_moveto(0.5)
+        self.context.layout.chat.text.yview_moveto(0.5)
         self.update()
-        self.assertFalse(self.application.layout.chat.at_end)
+        self.assertFalse(self.context.layout.chat.at_end)
         self.tell(Alarm("old_log"))
         self.assertIn("ALARM", self.chat)
-        self.assertTrue(self.application.layout.chat.at_end)
+        self.assertTrue(self.context.layout.chat.at_end)
         self.application.connecting.disconnect()
         self.pass_time()
-        self.application.layout.chat.text.yview_moveto(0.5)
+        self.context.layout.chat.text.yview_moveto(0.5)
         self.type("hello")
         self.assertIn("nothing was sent", self.chat)
-        self.assertTrue(self.application.layout.chat.at_end)
+        self.assertTrue(self.context.layout.chat.at_end)
 
 
 class WithoutARoomTests(ApplicationTestCase):
@@ -642,7 +648,7 @@ class WithoutARoomTests(ApplicationTestCase):
         registration._be_busy("")
         self.profile.registered = False
         registration._made()
-        self.assertEqual(self.application.session.state, State.CONNECTING)
+        self.assertEqual(self.context.session.state, State.CONNECTING)
         connecting.disconnect()
         self.pass_time()
         self.assertTrue(registration.is_open)
@@ -656,12 +662,12 @@ class WithoutARoomTests(ApplicationTestCase):
         self.client.stop = lambda: fail(StorageError("disk full"))  # type: ignore[method-assign]
         self.application.connecting.disconnect()
         self.pass_time()
-        self.assertEqual(self.application.session.state, State.OFF)
+        self.assertEqual(self.context.session.state, State.OFF)
         self.successResultOf(self.application.stop())
 
     def test_no_row_of_a_text_begins_where_names_stand(self) -> None:
         """At every scale, whether it is the first one of a line or goes on."""
-        layout = self.application.layout
+        layout = self.context.layout
         for steps in (0, 5):
             layout.rescale(steps)
             text = layout.chat.text
@@ -676,6 +682,6 @@ class WithoutARoomTests(ApplicationTestCase):
 
     def test_a_row_with_a_key_that_is_there_already_is_left_out(self) -> None:
         """The first counts."""
-        rooms = self.application.layout.rooms
+        rooms = self.context.layout.rooms
         rooms.show([Row("a", "one"), Row("b", "two"), Row("a", "three")])
         self.assertEqual([row.text for row in rooms.rows], ["one", "two"])

@@ -24,7 +24,7 @@ class BeginningTestCase(ApplicationTestCase):
     @property
     def hint(self) -> str:
         """What it says to do next."""
-        return self.application.layout.hint.text
+        return self.context.layout.hint.text
 
 
 class BeginningTests(BeginningTestCase):
@@ -33,11 +33,11 @@ class BeginningTests(BeginningTestCase):
     def test_it_connects_where_there_is_an_account(self) -> None:
         """Nothing has to be pressed; the keyboard is in the field then."""
         self.begin()
-        self.assertEqual((self.application.session.state, len(self.clients)), (State.CONNECTING, 1))
+        self.assertEqual((self.context.session.state, len(self.clients)), (State.CONNECTING, 1))
         self.root.focus_force()
         self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
-        self.assertIs(self.root.focus_get(), self.application.layout.entry.field)
-        self.assertFalse(self.application.layout.bar.winfo_manager())
+        self.assertIs(self.root.focus_get(), self.context.layout.entry.field)
+        self.assertFalse(self.context.layout.bar.winfo_manager())
 
     def test_it_does_not_take_the_keyboard_from_a_dialog(self) -> None:
         """Nor from a list that somebody walks in; only from where server and port were."""
@@ -50,10 +50,10 @@ class BeginningTests(BeginningTestCase):
         self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
         self.assertEqual((self.dialog_title, self.root.focus_get()), ("Search", before))
         self.begin(offline=True)
-        self.application.layout.bar.connect_button.focus_force()
+        self.context.layout.bar.connect_button.focus_force()
         self.update()
         self.online()
-        self.assertIs(self.root.focus_get(), self.application.layout.entry.field)
+        self.assertIs(self.root.focus_get(), self.context.layout.entry.field)
 
     def test_it_reads_what_is_kept_while_the_server_is_away(self) -> None:
         """And waits for it, without a dialog."""
@@ -61,8 +61,8 @@ class BeginningTests(BeginningTestCase):
         self.room("plans").kept = [message(1, "kept", room="plans")]
         self.tell(StatusChanged(Status.OFFLINE, OSError("refused")))
         self.assertIsNone(self.dialog())
-        self.assertIn("Trying again", self.application.layout.status.text)
-        self.assertNotIn("lost", self.application.layout.status.text)
+        self.assertIn("Trying again", self.context.layout.status.text)
+        self.assertNotIn("lost", self.context.layout.status.text)
         self.application.actions.rooms.go("plans")
         self.pass_time()
         self.assertIn("kept", self.chat)
@@ -72,21 +72,19 @@ class BeginningTests(BeginningTestCase):
     def test_what_is_typed_before_there_is_a_room_is_not_lost(self) -> None:
         """It stands in the field of the first one."""
         self.begin(registered=None)
-        self.application.layout.entry.put("hello")
+        self.context.layout.entry.put("hello")
         self.profile.registered = True
         self.online()
-        self.assertEqual(self.application.conversations.current, "lobby")
-        self.assertEqual(self.application.layout.entry.field.get(), "hello")
+        self.assertEqual(self.context.conversations.current, "lobby")
+        self.assertEqual(self.context.layout.entry.field.get(), "hello")
         self.application.actions.rooms.go("plans")
         self.pass_time()
-        self.assertEqual(self.application.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.field.get(), "")
 
     def test_a_link_to_the_same_server_is_gone_to(self) -> None:
         """By itself; one of another server is refused, and the account is where it was."""
         self.begin(link=ServerLink("new.example", 5001, FINGERPRINT))
-        self.assertEqual(
-            (self.application.session.state, self.profile.address), (State.CONNECTING, ("new.example", 5001))
-        )
+        self.assertEqual((self.context.session.state, self.profile.address), (State.CONNECTING, ("new.example", 5001)))
         self.begin(link=ServerLink("evil.example", 5001, b"e" * 32))
         self.assertEqual(self.dialog_title, "Bad link")
         self.assertNotEqual(self.profile.address[0], "evil.example")
@@ -103,7 +101,7 @@ class BeginningTests(BeginningTestCase):
             self.assertEqual(self.clients, [])
             self.assertIn("Welcome", self.hint)
             self.assertIn("link", self.hint)
-            self.application.layout.hint.buttons[0].invoke()
+            self.context.layout.hint.buttons[0].invoke()
             self.update()
             self.assertEqual(self.dialog_title, "Use a link")
 
@@ -127,19 +125,22 @@ class OfflineTests(BeginningTestCase):
         self.assertEqual(self.dialog_title, "Search")
         self.type("hello")
         self.assertIn("Not connected: nothing was sent.", self.chat)
-        self.assertEqual((self.client.calls, self.application.layout.entry.field.get()), ([], "hello"))
+        self.assertEqual((self.client.calls, self.context.layout.entry.field.get()), ([], "hello"))
         self.application.actions.doing.command("/who")
         self.assertEqual(self.dialog_title, "Not done")
-        self.assertTrue(self.application.layout.bar.winfo_manager())
+        self.assertTrue(self.context.layout.bar.winfo_manager())
 
     def test_the_room_on_the_screen_stays_through_a_connection(self) -> None:
         """When it begins, and when a person ends it."""
         self.online()
-        self.assertEqual(self.application.conversations.current, "plans")
+        self.assertEqual(self.context.conversations.current, "plans")
         self.application.connecting.disconnect()
         self.pass_time()
-        self.assertEqual((self.application.session.state, self.application.conversations.current), (State.OFF, "plans"))
-        self.assertEqual([row.key for row in self.application.layout.rooms.rows], ["@bob", "lobby", "offer", "plans"])
+        self.assertEqual(
+            (self.context.session.state, self.context.conversations.current),
+            (State.OFF, "plans"),
+        )
+        self.assertEqual([row.key for row in self.context.layout.rooms.rows], ["@bob", "lobby", "offer", "plans"])
 
 
 class HintTests(BeginningTestCase):
@@ -151,16 +152,16 @@ class HintTests(BeginningTestCase):
         self.application.actions.rooms.go("plans")
         self.pass_time()
         self.assertIn("#plans", self.hint)
-        self.application.layout.hint.buttons[0].invoke()
+        self.context.layout.hint.buttons[0].invoke()
         self.update()
         self.assertEqual(self.dialog_title, "Invite")
         self.application.actions.rooms.go("@bob")
         self.pass_time()
-        self.assertEqual(("two of you" in self.hint, self.application.layout.hint.buttons), (True, []))
+        self.assertEqual(("two of you" in self.hint, self.context.layout.hint.buttons), (True, []))
         self.application.actions.rooms.go("plans")
         self.pass_time()
         self.tell(message(1, "first", room="plans"))
-        self.assertEqual((self.hint, self.application.layout.hint.winfo_manager()), ("", ""))
+        self.assertEqual((self.hint, self.context.layout.hint.winfo_manager()), ("", ""))
 
     def test_who_is_in_no_room_is_told_how_to_come_into_one(self) -> None:
         """By joining one, or by making one."""
@@ -168,6 +169,6 @@ class HintTests(BeginningTestCase):
         self.client.there.clear()
         self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
         self.assertIn("no room", self.hint)
-        self.application.layout.hint.buttons[1].invoke()
+        self.context.layout.hint.buttons[1].invoke()
         self.update()
         self.assertEqual(self.dialog_title, "New room")

@@ -76,8 +76,8 @@ class BoundTestCase(ApplicationTestCase):
 
     def choose(self, chosen: MessageReceived) -> None:
         """Marks a message."""
-        layout = self.application.layout
-        number = self.application.conversations.here.number(chosen.message_id)
+        layout = self.context.layout
+        number = self.context.conversations.here.number(chosen.message_id)
         assert number is not None
         layout.chat._choose_line(number - layout.chat._first + 1)
 
@@ -86,18 +86,18 @@ class BoundTestCase(ApplicationTestCase):
         self.choose(MINE if what == "edit" else QUESTION)
         self.application.actions.messages.act(what)
         if text:
-            self.application.layout.entry.put(text)
+            self.context.layout.entry.put(text)
 
     @property
     def explained(self) -> bool:
         """Whether it is said that the field is for an answer or a change."""
-        return bool(self.application.layout.entry.about.winfo_manager())
+        return bool(self.context.layout.entry.about.winfo_manager())
 
     def take(self) -> str:
         """Return; gives what is left in the field."""
-        self.application.layout.entry.take()
+        self.context.layout.entry.take()
         self.pass_time()
-        return self.application.layout.entry.field.get()
+        return self.context.layout.entry.field.get()
 
 
 def line_of_menu(menu: "tk.Menu", label: str) -> int:
@@ -113,7 +113,7 @@ class ModerationTests(BoundTestCase):
         """The question names the room; in the same room it is done."""
         for room, done in (("lobby", []), ("plans", [("plans", "ban", "bob")])):
             self.go("plans")
-            here = self.application.actions.doing.here()
+            here = self.context.here()
             self.application.menus.of_member._ask_to_put_out("bob", "ban", here)
             self.assertIn("#plans", self.dialog_text)
             self.go(room)
@@ -167,7 +167,7 @@ class ModerationTests(BoundTestCase):
 
     def test_the_room_that_is_left_is_the_one_that_was_asked_about(self) -> None:
         """Whatever has its name by now. Who owns it is told what that costs."""
-        self.application.actions.rooms.ask_to_leave(self.application.actions.doing.here())
+        self.application.actions.rooms.ask_to_leave(self.context.here())
         self.assertIn("You are the only owner of #plans. When you leave, it is given to bob", self.dialog_text)
         self.take_name()
         self.press("Leave")
@@ -186,7 +186,7 @@ class ModerationTests(BoundTestCase):
 
     def test_a_room_with_our_name_for_another_is_not_taken_for_it(self) -> None:
         """A sign and a text that failed stay with their room, too."""
-        menu_room = self.application.actions.doing.here()
+        menu_room = self.context.here()
         self.go("lobby")
         failed = WaitingMessage(b"u" * 16, "secret", False, None, AT_MS, "failed", Quota("full"))
         self.application.actions.messages.resend(failed, menu_room)
@@ -217,12 +217,12 @@ class AnsweringTests(BoundTestCase):
             self.begin(what, "carol earns 5000")
             del self.client.there["plans"]
             self.tell(RoomLeft("plans", "alice"))
-            self.assertEqual((self.application.conversations.current, self.explained), ("lobby", False))
+            self.assertEqual((self.context.conversations.current, self.explained), ("lobby", False))
             self.assertEqual(self.take(), "")
             self.assertEqual(self.calls_of("send", "edit"), [])
             self.client.there["plans"] = self.plans
             self.go("plans")
-            self.assertEqual((self.application.layout.entry.field.get(), self.explained), ("carol earns 5000", True))
+            self.assertEqual((self.context.layout.entry.field.get(), self.explained), ("carol earns 5000", True))
             self.application.actions.messages.give_up()
 
     def test_a_command_that_leads_elsewhere_takes_no_answer_along(self) -> None:
@@ -283,7 +283,7 @@ class AnsweringTests(BoundTestCase):
     def test_lines_that_are_pasted_are_messages_and_no_change(self) -> None:
         """What was begun is given up first."""
         self.begin("edit")
-        self.application.writing.send_all(("//etc", "two"), self.application.actions.doing.here())
+        self.application.writing.send_all(("//etc", "two"), self.context.here())
         self.pass_time()
         self.assertEqual([call[1:3] for call in self.client.calls], [("send", "/etc"), ("send", "two")])
         self.assertFalse(self.explained)
@@ -294,7 +294,7 @@ class DraftTests(BoundTestCase):
 
     def field(self) -> str:
         """What stands in it."""
-        return self.application.layout.entry.field.get()
+        return self.context.layout.entry.field.get()
 
     def test_it_stays_in_its_room(self) -> None:
         """Whichever way another one is gone to; Return sends nothing there."""
@@ -302,21 +302,21 @@ class DraftTests(BoundTestCase):
             self.go, self.led, lambda room: self.application.actions.messages._go_to_message(message(1, "x", room=room)),
         )  # fmt: skip
         for go in ways:
-            self.application.layout.entry.put("the password is hunter2")
+            self.context.layout.entry.put("the password is hunter2")
             go("lobby")
             self.assertEqual((self.take(), self.calls_of("send")), ("", []))
-            self.application.layout.entry.put("for the lobby")
+            self.context.layout.entry.put("for the lobby")
             go("plans")
             self.assertEqual(self.field(), "the password is hunter2")
             go("lobby")
             self.assertEqual(self.field(), "for the lobby")
-            self.application.layout.entry.put("")
+            self.context.layout.entry.put("")
             go("plans")
-            self.application.layout.entry.put("")
+            self.context.layout.entry.put("")
 
     def test_a_line_that_is_walked_away_from_stays_in_its_room(self) -> None:
         """Up brings back what was sent from here alone, and Down what was begun here."""
-        entry = self.application.layout.entry
+        entry = self.context.layout.entry
         self.type("hello plans")
         entry.put("hunter2")
         for key in ("<Up>", "<Down>"):
@@ -332,18 +332,18 @@ class DraftTests(BoundTestCase):
 
     def test_a_command_that_goes_elsewhere_does_not_empty_the_field_there(self) -> None:
         """What was being written there is there still."""
-        self.application.layout.entry.put("for plans")
+        self.context.layout.entry.put("for plans")
         self.go("lobby")
         self.type("/room plans")
-        self.assertEqual((self.application.conversations.current, self.field()), ("plans", "for plans"))
+        self.assertEqual((self.context.conversations.current, self.field()), ("plans", "for plans"))
 
     def test_it_stays_with_its_room_and_not_with_the_name(self) -> None:
         """Another room that has the name does not get it."""
-        self.application.layout.entry.put("hunter2")
+        self.context.layout.entry.put("hunter2")
         self.go("lobby")
         other = self.take_name()
         self.go("plans")
-        self.assertEqual((self.application.actions.doing.here(), self.field()), (other, ""))
+        self.assertEqual((self.context.here(), self.field()), (other, ""))
         self.go("ours")
         self.assertEqual(self.field(), "hunter2")
 
@@ -366,16 +366,16 @@ class UnderWayTests(BoundTestCase):
     def test_a_line_that_is_typed_meanwhile_stays_in_the_field(self) -> None:
         """It is sent to no room, now or later."""
         self.type("good night all")
-        self.application.writing.send_all(["pasted"], self.application.actions.doing.here())
-        self.assertEqual(self.application.layout.entry.field.get(), "good night all")
+        self.application.writing.send_all(["pasted"], self.context.here())
+        self.assertEqual(self.context.layout.entry.field.get(), "good night all")
         self.assertIn("nothing was sent", self.chat)
         self.opened.callback(None)
         self.pass_time()
-        self.assertEqual(self.application.conversations.current, "@bob")
+        self.assertEqual(self.context.conversations.current, "@bob")
         self.go("lobby")
         self.assertEqual(self.calls_of("send"), [])
-        assert self.application.talk is not None
-        self.assertFalse(self.application.talk.waits)
+        assert self.context.talk is not None
+        self.assertFalse(self.context.talk.waits)
         self.assertEqual(self.take(), "")
         self.assertEqual(self.calls_of("send"), [])
         self.go("plans")
@@ -386,10 +386,10 @@ class UnderWayTests(BoundTestCase):
         """By the list, or by something that was found there; afterwards."""
         self.go("lobby")
         self.application.actions.messages._go_to_message(message(7, "x"))
-        self.assertEqual(self.application.conversations.current, "plans")
+        self.assertEqual(self.context.conversations.current, "plans")
         self.opened.callback(None)
         self.pass_time()
-        self.assertEqual(self.application.conversations.current, "lobby")
+        self.assertEqual(self.context.conversations.current, "lobby")
 
     def test_it_fails(self) -> None:
         """That is told, and lines go on."""
@@ -412,7 +412,7 @@ class KeyboardTests(BoundTestCase):
             return self.client.public
 
         self.patch(self.client, "public_rooms", public_rooms)
-        field = self.application.layout.entry.field
+        field = self.context.layout.entry.field
         field.focus_force()
         self.update()
         self.application.actions.rooms.join_room()
@@ -427,7 +427,7 @@ class KeyboardTests(BoundTestCase):
 
     def test_it_leaves_the_keyboard_to_whoever_types(self) -> None:
         """Also with bad news."""
-        field = self.application.layout.entry.field
+        field = self.context.layout.entry.field
         self.assertIs(self.late(types=True), field)
         self.assertEqual(self.dialog_title, "Join a room")
         self.assertIs(self.late(types=True, error=NotFound("x")), field)

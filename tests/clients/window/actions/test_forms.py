@@ -72,8 +72,8 @@ class FormTests(BoundTestCase):
         self.press("Make it")
         self.assertEqual(self.client.calls, [("create", "garden-party", False, "who brings what")])
         self.assertIsNone(self.dialog())
-        self.assertEqual(self.application.conversations.current, "garden-party")
-        self.assertIs(self.root.focus_get(), self.application.layout.entry.field)
+        self.assertEqual(self.context.conversations.current, "garden-party")
+        self.assertIs(self.root.focus_get(), self.context.layout.entry.field)
 
     def test_each_dialog_takes_or_refuses_what_is_typed(self) -> None:
         """As one text, whatever stands in it."""
@@ -127,10 +127,10 @@ class FormTests(BoundTestCase):
 
     def test_who_accepts_an_invitation_writes(self) -> None:
         """The keyboard is in the field, from the dialog and from the list."""
-        field = self.application.layout.entry.field
-        self.application.layout.rooms.focus_in()
+        field = self.context.layout.entry.field
+        self.context.layout.rooms.focus_in()
         self.application.actions.rooms.go("offer")
         self.update()
         self.press("Accept")
-        self.assertEqual(self.application.conversations.current, "offer")
+        self.assertEqual(self.context.conversations.current, "offer")
         self.assertIs(self.root.focus_get(), field)

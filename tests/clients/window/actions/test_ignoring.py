@@ -21,7 +21,7 @@ class IgnoringTests(BoundTestCase):
 
     def facts(self, user: str) -> str:
         """What the list of members says of somebody."""
-        return next(row.facts for row in self.application.layout.members.rows if row.key == user)
+        return next(row.facts for row in self.context.layout.members.rows if row.key == user)
 
     def test_somebody_is_ignored_and_heard_again(self) -> None:
         """It is asked about; the list says so, and what they said is gone from the screen, and there again."""

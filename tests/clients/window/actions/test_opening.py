@@ -34,11 +34,11 @@ class OpeningTests(BoundTestCase):
         """The dialog says where it leads; Cancel opens nothing."""
         from clients.window.actions import opening
 
-        self.application.layout.chat._actions.open("https://example.org/a?b='$(touch evil)'")
+        self.context.layout.chat._actions.open("https://example.org/a?b='$(touch evil)'")
         self.assertIn("example.org", self.dialog_text)
         self.press("Cancel")
         self.assertEqual(opening._running, [])
-        self.application.layout.chat._actions.open("https://example.org/a?b='$(touch evil)'")
+        self.context.layout.chat._actions.open("https://example.org/a?b='$(touch evil)'")
         self.press("Open")
         self.assertEqual(opening._running.pop().wait(), 0)
         self.assertEqual(self.written.read_text(), "https://example.org/a?b=%27%24%28touch%20evil%29%27\n")
@@ -46,7 +46,7 @@ class OpeningTests(BoundTestCase):
     def test_nothing_else_is_opened(self) -> None:
         """Whatever the text says."""
         for text in ("file:///etc/passwd", "javascript:alert(1)", "--help", "https://user@example.org"):
-            self.application.layout.chat._actions.open(text)
+            self.context.layout.chat._actions.open(text)
             self.assertIsNone(self.dialog())
 
     def test_it_is_copied_where_nothing_opens_it(self) -> None:
@@ -55,7 +55,7 @@ class OpeningTests(BoundTestCase):
         from clients.window.actions import opening
 
         self.patch(shutil, "which", lambda _: None)
-        self.application.layout.chat._actions.open("https://example.org/")
+        self.context.layout.chat._actions.open("https://example.org/")
         self.press("Copy")
         self.assertEqual(self.root.clipboard_get(), "https://example.org/")
         found = link("https://example.org/")
@@ -77,16 +77,16 @@ class OpeningTests(BoundTestCase):
         menu.invoke(line_of_menu(menu, "Open other.example…"))
         self.assertEqual(self.dialog_title, "Link")
         self.tell(Announced(text="tonight: https://status.example", at_ms=AT_MS))
-        ranges = self.application.layout.chat.text.tag_ranges("link")
-        self.assertEqual(self.application.layout.chat.text.get(*ranges[-2:]), "https://status.example")
+        ranges = self.context.layout.chat.text.tag_ranges("link")
+        self.assertEqual(self.context.layout.chat.text.get(*ranges[-2:]), "https://status.example")
 
     def test_a_topic_opens_its_link(self) -> None:
         """By a click; one without a link does nothing."""
-        heading = self.application.layout.heading
+        heading = self.context.layout.heading
         for topic, title in (("no link here", ""), ("minutes: https://minutes.example/1", "Link")):
             self.plans.topic = topic
             self.go("plans")
-            self.application.screen._head()
+            self.application.screen.lists.head()
             heading._topic.event_generate("<Button-1>")
             self.update()
             self.assertEqual(self.dialog_title, title)

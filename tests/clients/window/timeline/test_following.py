@@ -35,24 +35,24 @@ class FollowingTests(ApplicationTestCase):
     @property
     def at_end(self) -> bool:
         """Whether the newest line is to be seen."""
-        return self.application.layout.chat.at_end
+        return self.context.layout.chat.at_end
 
     @property
     def top(self) -> str:
         """The first line that is to be seen, and the one below it."""
-        return self.application.layout.chat.text.get("@0,0 linestart", "@0,0 +1 lines lineend")
+        return self.context.layout.chat.text.get("@0,0 linestart", "@0,0 +1 lines lineend")
 
     def test_a_room_that_was_read_opens_at_its_end(self) -> None:
         """Whatever was looked at in the one before."""
         self.assertTrue(self.at_end)
-        self.application.layout.chat.text.yview_moveto(0.3)
+        self.context.layout.chat.text.yview_moveto(0.3)
         self.update()
         self.go("plans")
         self.assertTrue(self.at_end)
 
     def test_our_own_line_is_seen(self) -> None:
         """Although something older was looked at, even if that is all that is held."""
-        self.application.layout.chat.text.yview_moveto(0.3)
+        self.context.layout.chat.text.yview_moveto(0.3)
         self.update()
         self.assertFalse(self.at_end)
         text = WaitingMessage(b"t" * 16, "mine", False, None, AT_MS)
@@ -64,14 +64,14 @@ class FollowingTests(ApplicationTestCase):
 
     def test_what_others_say_moves_nothing_further_up(self) -> None:
         """It is counted as unread, and is read when somebody goes to the end."""
-        self.application.layout.chat.text.yview_moveto(0.3)
+        self.context.layout.chat.text.yview_moveto(0.3)
         self.update()
         top, self.lobby.unread = self.top, 1
         self.lobby.kept.append(said(101))
         self.tell(said(101))
         self.assertEqual((self.top, self.lobby.read), (top, 100))
-        self.assertEqual([row.facts for row in self.application.layout.rooms.rows if row.key == "lobby"], ["1"])
-        self.application.layout.chat.to_newest.invoke()
+        self.assertEqual([row.facts for row in self.context.layout.rooms.rows if row.key == "lobby"], ["1"])
+        self.context.layout.chat.to_newest.invoke()
         self.update()
         self.pass_time()
         self.assertEqual((self.at_end, self.lobby.read), (True, 101))
@@ -82,7 +82,7 @@ class FollowingTests(ApplicationTestCase):
         self.go("plans")
         self.assertIn("new messages", self.top)
         self.assertEqual((self.at_end, self.plans.read), (False, 50))
-        self.application.layout.chat._end_of(1)
+        self.context.layout.chat._end_of(1)
         self.update()
         self.pass_time()
         self.assertEqual(self.plans.read, 100)
@@ -107,10 +107,10 @@ class FollowingTests(ApplicationTestCase):
         self.assertIn("new messages", self.top)
         self.assertNotIn("text 900", self.chat)
         for _ in range(100):
-            self.application.layout.chat.text.yview_moveto(1)
+            self.context.layout.chat.text.yview_moveto(1)
             self.update()
             self.pass_time(0.1)
-            if self.at_end and not self.application.conversations.here.detached:
+            if self.at_end and not self.context.conversations.here.detached:
                 break
         self.assertIn("text 101\n", self.chat)
         self.assertTrue(self.chat.rstrip().endswith("text 1000"), self.chat[-50:])

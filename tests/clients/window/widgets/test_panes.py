@@ -44,14 +44,14 @@ class FoldingTests(ApplicationTestCase):
 
     def resize(self, width: int, steps: int = 0) -> None:
         """Another size, another scale."""
-        self.application.layout.rescale(steps)
+        self.context.layout.rescale(steps)
         self.root.geometry(f"{width}x500")
         for _ in range(3):
             self.update()
 
     def widths(self) -> tuple[int, int, int]:
         """Of the list of rooms, the conversation, the list of members; 0 for what is not to be seen."""
-        layout = self.application.layout
+        layout = self.context.layout
         found = [
             each.winfo_width() if each.winfo_viewable() else 0 for each in (layout.rooms, layout.chat, layout.members)
         ]
@@ -64,7 +64,7 @@ class FoldingTests(ApplicationTestCase):
             self.resize(width, steps)
             rooms, chat, members = self.widths()
             self.assertGreater(chat, max(rooms, members), (width, steps))
-            entry = self.application.layout.entry
+            entry = self.context.layout.entry
             self.assertGreater(entry.field.winfo_width(), chat // 2, (width, steps))
             right = entry.button.winfo_rootx() + entry.button.winfo_width()
             self.assertLessEqual(right, self.root.winfo_rootx() + width)
@@ -73,10 +73,10 @@ class FoldingTests(ApplicationTestCase):
         """A room that is chosen, Escape, and the button itself bring the conversation back."""
         self.online()
         self.resize(500)
-        layout = self.application.layout
+        layout = self.context.layout
         for back in (
             lambda: layout.rooms._choose("plans"),
-            lambda: self.application.actions.rooms.go(self.application.screen.room_at(2)),
+            lambda: self.application.actions.rooms.go(self.application.screen.lists.room_at(2)),
             lambda: self.application.actions.rooms.go("lobby"),
             layout.to_entry,
             layout.heading.rooms_button.invoke,
@@ -95,7 +95,7 @@ class FoldingTests(ApplicationTestCase):
         """Though there is room for it; the keyboard gets to it nevertheless."""
         self.online()
         self.resize(1000)
-        layout = self.application.layout
+        layout = self.context.layout
         layout.heading.members_button.invoke()
         self.update()
         self.assertEqual([bool(each) for each in self.widths()], [True, True, False])
@@ -109,7 +109,7 @@ class FoldingTests(ApplicationTestCase):
 
     def test_server_and_port_fold_away(self) -> None:
         """While there is a connection; without room for all of them, buttons stand below."""
-        layout = self.application.layout
+        layout = self.context.layout
         self.resize(1000)
         self.assertTrue(layout.bar.winfo_viewable())
         self.assertEqual(layout.bar.host_field.winfo_rooty(), layout.bar.port_field.winfo_rooty())

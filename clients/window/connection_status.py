@@ -1,0 +1,116 @@
+"""How it stands with the connection: in the status line, in the bar above, and for typed lines."""
+
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from chatserv.client import TypingSeen, place, shown, translate
+from clients.shared.event_text import news
+from clients.shared.exit_codes import why_offline
+from clients.shared.talk import Talk
+from clients.window.actions.connecting import Connecting
+from clients.window.actions.messages import MessageActions
+from clients.window.context import WindowContext
+from clients.window.presenter import Screen
+from clients.window.session import State
+from clients.window.timeline.entries import RESULT
+
+PASSING_SECONDS: Final = 5.0
+
+
+class ConnectionStatus:
+    """Shows it, and makes the talk that goes with it.
+
+    Args:
+        context: What all parts share; its talk is made here.
+        screen: Shows the room.
+        messages: Look after what was being written.
+        connecting: Learns when the server has let us in.
+    """
+
+    def __init__(
+        self, context: WindowContext, screen: Screen, messages: MessageActions, connecting: Connecting
+    ) -> None:
+        self._context, self._session = context, context.session
+        self._screen, self._messages, self._connecting = screen, messages, connecting
+        self._passing: Any = None
+        self._greeted = False
+
+    def stop(self) -> None:
+        """Nothing is shown any more."""
+        if self._passing is not None and self._passing.active():
+            self._passing.cancel()
+
+    def show_state(self) -> None:
+        """The session has another state."""
+        state, layout = self._session.state, self._context.layout
+        if state in {State.CONNECTING, State.OFF}:
+            self._greeted = False
+            self._context.talk = self._make_talk()
+            self._messages.look()
+        self._screen.follow()
+        layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
+        layout.show_connection(on=state in {State.OFF, State.CONNECTING, State.STOPPING})
+        layout.status.work(on=state in {State.CONNECTING, State.SYNCING})
+        self._say_state()
+        self._screen.lists.rooms.ask()
+        self._screen.lists.members.ask()
+
+    def _make_talk(self) -> Talk | None:
+        """In the room that is on the screen, where there is one."""
+        client, context = self._session.client, self._context
+        if client is None:
+            return None
+        room = context.conversations.current or context.arguments.room
+        return Talk(client, room, write=self._write, say=self._screen.say, sent=_let_be, quit=context.quit)
+
+    def _write(self, line: str) -> None:
+        self._screen.follow()
+        self._screen.say(line, style=RESULT)
+
+    def _say_state(self) -> None:
+        texts = {
+            State.OFF: translate("Not connected."),
+            State.CONNECTING: translate("Connecting..."),
+            State.SYNCING: translate("Fetching what was said..."),
+            State.ONLINE: translate("Connected as {name}.").format(name=shown(self._session.us)),
+            State.WAITING: translate("Connection lost. Trying again..."),
+            State.STOPPING: translate("Disconnecting..."),
+        }
+        self._context.layout.status.say(texts[self._session.state])
+
+    def show_change(self, error: Exception | None) -> None:
+        """The client has told of its connection. ``error``: why there is none."""
+        state = self._session.state
+        if state is State.WAITING:
+            again = translate("Trying again...")
+            self._context.layout.status.say(f"{why_offline(error, was_online=self._session.reached)} {again}")
+        elif state is State.ONLINE:
+            self._connecting.reached()
+            self._screen.follow()
+            self._screen.caught_up()
+            self._greet()
+        elif state is State.SYNCING:
+            self._screen.follow()
+
+    def _greet(self) -> None:
+        if self._greeted:
+            self._screen.say(translate("Connected again."))
+            return
+        self._greeted = True
+        room = place(self._context.conversations.current)
+        said = translate("Connected to {room} as {name}.")
+        self._screen.say(said.format(room=room, name=shown(self._session.us)))
+        self._context.layout.leave_bar()
+
+    def show_typing(self, event: TypingSeen) -> None:
+        """Somebody types in the room on the screen, which matters for a moment."""
+        for line in news(event, lambda *_: None):
+            self._context.layout.status.say(line)
+        self.stop()
+        self._passing = self._context.reactor.callLater(PASSING_SECONDS, self._say_state)
+
+
+def _let_be(stored: "Deferred[int]") -> None:
+    """Events tell what becomes of a message."""
+    stored.addErrback(lambda _: None)

@@ -1,0 +1,98 @@
+"""What the client tells: where it is shown, and who is called."""
+
+from collections.abc import Callable
+
+from chatserv.client import (
+    ClientEvent,
+    DeviceSeen,
+    IdentityChanged,
+    MessageReceived,
+    PresenceSeen,
+    ReadMoved,
+    RoomChanged,
+    RoomJoined,
+    RoomLeft,
+    RoomOffered,
+    RoomTitled,
+    SendAcknowledged,
+    SendFailed,
+    SendQueued,
+    StatusChanged,
+    TypingSeen,
+)
+from clients.window.connection_status import ConnectionStatus
+from clients.window.context import WindowContext
+from clients.window.presenter import Screen
+from clients.window.session import State
+
+
+class EventHandler:
+    """Takes each event to the parts of the window that show it.
+
+    Args:
+        context: What all parts share.
+        screen: Shows the room.
+        status: Shows how it stands with the connection.
+        attention: Calls a person who looks elsewhere.
+    """
+
+    def __init__(
+        self,
+        context: WindowContext,
+        screen: Screen,
+        status: ConnectionStatus,
+        attention: Callable[[MessageReceived | RoomOffered], None],
+    ) -> None:
+        self._context, self._screen, self._status, self._attention = context, screen, status, attention
+
+    def take(self, event: ClientEvent) -> None:
+        """Something happened."""
+        conversations, screen, later = self._context.conversations, self._screen, self._context.reactor.callLater
+        match event:
+            case StatusChanged(error=error):
+                self._status.show_change(error)
+                return
+            case TypingSeen(room=room) if room == conversations.current:
+                self._status.show_typing(event)
+        conversations.take(event, waits=self._waits)
+        screen.chat.ask()
+        match event:
+            case MessageReceived():
+                self._received(event)
+            case SendQueued() | SendAcknowledged() | SendFailed():
+                screen.waiting_changed = True
+            case RoomJoined() | RoomOffered():
+                if isinstance(event, RoomOffered) and self._context.session.state is State.ONLINE:
+                    self._attention(event)
+                screen.lists.rooms.ask()
+                later(0, screen.follow)
+            case RoomLeft() | RoomTitled():
+                screen.lists.rooms.ask()
+                screen.lists.members.ask()
+                left = isinstance(event, RoomLeft) and event.by == self._context.session.us
+                later(0, self._go_home_if_left if left else screen.follow)
+            case RoomChanged() | PresenceSeen() | ReadMoved() | IdentityChanged() | DeviceSeen():
+                screen.lists.members.ask()
+
+    def _received(self, message: MessageReceived) -> None:
+        here = message.room == self._context.conversations.current
+        self._screen.lists.rooms.ask()
+        if here:
+            self._screen.seen.ask()
+            self._screen.waiting_changed = True  # what is on its way stands behind it
+        wanted = message.mentioned or message.room.startswith("@")
+        looked_at = here and self._context.layout.focused
+        if wanted and not message.own and not looked_at and self._context.session.state is State.ONLINE:
+            self._attention(message)
+
+    def _waits(self, message_id: bytes) -> bool:
+        client = self._context.session.client
+        handles = [] if client is None else [self._context.handle(room) for room in client.rooms]
+        return any(each.message_id == message_id for one in handles if one is not None for each in one.waiting())
+
+    def _go_home_if_left(self) -> None:
+        """Whoever leaves a room goes home; who is put out stays, or a line in the making would be said somewhere else."""
+        context = self._context
+        if context.session.running and context.talk is not None and context.handle() is None:
+            context.talk.slash.go_home()
+        self._screen.follow()
