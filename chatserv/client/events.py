@@ -157,7 +157,7 @@ class GapSeen:
 
 @dataclass(frozen=True, slots=True)
 class MessagesMissing:
-    """So many messages of ``sender`` are missing: others have seen them, or their numbers show it.
+    """So many messages of ``sender`` are missing: their numbers show it, or ``by`` says so, who changed the room.
 
     Where ``sender`` is our own account, the server has acknowledged them. ``by`` had not got them when changing it; if that
     is empty, they never came into the room at all.

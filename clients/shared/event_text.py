@@ -186,14 +186,22 @@ def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendH
                 "withheld them. Say them again."
             )
             return text.format(count=count)
-        case MessagesMissing(count=count, by=by) if by:
+        case MessagesMissing(sender=sender, count=count, by=by) if by and sender == us:
             text = translate(
                 "{user} had not got {count} of your messages that the server had confirmed: it lost or withheld them, or "
                 "{user} cannot open them. Ask {user}, and say them again."
             )
             return text.format(count=count, user=shown(by))
+        case MessagesMissing(sender=sender, count=count, by=by) if by:
+            text = translate(
+                "Messages of {user} are missing ({count}), as {by} says: the server lost or withheld them, or {by} made "
+                "them up."
+            )
+            return text.format(count=count, user=shown(sender), by=shown(by))
         case MessagesMissing(sender=sender, count=count):
-            text = translate("{count} messages of {user} are missing: the server lost or withheld them.")
+            text = translate(
+                "Messages of {user} are missing ({count}): the server lost or withheld them, or {user} never sent them."
+            )
             return text.format(count=count, user=shown(sender))
         case KeysBroken(by=by):
             text = translate("The keys of a change by {user} do not open. The room gets new ones by itself.")

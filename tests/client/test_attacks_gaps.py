@@ -1,6 +1,7 @@
 """Servers that swallow: rooms, messages and changes that they keep from somebody, and who is told of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -9,10 +10,22 @@ from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomChanged,
 from chatserv.client.inbound.agreements import AGREED
 from chatserv.client.inbound.places import BACK_SECONDS
 from chatserv.client.state.context import Interrupted
+from chatserv.crypto.commits import CommitTBS
 from chatserv.errors import NotMember
 from chatserv.testing.world import Person
 from chatserv.wire import messages
-from tests.client.attackers import AttackCase, Renumber, Tap, alarms, count, engine_of, entry_of, is_message, room_of
+from tests.client.attackers import (
+    AttackCase,
+    BadCommitter,
+    Renumber,
+    Tap,
+    alarms,
+    count,
+    engine_of,
+    entry_of,
+    is_message,
+    room_of,
+)
 
 
 class GapCase(AttackCase):
@@ -231,7 +244,20 @@ class WithheldTests(GapCase):
         self.alice.do(self.alice.room("plans").rotate())
         self.world.settle(3)
         self.assertEqual(0, count(self.carol, GapSeen))
-        self.assertEqual([MessagesMissing("plans", "bob1", 1)], self.carol.events(MessagesMissing))
+        self.assertEqual([MessagesMissing("plans", "bob1", 1, "alice1")], self.carol.events(MessagesMissing))
+
+    def test_made_up(self) -> None:
+        """Whoever changes the room can say that more was said than ever was: that is their word, and they are named."""
+        self.bob.say("plans", "third")
+
+        def more(tbs: CommitTBS) -> CommitTBS:
+            return replace(tbs, heads=tuple(replace(each, next_generation=900) for each in tbs.heads))
+
+        BadCommitter(self, self.bob, edit=more)
+        self.bob.do(self.bob.room("plans").rotate())
+        self.world.settle(3)
+        told = self.carol.events(MessagesMissing)
+        self.assertEqual([("alice1", "bob1"), ("bob1", "")], [(each.sender, each.by) for each in told])
 
     def test_more_than_are_followed(self) -> None:
         """However many were swallowed, the next commit tells it."""
@@ -242,7 +268,7 @@ class WithheldTests(GapCase):
         self.patch(chains, "generations", lambda room_id: generations(room_id) | {leaf: 2001})
         self.alice.do(self.alice.room("plans").rotate())
         self.world.settle(3)
-        self.assertEqual([MessagesMissing("plans", "bob1", 2000)], self.carol.events(MessagesMissing))
+        self.assertEqual([MessagesMissing("plans", "bob1", 2000, "alice1")], self.carol.events(MessagesMissing))
 
     def test_put_out_while_away(self) -> None:
         """What was said before one was put out, while away, is not ours to read any more: nobody is accused of it."""
@@ -290,7 +316,7 @@ class SenderTests(GapCase):
         self.bob.say("plans", "lost again")
         self.carol.do(self.carol.room("plans").rotate())
         self.world.settle(1)
-        self.assertEqual([MessagesMissing("plans", "bob1", 1)], self.alice.events(MessagesMissing))
+        self.assertEqual([MessagesMissing("plans", "bob1", 1, "carol1")], self.alice.events(MessagesMissing))
 
     def test_shortly_before_a_commit(self) -> None:
         """Also at once, where the maker of the commit has seen what was said behind it."""

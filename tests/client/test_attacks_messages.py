@@ -133,7 +133,7 @@ class ServerTests(AttackCase):
         self.bob.say("plans", "lost")
         self.bob.say("plans", "lost too")
         self.alice.do(self.alice.room("plans").rotate())
-        self.assertEqual([MessagesMissing("plans", "bob1", 2)], self.carol.events(MessagesMissing))
+        self.assertEqual([MessagesMissing("plans", "bob1", 2, "alice1")], self.carol.events(MessagesMissing))
         self.assertEqual([], alarms(self.carol))
 
     def test_whole_epoch_dropped(self) -> None:
@@ -142,7 +142,7 @@ class ServerTests(AttackCase):
         self.tap.edit = Renumber(room_of(self.carol, "plans").room_id, is_message)
         self.bob.say("plans", "lost")
         self.alice.do(self.alice.room("plans").rotate())
-        self.assertEqual([MessagesMissing("plans", "bob1", 1)], self.carol.events(MessagesMissing))
+        self.assertEqual([MessagesMissing("plans", "bob1", 1, "alice1")], self.carol.events(MessagesMissing))
 
     def test_far_ahead(self) -> None:
         """A generation more than 1000 ahead is not followed, and what comes in its turn is read."""

@@ -80,7 +80,10 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (change(("rotated", ())), []),
     (RoomRewound("lobby", 9, 4), ["#lobby: the server has lost messages that were here; what is left may be shown again"]),
     (GapSeen("lobby", 3, 5), ["#lobby: 3 messages are missing here: the server lost or withheld them."]),
-    (MessagesMissing("lobby", "bob", 2), ["#lobby: 2 messages of bob are missing: the server lost or withheld them."]),
+    (MessagesMissing("lobby", "bob", 2),
+     ["#lobby: Messages of bob are missing (2): the server lost or withheld them, or bob never sent them."]),
+    (MessagesMissing("lobby", "bob", 2, "dave"),
+     ["#lobby: Messages of bob are missing (2), as dave says: the server lost or withheld them, or dave made them up."]),
     (MessagesMissing("lobby", "carol", 2),
      ["#lobby: 2 of your messages never came into the room, though the server had confirmed them: it lost or withheld them."
       " Say them again."]),

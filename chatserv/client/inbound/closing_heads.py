@@ -44,11 +44,13 @@ class Heads:
         ours = self._context.vault.chains.generations(room.room_id)  # none, where no message of the epoch has come
         heads = {head.leaf: head.next_generation for head in commit.tbs.heads}
         most = max(MAX_AHEAD, 2 * state.policy.rotate_messages)  # more are in no epoch: that is nobody's head
+        maker = state.entry(commit.tbs.committer_leaf)  # there is one, or there are no heads
         name, found = self._rooms.name(room), list[ClientEvent]()
         for leaf, seen in heads.items():
             entry, lacking = state.entry(leaf), seen - ours.get(leaf, 0)
             if 0 < lacking <= most and entry is not None and entry.device_id != self._context.device_id:
-                found.append(MessagesMissing(name, entry.user, lacking))
+                by = "" if maker is None or maker.user == entry.user else maker.user
+                found.append(MessagesMissing(name, entry.user, lacking, by))
         return found + self._swallowed(room, commit, heads, at_ms)
 
     def _swallowed(self, room: Room, commit: Commit, heads: dict[int, int], at_ms: int) -> list[ClientEvent]:

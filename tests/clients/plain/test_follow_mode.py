@@ -109,7 +109,7 @@ class FollowTests(ProgramTestCase):
             (Alarm("old_log"), "ALARM: the server breaks the rules"),
             (IdentityChanged("bob", was_verified=True), "bob, whom you had verified, has another identity key"),
             (GapSeen("lobby", 3, 5), "#lobby: 3 messages are missing here"),
-            (MessagesMissing("lobby", "bob", 2), "#lobby: 2 messages of bob are missing"),
+            (MessagesMissing("lobby", "bob", 2), "#lobby: Messages of bob are missing (2)"),
             (KeysBroken("lobby", "bob"), "#lobby: The keys of a change by bob do not open"),
             (RoomRewound("lobby", 9, 5), "#lobby: the server has lost messages"),
         ):
