@@ -84,7 +84,7 @@ from chatserv.client.slash.formatting import (
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.kept_names import new_user_name
-from chatserv.domain.names import room_name, user_name
+from chatserv.domain.names import LOBBY, room_name, user_name
 from chatserv.domain.passwords import PasswordInvalid, prepared_password
 from chatserv.domain.texts import TextInvalid, valid_text
 from chatserv.errors import (
@@ -116,6 +116,7 @@ __all__ = [
     "format_link",
     "parse_link",
     # rooms, people, the server
+    "LOBBY",
     "RoomHandle",
     "MemberView",
     "WaitingMessage",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from chatserv.commands.context import Context
 from chatserv.commands.leases import CommitLease
@@ -14,12 +13,10 @@ from chatserv.crypto.room_state import Kind, Policy, State
 from chatserv.crypto.suite import sha256
 from chatserv.crypto.wraps import wrap_hash, wraps_tree
 from chatserv.domain.hub import LiveSession
-from chatserv.domain.names import room_name, skeleton
+from chatserv.domain.names import LOBBY, room_name, skeleton
 from chatserv.domain.roles import Role
 from chatserv.errors import BadKey, BadWraps, Forbidden, NameInvalid, Quota, StaleCommit
 from chatserv.models import CommitDraft, LeafDraft, WrapDraft
-
-LOBBY: Final = "lobby"
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ import json
 import unicodedata
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from precis_i18n import get_profile
 
 from chatserv.errors import NameInvalid
 
+LOBBY: Final = "lobby"  # the room that a server has from the first day, and everybody comes into
 MAX_CHARACTERS = 32
 MAX_BYTES = 64
 

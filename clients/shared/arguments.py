@@ -1,15 +1,15 @@
 """The command line of ``chatserv-client``."""
 
-import argparse
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chatserv.client import DEFAULT_NAME, translate
+from chatserv.client import translate
 from clients.shared.argument_parser import Parser
-from clients.shared.notifications import DESKTOP, STYLES
+from clients.shared.common_options import add_link, add_no_tls, add_notify, add_place, check_link
+from clients.shared.notifications import DESKTOP
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals
@@ -64,26 +64,6 @@ class Arguments:
         return self.interactive and not self.plain and os.environ.get("TERM", "") not in NOT_DRAWN_ON
 
 
-def add_link(parser: Parser) -> None:
-    """The first time."""
-    parser.add_argument(
-        "link",
-        nargs="?",
-        metavar="LINK",
-        help=translate(
-            "chatserv:// link, for the first time only; - for standard input. Without it, you are asked: better, as other "
-            "users of the machine can read arguments"
-        ),
-    )
-    parser.add_argument("--link-file", type=Path, metavar="FILE", help=translate("file with the chatserv:// link"))
-
-
-def check_link(parser: Parser, found: argparse.Namespace) -> None:
-    """One way to give a link at a time."""
-    if found.link is not None and found.link_file is not None:
-        parser.error(translate("LINK and --link-file: one of the two"))
-
-
 def parse_arguments(argv: list[str]) -> Arguments:
     """Reads the command line; ends the program with 2 where it makes no sense."""
     parser = Parser(
@@ -97,13 +77,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     )
     add = parser.add_argument
     add_link(parser)
-    add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
-    add(
-        "--room",
-        default="lobby",
-        metavar="ROOM",
-        help=translate("which room: lobby, or @bob for direct messages (lobby)"),
-    )
+    add_place(parser, translate("which room: lobby, or @bob for direct messages (lobby)"))
     add("--user", metavar="NAME", help=translate("user name to register, where nobody can be asked"))
     add(
         "--password-file",
@@ -122,6 +96,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     )
     add(
         "--command",
+        dest="commands",
         action="append",
         default=[],
         metavar="LINE",
@@ -130,23 +105,16 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
     add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
-    add(
-        "--no-tls",
-        action="store_true",
-        help=translate("without TLS, where the server allows it; the session protects"),
-    )
+    add_no_tls(parser)
     add("--plain", action="store_true", help=translate("plain lines on a terminal, for screen readers"))
-    add(
-        "--notify",
-        choices=STYLES,
-        default=DESKTOP,
-        metavar="WAY",
-        help=translate(
+    add_notify(
+        parser,
+        translate(
             "on a terminal, how mentions and direct messages are told: none, bell, desktop (the bell too), or text: on the "
             "desktop, with what was said (desktop)"
         ),
     )
-    add("--timeout", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
+    add("--timeout", dest="timeout_seconds", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
         help=translate("how long to wait for the server, and for each answer, before giving up (30)"))  # fmt: skip
     found = parser.parse(argv)
     check_link(parser, found)
@@ -156,28 +124,8 @@ def parse_arguments(argv: list[str]) -> Arguments:
         parser.error(translate("--json goes with --follow"))
     if found.accept_invites and not found.follow:
         parser.error(translate("--accept-invites goes with --follow"))
-    if found.command and (found.send or found.follow or found.invite):
+    if found.commands and (found.send or found.follow or found.invite):
         parser.error(translate("--command goes with neither --send nor --follow nor --invite"))
-    if not 0 < found.timeout <= 86_400:
+    if not 0 < found.timeout_seconds <= 86_400:
         parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
-    return Arguments(
-        link=found.link,
-        link_file=found.link_file,
-        profile=found.profile,
-        room=found.room,
-        user=found.user,
-        password_file=found.password_file,
-        send=found.send,
-        follow=found.follow,
-        count=found.count,
-        json=found.json,
-        invite=found.invite,
-        invite_name=found.invite_name,
-        invite_admin=found.invite_admin,
-        timeout_seconds=found.timeout,
-        no_tls=found.no_tls,
-        commands=tuple(found.command),
-        accept_invites=found.accept_invites,
-        plain=found.plain,
-        notify=found.notify,
-    )
+    return Arguments(**vars(found) | {"commands": tuple(found.commands)})

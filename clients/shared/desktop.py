@@ -20,6 +20,7 @@ from twisted.internet.protocol import ClientFactory, ProcessProtocol
 from twisted.internet.protocol import Protocol as TwistedProtocol
 
 from chatserv.client import translate
+from clients.shared.patience import Patience
 
 APPLICATION: Final = "chatserv"
 TOOL: Final = "notify-send"
@@ -61,7 +62,7 @@ class Bus:
     def __init__(self, reactor: Any, path: str, otherwise: Desktop | None = None) -> None:
         self._reactor, self._path, self._otherwise = reactor, path, otherwise
         self._connector: Any = None
-        self._patience: Any = None
+        self._patience = Patience(reactor, PATIENCE_SECONDS, self._give_up)
 
     @property
     def busy(self) -> bool:
@@ -76,7 +77,7 @@ class Bus:
             "susssasa{sv}i",
             (APPLICATION, 0, "", title, html.escape(body), [], {"category": ("s", "im.received")}, _BY_ITSELF),
         )
-        self._patience = self._reactor.callLater(PATIENCE_SECONDS, self._give_up)
+        self._patience.begin()
 
         def over(*, shown: bool) -> None:
             self._over()
@@ -87,8 +88,7 @@ class Bus:
 
     def _over(self) -> None:
         self._connector = None
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
+        self._patience.end()
 
     def _give_up(self) -> None:
         if self._connector is not None:
@@ -186,7 +186,7 @@ class Tool:
     def __init__(self, reactor: Any, program: str) -> None:
         self._reactor, self._program = reactor, program
         self._running: Any = None
-        self._patience: Any = None
+        self._patience = Patience(reactor, PATIENCE_SECONDS, self._give_up)
         self._usable = True
 
     @property
@@ -210,25 +210,21 @@ class Tool:
         except (OSError, ValueError):
             self._usable = False  # gone, not allowed, or a locale that has no such characters: no more of that
         else:
-            self._patience = self._reactor.callLater(PATIENCE_SECONDS, self._give_up)
+            self._patience.begin()
 
     def _ended(self) -> None:
         self._running = None
-        self._wait_no_more()
+        self._patience.end()
 
     def _give_up(self) -> None:
         if self._running is not None:
             with contextlib.suppress(ProcessExitedAlready):
                 self._running.signalProcess("KILL")
 
-    def _wait_no_more(self) -> None:
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
-
     def stop(self) -> None:
         """The program ends."""
         self._usable = False
-        self._wait_no_more()
+        self._patience.end()
         self._give_up()
 
 

@@ -23,6 +23,7 @@ from chatserv.client import (
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, why_offline
 from clients.shared.link_input import asked_link, given_link, link_of, private_text
+from clients.shared.patience import Patience
 from clients.shared.questions import TRIES, ask_name, ask_password, somebody_there
 from clients.shared.run import Run
 from clients.shared.startup import tell
@@ -127,20 +128,19 @@ class Registration(Run):
     def __init__(self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client]) -> None:
         client = make_client(profile, reactor, self._told, follow=False, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=False)
-        self._seconds, self._patience = arguments.timeout_seconds, None  # type: tuple[float, Any]
+        self._patience = Patience(reactor, arguments.timeout_seconds, self._give_up)
         self._trouble: Exception | None = None
         self._said = False
         self.refused: ChatError | None = None
 
     def start(self, token: bytes | None) -> None:
         """Connects; not for ever."""
-        self._patience = self._reactor.callLater(self._seconds, self._give_up)
+        self._patience.begin()
         super().start(token)
 
     async def end(self) -> None:
         """Nothing is waited for any more."""
-        if self._patience.active():
-            self._patience.cancel()
+        self._patience.end()
 
     def _give_up(self) -> None:
         self.finish(exit_for(self._trouble))

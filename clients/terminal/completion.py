@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import Slash, clean_line
+from clients.shared.common_start import common_start
 
 MAX_CANDIDATES: Final = 100
 
@@ -56,10 +57,3 @@ class Completion:
         common = common_start(self.candidates)
         self._last = self._base + common if len(common) >= replaced else line
         return self._last
-
-
-def common_start(words: list[str]) -> str:
-    """What all of these begin with."""
-    low, high = min(words), max(words)
-    same = next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
-    return low[:same]

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
 
-HOME: Final = "lobby"
+from chatserv.client import LOBBY
 
 
 @dataclass(frozen=True)
@@ -93,4 +92,4 @@ class RoomList:
 
 
 def _in_order(name: str) -> tuple[bool, bool, str]:
-    return name != HOME, name.startswith("@"), name
+    return name != LOBBY, name.startswith("@"), name

@@ -1,11 +1,11 @@
 """What happens as lines of styled text. No line holds anything that a terminal obeys."""
 
-import zlib
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final
 
-from chatserv.client import MessageReceived, clean_line, message_line, place, shown, translate
+from chatserv.client import MessageReceived, message_line, place, shown, translate
+from clients.shared.sender_colours import sender_colour
 from clients.shared.wrapping import indent_for, is_code, is_link, rows
 
 Line = list[tuple[str, str]]
@@ -33,7 +33,7 @@ def text_of(line: Line) -> str:
 
 def sender_style(user: str) -> str:
     """The style of a sender: always the same for the same name."""
-    return f"class:sender-{zlib.crc32(clean_line(user).encode()) % len(PALETTE)}"
+    return f"class:sender-{sender_colour(user, len(PALETTE))}"
 
 
 def message_fragments(message: MessageReceived, quoted: MessageReceived | None = None) -> Line:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatserv.client import DEFAULT_NAME, translate
+from chatserv.client import DEFAULT_NAME, LOBBY, translate
 from clients.shared.argument_parser import Parser
-from clients.shared.arguments import add_link, check_link
-from clients.shared.notifications import DESKTOP, STYLES
+from clients.shared.common_options import add_link, add_no_tls, add_notify, add_place, check_link
+from clients.shared.notifications import DESKTOP
 from clients.window.settings import LARGEST_SCALE, SMALLEST_SCALE, THEMES, bounded_scale
 
 
@@ -16,7 +16,7 @@ class Arguments:
 
     link: str | None = None
     profile: str = DEFAULT_NAME
-    room: str = "lobby"
+    room: str = LOBBY
     no_tls: bool = False
     theme: str | None = None
     scale: float | None = None
@@ -30,22 +30,14 @@ def parse_arguments(argv: list[str]) -> Arguments:
     parser = Parser("chatserv-tk", translate("A window to talk on a chatserv server."))
     add = parser.add_argument
     add_link(parser)
-    add("--profile", default=DEFAULT_NAME, metavar="NAME", help=translate("which account on this machine"))
-    add("--room", default="lobby", metavar="ROOM", help=translate("where to begin: lobby, or @bob for direct messages"))
-    add(
-        "--no-tls",
-        action="store_true",
-        help=translate("without TLS, where the server allows it; the session protects"),
-    )
+    add_place(parser, translate("where to begin: lobby, or @bob for direct messages"))
+    add_no_tls(parser)
     add("--offline", action="store_true", help=translate("does not connect by itself: shows what this device keeps"))
     add("--theme", choices=THEMES, metavar="THEME", help=translate("light or dark; remembered"))
     add("--scale", type=float, metavar="FACTOR", help=translate("how large everything is, such as 1.5; remembered"))
-    add(
-        "--notify",
-        choices=STYLES,
-        default=DESKTOP,
-        metavar="WAY",
-        help=translate(
+    add_notify(
+        parser,
+        translate(
             "how mentions and direct messages are told while you look elsewhere: none, bell, desktop (the bell too), or "
             "text: on the desktop, with what was said (desktop)"
         ),
@@ -56,14 +48,4 @@ def parse_arguments(argv: list[str]) -> Arguments:
         said = translate("--scale FACTOR: {least} to {most}")
         parser.error(said.format(least=SMALLEST_SCALE, most=LARGEST_SCALE))
     scale = None if found.scale is None else bounded_scale(found.scale)
-    return Arguments(
-        found.link,
-        found.profile,
-        found.room,
-        found.no_tls,
-        found.theme,
-        scale,
-        found.notify,
-        found.offline,
-        found.link_file,
-    )
+    return Arguments(**vars(found) | {"scale": scale})

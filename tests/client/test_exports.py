@@ -15,6 +15,7 @@ PUBLIC = [
     "ServerLink",
     "format_link",
     "parse_link",
+    "LOBBY",
     "RoomHandle",
     "MemberView",
     "WaitingMessage",

@@ -12,10 +12,10 @@ from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
 from chatserv.crypto.commits import Op
+from chatserv.domain.names import LOBBY
 from chatserv.errors import Busy, ChatError, Muted
 from chatserv.wire import messages
 
-LOBBY: Final = "lobby"
 REPAIR_SECONDS: Final = 30.0  # docs/rooms.rst 5.6: after bad wraps somebody commits within this
 DUE_SECONDS: Final = 5.0  # a commit that everybody could make waits up to this, and a tenth of a second for each user
 LOBBY_ENTERED: Final = "lobby entered"
@@ -96,7 +96,7 @@ class Maintenance:
             if room.row is not None and room.row.keys is Keys.BROKEN:
                 self.repair(room)
         if self.outbox.ready:
-            self.context.spawn(self.enter_lobby(role), "lobby")
+            self.context.spawn(self.enter_lobby(role), LOBBY)
 
     def leave_waits(self, room: Room | None) -> None:
         """Somebody has left the room, and a commit has to carry that."""

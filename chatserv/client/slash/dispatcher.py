@@ -22,6 +22,7 @@ from chatserv.client.slash.members import MEMBERS
 from chatserv.client.slash.people import PEOPLE
 from chatserv.client.slash.rooms import COMING, RULES
 from chatserv.client.slash.talk import PROGRAM, SAYING
+from chatserv.domain.names import LOBBY
 from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, NotMember, Reject
 from chatserv.i18n import _
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from chatserv.client.client import Client
 
 COMMANDS: Final = {command.name: command for command in (*PROGRAM, *COMING, *SAYING, *MEMBERS, *RULES, *PEOPLE, *ADMIN)}
-HOME: Final = "lobby"
 _OUTSIDERS: Final = frozenset({"invite", "ban"})  # commands about a room that name somebody who is not in it
 _RANKS: Final = {"": 0, "banned": 0, "member": 1, "moderator": 2, "owner": 3}
 
@@ -55,7 +55,7 @@ class Slash:
     def __init__(
         self,
         client: "Client",
-        room: str = HOME,
+        room: str = LOBBY,
         *,
         sent: "Callable[[Deferred[int]], object] | None" = None,
         quit: Callable[[], None] = lambda: None,  # noqa: A002 - the command's name
@@ -119,8 +119,8 @@ class Slash:
 
     def go_home(self) -> list[str]:
         """Goes to the lobby, if there is one: the current room is gone."""
-        self._current, self._wanted = None, HOME
-        return self.go(self.client.room(HOME)) if HOME in self.client.rooms else []
+        self._current, self._wanted = None, LOBBY
+        return self.go(self.client.room(LOBBY)) if LOBBY in self.client.rooms else []
 
     def member_lines(self) -> list[str]:
         """Who is in the current room, and behind them who is banned."""

@@ -1,6 +1,5 @@
 """What stands in a conversation: messages, notes of the program, days. And how each looks, as spans of one line."""
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +18,7 @@ from chatserv.client import (
     translate,
 )
 from clients.shared.links import links
+from clients.shared.sender_colours import sender_colour
 
 SENDER_COLOURS: Final = 8
 GOES_ON_MS: Final = 5 * 60_000  # within it, what somebody says goes on without their name
@@ -89,7 +89,7 @@ def indented(line: Line) -> bool:
 
 def sender_tag(user: str) -> str:
     """Everybody has one of a few colours, always the same."""
-    return f"sender{zlib.crc32(user.encode(errors='replace')) % SENDER_COLOURS}"
+    return f"sender{sender_colour(user, SENDER_COLOURS)}"
 
 
 Before = Entry | WaitingMessage | None

@@ -1,12 +1,12 @@
 """Where a person writes: Return sends, Tab completes, the arrows bring back what was sent."""
 
-import itertools
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from tkinter import ttk
 from typing import Final
 
 from chatserv.client import translate
+from clients.shared.common_start import common_start
 from clients.window.widgets.history import History
 
 MAX_OFFERED: Final = 12
@@ -117,16 +117,9 @@ class EntryBar(ttk.Frame):
         if found:
             rest = self.field.get()[len(begun) :]
             self.field.delete(0, "end")
-            longest = _common(found)
+            longest = common_start(found)
             self.field.insert(0, longest + rest)
             self.field.icursor(len(longest))
         several = "  ".join(found[:MAX_OFFERED]) + (" …" if len(found) > MAX_OFFERED else "")
         self.explain(several if len(found) > 1 else "")
         return "break"
-
-
-def _common(lines: Sequence[str]) -> str:
-    """What all of them begin with."""
-    first, last = min(lines), max(lines)
-    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    return "".join(one for one, _ in same)

@@ -5,7 +5,7 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, Slash
-from clients.terminal.completion import MAX_CANDIDATES, Completion, candidates, common_start
+from clients.terminal.completion import MAX_CANDIDATES, Completion, candidates
 from tests.client.slash_fakes import FakeClient, member
 
 
@@ -121,9 +121,3 @@ class CompletionTests(SynchronousTestCase):
         completion = self.completion("bob", "bona", "carol")
         completion.tab("b")
         self.assertEqual(completion.tab("c"), "carol")
-
-    def test_common_start(self) -> None:
-        """What words begin with, all of them."""
-        self.assertEqual(common_start(["abc", "abd", "ab"]), "ab")
-        self.assertEqual(common_start(["abc"]), "abc")
-        self.assertEqual(common_start(["a", "b"]), "")

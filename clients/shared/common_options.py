@@ -1,0 +1,46 @@
+"""Options that every program has, and means alike."""
+
+import argparse
+from pathlib import Path
+
+from chatserv.client import DEFAULT_NAME, LOBBY, translate
+from clients.shared.argument_parser import Parser
+from clients.shared.notifications import DESKTOP, STYLES
+
+
+def add_link(parser: Parser) -> None:
+    """The first time."""
+    parser.add_argument(
+        "link",
+        nargs="?",
+        metavar="LINK",
+        help=translate(
+            "chatserv:// link, for the first time only; - for standard input. Without it, you are asked: better, as other "
+            "users of the machine can read arguments"
+        ),
+    )
+    parser.add_argument("--link-file", type=Path, metavar="FILE", help=translate("file with the chatserv:// link"))
+
+
+def check_link(parser: Parser, found: argparse.Namespace) -> None:
+    """One way to give a link at a time."""
+    if found.link is not None and found.link_file is not None:
+        parser.error(translate("LINK and --link-file: one of the two"))
+
+
+def add_place(parser: Parser, room: str) -> None:
+    """Whose account, and where to begin. ``room``: what the help says of that."""
+    add, account = parser.add_argument, translate("which account on this machine")
+    add("--profile", default=DEFAULT_NAME, metavar="NAME", help=account)
+    add("--room", default=LOBBY, metavar="ROOM", help=room)
+
+
+def add_no_tls(parser: Parser) -> None:
+    """Without TLS."""
+    said = translate("without TLS, where the server allows it; the session protects")
+    parser.add_argument("--no-tls", action="store_true", help=said)
+
+
+def add_notify(parser: Parser, said: str) -> None:
+    """How a person is called. ``said``: what the help says of that."""
+    parser.add_argument("--notify", choices=STYLES, default=DESKTOP, metavar="WAY", help=said)
