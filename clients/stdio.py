@@ -18,7 +18,7 @@ from clients.shared.exit_codes import INTERRUPTED, USAGE, Exit, exit_for
 from clients.shared.process_end import leave_with
 from clients.shared.registration import open_account
 from clients.shared.run import Run
-from clients.shared.startup import begin_program, tell
+from clients.shared.startup import begin_program, end_once, tell
 
 
 async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Run]) -> None:
@@ -59,7 +59,12 @@ def main() -> None:
 
         install_reactor()
         make = on_terminal
-    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), arguments, make)).addBoth(leave_with))
+
+    def begin(reactor: Any) -> "Deferred[None]":
+        end_once(use_steady_clock(reactor))
+        return Deferred.fromCoroutine(run(reactor, arguments, make)).addBoth(leave_with)
+
+    react(begin)
 
 
 if __name__ == "__main__":

@@ -122,9 +122,9 @@ class Client(Lifecycle):
         self.engine.backlog.follow(False)
 
     def forget_unsent(self) -> int:
-        """Gives up on messages that are not acknowledged: they will not go out later. Returns how many.
+        """Gives up on messages of this run that are not acknowledged: they will not go out later. Returns how many.
 
-        What `send` gave for them does not fire.
+        What `send` gave for them does not fire. What an earlier run has left still goes out.
         """
         self._acknowledgements.clear()
         return self.engine.outbox.forget()

@@ -1,10 +1,12 @@
-"""What both programs do before anything else: standard streams that can be used, and no core dump."""
+"""What both programs do before anything else: standard streams that can be used, no core dump, one end however asked for."""
 
 import contextlib
 import ctypes
 import resource
 import sys
-from typing import Final
+from typing import Any, Final
+
+from twisted.internet.error import ReactorNotRunning
 
 from chatserv.streams import mend_streams, say
 
@@ -22,6 +24,17 @@ def write_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, AttributeError):  # a system without prctl
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def end_once(reactor: Any) -> None:
+    """Whoever asks the reactor once more to stop, such as ``timeout`` with its two signals, causes no traceback."""
+    stop = reactor.stop
+
+    def stop_unless_over() -> None:
+        with contextlib.suppress(ReactorNotRunning):
+            stop()
+
+    reactor.stop = stop_unless_over
 
 
 def tell(text: str, end: str = "\n") -> None:

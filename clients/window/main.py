@@ -10,7 +10,7 @@ from clients.shared.exit_codes import DONE, USAGE, Exit, exit_for
 from clients.shared.link_input import given_link
 from clients.shared.notifications import Notifier
 from clients.shared.process_end import leave_soon
-from clients.shared.startup import begin_program, tell
+from clients.shared.startup import begin_program, end_once, tell
 from clients.window.arguments import Arguments, parse_arguments
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(
 
     from clients.window.application import Application  # noqa: PLC0415
 
-    use_steady_clock(reactor)
+    end_once(use_steady_clock(reactor))
     notifier = Notifier(reactor, arguments.notify, root.bell, find_desktop(reactor))
 
     def leave() -> None:

@@ -171,6 +171,20 @@ class SendingTests(ApiCase):
         self.world.settle(60)
         self.assertEqual([], self.alice.texts("lobby"))
 
+    def test_forget_only_what_is_ours(self) -> None:
+        """What an earlier run has left, such as a person's line, is not given up by the run behind it."""
+        self.server.up = False
+        self.server.cut()
+        self.alice.client.send("lobby", "said by a person")
+        self.alice.leave_the_machine()
+        self.alice.come_back()
+        self.alice.client.send("lobby", "said by a script")
+        self.assertEqual(1, self.alice.client.forget_unsent())
+        self.assertEqual(["said by a person"], [each.text for each in self.alice.room("lobby").waiting()])
+        self.server.up = True
+        self.world.settle(60)
+        self.assertEqual([("alice", "said by a person")], self.alice.texts("lobby"))
+
 
 class ConnectionTests(ApiCase):
     """Connections that come and go."""

@@ -69,6 +69,7 @@ class Outbox:
         self._due: set[bytes] = set()
         self.ready = False
         self._unacknowledged = 0
+        self._earlier = 0  # messages of earlier runs have no higher place in the outbox
         self.refusal: ChatError | None = None  # why the server did not store the last one for now
         self.waiting = Waiting()
         self._answers = Answers(context, self.waiting, said)
@@ -107,7 +108,7 @@ class Outbox:
     def tell_kept(self) -> None:
         """Tells of the texts that an earlier run has left in the outbox."""
         for row in self._context.vault.outbox.all():
-            room = self._rooms.get(row.room_id)
+            self._earlier, room = row.order, self._rooms.get(row.room_id)
             if room is not None and room.in_it and row.done_seq is None:
                 self._tell_queued(room, row.message_id, decode_body(row.ctype, row.body))
 
@@ -165,11 +166,12 @@ class Outbox:
         self._fitness.forget()
 
     def forget(self) -> int:
-        """Drops what was not acknowledged, and says how much that was: a program gives up on it."""
+        """Drops what this run has said and was not acknowledged, and says how much: a program gives up on its own."""
         self.store()
-        rows = [row for row in self._context.vault.outbox.all() if row.done_seq is None]
+        rows = [row for row in self._context.vault.outbox.all() if row.done_seq is None and row.order > self._earlier]
         self._give_up(rows)
-        self.waiting.clear()
+        for row in rows:
+            self.waiting.drop(row.message_id)
         return len(rows)
 
     # -- out -----------------------------------------------------------------------------------------------------------

@@ -91,9 +91,3 @@ class Waiting:
             del room[message_id]
             if not room:
                 del self._rooms[room_id]
-
-    def clear(self) -> None:
-        """Forgets all."""
-        self._rooms.clear()
-        self._room_of.clear()
-        self._settled.clear()

@@ -30,8 +30,6 @@ class TableTests(SynchronousTestCase):
         self.assertIs(table.of(ROOM)[1].error, error)
         table.drop(waiting(1).message_id)
         self.assertEqual([each.text for each in table.of(ROOM)], ["text 2", "text 3"])
-        table.clear()
-        self.assertEqual(table.of(ROOM), [])
 
     def test_unknown(self) -> None:
         """What is told of other messages changes nothing."""

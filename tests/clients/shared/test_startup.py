@@ -22,9 +22,24 @@ print(sorted(begin_program()), file=open({out!r}, "w"))
 print(os.open({out!r}, os.O_RDONLY), os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev, file=open({out!r}, "a"))
 """
 
+_SIGNALS = """
+from twisted.internet import reactor
+from clients.shared.startup import end_once
+end_once(reactor)
+reactor.callWhenRunning(reactor.sigTerm, 15)
+reactor.callWhenRunning(reactor.sigInt, 2)
+reactor.run()
+"""
+
 
 class StartingTests(SynchronousTestCase):
     """`clients.shared.startup`."""
+
+    def test_two_signals(self) -> None:
+        """A second signal while the program ends causes no traceback."""
+        for script, quiet in ((_SIGNALS, True), (_SIGNALS.replace("end_once(reactor)", ""), False)):
+            done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=SECONDS, check=False)
+            self.assertEqual(quiet, done.stderr == b"", done.stderr)
 
     def test_no_core(self) -> None:
         """Neither program writes a core dump, and others of the same user cannot attach to it."""
