@@ -46,6 +46,10 @@ def links(text: str) -> list[tuple[int, int]]:
     """Where links stand in a text that is clean already, as (begin, end), in order; `MAX_LINKS` at most."""
     found = []
     for match in _LINK.finditer(text):
+        if (
+            len(match[0]) > MAX_URL_CHARACTERS
+        ):  # or somebody's brackets, which are counted one by one, hold the screen up
+            continue
         begin, end = match.start(), _end(match[0]) + match.start()
         if link(text[begin:end]) is not None:
             found.append((begin, end))

@@ -1,5 +1,7 @@
 """Tests of `clients.shared.links`."""
 
+from unittest import mock
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.shared.links import MAX_LINKS, MAX_URL_CHARACTERS, link, links
@@ -52,6 +54,11 @@ class LinksTests(SynchronousTestCase):
         self.assertEqual(len(found("https://example.org " * (MAX_LINKS + 1))), MAX_LINKS)
         longest = "https://example.org/".ljust(MAX_URL_CHARACTERS, "a")
         self.assertEqual((len(found(longest)), len(found(longest + "a"))), (1, 0))
+
+    def test_brackets_hold_nobody_up(self) -> None:
+        """What is too long for a link is not looked through, sign by sign, for where it ends: that took seconds."""
+        with mock.patch("clients.shared.links._end", side_effect=AssertionError("looked through")):
+            self.assertEqual([], links("https://a" + ")" * MAX_URL_CHARACTERS))
 
 
 class LinkTests(SynchronousTestCase):
