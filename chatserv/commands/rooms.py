@@ -1,6 +1,7 @@
 """Sending and reading back, read markers, and who types."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chatserv.commands.agreeing import agree
@@ -11,7 +12,7 @@ from chatserv.commands.room_registry import RoomRecord
 from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
-from chatserv.errors import BadMessage, Busy, NotMember, RateLimited, Reject, StaleEpoch, TooLarge, WireError
+from chatserv.errors import BadMessage, Busy, NotMember, Quota, RateLimited, Reject, StaleEpoch, TooLarge, WireError
 from chatserv.models import Appended, Duplicate, EventDraft, Stale
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
@@ -86,7 +87,8 @@ async def _append(context: Context, session: LiveSession, command: messages.Send
     if isinstance(result, Stale):
         raise StaleEpoch(f"epoch {command.epoch}, {result.epoch} is current")
     if context.registry.invitations.get(session.name, command.room) is not None:  # who speaks agrees to be there
-        await agree(context, session.name, [command.room])
+        with suppress(Quota):  # it is said; and they are in as many rooms as they may be, so this stays an invitation
+            await agree(context, session.name, [command.room])
     return _sent(command, result)
 
 

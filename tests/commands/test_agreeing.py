@@ -157,6 +157,15 @@ class InvitationTests(AgreeingCase):
         self.assertIs(Consent.AGREED, self.consents()[first])
         self.assertEqual("Committed", code(self.bob.commit(first)))
 
+    def test_who_speaks_and_has_no_place(self) -> None:
+        """What Bob says where he may not agree any more is said, and he is told that it is: it stays an invitation."""
+        for names in (("mallory", "trudy"), ("eve", "oscar")):
+            attack = self.flood(*names, rooms=2)
+            self.bob.ask(messages.Agreed, rooms=tuple(attack))
+        self.assertIs(Consent.ASKED, self.consents()[attack[-1]])
+        self.assertIsInstance(self.bob.say("hello", attack[-1]), messages.Sent)
+        self.assertIs(Consent.ASKED, self.consents()[attack[-1]])
+
     def test_who_comes_agrees(self) -> None:
         """Who makes a room, or joins one, or commits in one, wants to be there."""
         club = self.server.make_room(self.carol.account, policy=replace(PUBLIC, name="club"))
