@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar
 
-from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status, StatusChanged, translate
+from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status, StatusChanged
 from clients.shared.arguments import Arguments
-from clients.shared.exit_codes import SERVER_AWAY, Exit, exit_for, why_offline
+from clients.shared.exit_codes import SERVER_AWAY, Exit, exit_for, trying_again
 from clients.shared.line_queue import LineQueue
 from clients.shared.patience import Patience
 from clients.shared.printing import Printing
@@ -102,8 +102,7 @@ class Mode(Run):
             case Status.OFFLINE:
                 self._connected = False
                 self._trouble = error or self._trouble
-                again = translate("Trying again...")
-                self.say(f"{why_offline(error, was_online=self._begun)} {again}")
+                self.say(trying_again(error, was_online=self._begun))
                 self._patience.begin()
 
     def _online(self, *, first: bool) -> None:

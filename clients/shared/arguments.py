@@ -1,5 +1,6 @@
 """The command line of ``chatserv-client``."""
 
+import argparse
 import os
 import sys
 from dataclasses import dataclass
@@ -75,6 +76,19 @@ def parse_arguments(argv: list[str]) -> Arguments:
             "9 nothing more can be trusted, 130 interrupted."
         ),
     )
+    _add_account(parser)
+    _add_script(parser)
+    _add_manner(parser)
+    found = parser.parse(argv)
+    check_link(parser, found)
+    _check_script(parser, found)
+    if not 0 < found.timeout_seconds <= 86_400:
+        parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
+    return Arguments(**vars(found) | {"commands": tuple(found.commands)})
+
+
+def _add_account(parser: Parser) -> None:
+    """Whose account, and where it comes from the first time."""
     add = parser.add_argument
     add_link(parser)
     add_place(parser, translate("which room: lobby, or @bob for direct messages (lobby)"))
@@ -85,6 +99,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
         metavar="FILE",
         help=translate("file whose first line is the password; nobody else may read it"),
     )
+
+
+def _add_script(parser: Parser) -> None:
+    """What a script wants."""
+    add = parser.add_argument
     add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
     add("--follow", action="store_true", help=translate("print what comes"))
     add("--count", type=int, metavar="N", help=translate("with --follow: end after so many messages"))
@@ -105,6 +124,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
     add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
+
+
+def _add_manner(parser: Parser) -> None:
+    """How it is done."""
+    add = parser.add_argument
     add_no_tls(parser)
     add("--plain", action="store_true", help=translate("plain lines on a terminal, for screen readers"))
     add_notify(
@@ -116,8 +140,10 @@ def parse_arguments(argv: list[str]) -> Arguments:
     )
     add("--timeout", dest="timeout_seconds", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
         help=translate("how long to wait for the server, and for each answer, before giving up (30)"))  # fmt: skip
-    found = parser.parse(argv)
-    check_link(parser, found)
+
+
+def _check_script(parser: Parser, found: argparse.Namespace) -> None:
+    """Options that go together, and those that do not."""
     if found.count is not None and (found.count < 1 or not found.follow):
         parser.error(translate("--count N: N is at least 1, and it goes with --follow"))
     if found.json and not found.follow:
@@ -126,6 +152,3 @@ def parse_arguments(argv: list[str]) -> Arguments:
         parser.error(translate("--accept-invites goes with --follow"))
     if found.commands and (found.send or found.follow or found.invite):
         parser.error(translate("--command goes with neither --send nor --follow nor --invite"))
-    if not 0 < found.timeout_seconds <= 86_400:
-        parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
-    return Arguments(**vars(found) | {"commands": tuple(found.commands)})

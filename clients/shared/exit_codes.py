@@ -94,3 +94,8 @@ def why_offline(error: Exception | None, *, was_online: bool) -> str:
     if isinstance(error, ChatError):
         return explained(error)
     return translate("Connection lost.") if was_online else translate("The server cannot be reached.")
+
+
+def trying_again(error: Exception | None, *, was_online: bool) -> str:
+    """The same, and that it does."""
+    return f"{why_offline(error, was_online=was_online)} {translate('Trying again...')}"

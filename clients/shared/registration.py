@@ -21,7 +21,7 @@ from chatserv.client import (
     user_name,
 )
 from clients.shared.arguments import Arguments
-from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, why_offline
+from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, trying_again
 from clients.shared.link_input import asked_link, given_link, link_of, private_text
 from clients.shared.patience import Patience
 from clients.shared.questions import TRIES, ask_name, ask_password, somebody_there
@@ -158,4 +158,4 @@ class Registration(Run):
                 self._trouble = event.error or self._trouble
                 if not self._said:
                     self._said = True
-                    tell(f"{why_offline(event.error, was_online=False)} {translate('Trying again...')}")
+                    tell(trying_again(event.error, was_online=False))

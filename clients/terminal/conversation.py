@@ -26,7 +26,7 @@ from chatserv.client import (
 )
 from clients.shared.arguments import Arguments
 from clients.shared.desktop import find_desktop
-from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, why_offline
+from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, trying_again
 from clients.shared.notifications import Notifier
 from clients.shared.run import Run
 from clients.shared.showing import Showing
@@ -272,8 +272,7 @@ class Conversation(Run):
                 self.finish(exit_for(error))
             case Status.OFFLINE:
                 self._scrollback.parted()
-                again = translate("Trying again...")
-                said = f"{why_offline(error, was_online=self._begun)} {again}"
+                said = trying_again(error, was_online=self._begun)
                 if said != self._last_said:  # once, however often it is tried
                     self.say(said)
                 self._last_said = said

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client import TypingSeen, place, shown, translate
 from clients.shared.event_text import news
-from clients.shared.exit_codes import why_offline
+from clients.shared.exit_codes import trying_again
 from clients.shared.talk import Talk
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.messages import MessageActions
@@ -83,8 +83,7 @@ class ConnectionStatus:
         """The client has told of its connection. ``error``: why there is none."""
         state = self._session.state
         if state is State.WAITING:
-            again = translate("Trying again...")
-            self._context.layout.status.say(f"{why_offline(error, was_online=self._session.reached)} {again}")
+            self._context.layout.status.say(trying_again(error, was_online=self._session.reached))
         elif state is State.ONLINE:
             self._connecting.reached()
             self._screen.follow()
