@@ -55,7 +55,7 @@ def main() -> None:
     make: Callable[[Any, Arguments, Profile], Run] = mode_for(arguments)
     if arguments.drawn:
         # It brings another reactor, which has to be there before any other is; pipes need neither that nor its libraries.
-        from clients.terminal.run import install_reactor, on_terminal  # noqa: PLC0415
+        from clients.terminal.wiring import install_reactor, on_terminal  # noqa: PLC0415
 
         install_reactor()
         make = on_terminal

@@ -34,11 +34,11 @@ from clients.shared.talk import Talk
 from clients.terminal.completion import candidates
 from clients.terminal.news_filter import concerns
 from clients.terminal.pending_lines import waiting_lines
+from clients.terminal.protocols import Screen
 from clients.terminal.room_list import RoomList
 from clients.terminal.scrollback import Scrollback
 from clients.terminal.status_bar import bar
 from clients.terminal.styled_lines import Line, news_line, output_line, told_line
-from clients.terminal.talker import Screen
 
 
 class RoomTalk(Talk):

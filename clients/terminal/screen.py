@@ -30,15 +30,15 @@ from twisted.python.failure import Failure
 from chatserv.client import translate
 from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.shared.wrapping import LEAST_COLUMNS
+from clients.terminal.areas import pieces, rows
 from clients.terminal.completion import Completion
 from clients.terminal.drafts import Drafts
 from clients.terminal.line_history import LineHistory
+from clients.terminal.protocols import Talker
 from clients.terminal.resizing import ResizableApplication
-from clients.terminal.rows import pieces, rows
 from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styled_lines import Line, fitted
 from clients.terminal.styles import STYLE
-from clients.terminal.talker import Talker
 
 MAX_BATCH: Final = 500  # lines that are written together
 INPUT_ROWS: Final = 5

@@ -12,10 +12,10 @@ from prompt_toolkit.input.defaults import create_pipe_input
 from prompt_toolkit.output import ColorDepth
 
 from clients.terminal.key_bindings import bindings
+from clients.terminal.protocols import Talker
 from clients.terminal.screen import TerminalScreen
 from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styled_lines import Line
-from clients.terminal.talker import Talker
 
 SECONDS: Final = 20.0
 COLUMNS, ROWS = 80, 24
