@@ -1,15 +1,11 @@
 """``--send``, or a pipe: lines of standard input go to one room, and all of them are stored, or the run fails."""
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 
 from chatserv.client import (
     ChatError,
-    Client,
     ClientEvent,
     LocalFileError,
-    Profile,
     SendAcknowledged,
     SendFailed,
     SendHeld,
@@ -17,7 +13,6 @@ from chatserv.client import (
     translate,
 )
 from clients.plain.script import RoomScript
-from clients.shared.arguments import Arguments
 from clients.shared.event_text import held_text
 from clients.shared.exit_codes import NOT_SENT, Exit, exit_for
 
@@ -26,12 +21,7 @@ class SendMode(RoomScript):
     """Sends lines. One that our own disk does not take waits, and what follows with it, until the disk does."""
 
     reads = True
-
-    def __init__(
-        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
-    ) -> None:
-        super().__init__(reactor, arguments, profile, make_client)
-        self._kept: str | None = None  # the line that waits for the disk
+    _kept: str | None = None  # the line that waits for the disk
 
     @property
     def _sending(self) -> bool:
