@@ -1,4 +1,4 @@
-"""CONTRIBUTING.rst: its recipes name files, definitions, examples, tests and targets that are there."""
+"""The pages beside the code: what they name is there. Recipes of CONTRIBUTING.rst, commands and options of README.rst."""
 
 import re
 from collections.abc import Iterator
@@ -7,10 +7,13 @@ from typing import Final
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client import Slash
 from tests.test_architecture import names_in
 
 ROOT: Final = Path(__file__).parents[1]
-DOCUMENT: Final = (ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8")
+PAGES: Final = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.rst", "CONTRIBUTING.rst", "SECURITY.rst")
+}
 RECIPES: Final = re.compile(r"^([^\n]+)\n~+\n\n(.*?)(?=^[^\n]+\n~+\n|\Z)", re.MULTILINE | re.DOTALL)
 STEP: Final = re.compile(r"^#\. (.*?)(?=^#\. |^\n\S|\Z)", re.MULTILINE | re.DOTALL)
 LITERAL: Final = re.compile(r"``([^`]+)``")
@@ -20,7 +23,7 @@ NAME: Final = re.compile(r"(?:[A-Z]\w*\.)?\w+")
 
 def recipes() -> Iterator[tuple[str, str, list[str]]]:
     """Title, text and steps of each recipe."""
-    for title, text in RECIPES.findall(DOCUMENT.partition("\nRecipes\n-------\n")[2]):
+    for title, text in RECIPES.findall(PAGES["CONTRIBUTING.rst"].partition("\nRecipes\n-------\n")[2]):
         yield title, text, STEP.findall(text)
 
 
@@ -73,29 +76,49 @@ class RecipeTests(SynchronousTestCase):
 
 
 class PageTests(SynchronousTestCase):
-    """The whole page."""
+    """Every page at the top."""
 
     def test_files(self) -> None:
-        """Whatever looks like a file is one."""
-        found = [word for word in LITERAL.findall(DOCUMENT) if FILE.fullmatch(word)]
-        self.assertGreater(len(found), 40)
-        for word in found:
-            self.assertTrue((ROOT / word).exists(), word)
+        """Whatever looks like a file of the repository is one."""
+        found = [(page, word) for page, text in PAGES.items() for word in LITERAL.findall(text) if FILE.fullmatch(word)]
+        self.assertGreater(len(found), 60)
+        for page, word in found:
+            self.assertTrue((ROOT / word).exists(), f"{page}: {word}")
 
     def test_targets(self) -> None:
-        """Each target of make that it names is one."""
+        """Each target of make that is named is one."""
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-        found = re.findall(r"^ +make ((?:[a-z-]+ ?)+)|``make ([a-z-]+)", DOCUMENT, re.MULTILINE)
+        found = re.findall(r"^ +make ((?:[a-z-]+ ?)+)|``make ([a-z-]+)", "\n".join(PAGES.values()), re.MULTILINE)
         targets = {target for words in found for word in words for target in word.split()}
         self.assertGreater(len(targets), 8)
         for target in targets:
             self.assertRegex(makefile, rf"(?m)^{target}:", target)
 
     def test_single_test(self) -> None:
-        """The tests that it runs as examples exist."""
-        for name in re.findall(r"(?:trial |ARGS=)(tests[\w.]+)", DOCUMENT):
+        """The tests that are run as examples exist."""
+        for name in re.findall(r"(?:trial |ARGS=)(tests[\w.]+)", PAGES["CONTRIBUTING.rst"]):
             module = re.sub(r"\.[A-Z].*", "", name)
             path = ROOT / f"{module.replace('.', '/')}.py"
             self.assertTrue(path.exists(), name)
             if module != name:
                 self.assertIn(name.removeprefix(f"{module}."), names_in(path))
+
+    def test_commands(self) -> None:
+        """Slash commands and options that the first page shows are there."""
+        page = PAGES["README.rst"]
+        commands = {name for word in LITERAL.findall(page) for name in re.findall(r"^/([a-z-]+)", word)}
+        self.assertGreater(len(commands), 15)
+        self.assertEqual(commands - set(Slash.commands), set())
+        options = set(re.findall(r"(?<=[ `])--[a-z][a-z-]+", page))
+        self.assertGreater(len(options), 4)
+        arguments = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "clients").rglob("*.py"))
+        self.assertEqual({option for option in options if f'"{option}"' not in arguments}, set())
+
+    def test_first_screen(self) -> None:
+        """Before its first heading, the first page has a picture that is there and the two commands."""
+        first = PAGES["README.rst"].partition("\nStart\n-----\n")[0]
+        self.assertLess(len(first.splitlines()), 25)
+        (picture,) = re.findall(r"image:: (\S+)", first)
+        self.assertTrue((ROOT / picture).exists())
+        for command in ("make run", ".venv/bin/chatserv-client"):
+            self.assertIn(f"    {command} ", first)
