@@ -34,11 +34,12 @@ class AlarmKind:
 
 _ASK_OPERATOR: Final = N_("Ask whoever runs the server.")
 _OTHER_SERVER: Final = N_(
-    "Tell the others by another way than this server, and use another one until its operator has explained it."
+    "Tell the others some other way, not through this server, and use another server until its operator "
+    "has explained it."
 )
-_PUT_OUT: Final = N_("Ask them by another way; a moderator can put them out of the room.")
+_PUT_OUT: Final = N_("Ask them some other way; a moderator can remove them from the room.")
 _SPOILT: Final = N_(
-    "If not, tell the others by another way, and make another account: what comes in your name is not yours."
+    "If not, tell the others some other way and create another account: what is sent in your name is not from you."
 )
 
 KINDS: Final[dict[str, AlarmKind]] = {
@@ -54,75 +55,73 @@ KINDS: Final[dict[str, AlarmKind]] = {
     ),
     "false_rotation": AlarmKind(
         Blame.SERVER,
-        N_("it says that somebody has another identity, which they never signed. Nothing is sent any more."),
+        N_("it says that somebody has a new identity, which they never signed. Nothing is sent any more."),
         _OTHER_SERVER,
     ),
     "false_key": AlarmKind(
         Blame.SERVER,
-        N_("it gave out a key that its owner has not signed, or kept one back. Nobody was taken in with it."),
+        N_("it gave out a key that its owner has not signed, or held one back. Nobody was added with it."),
         _ASK_OPERATOR,
     ),
     "false_keys": AlarmKind(
         Blame.SERVER,
-        N_("it gave this device other keys of a room than the ones that were made for it."),
-        N_("The room gets new ones by itself. If it happens again, ask whoever runs the server."),
+        N_("it gave this device room keys other than those made for it."),
+        N_("The room gets new ones automatically. If it happens again, ask whoever runs the server."),
     ),
     "room_forked": AlarmKind(
         Blame.SERVER,
         N_("it shows different members different rooms."),
-        N_("Before you write there, compare with the others who is in it, by another way."),
+        N_("Before you write there, check with the others, some other way, who is in it."),
     ),
     "bad_commit": AlarmKind(
         Blame.SERVER,
-        N_("it passed on a change that breaks the room's rules. The room stands still."),
-        N_("Make another room with those whom you trust, and ask whoever runs the server."),
+        N_("it passed on a change that breaks the room's rules. The room is on hold."),
+        N_("Create another room with people you trust, and ask whoever runs the server."),
     ),
     "room_withheld": AlarmKind(
         Blame.SERVER,
         N_(
-            "it says that you are not in a room any more, which nobody has signed. Nothing is sent there; if it comes back, "
-            "you are told what was said meanwhile, or that something is missing."
+            "it says that you are no longer in a room, which nobody has signed. Nothing is sent there; if "
+            "the room comes back, you will see what was said meanwhile, or that something is missing."
         ),
         N_(
-            "Ask the others in it by another way, and whoever runs the server. If you were put out, and everybody has left "
-            "since, nobody can show that any more."
+            "Ask the others in it some other way, and whoever runs the server. If you were removed and "
+            "everybody has left since, nobody can prove it any more."
         ),
     ),
     "room_stuck": AlarmKind(
         Blame.SERVER,
-        N_("it does not give what is needed to follow a room. The room stands still."),
-        N_("Connect again later; if it stays so, ask whoever runs the server."),
+        N_("it does not deliver what is needed to follow a room. The room is on hold."),
+        N_("Connect again later; if that does not help, ask whoever runs the server."),
     ),
     "commit_stalled": AlarmKind(
         Blame.SERVER,
-        N_("it does not carry out a change to a room that you have made."),
+        N_("it does not carry out a change that you made to a room."),
         N_(
-            "Whoever was to be put out reads on there until it is told as done: do not write what they must not read, or "
-            "make another room without them."
+            "Anybody who was to be removed can still read there until the change is shown as done: do not "
+            "write what they must not read, or create another room without them."
         ),
     ),
     "log_withheld": AlarmKind(
         Blame.SERVER,
         N_("it withholds a part of its log that others have seen."),
-        N_("News about keys may be missing. If it stays so, ask whoever runs the server."),
+        N_("News about keys may be missing. If this goes on, ask whoever runs the server."),
     ),
     "old_log": AlarmKind(
         Blame.SERVER,
-        N_("its log is older than it may be."),
-        N_(
-            "Look at this machine's clock; if that is right, news about keys may be missing: ask whoever runs the server."
-        ),
+        N_("its log is too old."),
+        N_("Check this machine's clock; if it is right, news about keys may be missing: ask whoever runs the server."),
     ),
     "identity_reset": AlarmKind(
         Blame.SERVER,
-        N_("the log says that your identity is another one. Was that you?"),
+        N_("the log says that your identity has changed. Was that you?"),
         _SPOILT,
     ),
     "unknown_device": AlarmKind(
         Blame.UNCLEAR,
         N_(
-            "the log has a device of yours that is not known here. If you have not made it, the server made it up, or "
-            "somebody has your identity key."
+            "the log lists a device of yours that is not known here. If you did not add it, the server "
+            "made it up, or somebody has your identity key."
         ),
         _SPOILT,
     ),
@@ -134,19 +133,20 @@ KINDS: Final[dict[str, AlarmKind]] = {
     "head_claimed": AlarmKind(
         Blame.PERSON,
         N_(
-            "{user} claims to see another log of the server than you, which is no proof. Nothing is sent to rooms with "
-            "{user} before they have shown what the server signed for them; they were asked."
+            "{user} claims to see another log of the server than you do, which proves nothing yet. "
+            "Nothing is sent to rooms with {user} until they show what the server signed for them; they "
+            "have been asked."
         ),
         _PUT_OUT,
     ),
     "false_claim": AlarmKind(
         Blame.PERSON,
-        N_("{user} has claimed to see another log of the server than you, and that was not true."),
+        N_("{user} claimed to see another log of the server than you do, and that was not true."),
         _PUT_OUT,
     ),
     "false_evidence": AlarmKind(
         Blame.PERSON,
-        N_("{user} shows as signed by the server what it has never signed."),
+        N_("{user} shows something as signed by the server that it never signed."),
         _PUT_OUT,
     ),
 }

@@ -203,7 +203,7 @@ class Tool:
             f"--app-name={APPLICATION}",
             "--",
             APPLICATION,
-            translate("Somebody writes to you or calls you."),
+            translate("You have a new message or mention."),
         ]
         try:
             self._running = self._reactor.spawnProcess(_Shown(self._ended), self._program, arguments, env=None)

@@ -31,6 +31,7 @@ from chatserv.client import (
     TypingSeen,
     explained,
     message_line,
+    moment,
     names,
     place,
     quotation,
@@ -91,11 +92,11 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
         case IdentityChanged() | DeviceSeen() | Alarm():
             return [about_trust(event)]
         case PresenceSeen(user, presence):
-            return [f"{shown(user)}: {_presence(presence)}"]
+            return [_presence(shown(user), presence)]
         case TypingSeen(room=room, user=user):
-            return [translate("{user} is writing in {room}").format(user=shown(user), room=place(room))]
+            return [translate("{user} is typing in {room}").format(user=shown(user), room=place(room))]
         case Announced(text=text):
-            said = translate("Announcement of the server's administrators, not encrypted end to end: {text}")
+            said = translate("Announcement from the server's administrators, not end-to-end encrypted: {text}")
             return [said.format(text=shown(text))]
         case _:
             return []
@@ -105,18 +106,28 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
 
 
 def _about_message(event: MessageEdited | MessageDeleted | Reacted, find: Finder) -> str:
+    """The message is told by its time, which stands beside it on every screen, or by its beginning."""
     found = find(event.room, event.message_id)
-    number = "?" if found is None else str(found.seq)
+    what = translate("an older message")
+    if found is not None:
+        what = translate("a message from {user} ({time})").format(user=shown(found.sender), time=moment(found.at_ms))
     match event:
         case MessageEdited(sender=sender, text=text):
-            said = translate("{user} has changed message {number}: {text}")
-            return said.format(user=shown(sender), number=number, text=shown(text))
+            said = translate("{user} edited {message}: {text}")
+            if found is not None:
+                what = translate("a message ({time})").format(time=moment(found.at_ms))
+            return said.format(user=shown(sender), message=what, text=shown(text))
         case MessageDeleted(by=by):
-            return translate("{user} has taken message {number} back.").format(user=shown(by), number=number)
+            if found is not None and found.sender == by:
+                what = translate("a message ({time})").format(time=moment(found.at_ms))
+            return translate("{user} deleted {message}.").format(user=shown(by), message=what)
         case Reacted(sender=sender, emoji=emoji, on=on):
-            said = translate("{user} puts {emoji} to") if on else translate("{user} takes {emoji} away from")
-            what = translate("message {number}").format(number=number) if found is None else quotation(found)
-            return f"{said.format(user=shown(sender), emoji=shown(emoji))} {what}"
+            said = translate("{user} reacted with {emoji} to {message}")
+            if not on:
+                said = translate("{user} removed {emoji} from {message}")
+            if found is not None:
+                what = quotation(found)
+            return said.format(user=shown(sender), emoji=shown(emoji), message=what)
 
 
 # -- rooms ------------------------------------------------------------------------------------------------------------
@@ -125,22 +136,21 @@ def _about_message(event: MessageEdited | MessageDeleted | Reacted, find: Finder
 def _changes(event: RoomChanged) -> list[str]:
     """What a commit did, a line for each kind of change; a new epoch that changes nothing for people is none."""
     texts = {
-        "joined": translate("{by} has taken in {users}."),
+        "joined": translate("{by} added {users}."),
         "left": translate("{users} left."),
-        "kicked": translate("{by} has put out {users}."),
+        "kicked": translate("{by} removed {users}."),
         "struck": translate(
-            "{users} taken out: the server says that the account is gone, or its identity another one. {by} has only "
-            "followed that."
+            "{users} removed: the server says that the account is gone or has a new identity. {by} only applied that."
         ),
-        "banned": translate("{by} has banned {users}."),
-        "unbanned": translate("{by} has lifted the ban of {users}."),
-        "muted": translate("{by} has muted {users}."),
-        "unmuted": translate("{by} lets {users} write again."),
-        "owner": translate("owner now, by {by}: {users}"),
-        "moderator": translate("moderator now, by {by}: {users}"),
-        "member": translate("plain member now, by {by}: {users}"),
-        "devices": translate("{by} has brought the list of devices up to date."),
-        "policy": translate("{by} has changed the room's rules, name or topic."),
+        "banned": translate("{by} banned {users}."),
+        "unbanned": translate("{by} unbanned {users}."),
+        "muted": translate("{by} muted {users}."),
+        "unmuted": translate("{by} unmuted {users}."),
+        "owner": translate("{by} changed the role of {users} to owner."),
+        "moderator": translate("{by} changed the role of {users} to moderator."),
+        "member": translate("{by} changed the role of {users} to member."),
+        "devices": translate("{by} updated the list of devices."),
+        "policy": translate("{by} changed the room's rules, name or topic."),
     }
     found = []
     for word, users in event.lines:
@@ -154,42 +164,43 @@ def _about_room(event: RoomOffered | RoomJoined | RoomLeft | RoomTitled, us: str
     room = place(event.room)
     match event:
         case RoomOffered(room=name, by=by) if name.startswith("@"):
-            said = translate("{user} wants to talk with you directly: /accept {room} or /refuse {room}")
+            said = translate("{user} wants to chat with you: /accept {room} or /refuse {room}")
             return said.format(user=shown(by), room=room)
         case RoomOffered(by=by):
             said = translate("{user} invites you to {room}: /accept {room} or /refuse {room}")
             return said.format(user=shown(by), room=room)
         case RoomJoined():
-            return translate("You are in {room} now.").format(room=room)
+            return translate("You joined {room}.").format(room=room)
         case RoomLeft(by=by):
-            said = translate("You are not in {room} any more.")
+            said = translate("You are no longer in {room}.")
             if by not in {"", us}:
-                said = translate("{user} has put you out of {room}.")
+                said = translate("{user} removed you from {room}.")
             return said.format(room=room, user=shown(by))
         case RoomTitled(before=before, topic=topic, by=by):
-            said = translate("{user} calls {before} {room} now; topic: {topic}")
+            said = translate("{user} renamed {before} to {room}; topic: {topic}")
             if before == event.room:
-                said = translate("{room}: {user} says that the topic is: {topic}")
+                said = translate("{room}: {user} changed the topic to: {topic}")
             return said.format(user=shown(by), before=place(before), room=room, topic=shown(topic))
 
 
 def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendHeld, us: str) -> str:
     match event:
         case RoomRewound():
-            return translate("the server has lost messages that were here; what is left may be shown again")
+            return translate("The server lost messages of this room; what is left may be shown again.")
         case GapSeen(first=first, last=last):
-            text = translate("{count} messages are missing here: the server lost or withheld them.")
+            text = translate("Messages missing here: {count}. The server lost or withheld them.")
             return text.format(count=last - first + 1)
         case MessagesMissing(sender=sender, count=count, by="") if sender == us:
             text = translate(
-                "{count} of your messages never came into the room, though the server had confirmed them: it lost or "
-                "withheld them. Say them again."
+                "Messages of yours that never arrived here, although the server had confirmed them: "
+                "{count}. It lost or withheld them; send them again."
             )
             return text.format(count=count)
         case MessagesMissing(sender=sender, count=count, by=by) if by and sender == us:
             text = translate(
-                "{user} had not got {count} of your messages that the server had confirmed: it lost or withheld them, or "
-                "{user} cannot open them. Ask {user}, and say them again."
+                "Messages of yours that {user} did not get, although the server had confirmed them: "
+                "{count}. It lost or withheld them, or {user} cannot read them. Ask {user}, and send them "
+                "again."
             )
             return text.format(count=count, user=shown(by))
         case MessagesMissing(sender=sender, count=count, by=by) if by:
@@ -204,8 +215,10 @@ def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendH
             )
             return text.format(count=count, user=shown(sender))
         case KeysBroken(by=by):
-            text = translate("The keys of a change by {user} do not open. The room gets new ones by itself.")
-            todo = translate("If it happens again, ask {user} for the reason; a moderator can put them out.")
+            text = translate(
+                "{user} changed the room with keys that do not work here. The room gets new ones automatically."
+            )
+            todo = translate("If it happens again, ask {user} why; a moderator can remove them from the room.")
             return f"{text} {todo}".format(user=shown(by))
         case SendHeld(users=users):
             return held_text(users)
@@ -214,8 +227,8 @@ def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendH
 def held_text(users: tuple[str, ...]) -> str:
     """Why nothing is sent, and what to do."""
     text = translate(
-        "The identity of {users} has changed; nothing is sent until you have looked at it. /verify USER compares it, /trust "
-        "USER accepts it without."
+        "The identity of {users} has changed; nothing is sent until you have checked it. /verify USER "
+        "compares it, /trust USER accepts it without comparing."
     )
     return text.format(users=names(users))
 
@@ -223,30 +236,31 @@ def held_text(users: tuple[str, ...]) -> str:
 # -- people -----------------------------------------------------------------------------------------------------------
 
 
-def _presence(presence: str) -> str:
+def _presence(user: str, presence: str) -> str:
     known = {
-        "online": translate("is there"),
-        "away": translate("is away"),
-        "offline": translate("is not there any more"),
+        "online": translate("{user} is online"),
+        "away": translate("{user} is away"),
+        "offline": translate("{user} is offline"),
     }
-    return known.get(presence, shown(presence))
+    return known[presence].format(user=user) if presence in known else f"{user}: {shown(presence)}"
 
 
 def about_trust(event: IdentityChanged | DeviceSeen | Alarm) -> str:
     """What a person has to know about identities, devices and the server."""
     match event:
         case IdentityChanged(user=user, signed=True):
-            said = translate("{user} has a new identity key, which the one before has signed: nothing to be done.")
+            said = translate("{user} has a new identity key, signed with the previous one: there is nothing to do.")
             return said.format(user=shown(user))
         case IdentityChanged(user=user, was_verified=verified):
-            said = translate("WARNING: {user} has another identity key. A new account, or somebody in the middle.")
+            said = translate("WARNING: {user} has a new identity key: a new account, or somebody in the middle.")
             if verified:
                 said = translate(
-                    "WARNING: {user}, whom you had verified, has another identity key. Ask them by another way."
+                    "WARNING: {user}, whom you had verified, has a new identity key. Ask them some other "
+                    "way, such as a call."
                 )
             return f"{said} {translate('/verify {user} shows it.')}".format(user=shown(user))
         case DeviceSeen(user=user, device_id=device_id):
-            text = translate("{user} has another device: {id}")
+            text = translate("{user} has a new device: {id}")
             return text.format(user=shown(user), id=device_id.hex()[:_SHORT_ID_DIGITS])
         case Alarm():
             return alarm_text(event)
@@ -259,5 +273,5 @@ def alarm_text(event: Alarm) -> str:
         return f"{translate('ALARM: the server breaks the rules:')} {shown(event.what)}{detail}"
     server = kind.blame is Blame.SERVER
     begin = translate("ALARM: the server breaks the rules:") if server else translate("ALARM:")
-    signed = translate("{user} has signed it.").format(user=user) if server and user else ""
+    signed = translate("{user} signed it.").format(user=user) if server and user else ""
     return " ".join(filter(None, (begin, f"{kind.explain(user)}{detail}", signed, kind.advise())))

@@ -46,7 +46,11 @@ class Notifier:
         if isinstance(event, RoomOffered):
             return translate("{user} invites you").format(user=shown(event.by)), place(event.room)
         message = event
-        said = translate("{user} writes to you") if message.room.startswith("@") else translate("{user} calls you")
+        said = (
+            translate("{user} sent you a message")
+            if message.room.startswith("@")
+            else translate("{user} mentioned you")
+        )
         title = said.format(user=sender_name(message))
         body = message_text(message)[:MAX_TEXT_CHARACTERS] if self._style == TEXT else place(message.room)
         return title, body

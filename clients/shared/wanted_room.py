@@ -34,5 +34,5 @@ class WantedRoom:
         """Why it cannot be used, in words; clean."""
         room = place(self._wanted.removeprefix("#"))
         if self._handle is not None and self._handle.offered:
-            return translate("{room} waits for your consent: /accept {room}").format(room=room)
+            return translate("You have not accepted {room} yet: /accept {room} or /refuse {room}").format(room=room)
         return translate("There is no room {room} here that you are a member of.").format(room=room)

@@ -56,7 +56,7 @@ class RoomTalk(Talk):
 
     def answer(self, lines: list[str]) -> None:
         """Shows the answer; where it has led to another room, the room itself in place of the word about it."""
-        gone = translate("You talk in {room} now.").format(room=place(self.slash.room))
+        gone = translate("You are now in {room}.").format(room=place(self.slash.room))
         before = lines[: lines.index(gone)] if gone in lines else []
         super().answer(before)
         if not self._look():
@@ -256,9 +256,9 @@ class Conversation(Run):
             self._notifier.tell(message)
 
     def _tell(self, message: MessageReceived) -> None:
-        said = translate("{user} writes to you: {key}")
+        said = translate("{user} sent you a message: {key}")
         if not message.room.startswith("@"):
-            said = translate("{user} calls you in {room}: {key}")
+            said = translate("{user} mentioned you in {room}: {key}")
         number = self._rooms.number(message.room) or 0
         key = f"Alt+{number % 10}" if 1 <= number <= 10 else "Alt+A"
         self.say(said.format(user=sender_name(message), room=place(message.room), key=key))

@@ -40,7 +40,7 @@ class Scrollback:
         self._days.reset()
         self._write(header(handle.name, handle.topic))
         if unread > len(kept):
-            said = translate("{count} more were not read; /log shows them.")
+            said = translate("More unread messages: {count}; /log shows them.")
             self._write(news_line(said.format(count=unread - len(kept))))
         for line in conversation(kept, self._days, read):
             self._write(line)

@@ -1,10 +1,10 @@
 """What happens as lines of styled text. No line holds anything that a terminal obeys."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
 from typing import Final
 
 from chatserv.client import MessageReceived, message_line, place, shown, translate
+from clients.shared.dates import day_text
 from clients.shared.sender_colours import sender_colour
 from clients.shared.wrapping import indent_for, is_code, is_link, rows
 
@@ -101,45 +101,19 @@ class Days:
     """Puts a line between messages of different days."""
 
     def __init__(self) -> None:
-        self._day: date | None = None
+        self._day = ""
 
     def reset(self) -> None:
         """Begins anew: another room is shown."""
-        self._day = None
+        self._day = ""
 
     def before(self, at_ms: int) -> list[Line]:
         """The lines in front of a message of this time."""
-        try:
-            day = datetime.fromtimestamp(at_ms / 1000).astimezone().date()
-        except (OverflowError, OSError, ValueError):
-            return []  # the server's word, and no time at all
-        if day == self._day:
+        day = day_text(at_ms)
+        if day in {"", self._day}:
             return []
         self._day = day
-        return [rule(day_text(day), "class:day")]
-
-
-def day_text(day: date) -> str:
-    """``Wednesday, 25 November 2026``, in words of the catalogue and not of the system's locale."""
-    weekdays = (
-        translate("Monday"), translate("Tuesday"), translate("Wednesday"), translate("Thursday"), translate("Friday"),
-        translate("Saturday"), translate("Sunday"),
-    )  # fmt: skip
-    dates = (
-        translate("{weekday}, {day} January {year}"),
-        translate("{weekday}, {day} February {year}"),
-        translate("{weekday}, {day} March {year}"),
-        translate("{weekday}, {day} April {year}"),
-        translate("{weekday}, {day} May {year}"),
-        translate("{weekday}, {day} June {year}"),
-        translate("{weekday}, {day} July {year}"),
-        translate("{weekday}, {day} August {year}"),
-        translate("{weekday}, {day} September {year}"),
-        translate("{weekday}, {day} October {year}"),
-        translate("{weekday}, {day} November {year}"),
-        translate("{weekday}, {day} December {year}"),
-    )
-    return dates[day.month - 1].format(weekday=weekdays[day.weekday()], day=day.day, year=day.year)
+        return [rule(day, "class:day")]
 
 
 def conversation(messages: Iterable[MessageReceived], days: Days, read: int) -> list[Line]:

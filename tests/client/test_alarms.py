@@ -54,7 +54,7 @@ class AlarmTests(SynchronousTestCase):
         """Who has signed what the server passed on is named beside it."""
         text = alarm_text(Alarm("bad_commit", "plans: x", "mallory"))
         self.assertTrue(text.startswith("ALARM: the server breaks the rules:"))
-        self.assertIn("mallory has signed it.", text)
+        self.assertIn("mallory signed it.", text)
 
     def test_unknown(self) -> None:
         """One of a later version is shown as it is."""

@@ -61,6 +61,8 @@ PUBLIC = [
     "explained",
     "message_line",
     "message_text",
+    "moment",
+    "moment",
     "parting_line",
     "doubtful_time",
     "quotation",

@@ -18,36 +18,36 @@ ID_1, ID_2 = b"\1" * 16, b"\2" * 16
 EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "help": [("/help", [], r"/who - shows who"), ("/help who", [], r"^/who\n  shows who")],
     "quit": [("/quit", [], r"^$"), ("/QUIT", [], r"^$")],
-    "room": [("/room #plans", [], "in #plans now"), ("/room @bob", [], "in @bob now")],
+    "room": [("/room #plans", [], "now in #plans"), ("/room @bob", [], "now in @bob")],
     "rooms": [("/rooms", [], r"^#news  members: 7  what is new$")],
     "list": [
         (
             "/list",
             [],
-            r"^  @bob\n\* #lobby  owner, public\n  #offer  waits for /accept #offer or /refuse #offer\n  #plans  owner$",
+            r"^  @bob\n\* #lobby  owner, public\n  #offer  invited: /accept #offer or /refuse #offer\n  #plans  owner$",
         )
     ],
     "create": [
         ("/create new", [("create", "new", False, "")], "nobody else, the server included"),
-        ("/create new a topic", [("create", "new", False, "a topic")], "in #new now"),
+        ("/create new a topic", [("create", "new", False, "a topic")], "now in #new"),
     ],
     "create-public": [("/create-public new t", [("create", "new", True, "t")], "the server knows its name and topic")],
-    "join": [("/join news", [("join", "news")], "in #news now"), ("/join #news", [("join", "news")], "in #news now")],
+    "join": [("/join news", [("join", "news")], "now in #news"), ("/join #news", [("join", "news")], "now in #news")],
     "part": [
-        ("/part yes", [("lobby", "leave")], "not in #lobby any more"),
-        ("/part #lobby yes", [("lobby", "leave")], "not in #lobby any more"),
-        ("/part plans yes", [("plans", "leave")], "not in #plans any more"),
+        ("/part yes", [("lobby", "leave")], "no longer in #lobby"),
+        ("/part #lobby yes", [("lobby", "leave")], "no longer in #lobby"),
+        ("/part plans yes", [("plans", "leave")], "no longer in #plans"),
     ],
     "msg": [
-        ("/msg bob", [("direct", "bob")], "in @bob now"),
-        ("/msg @bob hi  you", [("direct", "bob"), ("@bob", "send", "hi  you", False, None)], "in @bob now"),
-        ("/msg carol", [("direct", "carol")], "in @carol now"),
+        ("/msg bob", [("direct", "bob")], "now in @bob"),
+        ("/msg @bob hi  you", [("direct", "bob"), ("@bob", "send", "hi  you", False, None)], "now in @bob"),
+        ("/msg carol", [("direct", "carol")], "now in @carol"),
     ],
     "accept": [
-        ("/accept", [("offer", "accept")], "in #offer now"),
-        ("/accept #offer", [("offer", "accept")], "in #offer now"),
+        ("/accept", [("offer", "accept")], "now in #offer"),
+        ("/accept #offer", [("offer", "accept")], "now in #offer"),
     ],
-    "refuse": [("/refuse", [("offer", "leave")], "not in #offer any more")],
+    "refuse": [("/refuse", [("offer", "leave")], "no longer in #offer")],
     "who": [("/who", [], r"^alice  owner, online, not verified, devices: 1\nbob  member, online")],
     "me": [("/me waves", [("lobby", "send", "waves", True, None)], r"^$")],
     "reply": [
@@ -234,7 +234,7 @@ class EffectsTests(SlashTestCase):
         self.run_line("/room plans")
         shown = self.run_line("/list")
         self.assertIn("* #plans  unread: 3, moderator  about things", shown)
-        self.assertIn("  @eve  waits for /accept @eve or /refuse @eve", shown)
+        self.assertIn("  @eve  invited: /accept @eve or /refuse @eve", shown)
         self.assertIn("  @bob", shown)
 
     def test_msg(self) -> None:
@@ -252,7 +252,7 @@ class EffectsTests(SlashTestCase):
         self.client.add("@eve").offered = True
         self.assert_refused("/accept", "These wait: @eve, #offer")
         self.assert_refused("/accept plans", "in #plans already")
-        self.assertRegex("\n".join(self.run_line("/accept offer")), r"in #offer now.\n\[..:..\] <bob> early$")
+        self.assertRegex("\n".join(self.run_line("/accept offer")), r"You are now in #offer.\n\[..:..\] <bob> early$")
         self.run_line("/accept")
         self.assert_refused("/accept", "No room waits")
         self.assert_refused("/refuse", "No room waits")
@@ -347,8 +347,8 @@ class EffectsTests(SlashTestCase):
         lines = [line.partition("] ")[2] for line in self.run_line("/log")]
         expected = [
             "<bob> a question that is quite long, longer than can be quoted  (edited)  +1 alice, bob",
-            "<alice> (bob: a question that is quite long, longer th…) hm  (arrived at bob)",
-            "* bob (an answer) waves",
+            "<alice> (bob: a question that is quite long, longer th…) hm  (delivered to bob)",
+            "* bob (a reply) waves",
             "<bob> (a message that cannot be read on this device)",
             "<bob> (a kind of message that this version does not know)",
         ]

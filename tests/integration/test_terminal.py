@@ -98,7 +98,7 @@ class TerminalTests(ClientsTestCase):
             self.assertEqual(self.count(terminal, "hello"), 1)
             self.assertEqual(self.count(terminal, r"^── \w+day, \d+ \w+ \d{4} ──$"), 1)
         alice.type("/kick dora\r")
-        dora.until("alice has put you out of #lobby")
+        dora.until("alice removed you from #lobby")
         dora.type(CTRL_D)
         self.assertEqual(dora.finish(), 0)
         self.leave(alice)
@@ -150,7 +150,7 @@ class TerminalTests(ClientsTestCase):
         bob.until("2:#attic (1)")
         alice.type("@bob the second\r")
         bob.until("2:#attic (2!)")
-        bob.until("alice calls you in #attic: Alt+2")
+        bob.until("alice mentioned you in #attic: Alt+2")
         self.assertNotIn("the second", bob.text)
         bob.type(ALT_2)
         bob.until("<alice> @bob the second")
@@ -171,7 +171,7 @@ class TerminalTests(ClientsTestCase):
         alice.type("/verify bob yes\r")
         alice.until("bob is verified.")
         alice.type("/kick bob\r")
-        bob.until("alice has put you out of #attic.")
+        bob.until("alice removed you from #attic.")
         self.until_gone(bob, "2:#attic")
         self.leave(alice, bob)
 
@@ -313,12 +313,12 @@ class TerminalTests(ClientsTestCase):
             bob = self.open("bob")
             self.mention(bob, lambda: len(bus.shown) > 1)
             self.leave(alice)
-        self.assertEqual([call[3:5] for call in bus.shown[:2]], [("bob calls you", "#lobby")] * 2)
+        self.assertEqual([call[3:5] for call in bus.shown[:2]], [("bob mentioned you", "#lobby")] * 2)
         self.assertFalse(told.exists())
         alice = self.open("alice", **there)  # without a bus
         self.mention(bob, told.exists)
         self.assertEqual(
-            set(told.read_text().splitlines()), {"--app-name=chatserv -- chatserv Somebody writes to you or calls you."}
+            set(told.read_text().splitlines()), {"--app-name=chatserv -- chatserv You have a new message or mention."}
         )
         self.leave(alice, bob)
 

@@ -237,14 +237,14 @@ class TalkTests(WindowTestCase):
         window.say("/create plans")
         window.wait_title("^#plans - alice")
         window.say("/invite bob")
-        window.wait_chat("alice has taken in bob.$")
+        window.wait_chat("alice added bob.$")
         self.bob("--command", "/accept")
         self.assertIn("#plans", self.bob("--command", "/list"))
         self.open_by_menu(window, "k", "^Kick$")
         window.keys("Return")
         window.wait_title("^#plans - alice")
         window.keys("Escape")
-        window.wait_chat("alice has put out bob.$")
+        window.wait_chat("alice removed bob.$")
         self.assertNotIn("#plans", self.bob("--command", "/list"))
 
     def test_an_own_message_is_changed_and_taken_back_by_keys(self) -> None:
@@ -266,7 +266,7 @@ class TalkTests(WindowTestCase):
         window.keys("Return")
         window.wait_title("alice - chatserv$")
         window.keys("Escape")
-        window.wait_chat(r"<alice> \(taken back\) ✓$")
+        window.wait_chat(r"<alice> \(deleted\) ✓$")
 
 
 class EndTests(WindowTestCase):

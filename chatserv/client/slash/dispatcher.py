@@ -109,13 +109,13 @@ class Slash:
     def consented(self, handle: RoomHandle) -> None:
         """Raises `SlashError` for a room that waits for the person's consent."""
         if handle.offered:
-            said = _("{room} waits for your consent: /accept {room}")
+            said = _("You have not accepted {room} yet: /accept {room} or /refuse {room}")
             raise SlashError(said.format(room=place(handle.name)))
 
     def go(self, handle: RoomHandle) -> list[str]:
         """Makes a room the current one."""
         self._current = handle
-        return [_("You talk in {room} now.").format(room=place(handle.name))]
+        return [_("You are now in {room}.").format(room=place(handle.name))]
 
     def go_home(self) -> list[str]:
         """Goes to the lobby, if there is one: the current room is gone."""

@@ -8,6 +8,7 @@ from chatserv.client.events import MessageReceived
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash.command import place, shown
+from chatserv.clocks import now_ms
 from chatserv.i18n import N_, _
 from chatserv.sanitize import clean_line
 
@@ -55,6 +56,12 @@ def date(at_ms: int) -> str:
     return _local(at_ms, "%Y-%m-%d", "----------")
 
 
+def moment(at_ms: int, beside_ms: int | None = None) -> str:
+    """``HH:MM`` in local time, behind ``YYYY-MM-DD`` where that is another day than ``beside_ms``, by default today."""
+    day = date(at_ms)
+    return clock(at_ms) if day == date(now_ms() if beside_ms is None else beside_ms) else f"{day} {clock(at_ms)}"
+
+
 # -- messages ---------------------------------------------------------------------------------------------------------
 
 
@@ -63,7 +70,7 @@ def message_text(message: MessageReceived) -> str:
     if message.text is not None:
         return shown(message.text)
     if message.deleted:
-        return _("(taken back)")
+        return _("(deleted)")
     if message.unreadable:
         return _("(a message that cannot be read on this device)")
     return _("(a kind of message that this version does not know)")
@@ -76,10 +83,7 @@ def doubtful_time(message: MessageReceived) -> str:
     """
     if not message.sent_ms or abs(message.at_ms - message.sent_ms) <= FAR_MS:
         return ""
-    there = clock(message.sent_ms)
-    if date(message.sent_ms) != date(message.at_ms):
-        there = f"{date(message.sent_ms)} {there}"
-    return _("(by the sender's clock: {time})").format(time=there)
+    return _("(by the sender's clock: {time})").format(time=moment(message.sent_ms, message.at_ms))
 
 
 def identity_mark(message: MessageReceived) -> str:
@@ -114,7 +118,7 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
     who += f" {doubt}" if doubt else ""
     answers = ""
     if message.reply_to is not None:
-        answers = f"({quotation(quoted)}) " if quoted is not None else _("(an answer) ")
+        answers = f"({quotation(quoted)}) " if quoted is not None else _("(a reply) ")
     return f"[{clock(message.at_ms)}] {where}{who} {answers}{message_text(message)}{marks(message)}"
 
 
@@ -126,7 +130,7 @@ def log_lines(here: RoomHandle, kept: Iterable[MessageReceived]) -> list[str]:
     for message in kept:
         quoted = None if message.reply_to is None else by_id.get(message.reply_to)
         arrived = here.delivered_to(message.message_id) if here.direct and message.own else ()
-        mark = "  " + _("(arrived at {users})").format(users=names(sorted(arrived))) if arrived else ""
+        mark = "  " + _("(delivered to {users})").format(users=names(sorted(arrived))) if arrived else ""
         found.append(f"{message.seq:>5} {message_line(message, quoted=quoted)}{mark}")
     return found
 
@@ -151,7 +155,7 @@ def room_line(handle: RoomHandle, *, current: bool) -> str:
     star = "*" if current else " "
     if handle.offered:
         where = place(handle.name)
-        said = _("waits for /accept {room} or /refuse {room}")
+        said = _("invited: /accept {room} or /refuse {room}")
         return f"{star} {where}  {said.format(room=where)}"
     facts = [_("unread: {count}").format(count=handle.unread)] if handle.unread else []
     if not handle.direct:

@@ -105,7 +105,7 @@ async def _leave(slash: "Slash", handle: RoomHandle, direct: str) -> list[str]:
     if handle.direct:
         raise SlashError(direct)
     await handle.leave()
-    said = [_("You are not in {room} any more.").format(room=place(room))]
+    said = [_("You are no longer in {room}.").format(room=place(room))]
     return said + (slash.go_home() if current else [])
 
 

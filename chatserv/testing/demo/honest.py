@@ -35,8 +35,8 @@ RIGHT: Final = (
     "muted",
     "not a member",
     "There is no room",
-    "waits for your consent",
-    "has put you out of",
+    "You have not accepted",
+    "removed you from",
 )  # is said rightly
 NOT_SENT: Final = 1
 

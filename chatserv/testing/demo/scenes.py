@@ -59,7 +59,7 @@ def private_room(stage: Stage) -> None:
         say("alice kicks carol, whose program runs, and says something else")
         stage.do("alice", f"/room {ROOM}", "/kick carol", after)
         stage.check("bob reads it", wait_until(lambda: ("alice", after) in bob.shown()))
-        told = wait_until(lambda: f"alice has put you out of #{ROOM}." in carol.complaints())
+        told = wait_until(lambda: f"alice removed you from #{ROOM}." in carol.complaints())
         stage.check("carol is told who has put her out", told)
     finally:
         bob.end()

@@ -17,6 +17,7 @@ from chatserv.client import (
     shown,
     translate,
 )
+from clients.shared.dates import day_text
 from clients.shared.links import links
 from clients.shared.sender_colours import sender_colour
 
@@ -128,7 +129,7 @@ def entry_line(
         case Note(text=text, at_ms=at_ms, style=style):
             return *_linked(text, style), Span(f"  {clock(at_ms)}", "stamp")
         case Day(at_ms=at_ms):
-            return (Span(date(at_ms), "day"),)
+            return (Span(day_text(at_ms) or date(at_ms), "day"),)
         case Unread():
             return (Span(translate("— new messages —"), "unread"),)
         case Newer():
@@ -159,7 +160,7 @@ def _head(sender: str, tag: str, at_ms: int, *, action: bool, named: bool) -> li
 
 
 def _answers(quoted: MessageReceived | None) -> Span:
-    return Span(f"│ {quotation(quoted) if quoted is not None else translate('(an answer) ').strip()}{ROW}", "quote")
+    return Span(f"│ {quotation(quoted) if quoted is not None else translate('(a reply) ').strip()}{ROW}", "quote")
 
 
 def _message(
@@ -184,7 +185,7 @@ def _message(
     if message.edited and message.text is not None:
         spans.append(Span(f" {translate('(edited)')}", "mark"))
     if message.own:
-        mark = translate("✓ arrived at {users}").format(users=names(arrived)) if arrived else "✓"
+        mark = translate("✓ delivered to {users}").format(users=names(arrived)) if arrived else "✓"
         spans.append(Span(f" {mark}", "stored"))
     if message.action:
         spans.append(Span(f"  {clock(message.at_ms)}", "stamp"))

@@ -26,7 +26,7 @@ class CommandTests(ProgramTestCase):
         """Commands are carried out in order, their lines printed; then the run ends with 0."""
         self.program("--command", "/room plans", "--command", "hello", "--command", "/who")
         self.assert_ended(0)
-        self.assertEqual(self.lines[0], "You talk in #plans now.")
+        self.assertEqual(self.lines[0], "You are now in #plans.")
         self.assertEqual(self.lines[1][:5], "alice")
         self.assertEqual(self.client.calls, [("plans", "send", "hello", False, None)])
         self.assertEqual(self.began, [])

@@ -67,7 +67,7 @@ class FollowTests(ProgramTestCase):
         self.assert_ended(5, "There is no room #late here")
         self.program("--follow", "--room", "offer", "--timeout", "5")
         self.reactor.advance(5)
-        self.assert_ended(5, "#offer waits for your consent")
+        self.assert_ended(5, "You have not accepted #offer yet")
 
     def test_renamed(self) -> None:
         """A room that gets another name is followed on."""
@@ -107,11 +107,11 @@ class FollowTests(ProgramTestCase):
         self.program("--follow")
         for event, words in (
             (Alarm("old_log"), "ALARM: the server breaks the rules"),
-            (IdentityChanged("bob", was_verified=True), "bob, whom you had verified, has another identity key"),
-            (GapSeen("lobby", 3, 5), "#lobby: 3 messages are missing here"),
+            (IdentityChanged("bob", was_verified=True), "bob, whom you had verified, has a new identity key"),
+            (GapSeen("lobby", 3, 5), "#lobby: Messages missing here: 3."),
             (MessagesMissing("lobby", "bob", 2), "#lobby: Messages of bob are missing (2)"),
-            (KeysBroken("lobby", "bob"), "#lobby: The keys of a change by bob do not open"),
-            (RoomRewound("lobby", 9, 5), "#lobby: the server has lost messages"),
+            (KeysBroken("lobby", "bob"), "#lobby: bob changed the room with keys that do not work here"),
+            (RoomRewound("lobby", 9, 5), "#lobby: The server lost messages of this room"),
         ):
             self.errors.truncate(0)
             self.client.tell(event)
@@ -129,7 +129,7 @@ class FollowTests(ProgramTestCase):
         self.assertEqual(self.errors.getvalue(), "")
         del self.client.there["lobby"]
         self.client.tell(RoomLeft("lobby", "bob"))
-        self.assertIn("bob has put you out of #lobby.", self.errors.getvalue())
+        self.assertIn("bob removed you from #lobby.", self.errors.getvalue())
         self.assert_runs()
 
     def test_nothing_to_trust(self) -> None:

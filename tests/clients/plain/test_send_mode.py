@@ -61,7 +61,7 @@ class SendTests(ProgramTestCase):
         self.assert_ended(1, "There is no room #nowhere here")
         self.assertEqual(self.client.calls, [("forget",)])
         self.program("--send", "--room", "offer")
-        self.assert_ended(1, "#offer waits for your consent: /accept #offer")
+        self.assert_ended(1, "You have not accepted #offer yet: /accept #offer or /refuse #offer")
 
     def test_held(self) -> None:
         """A changed identity in the room ends it with 1; in another room it is nobody's business."""

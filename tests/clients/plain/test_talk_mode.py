@@ -81,9 +81,9 @@ class TalkTests(ProgramTestCase):
     def test_room_not_there(self) -> None:
         """A room that is not there is told, and the talk goes on."""
         program = self.talk("--room", "offer")
-        self.assertEqual(self.lines, ["-- #offer waits for your consent: /accept #offer"])
+        self.assertEqual(self.lines, ["-- You have not accepted #offer yet: /accept #offer or /refuse #offer"])
         program.line_typed("x")
-        self.assertIn("-- Not sent: #offer waits", self.lines[1])
+        self.assertIn("-- Not sent: You have not accepted #offer yet", self.lines[1])
         program.line_typed("/accept")
         program.line_typed("x")
         self.assertEqual(self.client.calls, [("offer", "accept"), ("offer", *SENT[1:])])

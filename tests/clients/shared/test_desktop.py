@@ -43,12 +43,12 @@ class BusTests(TestCase):
         """Each is one call with the words as text, no markup in them; nothing is left open."""
         with NotificationBus(self.directory / "bus") as there:
             bus = Bus(reactor, str(there.path), self.tool)
-            for title in ("bob writes to you", "carol calls you"):
+            for title in ("bob sent you a message", "carol mentioned you"):
                 bus.show(title, SECRET)
                 self.assertTrue(bus.busy)
                 await self.until_idle(bus)
             bus.stop()
-        self.assertEqual([call[3] for call in there.shown], ["bob writes to you", "carol calls you"])
+        self.assertEqual([call[3] for call in there.shown], ["bob sent you a message", "carol mentioned you"])
         application, replaces, icon, _title, body, actions, hints, timeout = there.shown[0]
         self.assertEqual(body, "meet &lt;me&gt; &amp; bob at --noon")
         self.assertEqual((application, replaces, icon, actions, timeout), ("chatserv", 0, "", [], -1))
@@ -144,7 +144,7 @@ class ToolTests(SynchronousTestCase):
 
     def test_nothing_secret(self) -> None:
         """Its arguments say neither who nor where nor what: every user of the machine can read them."""
-        self.tool.show("bob writes to you", SECRET)
+        self.tool.show("bob sent you a message", SECRET)
         (arguments,) = self.spawned
         self.assertEqual(arguments[:3], ["notify-send", "--app-name=chatserv", "--"])
         for word in ("bob", *SECRET.split()):

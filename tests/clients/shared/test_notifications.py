@@ -42,8 +42,8 @@ class NotifierTests(SynchronousTestCase):
     def test_styles(self) -> None:
         """Nothing; the bell alone; who and where; what was said, only where that was asked for."""
         cases: list[tuple[str, int, list[tuple[str, str]]]] = [
-            (NONE, 0, []), (BELL, 1, []), (DESKTOP, 1, [("bob calls you", "#plans")]),
-            (TEXT, 1, [("bob calls you", "se<cret")]),
+            (NONE, 0, []), (BELL, 1, []), (DESKTOP, 1, [("bob mentioned you", "#plans")]),
+            (TEXT, 1, [("bob mentioned you", "se<cret")]),
         ]  # fmt: skip
         for style, rings, shown in cases:
             self.desktop.shown.clear()
@@ -59,12 +59,12 @@ class NotifierTests(SynchronousTestCase):
     def test_direct(self) -> None:
         """A direct message says who writes, without the text."""
         self.notifier().tell(message(1, "secret", room="@bob"))
-        self.assertEqual(self.desktop.shown, [("bob writes to you", "@bob")])
+        self.assertEqual(self.desktop.shown, [("bob sent you a message", "@bob")])
 
     def test_identity_changed(self) -> None:
         """Who may be somebody else is not named without a word."""
         self.notifier().tell(replace(message(1, "secret", room="@bob"), identity_changed=True))
-        self.assertEqual(self.desktop.shown, [("bob (identity changed: perhaps not them) writes to you", "@bob")])
+        self.assertEqual(self.desktop.shown, [("bob (identity changed: perhaps not them) sent you a message", "@bob")])
 
     def test_hostile(self) -> None:
         """What others say is no control character, and is cut."""

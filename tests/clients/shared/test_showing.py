@@ -30,14 +30,14 @@ class ShowingTests(SynchronousTestCase):
         showing.news(PresenceSeen("carol", "online"))
         self.room = "nowhere"
         showing.news(PresenceSeen("bob", "away"))
-        self.assertEqual(self.written, ["-- bob: is there"])
+        self.assertEqual(self.written, ["-- bob is online"])
 
     def test_typing(self) -> None:
         """That somebody writes is shown in the current room only."""
         showing = self.showing()
         showing.news(TypingSeen("lobby", "bob"))
         showing.news(TypingSeen("plans", "bob"))
-        self.assertEqual(self.written, ["-- bob is writing in #lobby"])
+        self.assertEqual(self.written, ["-- bob is typing in #lobby"])
 
     def test_scripts(self) -> None:
         """Scripts get no news."""

@@ -95,7 +95,7 @@ class TalkTests(SynchronousTestCase):
         self.talk.line_typed("first")
         self.assertEqual((self.talk.waits, self.client.calls), (True, []))
         self.opened.callback(self.client.there["@bob"])
-        self.assertEqual(self.successResultOf(done), ["You talk in @bob now."])
+        self.assertEqual(self.successResultOf(done), ["You are now in @bob."])
         self.assertEqual([call[:3] for call in self.client.calls], [("@bob", "send", "first")])
         self.assertEqual((self.talk.waits, self.written, self.said), (False, [], []))
 

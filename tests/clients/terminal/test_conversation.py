@@ -46,7 +46,7 @@ class ConversationTests(ConversationTestCase):
         self.assertEqual(self.first[-1], "-- Connected as alice.")
         self.client.add("lobby")
         self.client.tell(RoomJoined("lobby"))
-        self.assertEqual(self.fresh(), ["-- You are in #lobby now.", "── #lobby ──"])
+        self.assertEqual(self.fresh(), ["-- You joined #lobby.", "── #lobby ──"])
 
     def test_unread_at_the_start(self) -> None:
         """Rooms where something was said meanwhile have their count."""

@@ -28,7 +28,7 @@ class RoomsTests(ConversationTestCase):
         self.client.tell(message(2, "secret", room="plans", mentioned=True))
         self.client.tell(message(1, "secret", room="@bob"))
         self.client.tell(message(2, "secret", room="@bob"))
-        self.assertEqual(self.fresh(), ["-- bob calls you in #plans: Alt+2", "-- bob writes to you: Alt+3"])
+        self.assertEqual(self.fresh(), ["-- bob mentioned you in #plans: Alt+2", "-- bob sent you a message: Alt+3"])
         self.assertEqual(self.screen.rings, 1)
         self.assertEqual(self.bar(), "[1:#lobby] 2:#plans (2!) 3:@bob (2!)")
         self.client.tell(message(3, "mine", "alice", room="plans"))
@@ -74,7 +74,7 @@ class RoomsTests(ConversationTestCase):
         plans.unread = 1000
         self.screen.conversation.room_wanted(2)
         lines = self.fresh()
-        self.assertEqual(lines[1], "-- 800 more were not read; /log shows them.")
+        self.assertEqual(lines[1], "-- More unread messages: 800; /log shows them.")
         self.assertEqual(sum(line.startswith("<bob>") for line in lines), MOST_KEPT)
 
     def test_commands_that_lead_elsewhere(self) -> None:
@@ -100,7 +100,7 @@ class RoomsTests(ConversationTestCase):
         self.fresh()
         del self.client.there["plans"]
         self.client.tell(RoomLeft("plans", "bob"))
-        self.assertEqual(self.fresh(), ["-- bob has put you out of #plans."])
+        self.assertEqual(self.fresh(), ["-- bob removed you from #plans."])
         self.assertEqual(self.bar(), "1:#lobby 2:@bob")
         conversation.line_typed("secret for plans")
         self.assertEqual(self.client.calls, [])
@@ -109,7 +109,7 @@ class RoomsTests(ConversationTestCase):
         self.assertEqual(self.fresh(), ["── #lobby ──"])
         del self.client.there["lobby"]
         self.client.tell(RoomLeft("lobby"))
-        self.assertEqual(self.fresh(), ["-- You are not in #lobby any more."])
+        self.assertEqual(self.fresh(), ["-- You are no longer in #lobby."])
         self.assertEqual(self.bar(), "1:@bob")
         conversation.line_typed("x")
         self.assertIn("Not sent: There is no room #lobby", self.fresh()[0])
@@ -138,7 +138,7 @@ class RoomsTests(ConversationTestCase):
         plans = self.client.there["plans"]
         plans.kept, plans.read, plans.position = [message(50, "old", room="plans")], 50, 20
         self.client.tell(RoomRewound("plans", 50, 20))
-        self.assertIn("#plans: the server has lost messages", self.fresh()[0])
+        self.assertIn("#plans: The server lost messages of this room", self.fresh()[0])
         conversation.room_wanted(2)
         self.fresh()
         self.client.tell(message(21, "new", room="plans"))
@@ -165,9 +165,9 @@ class RoomsTests(ConversationTestCase):
         self.client.tell(Alarm("old_log"))
         self.client.tell(RoomOffered("@eve", "eve"))
         lines = self.fresh()
-        self.assertEqual(lines[0], "-- #lobby: bob has changed message ?: x")
+        self.assertEqual(lines[0], "-- #lobby: bob edited an older message: x")
         self.assertTrue(lines[1].startswith("-- ALARM"))
-        self.assertEqual(lines[2:], ["-- eve wants to talk with you directly: /accept @eve or /refuse @eve"])
+        self.assertEqual(lines[2:], ["-- eve wants to chat with you: /accept @eve or /refuse @eve"])
 
     def test_rewound(self) -> None:
         """Where the server has lost messages, those that come in their places are shown."""

@@ -11,7 +11,6 @@ from clients.terminal.styled_lines import (
     Days,
     Line,
     conversation,
-    day_text,
     header,
     message_fragments,
     news_line,
@@ -85,11 +84,6 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(len(days.before(AT_MS + DAY_MS)), 1)
         days.reset()
         self.assertEqual(len(days.before(AT_MS + DAY_MS)), 1)
-
-    def test_day_text(self) -> None:
-        """The date is written out."""
-        self.assertEqual(day_text(datetime.date(2026, 11, 25)), "Wednesday, 25 November 2026")
-        self.assertEqual(day_text(datetime.date(2024, 2, 29)), "Thursday, 29 February 2024")
 
     def test_local_days(self) -> None:
         """The day is that of the person's own time."""

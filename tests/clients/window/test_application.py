@@ -494,7 +494,7 @@ class TalkingTests(ApplicationTestCase):
     def test_who_types_is_told_for_a_moment(self) -> None:
         """In the status line."""
         self.tell(TypingSeen("lobby", "bob"))
-        self.assertEqual(self.context.layout.status.text, "bob is writing in #lobby")
+        self.assertEqual(self.context.layout.status.text, "bob is typing in #lobby")
         self.pass_time(6)
         self.assertEqual(self.context.layout.status.text, "Connected as alice.")
 

@@ -92,4 +92,4 @@ class HistoryTests(BoundTestCase):
         self.assertRegex(self.chat, r"no \(edited\)\t 🎉 bob ")
         self.plans.kept = [replace(QUESTION, text=None, deleted=True)]
         self.tell(MessageDeleted("plans", QUESTION.message_id, "bob"))
-        self.assertIn("(taken back)", self.chat)
+        self.assertIn("(deleted)", self.chat)

@@ -116,7 +116,7 @@ class ConversationsTests(SynchronousTestCase):
         self.conversations.of("plans").note(Note("old", AT_MS))
         self.take(RoomLeft("plans", "bob"))
         self.assertEqual(self.notes("plans"), [])
-        self.assertEqual(self.notes(), [("bob has put you out of #plans.", "notice")])
+        self.assertEqual(self.notes(), [("bob removed you from #plans.", "notice")])
 
     def test_conversations_are_bounded(self) -> None:
         """One too many drops the oldest, but not the one on the screen."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, Quota, WaitingMessage, clock, date
+from clients.shared.dates import day_text
 from clients.window.timeline.entries import (
     GOES_ON_MS,
     LOUD,
@@ -89,14 +90,15 @@ class EntryLineTests(SynchronousTestCase):
             message(2, sender="alice", edited=True, reply_to=quoted.message_id),
             quoted=quoted, signs={"👍": ["bob"]}, arrived={"bob"},
         )  # fmt: skip
-        self.assertEqual(plain(line).split(ROW)[1:], ["│ bob: what?", "hello (edited) ✓ arrived at bob", " 👍 bob "])
+        self.assertEqual(plain(line).split(ROW)[1:], ["│ bob: what?", "hello (edited) ✓ delivered to bob", " 👍 bob "])
         self.assertEqual(
-            copied(message(2), line, "alice"), f"{CLOCK} <alice> (bob: what?) hello (edited) ✓ arrived at bob [👍 bob]"
+            copied(message(2), line, "alice"),
+            f"{CLOCK} <alice> (bob: what?) hello (edited) ✓ delivered to bob [👍 bob]",
         )
 
     def test_an_answer_to_something_unknown_is_an_answer(self) -> None:
         """Though it is not at hand."""
-        self.assertIn("(an answer)", plain(entry_line(message(2, reply_to=b"x" * 16))))
+        self.assertIn("(a reply)", plain(entry_line(message(2, reply_to=b"x" * 16))))
 
     def test_actions_mentions_and_what_is_gone_look_otherwise(self) -> None:
         """A star for actions, tags for the others."""
@@ -117,7 +119,7 @@ class EntryLineTests(SynchronousTestCase):
 
     def test_days_and_the_unread_mark_are_lines(self) -> None:
         """Each in one span."""
-        self.assertEqual(plain(entry_line(Day(AT_MS))), date(AT_MS))
+        self.assertEqual(plain(entry_line(Day(AT_MS))), day_text(AT_MS))
         self.assertEqual(entry_line(Unread())[0].tag, "unread")
 
     def test_a_time_that_is_none_is_shown_as_such(self) -> None:
