@@ -8,7 +8,7 @@ from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredLock
 
-from chatserv.client.commits.turns import Turns
+from chatserv.client.state.turns import Turns
 from chatserv.client.storage.rooms import Keys, RoomRow, Standing
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.commits import Commit, Leave
