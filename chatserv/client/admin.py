@@ -1,15 +1,14 @@
 """What administrators of the server can do; none of it lets them read a room that they are not in."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chatserv.client.account.keyring import Keyring
+from chatserv.client.connection.requests import Requests
 from chatserv.domain.names import user_name
 from chatserv.errors import BadMessage
 from chatserv.wire import messages
 from chatserv.wire.link import LinkInvalid, ServerLink
-
-if TYPE_CHECKING:
-    from chatserv.client.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,15 @@ class Administration:
     """Every method raises `chatserv.errors.Forbidden` for who is no administrator.
 
     Args:
-        engine: Asks the server.
+        requests: Asks the server.
+        keyring: Which server that is.
     """
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
+    def __init__(self, requests: Requests, keyring: Keyring) -> None:
+        self._requests, self._keyring = requests, keyring
 
     async def _ask(self, make: type[messages.Command], **fields: object) -> Any:
-        return await self._engine.requests.ask(make, **fields)
+        return await self._requests.ask(make, **fields)
 
     async def make_invite(self, name: str = "", *, admin: bool = False) -> ServerLink:
         """A link that lets one person register: anybody, or who takes this name. Raises `NameInvalid`.
@@ -52,8 +52,8 @@ class Administration:
         It leads to where the server says that it is, else to where we reach it.
         """
         name = user_name(name) if name else ""
-        invited = await self._engine.requests.expect(messages.Invited, messages.MakeInvite, name=name, admin=admin)
-        keyring = self._engine.context.keyring
+        invited = await self._requests.expect(messages.Invited, messages.MakeInvite, name=name, admin=admin)
+        keyring = self._keyring
         host, port = (invited.host, invited.port) if invited.host and invited.port else (keyring.host, keyring.port)
         try:
             return ServerLink(host, port, keyring.server_id, invited.token)
@@ -62,7 +62,7 @@ class Administration:
 
     async def accounts(self) -> list[AccountView]:
         """All accounts, in order of name."""
-        rows = await self._engine.requests.rows(
+        rows = await self._requests.rows(
             messages.AccountList, messages.ListAccounts, lambda page: page.accounts, lambda row: row.name
         )
         return [AccountView(each.name, each.role, each.suspended, each.muted, each.created) for each in rows]
@@ -85,7 +85,7 @@ class Administration:
 
     async def bans(self) -> list[BanView]:
         """All bans, in order of subject."""
-        rows = await self._engine.requests.rows(
+        rows = await self._requests.rows(
             messages.BanList, messages.ListBans, lambda page: page.bans, lambda row: row.subject
         )
         return [BanView(each.kind, each.subject, each.by, each.at) for each in rows]

@@ -1,29 +1,112 @@
 """The client: one account on one server, and everything that a program can ask it for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.threads import deferToThread
+
+from chatserv.client.account.keyring import Keyring
+from chatserv.client.account.profile import Profile
 from chatserv.client.admin import Administration
 from chatserv.client.commits.committer import ExistingRoom
 from chatserv.client.commits.room_changes import direct_policy, public_policy
+from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent, MessageReceived
 from chatserv.client.lifecycle import Lifecycle
 from chatserv.client.people import People
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.state.rooms import Room
+from chatserv.clocks import now_ms, steady_seconds
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, LocalProtocolError, NotMember
 from chatserv.wire import messages
 
-if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
 
+class Client:
+    """One account, through all its connections.
 
-class Client(Lifecycle):
-    """One account, through all its connections: see `Lifecycle` for how it is made, started and stopped."""
+    There are two ways to hear what happens, in order: a callback, for programs with a loop of their own such as windows, or
+    ``async for event in client``.
+
+    Args:
+        profile: Where keys and everything else of the account are kept.
+        reactor: The reactor.
+        on_event: Told everything that happens: see `chatserv.client.events`. A message counts as shown when the callback has
+            returned; without a callback, when the loop comes back for the next event.
+        token: See `start`.
+        follow: Whether to be shown messages; without, they are kept for a client that follows.
+        endpoint: Where to connect; by default TLS to the address that the keyring remembers.
+        plain: Without TLS, which the server has to allow as well. The session inside and the pin protect what is said.
+        receipts: Whether senders of direct messages are told that they arrived.
+        in_thread: Runs slow functions; by default in the reactor's threads.
+        clock: The date, milliseconds since 1970.
+        seconds: A clock that never goes back, by which we notice silence and sleep. Timers are the reactor's: a program
+            makes them as steady by `chatserv.client.use_steady_clock`.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        reactor: Any,
+        on_event: Callable[[ClientEvent], None] | None = None,
+        *,
+        token: bytes | None = None,
+        follow: bool = True,
+        endpoint: IStreamClientEndpoint | None = None,
+        plain: bool = False,
+        receipts: bool = True,
+        in_thread: Callable[..., Any] = deferToThread,
+        clock: Callable[[], int] = now_ms,
+        seconds: Callable[[], float] = steady_seconds,
+    ) -> None:
+        self.profile = profile
+        self._lifecycle = Lifecycle(
+            profile, reactor, on_event, token, endpoint, follow=follow, plain=plain, receipts=receipts,
+            in_thread=in_thread, clock=clock, seconds=seconds,
+        )  # fmt: skip
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def start(self, token: bytes | None = None) -> None:
+        """Connects, and reconnects with a jittered back-off (1 to 60 s) until `stop` or a final refusal.
+
+        What was received earlier and never shown is shown first.
+
+        Args:
+            token: The invite's token, where the account is not registered yet; empty on a server with open registration.
+
+        Raises:
+            ProfileError: Another program uses the profile.
+            StorageError: What the profile keeps cannot be used.
+        """
+        self._lifecycle.start(token)
+
+    def open(self) -> None:
+        """Opens what this device keeps, to be read without a connection until `stop`. Raises what `start` raises."""
+        self._lifecycle.open()
+
+    def stop(self) -> "Deferred[None]":
+        """Ends the session and connects no more; fires when the profile is free for others."""
+        return self._lifecycle.stop()
+
+    async def online(self) -> None:
+        """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
+        await self._lifecycle.notifier.online()
+
+    @property
+    def engine(self) -> Engine:
+        """Does the work; not for programs. Raises `LocalProtocolError` where the client is not started."""
+        return self._lifecycle.engine
+
+    @property
+    def keyring(self) -> Keyring:
+        """Who we are, and which server is ours."""
+        return self._lifecycle.keyring
 
     # -- as an asynchronous context manager and iterator ---------------------------------------------------------------
 
@@ -37,15 +120,15 @@ class Client(Lifecycle):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stops. The event that was in hand is told again the next time where an exception ends the block."""
-        if kind is None and self._stream is not None:
-            self._stream.handled()
+        if kind is None and self._lifecycle.stream is not None:
+            self._lifecycle.stream.handled()
         await self.stop()
 
     def __aiter__(self) -> AsyncIterator[ClientEvent]:
         """Events, until the client is stopped. A final refusal of the server is raised."""
-        if self._stream is None:
+        if self._lifecycle.stream is None:
             raise LocalProtocolError("events go to the callback")
-        return self._stream
+        return self._lifecycle.stream
 
     # -- who and where we are ------------------------------------------------------------------------------------------
 
@@ -55,14 +138,19 @@ class Client(Lifecycle):
         return self.keyring.user
 
     @property
+    def _running(self) -> Engine | None:
+        return self._lifecycle.running
+
+    @property
     def people(self) -> People:
         """Identities, safety numbers, devices."""
-        return self.engine.people
+        engine = self.engine
+        return People(engine.context, engine.requests, engine.rooms, engine.certificates, engine.outbox)
 
     @property
     def admin(self) -> Administration:
         """What administrators of the server can do."""
-        return self.engine.admin
+        return Administration(self.engine.requests, self.keyring)
 
     @property
     def is_admin(self) -> bool:
@@ -72,35 +160,36 @@ class Client(Lifecycle):
     @property
     def distrusted(self) -> bool:
         """Whether the server is proven to break the rules of its log: nothing is sent any more, also after a restart."""
-        return self._engine is not None and self._engine.auditor.proven
+        return self._running is not None and self._running.auditor.proven
 
     @property
     def unacknowledged(self) -> int:
         """How many sent messages are not known to be stored."""
-        return 0 if self._engine is None else self._engine.outbox.unacknowledged
+        return 0 if self._running is None else self._running.outbox.unacknowledged
 
     @property
     def refusal(self) -> ChatError | None:
         """Why the server did not store the last message for now, such as a full disk there; the client tries again."""
-        return None if self._engine is None else self._engine.outbox.refusal
+        return None if self._running is None else self._running.outbox.refusal
 
     @property
     def rooms(self) -> list[str]:
         """Names of our rooms, in order; rooms that wait for our consent included."""
-        if self._engine is None:
+        if self._running is None:
             return []
-        return [self._engine.rooms.name(room) for room in self._engine.rooms.seen()]
+        return [self._running.rooms.name(room) for room in self._running.rooms.seen()]
 
     def handles(self) -> list[RoomHandle]:
         """Our rooms, in order of name; rooms that wait for our consent included."""
-        return [] if self._engine is None else [self._handle(room) for room in self._engine.rooms.seen()]
+        return [] if self._running is None else [self._handle(room) for room in self._running.rooms.seen()]
 
     def room(self, name: str) -> RoomHandle:
         """One of our rooms: ``lobby``, ``#lobby`` or ``@bob``. Raises `NotMember`."""
         return self._handle(self.engine.rooms.find(name))
 
     def _handle(self, room: Room) -> RoomHandle:
-        return RoomHandle(self.engine, room, self._await_acknowledgement, self._withdraw)
+        notifier = self._lifecycle.notifier
+        return RoomHandle(self.engine, room, notifier.await_acknowledgement, notifier.withdraw)
 
     # -- what is asked for ---------------------------------------------------------------------------------------------
 
@@ -126,7 +215,7 @@ class Client(Lifecycle):
 
         What `send` gave for them does not fire. What an earlier run has left still goes out.
         """
-        self._acknowledgements.clear()
+        self._lifecycle.notifier.withdraw_all()
         return self.engine.outbox.forget()
 
     async def create_room(self, name: str, *, public: bool = False, topic: str = "") -> RoomHandle:
@@ -152,7 +241,7 @@ class Client(Lifecycle):
             Forbidden: It is ourselves.
         """
         engine, name = self.engine, user_name(user)
-        engine.planning.require_account(name)
+        engine.context.require_account(name)
         room, begun = engine.rooms.direct(name), False
         if room is None:
             try:

@@ -1,39 +1,29 @@
-"""One account's talk with its server, across connections: puts the context together, and does what nobody asked for.
+"""One account's talk with its server, across connections: puts the parts together, and does what nobody asked for.
 
 A connection may die at any byte: after the next one is up, ``sync`` brings what is missing and unacknowledged messages go
 out again under the same ids, so that nothing is lost and nothing doubled.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
-from chatserv.client.admin import Administration
 from chatserv.client.commits.committer import Committer
 from chatserv.client.commits.maintenance import Maintenance
 from chatserv.client.commits.planner import Planning
 from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.commits.rotation import EpochRotation
 from chatserv.client.connection.requests import Requests
-from chatserv.client.events import (
-    Announced,
-    MessageReceived,
-    PresenceSeen,
-    ReadMoved,
-    Status,
-    StatusChanged,
-    TypingSeen,
-)
+from chatserv.client.events import MessageReceived, Status, StatusChanged
 from chatserv.client.inbound.agreements import Agreements
 from chatserv.client.inbound.backlog import Backlog
 from chatserv.client.inbound.commit_reader import Reader
 from chatserv.client.inbound.content_handler import Contents
 from chatserv.client.inbound.epoch_keys import EpochKeys
+from chatserv.client.inbound.notices import Notices
 from chatserv.client.inbound.places import Places
 from chatserv.client.inbound.room_queue import RoomQueue
 from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.outbound.receipts import Receipts
-from chatserv.client.people import People
 from chatserv.client.state.context import ClientContext, Interrupted
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.verification.certificates import Certificates
@@ -47,7 +37,6 @@ MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not 
 SKIPPED_MS: Final = 7 * 86_400_000  # docs/rooms.rst 7.3: keys of messages that never came are kept so long
 TIDY_SECONDS: Final = 300.0  # how long what was taken back may stay on the disk
 STORE: Final = "store"
-PRESENCES: Final = ("offline", "online", "away")
 
 
 class Engine:
@@ -72,44 +61,43 @@ class Engine:
         self.requests = Requests(write)
         self.rooms = Rooms(context.vault, context.user)
         self.certificates = Certificates(context, self.requests)
-        self.auditor = LogAuditor(
-            context, self.requests, self.rooms, self.certificates, self._show_evidence, self._trust_moved
-        )
-        self.contents = Contents(context, self.rooms, self.auditor.gossip, self._tidy_soon)
+        self.auditor = LogAuditor(context, self.requests, self.rooms, self.certificates)
+        self.prekeys = PrekeyUpkeep(context, self.requests, self.rooms)
+        self.contents = Contents(context, self.rooms, self.auditor.gossip)
         reader = Reader(context, self.rooms, self.certificates, self.contents, self.auditor.watch)
         self.keys = EpochKeys(context, self.requests, self.rooms, reader)
         self.room_queue = RoomQueue(
-            context, self.requests, self.rooms, reader, self.keys, self.certificates, self.auditor, self._moved, self._broke,
-            refuse,
-        )  # fmt: skip
+            context, self.requests, self.rooms, reader, self.keys, self.certificates, self.auditor, refuse
+        )
         self.backlog = Backlog(context, self.rooms, self.contents, self.room_queue)
-        committer = Committer(context, self.requests, self.room_queue, self.certificates, self.auditor)
+        self.places = Places(context, self.rooms)
+        self.agreements = Agreements(context, self.requests, self.rooms)
+        self.notices = Notices(context, self.rooms)
         self.planning = Planning(context, self.certificates)
-        self.places = Places(context, self.rooms, self._left_or_back)
-        self.outbox = Outbox(
-            context, self.requests, self.rooms, self.planning, self.auditor, self._make_sendable,
-            self._rotate, lambda room: self.rotation.look(room, said=True), self.places.denied,
-        )  # fmt: skip
+        self.outbox = Outbox(context, self.requests, self.rooms, self.auditor, self.planning.due, self.places.denied)
+        self.receipts = Receipts(context, self.outbox, wanted=receipts)
+        committer = Committer(context, self.requests, self.room_queue, self.certificates, self.auditor)
         self.room_changes = RoomChanges(context, self.rooms, committer, self.planning, self.auditor, self.outbox)
         self.maintenance = Maintenance(
             context, self.requests, self.rooms, self.room_changes, self.planning, self.keys, self.outbox
         )
         self.rotation = EpochRotation(context, self.requests, self.rooms, self.room_changes, self.planning)
-        self.prekeys = PrekeyUpkeep(context, self.requests, self.rooms)
-        self.receipts = Receipts(context, self.outbox, wanted=receipts)
-        self.agreements = Agreements(context, self.requests, self.rooms)
-        self.people = People(self)
-        self.admin = Administration(self)
-        self.presence: dict[str, str] = {}
         self.away = False  # as the person says, in this session and the next ones
-        self.read: dict[tuple[bytes, str], int] = {}  # by room and user, as others tell
         self.role = ""
         self._welcomed = self._tidying = self.closed = False
+        self._wire()
 
-    def _moved(self, room: Room) -> None:
-        self.outbox.flush_soon(room)
-        self.maintenance.come_back(room)
-        self.rotation.look(room)
+    def _wire(self) -> None:
+        """Everything that leads back up: what each part tells those that were made after it."""
+        self.auditor.gossip.send = self._show_evidence
+        self.auditor.moved = self.auditor.gossip.moved = self._trust_moved
+        self.contents.tidy = self._tidy_soon
+        self.room_queue.moved = self._moved
+        self.room_queue.broken = self.maintenance.repair
+        self.places.moved = self._left_or_back
+        self.outbox.fitness.commit_first = self.maintenance.make_sendable
+        self.outbox.rotate = self.maintenance.rotate
+        self.outbox.answers.said = lambda room: self.rotation.look(room, said=True)
 
     def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
         try:
@@ -122,14 +110,15 @@ class Engine:
             self.outbox.flush_soon(room)
         self.maintenance.look(self.role)
 
-    def _broke(self, room: Room) -> None:
-        self.maintenance.repair(room)
+    def _moved(self, room: Room) -> None:
+        self.outbox.flush_soon(room)
+        self.maintenance.come_back(room)
+        self.rotation.look(room)
 
-    def _make_sendable(self, room: Room) -> None:
-        self.maintenance.make_sendable(room)
-
-    def _rotate(self, room: Room) -> None:
-        self.maintenance.rotate(room)
+    def _left_or_back(self, room: Room) -> None:
+        if not room.in_it:
+            self.auditor.watch.forget(room)
+        self.outbox.flush_soon(room)
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
@@ -144,8 +133,7 @@ class Engine:
         self.requests.down()
         self.outbox.disconnected()
         self.places.disconnected()
-        self.presence.clear()
-        self.read.clear()
+        self.notices.clear()
 
     def recover(self) -> None:
         """Back to what is stored, after something could not be. Raises `StorageError` as long as that is so."""
@@ -211,7 +199,7 @@ class Engine:
             case messages.Keepalive():
                 self.ping()
             case messages.Presence() | messages.Typing() | messages.Read() | messages.Announcement():
-                self._pass_on(message)
+                self.notices.take(message)
             case _:
                 self.requests.answered(message)
 
@@ -222,27 +210,6 @@ class Engine:
     def _bound_rooms(self, room: bytes) -> None:
         if self.rooms.get(room) is None and len(self.rooms.all()) >= MAX_LOOKED_AT:
             raise BadMessage("too many rooms")
-
-    def _pass_on(self, notice: messages.Presence | messages.Typing | messages.Read | messages.Announcement) -> None:
-        match notice:
-            case messages.Presence(user, status):
-                before, self.presence[user] = self.presence.get(user), PRESENCES[status]
-                if before != PRESENCES[status]:  # it comes once for each room that we share
-                    self.context.emit(PresenceSeen(user, PRESENCES[status]))
-            case messages.Announcement(text, at):
-                self.context.emit(Announced(text, at))
-            case messages.Typing(user=user) if user in self.context.vault.ignored:
-                pass
-            case messages.Typing(room_id, user) if (room := self.rooms.get(room_id)) is not None and room.in_it:
-                self.context.emit(TypingSeen(self.rooms.name(room), user))
-            case messages.Read(room_id, user, seq) if (room := self.rooms.get(room_id)) is not None and room.in_it:
-                if seq > room.newest:  # else the server could have us, or somebody, read what will be said one day
-                    return
-                if user == self.context.user and room.row is not None:
-                    self.context.vault.rooms.set_read(room_id, seq)
-                    room.row = replace(room.row, read=max(room.row.read, seq))
-                self.read[room.room_id, user] = seq
-                self.context.emit(ReadMoved(self.rooms.name(room), user, seq))
 
     # -- the beginning of a session ------------------------------------------------------------------------------------
 
@@ -296,8 +263,3 @@ class Engine:
         """A commit of ours that is not in its room by now was not taken."""
         for pending in self.context.vault.pending.all():
             self.context.vault.pending.delete(pending.room_id)
-
-    def _left_or_back(self, room: Room) -> None:
-        if not room.in_it:
-            self.auditor.watch.forget(room)
-        self.outbox.flush_soon(room)

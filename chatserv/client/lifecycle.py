@@ -9,10 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.threads import deferToThread
 
 from chatserv.client.account.profile import Profile, ProfileError
-from chatserv.client.connection.backoff import is_final
+from chatserv.client.connection.backoff import Backoff, is_final
 from chatserv.client.connection.current import Connection
 from chatserv.client.connection.protocol import ClientFactory, ClientProtocol, plain_endpoint, tls_endpoint
 from chatserv.client.connection.waking import Waking
@@ -21,6 +20,7 @@ from chatserv.client.engine import Engine
 from chatserv.client.event_stream import EventStream
 from chatserv.client.events import (
     ClientEvent,
+    MessageReceived,
     Status,
     StatusChanged,
 )
@@ -30,90 +30,69 @@ from chatserv.client.state.pins import Pins
 from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
-from chatserv.clocks import AwakeClock, now_ms, now_ns, steady_seconds
+from chatserv.clocks import AwakeClock, now_ns
 from chatserv.crypto.e2e.rng import HedgedRandom
 from chatserv.errors import LocalFileError, LocalProtocolError
 from chatserv.i18n import _
 
 
-class Lifecycle(Notifier):
-    """One account, through all its connections.
+class Lifecycle:
+    """Makes the parts of a client, and keeps them going; its arguments are those of `chatserv.client.client.Client`.
 
-    There are two ways to hear what happens, in order: a callback, for programs with a loop of their own such as windows, or
-    ``async for event in client``.
-
-    Args:
-        profile: Where keys and everything else of the account are kept.
-        reactor: The reactor.
-        on_event: Told everything that happens: see `chatserv.client.events`. A message counts as shown when the callback has
-            returned; without a callback, when the loop comes back for the next event.
-        token: See `start`.
-        follow: Whether to be shown messages; without, they are kept for a client that follows.
-        endpoint: Where to connect; by default TLS to the address that the keyring remembers.
-        plain: Without TLS, which the server has to allow as well. The session inside and the pin protect what is said.
-        receipts: Whether senders of direct messages are told that they arrived.
-        in_thread: Runs slow functions; by default in the reactor's threads.
-        clock: The date, milliseconds since 1970.
-        seconds: A clock that never goes back, by which we notice silence and sleep. Timers are the reactor's: a program
-            makes them as steady by `chatserv.client.use_steady_clock`.
+    Attributes:
+        running: The engine, while the client is started, or open to be read.
+        stream: The events, where there is no callback.
+        notifier: Tells the program.
+        connection: All connections, one after the other.
     """
 
     def __init__(
         self,
         profile: Profile,
         reactor: Any,
-        on_event: Callable[[ClientEvent], None] | None = None,
+        on_event: Callable[[ClientEvent], None] | None,
+        token: bytes | None,
+        endpoint: IStreamClientEndpoint | None,
         *,
-        token: bytes | None = None,
-        follow: bool = True,
-        endpoint: IStreamClientEndpoint | None = None,
-        plain: bool = False,
-        receipts: bool = True,
-        in_thread: Callable[..., Any] = deferToThread,
-        clock: Callable[[], int] = now_ms,
-        seconds: Callable[[], float] = steady_seconds,
+        follow: bool,
+        plain: bool,
+        receipts: bool,
+        in_thread: Callable[..., Any],
+        clock: Callable[[], int],
+        seconds: Callable[[], float],
     ) -> None:
         keyring = profile.keyring()
         if keyring is None:
             raise ProfileError(f"{profile.directory}: {_('no account yet; register with a chatserv:// link first')}")
         self.profile, self.keyring = profile, keyring
         self._reactor, self._follow, self._receipts = reactor, follow, receipts
-        self._stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
-        super().__init__(self._stream.put if on_event is None and self._stream is not None else on_event)
+        self.stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
+        self.notifier = Notifier(on_event if self.stream is None else self.stream.put)
+        self._backoff = Backoff()
         connect = plain_endpoint if plain else tls_endpoint
         server = endpoint or connect(reactor, keyring.host, keyring.port)
         self._endpoint, self._plain = Recovering(server, self._recover, self.lost), plain
         self._in_thread, self._clock, self._seconds = in_thread, clock, seconds
         self._unwrap = keyring.unwrapper()
-        self._engine: Engine | None = None
+        self.running: Engine | None = None
         self._token = token
-        self._connection = Connection(self, self._make_protocol)
+        self.connection = Connection(self, self._make_protocol)
         self._service: ClientService | None = None
         self._release: Callable[[], None] | None = None
         self._timers: set[Any] = set()
         self._awake = AwakeClock(seconds)
-        self._waking = Waking(self._later, self._awake, lambda jumped: self._connection.look(jumped=jumped))
+        self._waking = Waking(self._later, self._awake, lambda jumped: self.connection.look(jumped=jumped))
         self._stopping: list[Deferred[None]] | None = None  # whom to tell when it has stopped
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, token: bytes | None = None) -> None:
-        """Connects, and reconnects with a jittered back-off (1 to 60 s) until `stop` or a final refusal.
-
-        What was received earlier and never shown is shown first.
-
-        Args:
-            token: The invite's token, where the account is not registered yet; empty on a server with open registration.
-
-        Raises:
-            ProfileError: Another program uses the profile.
-            StorageError: What the profile keeps cannot be used.
-        """
+        """See `chatserv.client.client.Client.start`."""
         if self._service is not None:
             raise LocalProtocolError("client started twice")
         self._open(self._tell_kept)
         self._token = None if self.keyring.registered else (token or self._token or b"")
-        factory = ClientFactory(self._connection.build)
+        factory = ClientFactory(self.connection.build)
         self._service = ClientService(self._endpoint, factory, retryPolicy=self._next_delay, clock=self._reactor)
         self.engine.backlog.follow(self._follow)
         self._emit(StatusChanged(Status.CONNECTING))
@@ -121,19 +100,33 @@ class Lifecycle(Notifier):
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
 
+    def _tell_kept(self) -> None:
+        self.engine.outbox.tell_kept()
+        self.engine.room_queue.invitations.tell_kept()
+
+    def _emit(self, event: ClientEvent) -> None:
+        match event:
+            case StatusChanged(Status.ONLINE):
+                self._backoff.succeeded()
+            case MessageReceived(own=True, message_id=message_id):
+                self.engine.outbox.waiting.drop(message_id)
+        self.notifier.emit(event)
+        if isinstance(event, MessageReceived):
+            self.engine.arrived(event)
+
     def _next_delay(self, attempts: int) -> float:
         delay = self._backoff.next_delay(attempts)
         return delay if self._endpoint.trouble is None else min(delay, TRY_SECONDS)
 
     def open(self) -> None:
-        """Opens what this device keeps, to be read without a connection until `stop`. Raises what `start` raises."""
+        """See `chatserv.client.client.Client.open`."""
         self._open(lambda: None)
 
     def _open(self, then: Callable[[], object]) -> None:
         try:
-            if self._engine is None:
+            if self.running is None:
                 self._release = self.profile.hold()
-                self._engine = self._make_engine()
+                self.running = self._make_engine()
             then()
         except BaseException:
             self._let_go()
@@ -158,8 +151,8 @@ class Lifecycle(Notifier):
             emit=self._emit,
             stumbled=self.stumbled,
         )
-        engine = Engine(context, self._connection.write, self._connection.refuse, receipts=self._receipts)
-        engine.room_queue.marks_shown = self._stream is None
+        engine = Engine(context, self.connection.write, self.connection.refuse, receipts=self._receipts)
+        engine.room_queue.marks_shown = self.stream is None
         vault.database.failed = self.stumbled
         return engine
 
@@ -179,12 +172,12 @@ class Lifecycle(Notifier):
 
     async def _off_reactor(self, work: Callable[..., Any], *args: Any) -> Any:
         result = await self._in_thread(work, *args)
-        if self._engine is None:
+        if self.running is None:
             raise Interrupted("stopped meanwhile")
         return result
 
     def stop(self) -> "Deferred[None]":
-        """Ends the session and connects no more; fires when the profile is free for others."""
+        """See `chatserv.client.client.Client.stop`."""
         service, self._service = self._service, None
         if service is not None:
             self.engine.backlog.follow(False)  # the program shall find the rest unread
@@ -205,13 +198,13 @@ class Lifecycle(Notifier):
         return result
 
     async def _stop(self, service: ClientService) -> None:
-        self._connection.say_goodbye()
+        self.connection.say_goodbye()
         await service.stopService()
         with suppress(LocalFileError):  # what was shown is shown again the next time
-            if self._stream is not None:
-                self._stream.settle()
+            if self.stream is not None:
+                self.stream.settle()
         self._let_go()
-        if self._status is not Status.FAILED:
+        if self.notifier.status is not Status.FAILED:
             self._emit(StatusChanged(Status.STOPPED))
 
     def _let_go(self) -> None:
@@ -219,7 +212,7 @@ class Lifecycle(Notifier):
         for timer in timers:
             if timer.active():
                 timer.cancel()
-        engine, self._engine = self._engine, None
+        engine, self.running = self.running, None
         release, self._release = self._release, None
         try:
             if engine is not None:
@@ -236,24 +229,24 @@ class Lifecycle(Notifier):
         )
 
     def _first_attempt_failed(self, failure: Any) -> None:
-        if self._service is not None and self._status is not Status.FAILED:
+        if self._service is not None and self.notifier.status is not Status.FAILED:
             self._emit(StatusChanged(Status.OFFLINE, failure.value))
 
     def _set_following(self, wanted: bool) -> None:
-        if self._engine is not None and self._service is not None:
-            self._engine.backlog.follow(wanted and self._follow)
+        if self.running is not None and self._service is not None:
+            self.running.backlog.follow(wanted and self._follow)
 
     def _mark_shown(self, room_id: bytes, seq: int) -> None:
-        room = None if self._engine is None else self._engine.rooms.get(room_id)
+        room = None if self.running is None else self.running.rooms.get(room_id)
         if room is not None:
             self.engine.room_queue.mark_shown(room, seq)
 
     @property
     def engine(self) -> Engine:
         """Does the work; not for programs. Raises `LocalProtocolError` where the client is not started."""
-        if self._engine is None:
+        if self.running is None:
             raise LocalProtocolError("the client is not started")
-        return self._engine
+        return self.running
 
     # -- what its connections report (chatserv.client.connection.current.Owner) ----------------------------------------
 
@@ -288,8 +281,8 @@ class Lifecycle(Notifier):
         error = self._endpoint.trouble
         if error is None:
             return
-        if self._connection.there:
-            self._connection.refuse(error)
+        if self.connection.there:
+            self.connection.refuse(error)
         else:
             self.lost(error)
 

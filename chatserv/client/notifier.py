@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client.connection.backoff import Backoff
-from chatserv.client.engine import Engine
 from chatserv.client.events import (
     ClientEvent,
-    MessageReceived,
     SendAcknowledged,
     SendFailed,
     Status,
@@ -28,41 +25,30 @@ class Notifier:
 
     def __init__(self, on_event: Callable[[ClientEvent], None] | None) -> None:
         self._on_event = on_event
-        self._status, self._failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
+        self.status, self._failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
         self._online: list[Deferred[None]] = []
         self._acknowledgements: dict[bytes, Deferred[int]] = {}
-        self._backoff = Backoff()
-
-    @property
-    def engine(self) -> Engine:
-        """Does the work; not for programs. Raises `LocalProtocolError` where the client is not started."""
-        raise NotImplementedError
-
-    def _tell_kept(self) -> None:
-        self.engine.outbox.tell_kept()
-        self.engine.room_queue.invitations.tell_kept()
 
     async def online(self) -> None:
         """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
-        if self._status is Status.ONLINE:
+        if self.status is Status.ONLINE:
             return
-        if self._status is Status.FAILED and self._failure is not None:
+        if self.status is Status.FAILED and self._failure is not None:
             raise self._failure
         waiting: Deferred[None] = Deferred()
         self._online.append(waiting)
         await waiting
 
-    def _await_acknowledgement(self, message_id: bytes) -> "Deferred[int]":
+    def await_acknowledgement(self, message_id: bytes) -> "Deferred[int]":
+        """Fires with the ``seq`` of a message of ours when it is stored."""
         acknowledged: Deferred[int] = Deferred()
         self._acknowledgements[message_id] = acknowledged
         return acknowledged
 
-    def _emit(self, event: ClientEvent) -> None:
-        match event:
-            case StatusChanged(status, error):
-                self._status, self._failure = status, error
-            case MessageReceived(own=True, message_id=message_id):
-                self.engine.outbox.waiting.drop(message_id)
+    def emit(self, event: ClientEvent) -> None:
+        """Something happened."""
+        if isinstance(event, StatusChanged):
+            self.status, self._failure = event.status, event.error
         if self._on_event is not None:
             try:
                 self._on_event(event)
@@ -71,8 +57,6 @@ class Notifier:
         match event:
             case StatusChanged():
                 self._status_changed()
-            case MessageReceived():
-                self.engine.arrived(event)
             case SendAcknowledged(message_id, seq):
                 if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
                     acknowledged.callback(seq)
@@ -80,18 +64,21 @@ class Notifier:
                 if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
                     acknowledged.errback(error_)
 
-    def _withdraw(self, message_id: bytes) -> None:
+    def withdraw(self, message_id: bytes) -> None:
+        """A message of ours will not leave."""
         if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
             acknowledged.errback(Withdrawn())
 
+    def withdraw_all(self) -> None:
+        """Nobody waits for any message any more."""
+        self._acknowledgements.clear()
+
     def _status_changed(self) -> None:
-        if self._status is Status.ONLINE:
-            self._backoff.succeeded()
-        if self._status not in {Status.ONLINE, Status.FAILED, Status.STOPPED}:
+        if self.status not in {Status.ONLINE, Status.FAILED, Status.STOPPED}:
             return
         waiting, self._online = self._online, []
         for waiter in waiting:
-            if self._status is Status.ONLINE:
+            if self.status is Status.ONLINE:
                 waiter.callback(None)
             else:
                 waiter.errback(self._failure or LocalProtocolError("the client was stopped"))

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
 from chatserv.client.commits.planner import Draft, Wish
+from chatserv.client.engine import Engine
 from chatserv.client.events import MessageReceived, RoomLeft
 from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.outbound.pending import FAILED
@@ -24,9 +24,6 @@ from chatserv.domain.names import room_name, user_name
 from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, Forbidden, NotFound, NotMember
 from chatserv.wire import messages
-
-if TYPE_CHECKING:
-    from chatserv.client.engine import Engine
 
 MAX_ACCEPTED = 1000
 ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
@@ -46,7 +43,7 @@ class RoomHandle(RoomView):
 
     def __init__(
         self,
-        engine: "Engine",
+        engine: Engine,
         room: Room,
         sent: Callable[[bytes], "Deferred[int]"],
         given_up: Callable[[bytes], None],
@@ -204,7 +201,7 @@ class RoomHandle(RoomView):
     async def invite(self, user: str) -> None:
         """Takes a user in, with all of their devices."""
         name = user_name(user)
-        self._engine.planning.require_account(name)
+        self._engine.context.require_account(name)
 
         def wish(draft: Draft) -> None:
             self._engine.planning.require_unchanged(name)
@@ -228,7 +225,7 @@ class RoomHandle(RoomView):
     async def ban(self, user: str) -> None:
         """Bans a user from the room, member or not."""
         name = user_name(user)
-        self._engine.planning.require_account(name)
+        self._engine.context.require_account(name)
         await self._change(lambda draft: draft.set_member(name, Role.BANNED), urgent=True)
 
     async def unban(self, user: str) -> None:

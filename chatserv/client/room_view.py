@@ -1,15 +1,12 @@
 """One room as a program sees it: what it is, who is there, what was said."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from chatserv.client.engine import Engine
 from chatserv.client.events import MessageReceived
 from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.state.rooms import Room
 from chatserv.errors import NotFound
-
-if TYPE_CHECKING:
-    from chatserv.client.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class RoomView:
         room: Which room.
     """
 
-    def __init__(self, engine: "Engine", room: Room) -> None:
+    def __init__(self, engine: Engine, room: Room) -> None:
         self._engine, self._room = engine, room
 
     def __eq__(self, other: object) -> bool:
@@ -118,16 +115,16 @@ class RoomView:
         counts: dict[str, int] = {}
         for entry in state.roster:
             counts[entry.user] = counts.get(entry.user, 0) + 1
-        presence, trust, us = self._engine.presence, self._engine.people.trust, self._engine.context.user
+        notices, trust, us = self._engine.notices, self._engine.context.pins.trust, self._engine.context.user
         return [
             MemberView(
                 member.user,
                 member.role.name.lower(),
                 member.muted,
                 counts.get(member.user, 0),
-                self._engine.own_presence if member.user == us else presence.get(member.user, "offline"),
+                self._engine.own_presence if member.user == us else notices.presence.get(member.user, "offline"),
                 "verified" if member.user == us else trust(member.user),
-                self._engine.read.get((self._room.room_id, member.user), 0),
+                notices.read.get((self._room.room_id, member.user), 0),
             )
             for member in found
         ]

@@ -54,8 +54,8 @@ class Tap:
     def __init__(self, person: Person, edit: Edit = as_it_is) -> None:
         self.person, self.edit = person, edit
         self.seen: list[messages.ServerMessage] = []
-        self._through = person.client._connection.message_received
-        person.client._connection.message_received = self._receive  # type: ignore[method-assign]
+        self._through = person.client._lifecycle.connection.message_received
+        person.client._lifecycle.connection.message_received = self._receive  # type: ignore[method-assign]
 
     def _receive(self, batch: list[messages.ServerMessage]) -> None:
         self.seen += batch
@@ -120,7 +120,7 @@ def is_message(message: messages.ServerMessage) -> bool:
 
 def engine_of(person: Person) -> Engine:
     """The works of a person's client."""
-    engine = person.client._engine
+    engine = person.client._lifecycle.running
     assert engine is not None
     return engine
 

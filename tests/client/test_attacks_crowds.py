@@ -217,7 +217,7 @@ class RaceTests(AttackCase):
     def test_message_given_up_after_it_was_sealed(self) -> None:
         """Nor is one that a program gave up, sealed and on its way, by what a later run says."""
         self.bob.say("plans", "one")
-        self.patch(self.bob.client._connection._protocol, "send", lambda _: None)
+        self.patch(self.bob.client._lifecycle.connection._protocol, "send", lambda _: None)
         self.bob.client.send("plans", "given up")
         self.world.server.reactor.advance(0)
         (row,) = engine_of(self.bob).context.vault.outbox.all()

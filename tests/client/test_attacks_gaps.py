@@ -212,7 +212,7 @@ class RoomTests(GapCase):
 
     def test_leave_that_did_not_arrive(self) -> None:
         """A Leave that was lost on its way excuses nothing later."""
-        self.patch(self.carol.client._connection._protocol, "send", lambda _: None)
+        self.patch(self.carol.client._lifecycle.connection._protocol, "send", lambda _: None)
         leaving = Deferred.fromCoroutine(self.carol.room("plans").leave())
         self.reconnect()
         self.failureResultOf(leaving, Interrupted)

@@ -324,7 +324,7 @@ class EvidenceTests(GossipCase):
 
     def test_asked_where_nothing_is_sent(self) -> None:
         """Where an answer cannot leave, another one does not wait behind it."""
-        self.patch(engine_of(self.carol).outbox._fitness, "may_send", lambda _: False)
+        self.patch(engine_of(self.carol).outbox.fitness, "may_send", lambda _: False)
         head = engine_of(self.bob).context.log.signed_head
         assert head is not None
         for _ in range(3):

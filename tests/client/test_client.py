@@ -159,7 +159,9 @@ class SendingTests(ApiCase):
             self.alice.client.send("lobby", str(number))
         with self.assertRaises(Quota):
             self.alice.client.send("lobby", "one more")
-        self.assertEqual((20, 20), (self.alice.client.unacknowledged, len(self.alice.client._acknowledgements)))
+        self.assertEqual(
+            (20, 20), (self.alice.client.unacknowledged, len(self.alice.client._lifecycle.notifier._acknowledgements))
+        )
 
     def test_forget(self) -> None:
         """What a program gives up on does not go out later."""
@@ -206,7 +208,7 @@ class ConnectionTests(ApiCase):
             if isinstance(event, MessageReceived):
                 bob.client.stop()
 
-        bob.client._on_event = stop
+        bob.client._lifecycle.notifier._on_event = stop
         for number in range(3):
             self.alice.client.send("lobby", str(number))
         self.world.settle(2)
@@ -316,7 +318,7 @@ class ConnectionTests(ApiCase):
         self.server.attempts.clear()
         self.server.pass_time(100)
         self.assertEqual(([], Status.STOPPED), (self.server.attempts, statuses(self.alice)[-1]))
-        self.assertEqual(set(), self.alice.client._timers)
+        self.assertEqual(set(), self.alice.client._lifecycle._timers)
 
     def test_no_account(self) -> None:
         """A profile without keys cannot be used."""
@@ -484,13 +486,15 @@ class ForeignServerTests(ApiCase):
         room = self.alice.client.engine.rooms.find("lobby")
         assert room.row is not None
         cursor = room.row.cursor
-        self.alice.client._connection.message_received([messages.Event(room.room_id, cursor + 5, 0, "bob", 0, b"")])
+        self.alice.client._lifecycle.connection.message_received(
+            [messages.Event(room.room_id, cursor + 5, 0, "bob", 0, b"")]
+        )
         self.world.run()
         self.assertIn(GapSeen("lobby", cursor + 1, cursor + 4), self.alice.told)
 
     def test_answer_to_nobody(self) -> None:
         """An answer to a question that was not asked is ignored."""
-        self.alice.client._connection.message_received([messages.Ok(999), messages.Error(998, "busy")])
+        self.alice.client._lifecycle.connection.message_received([messages.Ok(999), messages.Error(998, "busy")])
         self.assertTrue(self.alice.online)
 
 

@@ -184,7 +184,7 @@ class CrashTests(RoomCase):
 
     def test_between_persist_and_send(self) -> None:
         """A sealed message that never left goes out as it is after a restart: no generation is used twice, or missing."""
-        protocol = self.alice.client._connection._protocol
+        protocol = self.alice.client._lifecycle.connection._protocol
         self.patch(protocol, "send", lambda _: None)
         self.alice.client.send("lobby", "sealed")
         self.world.server.reactor.advance(0)
@@ -232,7 +232,7 @@ class CrashTests(RoomCase):
     def test_shown_and_not_remembered(self) -> None:
         """What was stored and not shown when the program died is shown at the next start."""
         self.alice.say("lobby", "one")
-        self.bob.client._on_event = lambda _: None
+        self.bob.client._lifecycle.notifier._on_event = lambda _: None
         self.patch(self.bob.client.engine.room_queue, "mark_shown", lambda room, _: room.row)
         self.alice.say("lobby", "two")
         self.bob.leave_the_machine()

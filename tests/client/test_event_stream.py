@@ -205,7 +205,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(self.heard, [])
         self.world.server.up = True
         self.world.settle(70)
-        self.assertTrue(self.bob.client._status is Status.ONLINE)
+        self.assertTrue(self.bob.client._lifecycle.notifier.status is Status.ONLINE)
         self.alice.say("lobby", "one")
         self.world.settle()
         self.successResultOf(running)

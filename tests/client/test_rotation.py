@@ -147,7 +147,7 @@ class PrekeyTests(RoomCase):
         self.assertEqual(50, self.listed())
         self.world.server.reactor.advance(10)
         self.take(31)
-        self.alice.client._connection.message_received([messages.PrekeysLow(19)])
+        self.alice.client._lifecycle.connection.message_received([messages.PrekeysLow(19)])
         self.world.settle(1)
         self.assertEqual(50, self.listed())
 

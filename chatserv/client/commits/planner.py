@@ -13,7 +13,7 @@ from chatserv.client.state.context import ClientContext
 from chatserv.client.verification.certificates import Certificates, NotReady
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import MAX_USER_DEVICES, Kind, Member, Policy, Role, RosterEntry, State
-from chatserv.errors import Forbidden, KeyChanged, NotFound, RoomFull
+from chatserv.errors import KeyChanged, NotFound, RoomFull
 
 Wish = Callable[["Draft"], None]
 """What somebody wants of a commit: puts ops into the draft, or raises a `ChatError` where that makes no sense."""
@@ -184,14 +184,6 @@ class Planning:
             raise NotFound(f"user {user}")
         if not draft.devices(user):
             raise NotReady(f"{user}: no device is ready yet")
-
-    def require_account(self, user: str) -> None:
-        """Raises `NotFound` for a user that the log does not know, or `Forbidden` for ourselves."""
-        log = self._context.log
-        if log.facts.identity(user, log.size) is None:
-            raise NotFound(f"user {user}")
-        if user == self._context.user:
-            raise Forbidden("oneself")
 
     def require_unchanged(self, user: str) -> None:
         """Raises `KeyChanged` for a user whose identity is not the one that we know: whose devices we take in nowhere."""

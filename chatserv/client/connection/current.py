@@ -1,21 +1,40 @@
-"""The connection that stands now: what it reports goes to the engine, what the engine says goes out on it."""
+"""The connection that stands now: what it reports goes to a receiver, what we say goes out on it."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 from chatserv.client.connection.protocol import ClientProtocol
-from chatserv.client.engine import Engine
 from chatserv.client.events import Replaced
 from chatserv.errors import ChatError, Draining, Forbidden, LocalFileError, WireError
 from chatserv.wire import messages
+
+
+class Receiver(Protocol):
+    """What the messages of a connection are for."""
+
+    def connected(self) -> None:
+        """A session is open."""
+        ...
+
+    def receive(self, message: messages.ServerMessage) -> None:
+        """A message came. Raises `ChatError` where only another connection helps."""
+        ...
+
+    def disconnected(self) -> None:
+        """The session is over, or never came to be."""
+        ...
+
+    def ping(self) -> None:
+        """Makes the server say something."""
+        ...
 
 
 class Owner(Protocol):
     """Whose connections they are."""
 
     @property
-    def engine(self) -> Engine:
-        """Does the work. Raises `LocalProtocolError` where it is not there any more."""
+    def engine(self) -> Receiver:
+        """Takes what comes. Raises `LocalProtocolError` where it is not there any more."""
         ...
 
     def logged_in(self) -> None:
@@ -64,7 +83,7 @@ class Connection:
 
     def message_received(self, batch: list[messages.ServerMessage]) -> None:
         """Messages came."""
-        engine = self._owner.engine
+        receiver = self._owner.engine
         self._receiving = True
         try:
             for message in batch:
@@ -73,7 +92,7 @@ class Connection:
                         self._last_word = Replaced() if code == "replaced" else Forbidden(code, by="server")
                     case messages.DrainingNotice():
                         self._last_word = Draining()
-                engine.receive(message)
+                receiver.receive(message)
         except WireError as error:
             self.refuse(error)
         except LocalFileError as error:

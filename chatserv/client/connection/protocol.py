@@ -174,10 +174,10 @@ class ClientProtocol(LinearLineReceiver):
         """A line over the limit ends the connection."""
         self._fail(error)
 
-    def send(self, context: list[bytes]) -> None:
+    def send(self, parts: list[bytes]) -> None:
         """Seals and writes encoded messages."""
-        if self._session is not None and self._session.state is State.OPEN and context:
-            self.transport.write(b"".join(self._session.seal(context)))
+        if self._session is not None and self._session.state is State.OPEN and parts:
+            self.transport.write(b"".join(self._session.seal(parts)))
 
     def refuse(self, error: WireError) -> None:
         """Ends the connection because of this error, and tells the server."""

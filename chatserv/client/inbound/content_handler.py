@@ -32,17 +32,15 @@ class Contents:
         context: What the client's parts share.
         rooms: For names and roles.
         gossip: Compares what senders have seen of the log.
+
+    Attributes:
         tidy: Told that something was taken back or replaced, and is to leave the disk.
     """
 
-    def __init__(
-        self,
-        context: ClientContext,
-        rooms: Rooms,
-        gossip: Gossip,
-        tidy: Callable[[], None],
-    ) -> None:
-        self._context, self._rooms, self._gossip, self._tidy = context, rooms, gossip, tidy
+    tidy: Callable[[], None]
+
+    def __init__(self, context: ClientContext, rooms: Rooms, gossip: Gossip) -> None:
+        self._context, self._rooms, self._gossip = context, rooms, gossip
 
     def take(self, room: Room, message: StoredMessage, head: LogHead | None) -> list[ClientEvent]:
         """Stores what a message says, and tells it; inside the transaction that moves the cursor."""
@@ -123,7 +121,7 @@ class Contents:
         if target is None or target.sender != message.sender or target.deleted or target.ctype != ContentType.TEXT:
             return []
         archive.mark_edited(room.room_id, body.target, body.text.encode(), message.seq)
-        self._tidy()
+        self.tidy()
         return [MessageEdited(self._rooms.name(room), body.target, message.sender, body.text.text)]
 
     def _delete(self, room: Room, message: StoredMessage, body: Delete) -> list[ClientEvent]:
@@ -133,7 +131,7 @@ class Contents:
         if target is None or (target.sender != message.sender and not self._moderates(room, message.sender)):
             return []
         archive.mark_deleted(room.room_id, body.target)
-        self._tidy()
+        self.tidy()
         return [MessageDeleted(self._rooms.name(room), body.target, message.sender)]
 
     def _receipt(self, room: Room, message: StoredMessage, message_ids: tuple[bytes, ...]) -> list[ClientEvent]:

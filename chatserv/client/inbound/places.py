@@ -28,11 +28,15 @@ class Places:
     Args:
         context: What the client's parts share.
         rooms: All rooms.
+
+    Attributes:
         moved: Told of a room that we are in no more, or again: what waits to be sent there fails, or goes.
     """
 
-    def __init__(self, context: ClientContext, rooms: Rooms, moved: Callable[[Room], None]) -> None:
-        self._context, self._rooms, self._moved = context, rooms, moved
+    moved: Callable[[Room], None]
+
+    def __init__(self, context: ClientContext, rooms: Rooms) -> None:
+        self._context, self._rooms = context, rooms
         self._denied: set[bytes] = set()
         self._yielded: dict[bytes, object] = {}  # rooms that are to come back in this session
         self._caught_up = False
@@ -171,7 +175,7 @@ class Places:
         room = self._rooms.get(room_id)
         if room is not None and room.withheld:
             room.withheld = False
-            self._moved(room)
+            self.moved(room)
 
     def disconnected(self) -> None:
         """The next session tells anew which rooms there are."""
@@ -187,4 +191,4 @@ class Places:
             self._context.vault.rooms.put(room.row)
             self._context.vault.chains.clear(room.room_id)
             self.stays(room)
-        self._moved(room)
+        self.moved(room)

@@ -38,10 +38,15 @@ class RoomQueue:
         keys: Opens epochs.
         certificates: Fetches certificates.
         follower: Fetches the log.
+        start_anew: Ends the connection, so that the next one begins at what is stored.
+
+    Attributes:
         moved: Told after each batch that a room has moved on.
         broken: Told that a room's keys do not open.
-        start_anew: Ends the connection, so that the next one begins at what is stored.
     """
+
+    moved: Callable[[Room], None]
+    broken: Callable[[Room], None]
 
     def __init__(
         self,
@@ -52,13 +57,11 @@ class RoomQueue:
         keys: EpochKeys,
         certificates: Certificates,
         follower: LogAuditor,
-        moved: Callable[[Room], None],
-        broken: Callable[[Room], None],
         start_anew: Callable[[ChatError], None],
     ) -> None:
         self._context, self._requests, self._rooms = context, requests, rooms
         self._reader, self._keys, self._certificates, self._auditor = reader, keys, certificates, follower
-        self._moved, self._broken, self._start_anew = moved, broken, start_anew
+        self._start_anew = start_anew
         self.invitations = Offers(context, rooms)
         self._settling: list[Deferred[None]] = []
         self.follow = True
@@ -110,7 +113,7 @@ class RoomQueue:
         try:
             while room.queue and not room.stopped:
                 needs = self._take_batch(room)
-                self._moved(room)
+                self.moved(room)
                 if needs is not None:
                     await self._try_to_provide(room, needs)
                 elif room.queue:
@@ -223,7 +226,7 @@ class RoomQueue:
         if needs.chain_to is not None:
             await self.load_chain(room, needs.chain_to)
         if needs.keys and not await self._keys.hold(room) and room.row is not None and room.row.keys is Keys.BROKEN:
-            self._broken(room)
+            self.broken(room)
 
     async def load_chain(self, room: Room, epoch: int) -> None:
         """Fetches and verifies the commits of a room up to ``epoch``, from where our chain ends.

@@ -18,11 +18,15 @@ class Answers:
     Args:
         context: What the client's parts share.
         waiting: What a program shows as being sent.
+
+    Attributes:
         said: Told of each room where something is stored.
     """
 
-    def __init__(self, context: ClientContext, waiting: Waiting, said: Callable[[Room], None]) -> None:
-        self._context, self._waiting, self._said = context, waiting, said
+    said: Callable[[Room], None]
+
+    def __init__(self, context: ClientContext, waiting: Waiting) -> None:
+        self._context, self._waiting = context, waiting
         self._answered: list[tuple[Room, OutboxRow, messages.Sent]] = []
 
     def put(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
@@ -54,7 +58,7 @@ class Answers:
                 self._waiting.stored(row.message_id)
             self._context.emit(SendAcknowledged(row.message_id, sent.seq))
         for room in {room.room_id: room for room, *_ in answered}.values():
-            self._said(room)
+            self.said(room)
 
     def _last(self, answered: list[tuple[Room, OutboxRow, messages.Sent]]) -> dict[bytes, Acknowledged]:
         """By room, the last place in our chain of its epoch that is stored."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from chatserv.client.commits.planner import Planning
 from chatserv.client.events import SendHeld
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
+from chatserv.crypto.room_state import State
 
 
 class Fitness:
@@ -14,14 +14,16 @@ class Fitness:
     Args:
         context: What the client's parts share.
         rooms: For names.
-        planning: Knows whether a room needs a commit first.
+        commit_due: Says whether the log asks for a commit in a room of this state before anything is sent.
+
+    Attributes:
         commit_first: Asked to commit in a room, or to open its keys.
     """
 
-    def __init__(
-        self, context: ClientContext, rooms: Rooms, planning: Planning, commit_first: Callable[[Room], None]
-    ) -> None:
-        self._context, self._rooms, self._planning, self._commit_first = context, rooms, planning, commit_first
+    commit_first: Callable[[Room], None]
+
+    def __init__(self, context: ClientContext, rooms: Rooms, commit_due: Callable[[State], bool]) -> None:
+        self._context, self._rooms, self._commit_due = context, rooms, commit_due
         self._held: dict[bytes, tuple[str, ...]] = {}
         self._checked: dict[bytes, tuple[object, ...]] = {}
 
@@ -38,7 +40,7 @@ class Fitness:
         if row is None or state is None or room.stopped or room.withheld or row.standing is not Standing.IN:
             return False
         if row.keys is not Keys.HELD:
-            self._commit_first(room)
+            self.commit_first(room)
             return False
         seen = (room.head.commit_hash, self._context.log.size, self._context.pins.changes)
         if self._checked.get(room.room_id) == seen:
@@ -53,8 +55,8 @@ class Fitness:
                 self._context.emit(SendHeld(self._rooms.name(room), changed))
             return False
         self._held.pop(room.room_id, None)
-        if self._planning.due(state) or self._context.vault.chains.lost(room.room_id) is not None:
-            self._commit_first(room)
+        if self._commit_due(state) or self._context.vault.chains.lost(room.room_id) is not None:
+            self.commit_first(room)
             return False
         if row.kt_size > self._context.log.size:
             return False

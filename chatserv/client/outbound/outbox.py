@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.commits.planner import Planning
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.outbound.answers import Answers
@@ -23,6 +22,7 @@ from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
 from chatserv.crypto.content import ID_BYTES, Content, ContentType, LogHead
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
+from chatserv.crypto.room_state import State
 from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge, WireError
 from chatserv.wire import messages
 
@@ -40,29 +40,28 @@ class Outbox:
         context: What the client's parts share.
         requests: Sends.
         rooms: All rooms.
-        planning: Knows whether a room needs a commit first.
-        follower: Whether the log is trusted.
-        commit_first: Asked to commit in a room (because of what the log says), or to open its keys.
-        rotate: Asked to give a room a new epoch.
-        said: Told that something of ours is stored in a room.
+        auditor: Whether the log is trusted.
+        commit_due: Says whether the log asks for a commit in a room of this state before anything is sent.
         denied: Told that the server calls us no member of a room.
+
+    Attributes:
+        rotate: Asked to give a room a new epoch.
     """
+
+    rotate: Callable[[Room], None]
 
     def __init__(
         self,
         context: ClientContext,
         requests: Requests,
         rooms: Rooms,
-        planning: Planning,
-        follower: LogAuditor,
-        commit_first: Callable[[Room], None],
-        rotate: Callable[[Room], None],
-        said: Callable[[Room], None],
+        auditor: LogAuditor,
+        commit_due: Callable[[State], bool],
         denied: Callable[[Room], None],
     ) -> None:
         self._context, self._requests, self._rooms = context, requests, rooms
-        self._auditor, self._rotate, self._denied = follower, rotate, denied
-        self._fitness = Fitness(context, rooms, planning, commit_first)
+        self._auditor, self._denied = auditor, denied
+        self.fitness = Fitness(context, rooms, commit_due)
         self._under_way: set[bytes] = set()
         self._resting: set[bytes] = set()  # rooms that wait after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
@@ -72,7 +71,7 @@ class Outbox:
         self._earlier = 0  # messages of earlier runs have no higher place in the outbox
         self.refusal: ChatError | None = None  # why the server did not store the last one for now
         self.waiting = Waiting()
-        self._answers = Answers(context, self.waiting, said)
+        self.answers = Answers(context, self.waiting)
         self.most = MAX_UNACKNOWLEDGED
 
     @property
@@ -144,7 +143,7 @@ class Outbox:
 
     def store(self) -> None:
         """Stores what was answered since the last time, in one transaction, and tells it."""
-        self._answers.store()
+        self.answers.store()
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
@@ -162,8 +161,8 @@ class Outbox:
 
     def recover(self) -> None:
         """Something could not be stored: what was answered meanwhile is asked for again, and looked at anew."""
-        self._answers.clear()
-        self._fitness.forget()
+        self.answers.clear()
+        self.fitness.forget()
 
     def forget(self) -> int:
         """Drops what this run has said and was not acknowledged, and says how much: a program gives up on its own."""
@@ -190,7 +189,7 @@ class Outbox:
         if not room.in_it:
             self._fail_all(waiting, NotMember(f"room {self._rooms.name(room)}"))
             return
-        if not self._fitness.may_send(room):
+        if not self.fitness.may_send(room):
             return
         ready = []
         with self._context.vault.transaction():
@@ -237,7 +236,7 @@ class Outbox:
     def _stored(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         self._under_way.discard(row.message_id)
         self.refusal = None
-        self._answers.put(room, row, sent)
+        self.answers.put(room, row, sent)
         self.flush_soon(room)
 
     def _went_stale(self, room: Room, row: OutboxRow) -> None:
@@ -248,7 +247,7 @@ class Outbox:
             key = (room.room_id, room.row.epoch)
             self._stale = {key: self._stale.get(key, 0) + 1}
             if self._stale[key] == STALE_LIMIT:
-                self._rotate(room)
+                self.rotate(room)
         self._rest(room, STALE_SECONDS)
 
     def _refused(self, room: Room, row: OutboxRow, error: ChatError) -> None:
@@ -283,7 +282,7 @@ class Outbox:
                 of_now = room is not None and room.row is not None and row.epoch == room.row.epoch
                 if row.generation is not None and of_now:
                     vault.chains.lose(row.room_id, row.generation)
-                    self._fitness.forget(row.room_id)
+                    self.fitness.forget(row.room_id)
                 vault.outbox.delete(row.message_id)
 
     def _rest(self, room: Room, seconds: float) -> None:

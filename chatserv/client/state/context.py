@@ -1,4 +1,4 @@
-"""What the context of a client have in common: who we are, what we keep, and the world around."""
+"""What the parts of a client have in common: who we are, what we keep, and the world around."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from chatserv.client.state.pins import Pins
 from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.suite import sha256
-from chatserv.errors import ChatError, LocalFileError
+from chatserv.errors import ChatError, Forbidden, LocalFileError, NotFound
 from chatserv.i18n import N_
 
 log = Logger(namespace="chatserv.client")
@@ -105,6 +105,13 @@ class ClientContext:
     def cert_hash(self) -> bytes:
         """The hash of our certificate, 32 bytes."""
         return sha256(self.keyring.certificate)
+
+    def require_account(self, user: str) -> None:
+        """Raises `NotFound` for a user that the log does not know, or `Forbidden` for ourselves."""
+        if self.log.facts.identity(user, self.log.size) is None:
+            raise NotFound(f"user {user}")
+        if user == self.user:
+            raise Forbidden("oneself")
 
     def chance(self, seconds: float) -> float:
         """Some time from 0 up to ``seconds``, so that not everybody does the same at once."""

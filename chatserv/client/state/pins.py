@@ -26,7 +26,13 @@ class Pins:
     def __init__(self, table: PinTable, log_copy: TransparencyLog) -> None:
         self._table = table
         self._log = log_copy
+        self.shown: dict[str, bytes] = {}  # the identities whose numbers a person has looked at, in this run
         self.changes = 0  # how often a pin was kept: what was found out before may not hold any more
+
+    def trust(self, user: str) -> str:
+        """``unverified``, ``verified`` or ``changed``; for somebody never seen ``unknown``."""
+        pin = self._table.get(user)
+        return "unknown" if pin is None else pin.state.name.lower()
 
     def look(self, user: str, now_ms: int) -> Pin | None:
         """Compares a person with the log and keeps what comes of it.

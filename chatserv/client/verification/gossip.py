@@ -44,24 +44,26 @@ class Gossip:
         context: What the client's parts share.
         rooms: Who shares a room with us.
         refresh: Fetches the log up to the newest head.
-        send: Sends evidence into a room.
         alarm: Told what, a detail, who, and about which of their devices.
         fork: Told of a signed head that does not fit ours.
+
+    Attributes:
+        send: Sends evidence into a room.
         moved: Told that rooms may be sent to again that could not be.
     """
+
+    send: Callable[[Room, LogEvidence], None]
+    moved: Callable[[], None]
 
     def __init__(
         self,
         context: ClientContext,
         rooms: Rooms,
         refresh: Callable[[], Awaitable[None]],
-        send: Callable[[Room, LogEvidence], None],
         alarm: Callable[[str, str, str, bytes], None],
         fork: Callable[[LogForked], None],
-        moved: Callable[[], None],
     ) -> None:
-        self._context, self._rooms, self._refresh, self._send = context, rooms, refresh, send
-        self._alarm, self._fork, self._moved = alarm, fork, moved
+        self._context, self._rooms, self._refresh, self._alarm, self._fork = context, rooms, refresh, alarm, fork
         self._claims: dict[Witness, LogHead] = {}  # what does not fit ours
         self._ahead: dict[Witness, LogHead | bytes] = {}  # the same, claimed or signed, of more of the log than we have
         self._liars: set[Witness] = set()  # whose word counts for nothing any more
@@ -115,7 +117,7 @@ class Gossip:
     def _ask_now(self, room: Room, user: str) -> None:
         ours = self._context.log.signed_head
         if user in self._asking and ours is not None:
-            self._send(room, LogEvidence((ours,), user))
+            self.send(room, LogEvidence((ours,), user))
         self._asking.discard(user)
 
     def _compare_later(self, witness: Witness, head: LogHead | bytes) -> None:
@@ -154,7 +156,7 @@ class Gossip:
         for witness in right:
             del self._claims[witness]
         if right:
-            self._moved()
+            self.moved()
 
     # -- what the server has signed ------------------------------------------------------------------------------------
 
@@ -195,7 +197,7 @@ class Gossip:
             if len(self._liars) < MAX_WITNESSES:
                 self._liars.add(witness)
             self._alarm("false_claim", f"size {claim.size}", witness.user, witness.device_id)
-            self._moved()
+            self.moved()
 
     def _answer(self, room: Room) -> None:
         """Nobody can have us speak where we have not agreed to be; and where an answer still waits, it is enough."""
@@ -205,7 +207,7 @@ class Gossip:
         waits = self._context.vault.outbox.for_room(room.room_id, 1, ContentType.LOG_EVIDENCE)
         if not waits and now - self._answered.get(room.room_id, -ANSWER_SECONDS) >= ANSWER_SECONDS:
             self._answered[room.room_id] = now
-            self._send(room, LogEvidence((ours,)))
+            self.send(room, LogEvidence((ours,)))
 
     def spread(self, ours: bytes, theirs: bytes) -> None:
         """Shows a proof to everybody, after a moment, where nobody else has by then."""
@@ -214,6 +216,6 @@ class Gossip:
             for room in self._rooms.ours():
                 if room.row is not None and room.row.standing is Standing.IN and room.room_id not in self._shown:
                     self._shown.add(room.room_id)
-                    self._send(room, LogEvidence((ours, theirs)))
+                    self.send(room, LogEvidence((ours, theirs)))
 
         self._context.later(self._context.chance(SPREAD_SECONDS), show)

@@ -15,7 +15,6 @@ from chatserv.client.verification.certificates import Certificates
 from chatserv.client.verification.gossip import Gossip
 from chatserv.client.verification.public_rooms import PublicRooms
 from chatserv.client.verification.revocations import Revocations
-from chatserv.crypto.bodies import LogEvidence
 from chatserv.crypto.log_facts import Rotation
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag
 from chatserv.crypto.statements import certificate_facts
@@ -39,9 +38,12 @@ class LogAuditor:
         requests: Fetches.
         rooms: Whose public heads are compared with the log.
         certificates: Of devices that are revoked.
-        send: Sends evidence into a room.
+
+    Attributes:
         moved: Told that rooms may be sent to again that could not be.
     """
+
+    moved: Callable[[], None]
 
     def __init__(
         self,
@@ -49,13 +51,11 @@ class LogAuditor:
         requests: Requests,
         rooms: Rooms,
         certificates: Certificates,
-        send: Callable[[Room, LogEvidence], None],
-        moved: Callable[[], None],
     ) -> None:
-        self._context, self._requests, self._rooms, self._moved = context, requests, rooms, moved
+        self._context, self._requests, self._rooms = context, requests, rooms
         self._fetching = DeferredLock()
         self._alarmed: set[str] = set()
-        self.gossip = Gossip(context, rooms, self.refresh, send, self._alarm, self._forked, moved)
+        self.gossip = Gossip(context, rooms, self.refresh, self._alarm, self._forked)
         self.watch = PublicRooms(context, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
         self._statements = Revocations(
             context, requests, certificates, self._false_statement, self._decided,
@@ -188,7 +188,7 @@ class LogAuditor:
             self._prove(FALSE_ROTATION, "false_rotation", f"{name}, leaf {rotation.new.index}: {wrong}")
         self._look_at_ourselves()
         self._look_at_others()
-        self._moved()
+        self.moved()
 
     def _prove(self, name: str, what: str, detail: str) -> None:
         """Remembers under ``name`` what stops all sending, for good."""

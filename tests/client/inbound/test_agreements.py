@@ -48,7 +48,7 @@ class AgreeingTests(SynchronousTestCase):
         """What the server knows of bob, by the names that he has for his rooms."""
         found = self.world.server.await_(self.world.server.store.consents())
         rooms = engine_of(self.alice).rooms
-        if self.bob.client._engine is not None:
+        if self.bob.client._lifecycle.running is not None:
             rooms = engine_of(self.bob).rooms
         names = {room.room_id: rooms.name(room) for room in rooms.all()}
         return {names.get(each.room_id, "?"): each.consent for each in found if each.user == "bob1"}

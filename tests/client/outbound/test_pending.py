@@ -136,7 +136,7 @@ class WaitingTests(WaitingCase):
         (message,) = self.room.waiting()
         self.room.discard(message.message_id)
         self.failureResultOf(sent, Withdrawn)
-        self.assertEqual(self.bob.client._acknowledgements, {})
+        self.assertEqual(self.bob.client._lifecycle.notifier._acknowledgements, {})
         self.assertEqual((self.states(), self.bob.client.unacknowledged), ([], 0))
         with self.assertRaises(NotFound):
             self.room.discard(message.message_id)
