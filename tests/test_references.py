@@ -7,6 +7,9 @@ from typing import Final
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import chatserv.client
+from tests.test_architecture import names_in
+
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
 NUMBERED: Final = ("protocol", "rooms", "crypto")
@@ -15,6 +18,8 @@ MAX_COLUMNS: Final = 130
 NUMBER: Final = r"\d+(?:\.\d+)?"
 REFERENCE: Final = re.compile(rf"docs/(\w+)\.rst(?:,? ({NUMBER}(?:(?:, | and | to ){NUMBER})*)\b|, (limits)\b)?")
 HEADING: Final = re.compile(rf"^(?:\.\. _([\w-]+):\n\n)?((?:{NUMBER} )?)([^\n]+)\n(-{{3,}}|~{{3,}})$", re.MULTILINE)
+NAMED: Final = re.compile(r"`((?:chatserv|clients|tests|bench)(?:\.\w+)+)`")
+DATABASE: Final = "chatserv.db"  # a file that looks like a module
 FOREIGN: Final = re.compile(r"\b(?:CRYPTO|FAULTS|PROTOCOL|ARCHITECTURE|PRODUCT)(?:\.md|,? (?:§|\d|row|sections? \d))")
 
 
@@ -37,6 +42,19 @@ def code() -> Iterator[tuple[str, str]]:
     for path in files:
         if path.exists():
             yield str(path.relative_to(ROOT)), re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a package, a module, what a module defines, or a public name of the library."""
+    if name.removeprefix("chatserv.client.") in chatserv.client.__all__:
+        return True
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        folder, rest = ROOT.joinpath(*parts[:count]), ".".join(parts[count:])
+        module = folder.with_suffix(".py") if not folder.is_dir() else folder / "__init__.py"
+        if module.exists():
+            return not rest or rest in names_in(module)
+    return False
 
 
 class SectionTests(SynchronousTestCase):
@@ -72,6 +90,15 @@ class ReferenceTests(SynchronousTestCase):
                     followed += 1
                 self.assertTrue(not limits or name == "operations", f"{file}: docs/{name}.rst, {limits}")
         self.assertGreater(followed, 100)
+
+    def test_modules(self) -> None:
+        """Each module and definition that is named with its package is there."""
+        followed = 0
+        for file, text in code():
+            for name in set(NAMED.findall(text)) - {DATABASE}:
+                self.assertTrue(is_there(name), f"{file}: {name}")
+                followed += 1
+        self.assertGreater(followed, 50)
 
     def test_nothing_outside(self) -> None:
         """Nothing refers to documents that are not here."""

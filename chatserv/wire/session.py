@@ -95,7 +95,7 @@ class PlaintextReceived:
 
 @dataclass(frozen=True, slots=True)
 class CloseReceived:
-    """The other side ended the session on purpose; ``reason`` is a `chatserv.wire.records.CloseReason`, or unknown."""
+    """The other side ended the session on purpose; ``reason`` is a `chatserv.domain.closing.CloseReason`, or unknown."""
 
     reason: int
 
