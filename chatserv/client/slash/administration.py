@@ -1,18 +1,24 @@
 """Slash commands for administrators of the server."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chatserv.client.admin import Administration
-from chatserv.client.slash.command import Handler, SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash.command import (
+    Handler,
+    SlashCommand,
+    SlashContext,
+    SlashError,
+    nobody,
+    person,
+    refused,
+    shown,
+)
 from chatserv.client.slash.formatting import date, word
 from chatserv.domain.bans import is_nearly_everybody, network_text, parse_network
 from chatserv.errors import BadMessage, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.wire.link import format_link
-
-if TYPE_CHECKING:
-    from chatserv.client.slash.dispatcher import Slash
 
 MAX_ANNOUNCEMENT_CHARACTERS: Final = 1000
 _KINDS: Final = ("address", "account")
@@ -20,7 +26,7 @@ _KINDS: Final = ("address", "account")
 Act = Callable[[Administration, str], Awaitable[None]]
 
 
-async def _invite_link(slash: "Slash", words: list[str]) -> list[str]:
+async def _invite_link(slash: SlashContext, words: list[str]) -> list[str]:
     name, admin = words
     if name == "admin" and not admin:
         name, admin = "", name
@@ -31,7 +37,7 @@ async def _invite_link(slash: "Slash", words: list[str]) -> list[str]:
     return [format_link(made)]
 
 
-async def _accounts(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _accounts(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     found = []
     for account in await slash.client.admin.accounts():
         facts = [word(account.role)]
@@ -51,7 +57,7 @@ def _about_account(act: Act, said: str, *, final: bool) -> Handler:
         final: Whether nobody could undo it who does it to themselves.
     """
 
-    async def handler(slash: "Slash", words: list[str]) -> list[str]:
+    async def handler(slash: SlashContext, words: list[str]) -> list[str]:
         user = person(words[0])
         if final:
             _require_another(slash, user)
@@ -62,13 +68,13 @@ def _about_account(act: Act, said: str, *, final: bool) -> Handler:
     return handler
 
 
-def _require_another(slash: "Slash", user: str) -> None:
+def _require_another(slash: SlashContext, user: str) -> None:
     if user == slash.client.keyring.user:
         raise SlashError(_("That is you, and you could not undo it. Another administrator has to do it."))
 
 
 def _ban(name: str, said: str, *, on: bool) -> Handler:
-    async def handler(slash: "Slash", words: list[str]) -> list[str]:
+    async def handler(slash: SlashContext, words: list[str]) -> list[str]:
         kind, subject = words
         if kind not in _KINDS:
             raise slash.commands[name].misused()
@@ -97,7 +103,7 @@ def _network(text: str) -> str:
         raise SlashError(_("That is no address, and no network such as 192.0.2.0/24.")) from None
 
 
-async def _bans(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _bans(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     found = [
         f"{word(ban.kind)} {shown(ban.subject)}  {_('by {user}').format(user=shown(ban.by))}, {date(ban.at_ms)}"
         for ban in await slash.client.admin.bans()
@@ -105,7 +111,7 @@ async def _bans(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 
     return found or [_("Nobody is banned from the server.")]
 
 
-async def _announce(slash: "Slash", words: list[str]) -> list[str]:
+async def _announce(slash: SlashContext, words: list[str]) -> list[str]:
     (text,) = words
     if len(text) > MAX_ANNOUNCEMENT_CHARACTERS:
         said = _("An announcement has at most {most} characters.")

@@ -1,22 +1,25 @@
-"""What every slash command has in common: its place in the table, how it refuses, and how foreign text is shown."""
+"""What every slash command has in common: its place in the table, what it is given, how it refuses, how text is shown."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import difflib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from chatserv.domain.names import user_name
+from chatserv.client.client import Client
+from chatserv.client.room_handle import RoomHandle
+from chatserv.domain.names import LOBBY, user_name
 from chatserv.domain.scripts import folded
-from chatserv.errors import ChatError, LocalFileError
+from chatserv.errors import ChatError, LocalFileError, NotMember
 from chatserv.i18n import N_, _
 from chatserv.sanitize import clean_line, isolate
 
 if TYPE_CHECKING:
-    from chatserv.client.slash.dispatcher import Slash
+    from twisted.internet.defer import Deferred
 
 _SIGILS: Final = ("#", "@")  # in front of rooms and users
 
-Handler = Callable[["Slash", list[str]], Awaitable[list[str]]]
+Handler = Callable[["SlashContext", list[str]], Awaitable[list[str]]]
 _TAKES_THE_REST: Final = ("TEXT", "TOPIC", "NUMBER|yes")
 
 
@@ -84,6 +87,98 @@ class SlashCommand:
     def misused(self) -> SlashError:
         """What whoever types it wrongly is told."""
         return SlashError(_("It is typed like this: {usage}").format(usage=self.line))
+
+
+class SlashContext:
+    """What handlers are given: the client, the current room, and how this program shows things.
+
+    Args:
+        client: The client.
+        room: The room to begin in; it may come later.
+        sent: Gets what fires when a message is stored, or fails.
+        quit: What ``/quit`` does.
+        colour: Whether QR codes are coloured with escape sequences, for terminals.
+        codes: Whether QR codes are drawn at all.
+
+    Attributes:
+        commands: The table, by name.
+        compared: The safety numbers that were shown, by user.
+    """
+
+    commands: Mapping[str, SlashCommand]
+
+    def __init__(
+        self,
+        client: Client,
+        room: str,
+        sent: "Callable[[Deferred[int]], object]",
+        quit: Callable[[], None],  # noqa: A002 - the command's name
+        *,
+        colour: bool,
+        codes: bool,
+    ) -> None:
+        self.client, self.quit, self.colour, self.codes = client, quit, colour, codes
+        self.sent = sent
+        self.compared: dict[str, str] = {}
+        self._wanted = room.strip().removeprefix("#")
+        self._current: RoomHandle | None = None
+
+    @property
+    def room(self) -> str:
+        """The name of the current room, ``lobby`` or ``@bob``; we may not be in it yet, or not any more."""
+        if self._current is None:
+            with suppress(ChatError):  # it may come
+                self._current = self.client.room(self._wanted)
+        return self._wanted if self._current is None else self._current.name
+
+    def here(self) -> RoomHandle:
+        """The current room. Raises `SlashError` where we are not in it, or have not agreed to it."""
+        if self._current is None or self._current.name not in self.client.rooms:
+            self._current = self.room_named(self.room)
+        self.consented(self._current)
+        return self._current
+
+    def handles(self) -> list[RoomHandle]:
+        """All our rooms, in order of name."""
+        return self.client.handles()
+
+    def room_named(self, name: str, *, consented: bool = False) -> RoomHandle:
+        """A room of ours. Raises `SlashError` where there is none, and where ``consented`` and we have not agreed to it."""
+        try:
+            handle = self.client.room(name)
+        except NotMember:
+            said = _("There is no room {room} here that you are a member of.")
+            raise SlashError(said.format(room=place(name.strip().removeprefix("#")))) from None
+        if consented:
+            self.consented(handle)
+        return handle
+
+    def consented(self, handle: RoomHandle) -> None:
+        """Raises `SlashError` for a room that waits for the person's consent."""
+        if handle.offered:
+            said = _("You have not accepted {room} yet: /accept {room} or /refuse {room}")
+            raise SlashError(said.format(room=place(handle.name)))
+
+    def go(self, handle: RoomHandle) -> list[str]:
+        """Makes a room the current one."""
+        self._current = handle
+        return [_("You are now in {room}.").format(room=place(handle.name))]
+
+    def go_home(self) -> list[str]:
+        """Goes to the lobby, if there is one: the current room is gone."""
+        self._current, self._wanted = None, LOBBY
+        return self.go(self.client.room(LOBBY)) if LOBBY in self.client.rooms else []
+
+    def find(self, name: str) -> SlashCommand:
+        """The command of this name. Raises `SlashError` with the nearest one."""
+        command = self.commands.get(name)
+        if command is not None:
+            return command
+        said = [_("There is no /{name} here; /help tells what there is.").format(name=shown(name))]
+        said += [
+            _("Do you mean /{name}?").format(name=near) for near in difflib.get_close_matches(name, self.commands, 1)
+        ]
+        raise SlashError(" ".join(said))
 
 
 @contextmanager

@@ -10,34 +10,30 @@
 """
 
 import contextlib
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from chatserv.client.room_handle import RoomHandle
+from chatserv.client.client import Client
 from chatserv.client.slash.administration import ADMIN
-from chatserv.client.slash.command import SlashCommand, SlashError, begins, place, shown
-from chatserv.client.slash.formatting import member_line
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, begins
 from chatserv.client.slash.members import MEMBERS
 from chatserv.client.slash.people import PEOPLE
 from chatserv.client.slash.rooms import COMING, RULES
 from chatserv.client.slash.talk import PROGRAM, SAYING
 from chatserv.domain.names import LOBBY
 from chatserv.domain.texts import valid_text
-from chatserv.errors import ChatError, NotMember, Reject
+from chatserv.errors import ChatError, Reject
 from chatserv.i18n import _
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
-
-    from chatserv.client.client import Client
 
 COMMANDS: Final = {command.name: command for command in (*PROGRAM, *COMING, *SAYING, *MEMBERS, *RULES, *PEOPLE, *ADMIN)}
 _OUTSIDERS: Final = frozenset({"invite", "ban"})  # commands about a room that name somebody who is not in it
 _RANKS: Final = {"": 0, "banned": 0, "member": 1, "moderator": 2, "owner": 3}
 
 
-class Slash:
+class Slash(SlashContext):
     """Carries out what a person types, in the room that is current.
 
     Args:
@@ -54,7 +50,7 @@ class Slash:
 
     def __init__(
         self,
-        client: "Client",
+        client: Client,
         room: str = LOBBY,
         *,
         sent: "Callable[[Deferred[int]], object] | None" = None,
@@ -62,72 +58,15 @@ class Slash:
         colour: bool = False,
         codes: bool = True,
     ) -> None:
-        self.client, self.quit, self.colour, self.codes = client, quit, colour, codes
-        self.sent = sent or _let_be
-        self.compared: dict[str, str] = {}  # the safety numbers that were shown, by user
-        self._wanted = room.strip().removeprefix("#")
-        self._current: RoomHandle | None = None
+        super().__init__(client, room, sent or _let_be, quit, colour=colour, codes=codes)
         self._switching = 0
 
-    # -- the current room ----------------------------------------------------------------------------------------------
-
-    @property
-    def room(self) -> str:
-        """The name of the current room, ``lobby`` or ``@bob``; we may not be in it yet, or not any more."""
-        if self._current is None:
-            with contextlib.suppress(ChatError):  # it may come
-                self._current = self.client.room(self._wanted)
-        return self._wanted if self._current is None else self._current.name
+    # -- lines ---------------------------------------------------------------------------------------------------------
 
     @property
     def switching(self) -> bool:
         """Whether a command is under way that may go to another room: lines for a room wait until it is done."""
         return self._switching > 0
-
-    def here(self) -> RoomHandle:
-        """The current room. Raises `SlashError` where we are not in it, or have not agreed to it."""
-        if self._current is None or self._current.name not in self.client.rooms:
-            self._current = self.room_named(self.room)
-        self.consented(self._current)
-        return self._current
-
-    def handles(self) -> list[RoomHandle]:
-        """All our rooms, in order of name."""
-        return self.client.handles()
-
-    def room_named(self, name: str, *, consented: bool = False) -> RoomHandle:
-        """A room of ours. Raises `SlashError` where there is none, and where ``consented`` and we have not agreed to it."""
-        try:
-            handle = self.client.room(name)
-        except NotMember:
-            said = _("There is no room {room} here that you are a member of.")
-            raise SlashError(said.format(room=place(name.strip().removeprefix("#")))) from None
-        if consented:
-            self.consented(handle)
-        return handle
-
-    def consented(self, handle: RoomHandle) -> None:
-        """Raises `SlashError` for a room that waits for the person's consent."""
-        if handle.offered:
-            said = _("You have not accepted {room} yet: /accept {room} or /refuse {room}")
-            raise SlashError(said.format(room=place(handle.name)))
-
-    def go(self, handle: RoomHandle) -> list[str]:
-        """Makes a room the current one."""
-        self._current = handle
-        return [_("You are now in {room}.").format(room=place(handle.name))]
-
-    def go_home(self) -> list[str]:
-        """Goes to the lobby, if there is one: the current room is gone."""
-        self._current, self._wanted = None, LOBBY
-        return self.go(self.client.room(LOBBY)) if LOBBY in self.client.rooms else []
-
-    def member_lines(self) -> list[str]:
-        """Who is in the current room, and behind them who is banned."""
-        here = self.here()
-        return [member_line(member) for member in (*here.members(), *here.members(banned=True))]
-
-    # -- lines ---------------------------------------------------------------------------------------------------------
 
     async def run(self, line: str) -> list[str]:
         """Carries a line out: a command, or a text for the current room (``//text`` is the text ``/text``).
@@ -148,7 +87,7 @@ class Slash:
         return await self.obey(command.name, command.words(rest[0] if rest else ""))
 
     async def obey(self, name: str, words: Sequence[str]) -> list[str]:
-        """Carries a command out with words that are not context of a line, as a dialog has them: each may hold spaces.
+        """Carries a command out with words that are not parts of a line, as a dialog has them: each may hold spaces.
 
         Args:
             name: Of the command, without the ``/``.
@@ -165,15 +104,6 @@ class Slash:
             raise SlashError(_("This text cannot be used here: it is too long, or holds what no text may.")) from None
         finally:
             self._switching -= command.switches
-
-    def find(self, name: str) -> SlashCommand:
-        """The command of this name. Raises `SlashError` with the nearest one."""
-        command = COMMANDS.get(name)
-        if command is not None:
-            return command
-        said = [_("There is no /{name} here; /help tells what there is.").format(name=shown(name))]
-        said += [_("Do you mean /{name}?").format(name=near) for near in difflib.get_close_matches(name, COMMANDS, 1)]
-        raise SlashError(" ".join(said))
 
     # -- completion ----------------------------------------------------------------------------------------------------
 

@@ -1,19 +1,25 @@
 """Slash commands about the members of a room. What they do is a change of the room that everybody in it is told."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chatserv.client.room_handle import ROLES, RoomHandle
-from chatserv.client.slash.command import Handler, SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash.command import (
+    Handler,
+    SlashCommand,
+    SlashContext,
+    SlashError,
+    nobody,
+    person,
+    refused,
+    shown,
+)
 from chatserv.client.slash.rooms import changing
 from chatserv.errors import NotFound, Quota
 from chatserv.i18n import N_, _
 
-if TYPE_CHECKING:
-    from chatserv.client.slash.dispatcher import Slash
 
-
-async def _invite(slash: "Slash", words: list[str]) -> list[str]:
+async def _invite(slash: SlashContext, words: list[str]) -> list[str]:
     here, user = changing(slash), person(words[0])
     if any(member.user == user and member.devices for member in here.members()):
         raise SlashError(_("{user} is in the room already.").format(user=shown(user)))
@@ -36,7 +42,7 @@ _YES: Final = "yes"
 def _about_member(act: Callable[[RoomHandle, str], Awaitable[None]], *, other: bool = False) -> Handler:
     """A command about somebody who is in the room; ``other``: somebody else."""
 
-    async def handler(slash: "Slash", words: list[str]) -> list[str]:
+    async def handler(slash: SlashContext, words: list[str]) -> list[str]:
         here, user = changing(slash), person(words[0])
         if other:
             _require_another(slash, user)
@@ -47,12 +53,12 @@ def _about_member(act: Callable[[RoomHandle, str], Awaitable[None]], *, other: b
     return handler
 
 
-def _require_another(slash: "Slash", user: str) -> None:
+def _require_another(slash: SlashContext, user: str) -> None:
     if user == slash.client.keyring.user:
         raise SlashError(_("That is you; /part leaves the room."))
 
 
-async def _ban(slash: "Slash", words: list[str]) -> list[str]:
+async def _ban(slash: SlashContext, words: list[str]) -> list[str]:
     here, user = changing(slash), person(words[0])
     _require_another(slash, user)
     with refused(NotFound, nobody(user)):
@@ -60,14 +66,14 @@ async def _ban(slash: "Slash", words: list[str]) -> list[str]:
     return []
 
 
-async def _unban(slash: "Slash", words: list[str]) -> list[str]:
+async def _unban(slash: SlashContext, words: list[str]) -> list[str]:
     here, user = changing(slash), person(words[0])
     with refused(NotFound, _("{user} is not banned from this room.").format(user=shown(user))):
         await here.unban(user)
     return []
 
 
-async def _role(slash: "Slash", words: list[str]) -> list[str]:
+async def _role(slash: SlashContext, words: list[str]) -> list[str]:
     here, user, role, sure = changing(slash), person(words[0]), words[1], words[2]
     if role not in ROLES or sure not in {"", _YES}:
         raise slash.commands["role"].misused()

@@ -1,24 +1,21 @@
 """Slash commands about identities and devices (docs/crypto.rst 6)."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chatserv.client.people import DeviceView, Verification
-from chatserv.client.slash.command import SlashCommand, SlashError, nobody, person, refused, shown
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, nobody, person, refused, shown
 from chatserv.client.slash.formatting import date, names
 from chatserv.crypto.safety import grouped
 from chatserv.errors import BadKey, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.qr import terminal_qr
 
-if TYPE_CHECKING:
-    from chatserv.client.slash.dispatcher import Slash
-
 _GROUPS_IN_ROW: Final = 4
 _SHORT_ID_DIGITS: Final = 8
 _YES: Final = "yes"
 
 
-async def _verify(slash: "Slash", words: list[str]) -> list[str]:
+async def _verify(slash: SlashContext, words: list[str]) -> list[str]:
     user, given = person(words[0]), words[1]
     if user == slash.client.keyring.user:
         raise SlashError(_("That is you."))
@@ -46,7 +43,7 @@ def _not_the_same(user: str) -> str:
     return said.format(user=shown(user))
 
 
-async def _person_compared(slash: "Slash", user: str) -> list[str]:
+async def _person_compared(slash: SlashContext, user: str) -> list[str]:
     """Marks the identity whose number was shown, and no other that came meanwhile."""
     number = slash.compared.pop(user, None)
     if number is None:
@@ -83,7 +80,7 @@ def _verification_lines(found: Verification, *, colour: bool, codes: bool) -> li
     ]
 
 
-async def _trust(slash: "Slash", words: list[str]) -> list[str]:
+async def _trust(slash: SlashContext, words: list[str]) -> list[str]:
     user = person(words[0])
     with refused(NotFound, _("The identity of {user} has not changed.").format(user=shown(user))):
         slash.client.people.accept_identity(user)
@@ -91,7 +88,7 @@ async def _trust(slash: "Slash", words: list[str]) -> list[str]:
     return [said.format(user=shown(user))]
 
 
-async def _devices(slash: "Slash", words: list[str]) -> list[str]:
+async def _devices(slash: SlashContext, words: list[str]) -> list[str]:
     user = person(words[0]) if words[0] else ""
     with refused(NotFound, nobody(user or slash.client.keyring.user)):
         found = await slash.client.people.devices(user)
@@ -104,7 +101,7 @@ def _device_line(device: DeviceView) -> str:
     return f"{device.device_id.hex()[:_SHORT_ID_DIGITS]}  {shown(device.user)}  {since}{this}"
 
 
-async def _revoke(slash: "Slash", words: list[str]) -> list[str]:
+async def _revoke(slash: SlashContext, words: list[str]) -> list[str]:
     prefix, sure = words[0].lower(), words[1]
     if sure not in {"", _YES}:
         raise slash.commands["revoke"].misused()
@@ -130,7 +127,7 @@ async def _revoke(slash: "Slash", words: list[str]) -> list[str]:
     return [_("Revoked: {id}").format(id=device.device_id.hex()[:_SHORT_ID_DIGITS])]
 
 
-async def _ignore(slash: "Slash", words: list[str]) -> list[str]:
+async def _ignore(slash: SlashContext, words: list[str]) -> list[str]:
     if not words[0]:
         ignored = slash.client.people.ignored()
         return [_("You ignore: {users}.").format(users=names(ignored)) if ignored else _("You ignore nobody.")]
@@ -141,7 +138,7 @@ async def _ignore(slash: "Slash", words: list[str]) -> list[str]:
     return [said.format(user=shown(user))]
 
 
-async def _unignore(slash: "Slash", words: list[str]) -> list[str]:
+async def _unignore(slash: SlashContext, words: list[str]) -> list[str]:
     user = person(words[0])
     with refused(NotFound, _("You do not ignore {user}.").format(user=shown(user))):
         slash.client.people.unignore(user)

@@ -1,23 +1,20 @@
 """Slash commands about rooms: which there are, coming and going, and their names, topics and rules."""
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chatserv.client.room_handle import RoomHandle
-from chatserv.client.slash.command import SlashCommand, SlashError, nobody, person, place, refused, shown
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, nobody, person, place, refused, shown
 from chatserv.client.slash.formatting import message_line, parting_line, room_line
 from chatserv.errors import BadKey, Forbidden, NotFound, NotMember
 from chatserv.i18n import N_, _
-
-if TYPE_CHECKING:
-    from chatserv.client.slash.dispatcher import Slash
 
 MAX_TOPIC_BYTES: Final = 1024
 _YES: Final = "yes"
 MAX_SLOW_SECONDS: Final = 65_535
 
 
-def changing(slash: "Slash") -> RoomHandle:
+def changing(slash: SlashContext) -> RoomHandle:
     """The current room, which can be changed. Raises `SlashError` for direct messages, which cannot."""
     here = slash.here()
     if here.direct:
@@ -28,11 +25,11 @@ def changing(slash: "Slash") -> RoomHandle:
 # -- which there are ---------------------------------------------------------------------------------------------------
 
 
-async def _switch(slash: "Slash", words: list[str]) -> list[str]:
+async def _switch(slash: SlashContext, words: list[str]) -> list[str]:
     return slash.go(slash.room_named(words[0], consented=True))
 
 
-async def _public(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _public(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     found = await slash.client.public_rooms()
     return [
         f"{place(room.name)}  {_('members: {count}').format(count=room.members)}  {shown(room.topic)}".rstrip()
@@ -40,7 +37,7 @@ async def _public(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG00
     ] or [_("There are no public rooms.")]
 
 
-async def _list(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _list(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     return [room_line(handle, current=handle.name == slash.room) for handle in slash.handles()] or [
         _("You are in no room.")
     ]
@@ -55,7 +52,7 @@ def _topic_of(text: str) -> str:
     return text
 
 
-def _new_name(slash: "Slash", name: str) -> str:
+def _new_name(slash: SlashContext, name: str) -> str:
     """A name that no room of ours has. Raises `SlashError`."""
     with contextlib.suppress(NotMember):
         had = slash.client.room(name.removeprefix("#")).name
@@ -63,21 +60,21 @@ def _new_name(slash: "Slash", name: str) -> str:
     return name
 
 
-async def _create(slash: "Slash", words: list[str]) -> list[str]:
+async def _create(slash: SlashContext, words: list[str]) -> list[str]:
     name, topic = _new_name(slash, words[0]), words[1]
     handle = await slash.client.create_room(name, topic=_topic_of(topic))
     said = _("{room} is private: who is in it and nobody else, the server included, knows its name and topic.")
     return [said.format(room=place(handle.name)), *slash.go(handle)]
 
 
-async def _create_public(slash: "Slash", words: list[str]) -> list[str]:
+async def _create_public(slash: SlashContext, words: list[str]) -> list[str]:
     name, topic = _new_name(slash, words[0]), words[1]
     handle = await slash.client.create_room(name, public=True, topic=_topic_of(topic))
     said = _("{room} is public: anybody may join, and the server knows its name and topic.")
     return [said.format(room=place(handle.name)), *slash.go(handle)]
 
 
-async def _join(slash: "Slash", words: list[str]) -> list[str]:
+async def _join(slash: SlashContext, words: list[str]) -> list[str]:
     (name,) = words
     if name.startswith("@"):
         raise SlashError(_("Direct messages begin with /msg {user}.").format(user=shown(name[1:])))
@@ -87,7 +84,7 @@ async def _join(slash: "Slash", words: list[str]) -> list[str]:
         return slash.go(await slash.client.join(name))
 
 
-async def _part(slash: "Slash", words: list[str]) -> list[str]:
+async def _part(slash: SlashContext, words: list[str]) -> list[str]:
     name, sure = words
     if name == _YES and not sure and _YES not in slash.client.rooms:
         name, sure = "", _YES
@@ -100,7 +97,7 @@ async def _part(slash: "Slash", words: list[str]) -> list[str]:
     return await _leave(slash, handle, _("Direct messages cannot be left."))
 
 
-async def _leave(slash: "Slash", handle: RoomHandle, direct: str) -> list[str]:
+async def _leave(slash: SlashContext, handle: RoomHandle, direct: str) -> list[str]:
     room, current = handle.name, handle.name == slash.room
     if handle.direct:
         raise SlashError(direct)
@@ -109,7 +106,7 @@ async def _leave(slash: "Slash", handle: RoomHandle, direct: str) -> list[str]:
     return said + (slash.go_home() if current else [])
 
 
-async def _msg(slash: "Slash", words: list[str]) -> list[str]:
+async def _msg(slash: SlashContext, words: list[str]) -> list[str]:
     user, text = person(words[0]), words[1]
     if user == slash.client.keyring.user:
         raise SlashError(_("That is you."))
@@ -126,7 +123,7 @@ async def _msg(slash: "Slash", words: list[str]) -> list[str]:
     return said
 
 
-def _offered(slash: "Slash", name: str) -> RoomHandle:
+def _offered(slash: SlashContext, name: str) -> RoomHandle:
     """The room that is meant, or the only one that waits."""
     if name:
         handle = slash.room_named(name)
@@ -142,13 +139,13 @@ def _offered(slash: "Slash", name: str) -> RoomHandle:
     raise SlashError(_("Which one? These wait: {rooms}.").format(rooms=rooms))
 
 
-async def _accept(slash: "Slash", words: list[str]) -> list[str]:
+async def _accept(slash: SlashContext, words: list[str]) -> list[str]:
     handle = _offered(slash, words[0])
     meanwhile = handle.accept()
     return slash.go(handle) + [message_line(message) for message in meanwhile]
 
 
-async def _refuse(slash: "Slash", words: list[str]) -> list[str]:
+async def _refuse(slash: SlashContext, words: list[str]) -> list[str]:
     handle = _offered(slash, words[0])
     if not handle.direct:
         return await _leave(slash, handle, "")
@@ -170,7 +167,7 @@ def _may_not_title(here: RoomHandle) -> str:
     return _("Moderators and owners of the room alone set its name and topic.")
 
 
-async def _topic(slash: "Slash", words: list[str]) -> list[str]:
+async def _topic(slash: SlashContext, words: list[str]) -> list[str]:
     here, (text,) = slash.here(), words
     if not text:
         return (
@@ -183,14 +180,14 @@ async def _topic(slash: "Slash", words: list[str]) -> list[str]:
     return _known(here)
 
 
-async def _name(slash: "Slash", words: list[str]) -> list[str]:
+async def _name(slash: SlashContext, words: list[str]) -> list[str]:
     here = changing(slash)
     with refused(Forbidden, _may_not_title(here)):
         await here.rename(words[0])
     return _known(here)
 
 
-async def _slow(slash: "Slash", words: list[str]) -> list[str]:
+async def _slow(slash: SlashContext, words: list[str]) -> list[str]:
     here, (given,) = changing(slash), words
     seconds = int(given) if given.isascii() and given.isdecimal() and len(given) <= len(str(MAX_SLOW_SECONDS)) else -1
     if not 0 <= seconds <= MAX_SLOW_SECONDS:
@@ -202,7 +199,7 @@ async def _slow(slash: "Slash", words: list[str]) -> list[str]:
     return [_("Members wait {seconds} s between two messages.").format(seconds=seconds)]
 
 
-async def _open(slash: "Slash", words: list[str]) -> list[str]:
+async def _open(slash: SlashContext, words: list[str]) -> list[str]:
     here, (given,) = changing(slash), words
     if given not in {"on", "off"}:
         raise slash.commands["open"].misused()

@@ -1,17 +1,14 @@
 """Slash commands about what is said, and about the program."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chatserv.client.events import MessageReceived
 from chatserv.client.outbound.pending import FAILED
 from chatserv.client.room_handle import RoomHandle
-from chatserv.client.slash.command import SlashCommand, SlashError, refused
-from chatserv.client.slash.formatting import date, log_lines, message_line, word
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, refused
+from chatserv.client.slash.formatting import date, log_lines, member_line, message_line, word
 from chatserv.errors import Forbidden, NotFound
 from chatserv.i18n import N_, _
-
-if TYPE_CHECKING:
-    from chatserv.client.slash.dispatcher import Slash
 
 LOG_MESSAGES: Final = 20
 MAX_LOG_MESSAGES: Final = 1000
@@ -21,7 +18,7 @@ _NUMBER_DIGITS: Final = 15  # more is no place in any room
 _LAST: Final = "-1"
 
 
-async def _help(slash: "Slash", words: list[str]) -> list[str]:
+async def _help(slash: SlashContext, words: list[str]) -> list[str]:
     (name,) = words
     if name:
         command = slash.find(name.removeprefix("/").lower())
@@ -47,12 +44,12 @@ def _hints(command: SlashCommand) -> list[str]:
     return [*who, _("not encrypted end to end: the server knows it")]
 
 
-async def _quit(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _quit(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     slash.quit()
     return []
 
 
-async def _me(slash: "Slash", words: list[str]) -> list[str]:
+async def _me(slash: SlashContext, words: list[str]) -> list[str]:
     slash.sent(slash.here().send(words[0], action=True))
     return []
 
@@ -81,7 +78,7 @@ def _meant_text(here: RoomHandle, reference: str, *, own: bool) -> MessageReceiv
     return found
 
 
-async def _reply(slash: "Slash", words: list[str]) -> list[str]:
+async def _reply(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
     reference, text = words
     slash.sent(here.send(text, reply_to=_meant_text(here, reference, own=False).message_id))
@@ -92,7 +89,7 @@ def _not_yours() -> str:
     return _("That is the message of somebody else.")
 
 
-async def _edit(slash: "Slash", words: list[str]) -> list[str]:
+async def _edit(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
     reference, text = words
     message = _meant_text(here, reference, own=True)
@@ -101,7 +98,7 @@ async def _edit(slash: "Slash", words: list[str]) -> list[str]:
     return []
 
 
-async def _delete(slash: "Slash", words: list[str]) -> list[str]:
+async def _delete(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
     message = _meant(here, words[0], own=True)
     said = _("Message {number} was taken back already.").format(number=message.seq)
@@ -116,21 +113,21 @@ def _emoji(text: str) -> str:
     return text
 
 
-async def _react(slash: "Slash", words: list[str]) -> list[str]:
+async def _react(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
     reference, emoji = words
     slash.sent(here.react(_meant_text(here, reference, own=False).message_id, _emoji(emoji)))
     return []
 
 
-async def _unreact(slash: "Slash", words: list[str]) -> list[str]:
+async def _unreact(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
     reference, emoji = words
     slash.sent(here.react(_meant_text(here, reference, own=False).message_id, _emoji(emoji), on=False))
     return []
 
 
-async def _log(slash: "Slash", words: list[str]) -> list[str]:
+async def _log(slash: SlashContext, words: list[str]) -> list[str]:
     here, (given,) = slash.here(), words
     count = LOG_MESSAGES
     if given:
@@ -140,13 +137,13 @@ async def _log(slash: "Slash", words: list[str]) -> list[str]:
     return log_lines(here, here.history(count)) or [_("Nothing has been said here yet.")]
 
 
-async def _search(slash: "Slash", words: list[str]) -> list[str]:
+async def _search(slash: SlashContext, words: list[str]) -> list[str]:
     found = slash.client.search(words[0], limit=SEARCHED_MESSAGES)
     lines = [f"{date(each.at_ms)} {message_line(each, room=True)}" for each in reversed(found)]
     return lines or [_("Nothing in your rooms, as far as this device has it, holds these words.")]
 
 
-def _failed(slash: "Slash") -> list[bytes]:
+def _failed(slash: SlashContext) -> list[bytes]:
     """The texts that are not sent, of the current room. Raises `SlashError` where there is none."""
     found = [each.message_id for each in slash.here().waiting() if each.state == FAILED]
     if not found:
@@ -154,39 +151,40 @@ def _failed(slash: "Slash") -> list[bytes]:
     return found
 
 
-async def _resend(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _resend(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     for message_id in _failed(slash):
         slash.sent(slash.here().resend(message_id))
     return []
 
 
-async def _discard(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _discard(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     failed = _failed(slash)
     for message_id in failed:
         slash.here().discard(message_id)
     return [_("Given up: {count}.").format(count=len(failed))]
 
 
-async def _who(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
-    return slash.member_lines()
+async def _who(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+    here = slash.here()
+    return [member_line(member) for member in (*here.members(), *here.members(banned=True))]
 
 
-async def _read(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _read(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.here().mark_read()
     return []
 
 
-async def _typing(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _typing(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.here().typing()
     return []
 
 
-async def _away(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _away(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.client.set_away(away=True)
     return [_("You are {presence} now.").format(presence=word("away"))]
 
 
-async def _back(slash: "Slash", words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
+async def _back(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.client.set_away(away=False)
     return [_("You are {presence} now.").format(presence=word("online"))]
 
