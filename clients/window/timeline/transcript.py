@@ -3,21 +3,19 @@
 Entries have numbers that never change: new ones are added behind the last, older ones before the first.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 from chatserv.client import MessageReceived, date
 from clients.window.timeline.drafts import Draft
-from clients.window.timeline.entries import LOUD, Day, Entry, Newer, Note, Unread
+from clients.window.timeline.entries import LOUD, Day, Entry, Newer, Note
+from clients.window.timeline.notes import Notes, composed, is_new
 
 MAX_ENTRIES: Final = 2000
-MAX_NOTES: Final = 200  # that are kept of a room that is not on the screen, without the loud ones
-MAX_LOUD: Final = 50  # loud notes that are kept; others do not push them out
 DROPPED: Final = 200  # entries at once, when there are too many
 LOADED: Final = 200  # messages at once
 AROUND: Final = 30  # messages behind one that is looked for
-_UNKNOWN: Final = 1 << 63  # behind messages of which none is known yet
 
 History = Callable[[int, int | None], list[MessageReceived]]
 """The last so many messages before a place, oldest first."""
@@ -48,7 +46,7 @@ class Transcript:
         self.loaded = self.detached = self.complete = self.urgent = False
         self.unread: int | None = None
         self.draft = Draft()
-        self._notes: list[Note] = []
+        self._notes = Notes()
         self._numbers: dict[bytes, dict[str, int]] = {}  # by id, and by sender: who sends chooses the id
         self._newest = 0
 
@@ -82,28 +80,23 @@ class Transcript:
     def receive(self, message: MessageReceived) -> None:
         """A message came."""
         if not self._newest:
-            self._settle(message.seq - 1)
+            self._notes.settle(message.seq - 1)
         self._newest = max(self._newest, message.seq)
         if self.loaded and not self.detached and self.number(message.message_id, message.sender) is None:
             self._append(message)
 
     def note(self, note: Note) -> None:
         """The program says something; it stands at the end, also of what is old."""
-        note = replace(note, after=self._newest or _UNKNOWN)
-        self._notes.append(note)
-        loud = note.style == LOUD
-        alike = [at for at, each in enumerate(self._notes) if (each.style == LOUD) is loud]
-        if len(alike) > (MAX_LOUD if loud else MAX_NOTES):
-            del self._notes[alike[0]]
-        self.urgent |= loud
+        note = self._notes.add(note, self._newest)
+        self.urgent |= note.style == LOUD
         self._append(note)
 
     def take_notes(self) -> list[Note]:
         """What the program has said, which is here no more."""
-        notes, self._notes = self._notes, []
+        notes, self._notes = self._notes, Notes()
         self._restart([])
         self.urgent = False
-        return notes
+        return notes.kept
 
     def rename(self, room: str) -> None:
         """The room has another name."""
@@ -120,10 +113,6 @@ class Transcript:
         if isinstance(message, MessageReceived) and fields:
             self.entries[number - self.first] = replace(message, **fields)
         self.changed[number] = None
-
-    def _settle(self, seq: int) -> None:
-        """Notes from before a message was known stand behind this place."""
-        self._notes = [replace(note, after=min(note.after, seq)) for note in self._notes]
 
     def _append(self, entry: Entry) -> None:
         if isinstance(entry, MessageReceived):
@@ -158,7 +147,7 @@ class Transcript:
     def unload(self) -> None:
         """The room is not on the screen any more: notes alone are kept."""
         self._restart([])
-        for note in self._notes:
+        for note in self._notes.kept:
             self._append(note)
         self.loaded = self.detached = False
 
@@ -172,7 +161,7 @@ class Transcript:
         kept = history(LOADED, None)
         self._know(kept)
         self.complete = len(kept) < LOADED
-        self._restart(_with_notes(kept, self._notes, read), read)
+        self._restart(composed(kept, self._notes.kept, read), read)
         self.loaded, self.detached = True, False
 
     def load_unread(self, history: History, read: int, unread: int) -> None:
@@ -198,14 +187,14 @@ class Transcript:
         self.complete = len(kept) < LOADED
         self.detached = bool(kept and newest) and kept[-1].seq < newest[-1].seq
         if self.detached:
-            self._restart([*_with_notes(kept, [], read), Newer()], read)
+            self._restart([*composed(kept, [], read), Newer()], read)
         else:
-            self._restart(_with_notes(kept, self._notes, read), read)
+            self._restart(composed(kept, self._notes.kept, read), read)
         self.loaded = True
 
     def _know(self, kept: list[MessageReceived]) -> None:
         self._newest = max([self._newest, *(message.seq for message in kept)])
-        self._settle(self._newest)
+        self._notes.settle(self._newest)
 
     def load_older(self, history: History) -> int:
         """Puts older messages before the first one. Returns how many entries came."""
@@ -214,7 +203,7 @@ class Transcript:
             return 0
         kept = history(LOADED, oldest.seq)
         self.complete = len(kept) < LOADED
-        older = _with_notes(kept, [], None)
+        older = composed(kept, [], None)
         self.first -= len(older)
         self.entries[:0] = older
         for at, entry in enumerate(older):
@@ -234,7 +223,7 @@ class Transcript:
         self.detached = bool(kept) and kept[-1].seq < self._newest
         for message in kept:
             self._append(message)
-        self.entries.extend([Newer()] if self.detached else self._notes)
+        self.entries.extend([Newer()] if self.detached else self._notes.kept)
         return len(kept)
 
     def _cut_end(self) -> None:
@@ -254,28 +243,6 @@ class Transcript:
         for at, entry in enumerate(self.entries):
             self._hold(entry, self.first + at)
         first = (
-            None if read is None else next((at for at, entry in enumerate(self.entries) if _is_new(entry, read)), None)
+            None if read is None else next((at for at, entry in enumerate(self.entries) if is_new(entry, read)), None)
         )
         self.unread = None if first is None else self.first + first
-
-
-def _is_new(entry: Entry, read: int) -> bool:
-    return isinstance(entry, Unread) or (isinstance(entry, MessageReceived) and not entry.own and entry.seq > read)
-
-
-def _with_notes(kept: Iterable[MessageReceived], notes: list[Note], read: int | None) -> list[Entry]:
-    """Messages with the days between them, each note behind the message that was the newest then."""
-    found: list[Entry] = []
-    waiting, today, marked = list(notes), "", read is None
-    for message in kept:
-        while waiting and waiting[0].after < message.seq:
-            found.append(waiting.pop(0))
-        if date(message.at_ms) != today:
-            today = date(message.at_ms)
-            found.append(Day(message.at_ms))
-        if not marked and read is not None and _is_new(message, read):
-            marked = True
-            if any(isinstance(entry, MessageReceived) for entry in found):
-                found.append(Unread())
-        found.append(message)
-    return found + list(waiting)

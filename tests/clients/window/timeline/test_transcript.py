@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived
 from clients.window.timeline.entries import LOUD, Day, Entry, Newer, Note, Unread
-from clients.window.timeline.transcript import DROPPED, LOADED, MAX_ENTRIES, MAX_LOUD, MAX_NOTES, Transcript
+from clients.window.timeline.notes import MAX_LOUD, MAX_NOTES
+from clients.window.timeline.transcript import DROPPED, LOADED, MAX_ENTRIES, Transcript
 from tests.client.slash_fakes import AT_MS, message
 
 DAY_MS = 86_400_000
