@@ -17,12 +17,12 @@ from clients.window.connection_status import ConnectionStatus
 from clients.window.context import WindowContext
 from clients.window.event_handler import EventHandler
 from clients.window.layout import Layout, Wiring
-from clients.window.menus.menu_bar import Menus
-from clients.window.presenter import Screen
+from clients.window.menus.menu_bar import MenuBar
+from clients.window.presenter import Presenter
 from clients.window.session import Session
 from clients.window.settings import WindowSettings, load_settings
 from clients.window.timeline.conversations import Conversations
-from clients.window.timeline.text_area import Actions
+from clients.window.timeline.text_area import ChatActions
 
 
 class Application:
@@ -57,24 +57,24 @@ class Application:
         )  # fmt: skip
         conversations = Conversations(now_ms, lambda: session.us)
         context = self.context = WindowContext(reactor, root, arguments, session, conversations, quit)
-        self.screen = Screen(context)
-        self.connecting = Connecting(context, self.screen.follow)
-        self.actions = PersonActions.of(Doing(context, self.screen))
+        self.presenter = Presenter(context)
+        self.connecting = Connecting(context, self.presenter.follow)
+        self.actions = PersonActions.of(Doing(context, self.presenter))
         self.hints = Hints(context, self.actions, self.connecting)
         self.writing = Writing(self.actions)
-        self.menus = Menus(context, self.actions, self.screen.lists, self.connecting)
-        self._status = ConnectionStatus(context, self.screen, self.actions.messages, self.connecting)
-        self._events = EventHandler(context, self.screen, self._status, attention)
+        self.menus = MenuBar(context, self.actions, self.presenter.lists, self.connecting)
+        self._status = ConnectionStatus(context, self.presenter, self.actions.messages, self.connecting)
+        self._events = EventHandler(context, self.presenter, self._status, attention)
         context.layout = Layout(root, self._wire(), _settings(profile, arguments), profile.directory)
         self.menus.build()
-        root.bind("<FocusIn>", lambda _: self.screen.seen.ask())
+        root.bind("<FocusIn>", lambda _: self.presenter.seen.ask())
         self._on_state()
 
     def _wire(self) -> Wiring:
         """All that parts tell those that were made before them."""
-        context, screen, messages = self.context, self.screen, self.actions.messages
-        screen.followed, screen.leaving, screen.entered = messages.look, messages.put_away, messages.take_up
-        screen.drawn = self.hints.look
+        context, presenter, messages = self.context, self.presenter, self.actions.messages
+        presenter.followed, presenter.leaving, presenter.entered = messages.look, messages.put_away, messages.take_up
+        presenter.drawn = self.hints.look
         later = context.reactor.callLater
         return Wiring(
             connect=self.connecting.connect,
@@ -83,16 +83,16 @@ class Application:
             go=self.actions.rooms.go,
             room_menu=self.menus.room,
             member_menu=self.menus.member,
-            chat=Actions(
-                draw=screen.line,
-                copy=screen.copied,
+            chat=ChatActions(
+                draw=presenter.line,
+                copy=presenter.copied,
                 open=messages.open_link,
                 menu=self.menus.message,
                 act=messages.act,
-                older=lambda: later(0, screen.older),
-                more=screen.chat.ask,
-                newer=lambda: later(0, screen.newer),
-                arrived=screen.seen.ask,
+                older=lambda: later(0, presenter.older),
+                more=presenter.chat.ask,
+                newer=lambda: later(0, presenter.newer),
+                arrived=presenter.seen.ask,
             ),
             send=self.writing.send,
             complete=self.writing.complete,
@@ -106,12 +106,12 @@ class Application:
         """The window is there: connects where there is an account, registers where there is a link, else says what to do."""
         arguments = self.context.arguments
         self.connecting.begin(arguments.link, offline=arguments.offline)
-        self.screen.chat.ask()
+        self.presenter.chat.ask()
 
     def stop(self) -> "Deferred[None]":
         """Ends the connection; fires when the server was told."""
         self.context.layout.remember()
-        self.screen.stop()
+        self.presenter.stop()
         self._status.stop()
         return self.context.session.close()
 

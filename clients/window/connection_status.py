@@ -11,7 +11,7 @@ from clients.shared.talk import Talk
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.messages import MessageActions
 from clients.window.context import WindowContext
-from clients.window.presenter import Screen
+from clients.window.presenter import Presenter
 from clients.window.session import State
 from clients.window.timeline.entries import RESULT
 
@@ -23,16 +23,16 @@ class ConnectionStatus:
 
     Args:
         context: What all parts share; its talk is made here.
-        screen: Shows the room.
+        presenter: Shows the room.
         messages: Look after what was being written.
         connecting: Learns when the server has let us in.
     """
 
     def __init__(
-        self, context: WindowContext, screen: Screen, messages: MessageActions, connecting: Connecting
+        self, context: WindowContext, presenter: Presenter, messages: MessageActions, connecting: Connecting
     ) -> None:
         self._context, self._session = context, context.session
-        self._screen, self._messages, self._connecting = screen, messages, connecting
+        self._presenter, self._messages, self._connecting = presenter, messages, connecting
         self._passing: Any = None
         self._greeted = False
 
@@ -48,13 +48,13 @@ class ConnectionStatus:
             self._greeted = False
             self._context.talk = self._make_talk()
             self._messages.look()
-        self._screen.follow()
+        self._presenter.follow()
         layout.bar.enable(connect=state is State.OFF, disconnect=state not in {State.OFF, State.STOPPING})
         layout.show_connection(on=state in {State.OFF, State.CONNECTING, State.STOPPING})
         layout.status.work(on=state in {State.CONNECTING, State.SYNCING})
         self._say_state()
-        self._screen.lists.rooms.ask()
-        self._screen.lists.members.ask()
+        self._presenter.lists.rooms.ask()
+        self._presenter.lists.members.ask()
 
     def _make_talk(self) -> Talk | None:
         """In the room that is on the screen, where there is one."""
@@ -62,11 +62,11 @@ class ConnectionStatus:
         if client is None:
             return None
         room = context.conversations.current or context.arguments.room
-        return Talk(client, room, write=self._write, say=self._screen.say, sent=_let_be, quit=context.quit)
+        return Talk(client, room, write=self._write, say=self._presenter.say, sent=_let_be, quit=context.quit)
 
     def _write(self, line: str) -> None:
-        self._screen.follow()
-        self._screen.say(line, style=RESULT)
+        self._presenter.follow()
+        self._presenter.say(line, style=RESULT)
 
     def _say_state(self) -> None:
         texts = {
@@ -86,20 +86,20 @@ class ConnectionStatus:
             self._context.layout.status.say(trying_again(error, was_online=self._session.reached))
         elif state is State.ONLINE:
             self._connecting.reached()
-            self._screen.follow()
-            self._screen.caught_up()
+            self._presenter.follow()
+            self._presenter.caught_up()
             self._greet()
         elif state is State.SYNCING:
-            self._screen.follow()
+            self._presenter.follow()
 
     def _greet(self) -> None:
         if self._greeted:
-            self._screen.say(translate("Connected again."))
+            self._presenter.say(translate("Connected again."))
             return
         self._greeted = True
         room = place(self._context.conversations.current)
         said = translate("Connected to {room} as {name}.")
-        self._screen.say(said.format(room=room, name=shown(self._session.us)))
+        self._presenter.say(said.format(room=room, name=shown(self._session.us)))
         self._context.layout.leave_bar()
 
     def show_typing(self, event: TypingSeen) -> None:

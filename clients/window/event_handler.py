@@ -22,7 +22,7 @@ from chatserv.client import (
 )
 from clients.window.connection_status import ConnectionStatus
 from clients.window.context import WindowContext
-from clients.window.presenter import Screen
+from clients.window.presenter import Presenter
 from clients.window.session import State
 
 
@@ -31,7 +31,7 @@ class EventHandler:
 
     Args:
         context: What all parts share.
-        screen: Shows the room.
+        presenter: Shows the room.
         status: Shows how it stands with the connection.
         attention: Calls a person who looks elsewhere.
     """
@@ -39,15 +39,15 @@ class EventHandler:
     def __init__(
         self,
         context: WindowContext,
-        screen: Screen,
+        presenter: Presenter,
         status: ConnectionStatus,
         attention: Callable[[MessageReceived | RoomOffered], None],
     ) -> None:
-        self._context, self._screen, self._status, self._attention = context, screen, status, attention
+        self._context, self._presenter, self._status, self._attention = context, presenter, status, attention
 
     def take(self, event: ClientEvent) -> None:
         """Something happened."""
-        conversations, screen, later = self._context.conversations, self._screen, self._context.reactor.callLater
+        conversations, presenter, later = self._context.conversations, self._presenter, self._context.reactor.callLater
         match event:
             case StatusChanged(error=error):
                 self._status.show_change(error)
@@ -55,31 +55,31 @@ class EventHandler:
             case TypingSeen(room=room) if room == conversations.current:
                 self._status.show_typing(event)
         conversations.take(event, waits=self._waits)
-        screen.chat.ask()
+        presenter.chat.ask()
         match event:
             case MessageReceived():
                 self._received(event)
             case SendQueued() | SendAcknowledged() | SendFailed():
-                screen.waiting_changed = True
+                presenter.waiting_changed = True
             case RoomJoined() | RoomOffered():
                 if isinstance(event, RoomOffered) and self._context.session.state is State.ONLINE:
                     self._attention(event)
-                screen.lists.rooms.ask()
-                later(0, screen.follow)
+                presenter.lists.rooms.ask()
+                later(0, presenter.follow)
             case RoomLeft() | RoomTitled():
-                screen.lists.rooms.ask()
-                screen.lists.members.ask()
+                presenter.lists.rooms.ask()
+                presenter.lists.members.ask()
                 left = isinstance(event, RoomLeft) and event.by == self._context.session.us
-                later(0, self._go_home_if_left if left else screen.follow)
+                later(0, self._go_home_if_left if left else presenter.follow)
             case RoomChanged() | PresenceSeen() | ReadMoved() | IdentityChanged() | DeviceSeen():
-                screen.lists.members.ask()
+                presenter.lists.members.ask()
 
     def _received(self, message: MessageReceived) -> None:
         here = message.room == self._context.conversations.current
-        self._screen.lists.rooms.ask()
+        self._presenter.lists.rooms.ask()
         if here:
-            self._screen.seen.ask()
-            self._screen.waiting_changed = True  # what is on its way stands behind it
+            self._presenter.seen.ask()
+            self._presenter.waiting_changed = True  # what is on its way stands behind it
         wanted = message.mentioned or message.room.startswith("@")
         looked_at = here and self._context.layout.focused
         if wanted and not message.own and not looked_at and self._context.session.state is State.ONLINE:
@@ -95,4 +95,4 @@ class EventHandler:
         context = self._context
         if context.session.running and context.talk is not None and context.handle() is None:
             context.talk.slash.go_home()
-        self._screen.follow()
+        self._presenter.follow()

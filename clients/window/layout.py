@@ -10,7 +10,7 @@ from typing import Final
 from chatserv.client import translate
 from clients.window.settings import WindowSettings, save_settings
 from clients.window.timeline.chat_view import ChatView
-from clients.window.timeline.text_area import Actions
+from clients.window.timeline.text_area import ChatActions
 from clients.window.widgets.connection_bar import ConnectionBar
 from clients.window.widgets.entry_bar import EntryBar
 from clients.window.widgets.heading import Heading
@@ -37,7 +37,7 @@ class Wiring:
     go: Callable[[str], None]
     room_menu: Callable[[str, int, int], None]
     member_menu: Callable[[str, int, int], None]
-    chat: Actions
+    chat: ChatActions
     send: Callable[[str], bool]
     complete: Callable[[str], Sequence[str]]
     gave_up: Callable[[], None]

@@ -16,7 +16,7 @@ SYNCING_SECONDS: Final = 0.2  # between two looks at what comes by the thousand
 SEEN_SECONDS: Final = 1.0
 
 
-class Screen:
+class Presenter:
     """Draws; nothing more often than a person can see.
 
     Args:

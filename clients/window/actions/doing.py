@@ -11,7 +11,7 @@ from chatserv.client import ChatError, RoomHandle, explained, place, translate
 from clients.shared.talk import Talk
 from clients.window.context import WindowContext
 from clients.window.dialogs.dialog import Field, Form, confirm, tell
-from clients.window.presenter import Screen
+from clients.window.presenter import Presenter
 from clients.window.timeline.entries import RESULT
 
 _log = Logger()
@@ -25,11 +25,11 @@ class Doing:
 
     Args:
         context: What all parts share.
-        screen: Shows what comes of it.
+        presenter: Shows what comes of it.
     """
 
-    def __init__(self, context: WindowContext, screen: Screen) -> None:
-        self.context, self.screen = context, screen
+    def __init__(self, context: WindowContext, presenter: Presenter) -> None:
+        self.context, self.presenter = context, presenter
 
     def watch(self) -> Callable[[], bool]:
         """What tells later whether a dialog may take the keyboard: nothing was typed since now."""
@@ -68,8 +68,8 @@ class Doing:
 
         async def work() -> None:
             lines = await talk.carry_out(line, room)
-            self.screen.follow()
-            self.screen.say(*lines, style=RESULT)
+            self.presenter.follow()
+            self.presenter.say(*lines, style=RESULT)
 
         self.run(work())
 
@@ -142,8 +142,8 @@ class Doing:
             form.refuse(explained(error))
             return
         form.close()
-        self.screen.follow()
-        self.screen.say(*lines, style=RESULT)
+        self.presenter.follow()
+        self.presenter.say(*lines, style=RESULT)
         if talk.slash.room != before and free():
             self.context.layout.to_entry()
 

@@ -64,7 +64,7 @@ class MessageActions:
         """A key that stands for an action on the marked message."""
         message = self.chosen
         if what == "newest":
-            self._doing.screen.newest()
+            self._doing.presenter.newest()
         elif message is not None and what == "copy":
             self._doing.copy(message_text(message))
         elif message is None or self._context.client is None:
@@ -154,7 +154,7 @@ class MessageActions:
         self.look()
         lost, self._lost = self._lost and not _is_command(line), False
         if lost:
-            self._doing.screen.say(translate("The room is another one by now: nothing was sent."))
+            self._doing.presenter.say(translate("The room is another one by now: nothing was sent."))
             return False
         mode = self._mode
         if mode is None or _is_command(line):
@@ -229,8 +229,8 @@ class MessageActions:
         self._waiting_changed()
 
     def _waiting_changed(self) -> None:
-        self._doing.screen.waiting_changed = True
-        self._doing.screen.chat.ask()
+        self._doing.presenter.waiting_changed = True
+        self._doing.presenter.chat.ask()
 
     def search(self) -> None:
         """Opens the search."""
@@ -247,7 +247,7 @@ class MessageActions:
         if handle.name != talk.slash.room:
             talk.go(handle)
         if not talk.waits:  # else the room comes later
-            self._doing.screen.show_message(message)
+            self._doing.presenter.show_message(message)
             self._context.layout.chat.text.focus_set()
 
 

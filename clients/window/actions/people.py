@@ -51,7 +51,7 @@ class PeopleActions:
                 client.people.unignore(user)
         except ChatError as error:
             self._doing.refuse(error)
-        self._doing.screen.reload()
+        self._doing.presenter.reload()
 
     def verify(self, user: str) -> None:
         """Shows the safety number with somebody."""
@@ -72,8 +72,8 @@ class PeopleActions:
             async def validate(given: str) -> None:
                 if await client.people.compare(user, given):
                     dialog.close()
-                    self._doing.screen.say(translate("{user} is verified.").format(user=shown(user)))
-                    self._doing.screen.lists.members.ask()
+                    self._doing.presenter.say(translate("{user} is verified.").format(user=shown(user)))
+                    self._doing.presenter.lists.members.ask()
                 else:
                     dialog.say(
                         translate(

@@ -33,7 +33,7 @@ class RoomActions:
             return
         if handle.name != self._context.conversations.current:
             talk.go(handle)
-        self._doing.screen.follow()
+        self._doing.presenter.follow()
         self._context.layout.to_entry()
 
     def offer(self, handle: RoomHandle) -> None:
@@ -54,7 +54,7 @@ class RoomActions:
 
         async def work() -> None:
             await handle.refuse()
-            self._doing.screen.lists.rooms.ask()
+            self._doing.presenter.lists.rooms.ask()
 
         if self._context.reader is not None:
             self._doing.run(work())
@@ -67,7 +67,7 @@ class RoomActions:
         handle.accept()
         if handle.name in self._context.client.rooms:
             talk.go(handle)
-            self._doing.screen.follow()
+            self._doing.presenter.follow()
             self._context.layout.to_entry()
 
     def leave(self, handle: RoomHandle) -> None:

@@ -25,7 +25,7 @@ class Writing:
         self._actions, self._doing, self._context = actions, actions.doing, actions.doing.context
 
     def _refuse(self, why: str) -> None:
-        self._doing.screen.say(why, style=LOUD)
+        self._doing.presenter.say(why, style=LOUD)
 
     def send(self, line: str) -> bool:
         """Sends a line, or obeys it; says whether it was taken. One that is not stays where it was typed."""
@@ -36,7 +36,7 @@ class Writing:
         if talk.waits and line.strip() not in _ENDS:
             self._refuse(translate("A command that may lead to another room is under way: nothing was sent."))
             return False
-        self._doing.screen.newest()
+        self._doing.presenter.newest()
         taken = self._actions.messages.send_as_wanted(line)
         if taken is not False:
             self._context.layout.chat.go_to_end()

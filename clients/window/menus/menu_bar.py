@@ -18,7 +18,7 @@ from clients.window.settings import DARK, LIGHT
 ROOM_KEYS: Final = 9
 
 
-class Menus:
+class MenuBar:
     """Builds menus. Menus of a thing are made when they are wanted, with what our role permits.
 
     Args:

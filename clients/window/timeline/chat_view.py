@@ -7,7 +7,7 @@ from typing import Final
 from chatserv.client import WaitingMessage
 from clients.window.timeline.drawing import Drawing
 from clients.window.timeline.entries import ROW, Entry, Newer
-from clients.window.timeline.text_area import Actions
+from clients.window.timeline.text_area import ChatActions
 from clients.window.timeline.transcript import Transcript
 
 _MODIFIERS: Final = 0x4 | 0x8  # Control and Alt, as X11 says it
@@ -22,7 +22,7 @@ class ChatView(Drawing):
         seconds: A clock.
     """
 
-    def __init__(self, parent: tk.Misc, actions: Actions, seconds: Callable[[], float]) -> None:
+    def __init__(self, parent: tk.Misc, actions: ChatActions, seconds: Callable[[], float]) -> None:
         super().__init__(parent, actions, seconds)
         self.chosen: Entry | WaitingMessage | None = None
         self._by_keys = False  # whether the chosen line was reached by keys: then letters act on it

@@ -7,7 +7,7 @@ from typing import Final
 
 from chatserv.client import WaitingMessage, translate
 from clients.window.timeline.entries import Line, indented
-from clients.window.timeline.text_area import Actions, Writing
+from clients.window.timeline.text_area import ChatActions, Writable
 from clients.window.timeline.transcript import Transcript
 
 BATCH_LINES: Final = 50  # that are drawn at once
@@ -29,7 +29,7 @@ class Drawing(ttk.Frame):
         seconds: A clock.
     """
 
-    def __init__(self, parent: tk.Misc, actions: Actions, seconds: Callable[[], float]) -> None:
+    def __init__(self, parent: tk.Misc, actions: ChatActions, seconds: Callable[[], float]) -> None:
         super().__init__(parent)
         self._actions, self._seconds = actions, seconds
         self.text = tk.Text(
@@ -71,7 +71,7 @@ class Drawing(ttk.Frame):
     def show(self, transcript: Transcript, number: int | None = None) -> None:
         """Begins anew with a transcript: at the first line that is new, else at its end; or at the entry of this number."""
         self.transcript = transcript
-        with Writing(self.text):
+        with Writable(self.text):
             self._erase()
         begin = transcript.unread if number is None else number
         if number is not None:
@@ -81,7 +81,7 @@ class Drawing(ttk.Frame):
             self._first = self._last = max(
                 last if begin is None else min(last, begin - CONTEXT_LINES), transcript.first
             )
-        with Writing(self.text):
+        with Writable(self.text):
             while self._last < transcript.end and (begin is None or self._last <= begin + BATCH_LINES):
                 self._draw_batch()
         self._held = begin is not None and self._last < transcript.end
@@ -117,7 +117,7 @@ class Drawing(ttk.Frame):
         """Draws a batch of what is new or other than before; says whether something is left to ``more``."""
         transcript = self.transcript
         following = (self.sees_end and not self._held) or transcript.urgent  # what is loud has to be seen
-        with Writing(self.text):
+        with Writable(self.text):
             self._forget_gone()
             if transcript.end - self._last > SKIP_ABOVE and following:
                 self._erase()
@@ -197,7 +197,7 @@ class Drawing(ttk.Frame):
                 break
             same += 1
         begin = self.lines + same + 1
-        with Writing(self.text):
+        with Writable(self.text):
             self.text.delete(f"{begin}.0", f"{self.lines + len(self._waiting) + 1}.0")
             self._insert(begin, [line for _, line in wanted[same:]])
         self._waiting = wanted
@@ -234,7 +234,7 @@ class Drawing(ttk.Frame):
             return
         top, first, self._first = int(self.text.index("@0,0").split(".")[0]), self._first, until
         lines = [self._line(each) for each in range(until, first)]
-        with Writing(self.text):
+        with Writable(self.text):
             self._insert(1, lines)
             self._forget_gone()
             self.transcript.changed[first] = None  # it is the first one no more

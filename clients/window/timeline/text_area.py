@@ -9,7 +9,7 @@ from clients.window.timeline.entries import Entry, Line
 
 
 @dataclass(frozen=True)
-class Actions:
+class ChatActions:
     """What the view tells.
 
     Attributes:
@@ -37,7 +37,7 @@ class Actions:
     type_on: Callable[[str], None] = lambda _: None
 
 
-class Writing:
+class Writable:
     """Nobody writes into the area but the program, and only inside this block."""
 
     def __init__(self, text: tk.Text) -> None:

@@ -429,7 +429,7 @@ class TalkingTests(ApplicationTestCase):
         self.assertEqual(self.context.conversations.current, "plans")
         self.type("/room lobby")
         self.assertEqual(self.context.conversations.current, "lobby")
-        self.application.actions.rooms.go(self.application.screen.lists.room_at(1))
+        self.application.actions.rooms.go(self.application.presenter.lists.room_at(1))
         self.assertEqual(self.context.conversations.current, "@bob")
         self.application.actions.rooms.go("offer")
         self.assertEqual(self.dialog_title, "Invitation to #offer")
@@ -442,7 +442,7 @@ class TalkingTests(ApplicationTestCase):
         self.tell(message(3), message(4, room="plans"))
         rows = {row.key: row.facts for row in self.context.layout.rooms.rows}
         self.assertEqual(rows["plans"], "3")
-        self.assertEqual(self.application.screen.lists.next_unread(), "offer")
+        self.assertEqual(self.application.presenter.lists.next_unread(), "offer")
         self.root.focus_force()
         self.update()
         self.pass_time()

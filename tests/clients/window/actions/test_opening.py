@@ -86,7 +86,7 @@ class OpeningTests(BoundTestCase):
         for topic, title in (("no link here", ""), ("minutes: https://minutes.example/1", "Link")):
             self.plans.topic = topic
             self.go("plans")
-            self.application.screen.lists.head()
+            self.application.presenter.lists.head()
             heading._topic.event_generate("<Button-1>")
             self.update()
             self.assertEqual(self.dialog_title, title)

@@ -26,11 +26,11 @@ class ChatViewTests(ScreenTestCase):
         """An empty one."""
         super().setUp()
         from clients.window.timeline.chat_view import ChatView
-        from clients.window.timeline.text_area import Actions
+        from clients.window.timeline.text_area import ChatActions
 
         self.calls: list[Any] = []
         self.more, self.arrived = 0, list[bool]()
-        actions = Actions(
+        actions = ChatActions(
             draw=entry_line,
             copy=lambda entry: copied(entry, entry_line(entry), "bob") if not isinstance(entry, WaitingMessage) else "",
             open=lambda text: self.calls.append(("open", text)),

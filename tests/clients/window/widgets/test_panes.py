@@ -76,7 +76,7 @@ class FoldingTests(ApplicationTestCase):
         layout = self.context.layout
         for back in (
             lambda: layout.rooms._choose("plans"),
-            lambda: self.application.actions.rooms.go(self.application.screen.lists.room_at(2)),
+            lambda: self.application.actions.rooms.go(self.application.presenter.lists.room_at(2)),
             lambda: self.application.actions.rooms.go("lobby"),
             layout.to_entry,
             layout.heading.rooms_button.invoke,
