@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     import tkinter as tk
 
 
+def needs_tk() -> str:
+    """Why modules with widgets cannot be imported; empty where they can."""
+    try:
+        import tkinter  # noqa: F401
+    except ImportError:
+        return "not installed: tkinter (python3-tk)"
+    return ""
+
+
 class ScreenTestCase(SynchronousTestCase):
     """Tests that show widgets; ``self.root`` is an empty main window."""
 
@@ -18,12 +27,9 @@ class ScreenTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A window of Tk on the screen."""
-        try:
-            import tkinter  # noqa: F401
-        except ImportError:
-            raise SkipTest("not installed: tkinter (python3-tk)") from None
-        if missing("Xvfb"):
-            raise SkipTest("not installed: Xvfb")
+        lacks = needs_tk() or ("not installed: Xvfb" if missing("Xvfb") else "")
+        if lacks:
+            raise SkipTest(lacks)
         self.errors: list[BaseException] = []
         self.root = self.new_root()
         self.addCleanup(self.close)
@@ -48,7 +54,8 @@ class ScreenTestCase(SynchronousTestCase):
 
     def close(self) -> None:
         """The window goes; nothing has gone wrong in what widgets called."""
-        self.root.update_idletasks()
+        self.root.focus_force()  # else Tk may keep a pointer to a part that dies, and follow it later
+        self.root.update()
         for waiting in self.root.tk.splitlist(self.root.tk.call("after", "info")):
             self.root.tk.call("after", "cancel", waiting)  # Tk would complain that their window has gone
         self.root.destroy()
