@@ -1,17 +1,15 @@
 """Tests of `clients.window.timeline.chat_view`, on a screen."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chatserv.client import MessageReceived, WaitingMessage, clock
+from clients.shared.dates import day_text
 from clients.window.timeline.entries import ROW, Line, Note, Span, copied, entry_line, plain, waiting_line
 from clients.window.timeline.transcript import MAX_ENTRIES, Transcript
 from tests.client.slash_fakes import AT_MS, message
 from tests.clients.window.screens import ScreenTestCase
 from tests.clients.window.timeline.test_entries import waiting
-
-if TYPE_CHECKING:
-    pass
 
 
 def said(seq: int) -> MessageReceived:
@@ -73,7 +71,7 @@ class ChatViewTests(ScreenTestCase):
     @property
     def texts(self) -> list[str]:
         """The messages' texts, without who and when: all of them go on what the first one says."""
-        return [line.split(ROW)[-1] for line in self.lines if not line.startswith("2")]
+        return [line.split(ROW)[-1] for line in self.lines if line != day_text(AT_MS)]
 
     def test_messages_are_lines(self) -> None:
         """With their tags."""
