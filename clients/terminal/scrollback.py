@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client import MessageReceived, RoomHandle, translate
-from clients.terminal.styled_lines import Days, Line, conversation, header, message_fragments, new_line, news_line
+from clients.shared.separators import Separators
+from clients.terminal.styled_lines import Line, conversation, header, message_fragments, news_line, separator_line
 
 LEAST_KEPT: Final = 15  # messages that are shown where a room is entered; more where more are unread
 MOST_KEPT: Final = 200
@@ -27,25 +28,25 @@ class Scrollback:
         later: Callable[[Callable[[], None]], object],
     ) -> None:
         self._write, self._find, self._later = write, find, later
-        self._days = Days()
+        self._separators = Separators()
         self._room: RoomHandle | None = None
         self._printed = 0  # the place of the newest message on the screen
-        self._marked = self._marking = False
+        self._marking = False
 
     def enter(self, handle: RoomHandle) -> None:
         """Heads the room, and shows what was said there last, with a line before what is new."""
         unread, read = handle.unread, handle.read
         kept = handle.history(min(max(unread + CONTEXT, LEAST_KEPT), MOST_KEPT))
         self._room = handle
-        self._days.reset()
+        self._separators = Separators()
         self._write(header(handle.name, handle.topic))
         if unread > len(kept):
             said = translate("More unread messages: {count}; /log shows them.")
             self._write(news_line(said.format(count=unread - len(kept))))
-        for line in conversation(kept, self._days, read):
+        for line in conversation(kept, self._separators, read):
             self._write(line)
         self._printed = min(kept[-1].seq, handle.position) if kept else 0
-        self._marked = unread > 0
+        self._separators.marked = unread > 0
         self._mark_seen()
 
     def message(self, message: MessageReceived, *, missed: bool) -> None:
@@ -57,11 +58,8 @@ class Scrollback:
         """
         if message.seq <= self._printed:
             return  # it was among those that stand there since the room was entered
-        for line in self._days.before(message.at_ms):
-            self._write(line)
-        if missed and not message.own and not self._marked:
-            self._marked = True
-            self._write(new_line())
+        for each in self._separators.before(message, 0 if missed else None):
+            self._write(separator_line(each))
         quoted = None if message.reply_to is None else self._find(message.room, message.reply_to)
         self._write(message_fragments(message, quoted))
         self._printed = message.seq
@@ -71,7 +69,7 @@ class Scrollback:
 
     def parted(self) -> None:
         """The connection is gone: what comes when it is back was missed."""
-        self._marked = False
+        self._separators.marked = False
 
     def rewound(self, head: int) -> None:
         """The server has lost what came behind ``head``: other messages will have those places."""

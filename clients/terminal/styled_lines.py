@@ -6,6 +6,7 @@ from typing import Final
 from chatserv.client import MessageReceived, message_line, place, shown, translate
 from clients.shared.dates import day_text
 from clients.shared.sender_colours import sender_colour
+from clients.shared.separators import Day, Separators, Unread
 from clients.shared.wrapping import indent_for, is_code, is_link, rows
 
 Line = list[tuple[str, str]]
@@ -97,36 +98,18 @@ def new_line() -> Line:
     return rule(translate("new"), "class:new")
 
 
-class Days:
-    """Puts a line between messages of different days."""
-
-    def __init__(self) -> None:
-        self._day = ""
-
-    def reset(self) -> None:
-        """Begins anew: another room is shown."""
-        self._day = ""
-
-    def before(self, at_ms: int) -> list[Line]:
-        """The lines in front of a message of this time."""
-        day = day_text(at_ms)
-        if day in {"", self._day}:
-            return []
-        self._day = day
-        return [rule(day, "class:day")]
+def separator_line(separator: Day | Unread) -> Line:
+    """What parts messages, as a line."""
+    return new_line() if isinstance(separator, Unread) else rule(day_text(separator.at_ms), "class:day")
 
 
-def conversation(messages: Iterable[MessageReceived], days: Days, read: int) -> list[Line]:
+def conversation(messages: Iterable[MessageReceived], separators: Separators, read: int) -> list[Line]:
     """Kept messages, oldest first, with lines for days, and one in front of the first of others after ``read``."""
     kept = list(messages)
     by_id = {message.message_id: message for message in kept}
     lines: list[Line] = []
-    marked = False
     for message in kept:
-        lines += days.before(message.at_ms)
-        if message.seq > read and not message.own and not marked:
-            marked = True
-            lines.append(new_line())
+        lines += [separator_line(each) for each in separators.before(message, read)]
         quoted = None if message.reply_to is None else by_id.get(message.reply_to)
         lines.append(message_fragments(message, quoted))
     return lines

@@ -8,7 +8,6 @@ from chatserv.client import (
     MessageReceived,
     WaitingMessage,
     clock,
-    date,
     doubtful_time,
     explained,
     message_text,
@@ -20,6 +19,7 @@ from chatserv.client import (
 from clients.shared.dates import day_text
 from clients.shared.links import links
 from clients.shared.sender_colours import sender_colour
+from clients.shared.separators import Day, Unread
 
 SENDER_COLOURS: Final = 8
 GOES_ON_MS: Final = 5 * 60_000  # within it, what somebody says goes on without their name
@@ -40,18 +40,6 @@ class Note:
     at_ms: int
     style: str = NOTICE
     after: int = 0
-
-
-@dataclass(frozen=True)
-class Day:
-    """Here a day begins."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True)
-class Unread:
-    """Here begins what was not read."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ def entry_line(
         case Note(text=text, at_ms=at_ms, style=style):
             return *_linked(text, style), Span(f"  {clock(at_ms)}", "stamp")
         case Day(at_ms=at_ms):
-            return (Span(day_text(at_ms) or date(at_ms), "day"),)
+            return (Span(day_text(at_ms), "day"),)
         case Unread():
             return (Span(translate("— new messages —"), "unread"),)
         case Newer():

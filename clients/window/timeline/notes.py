@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client import MessageReceived, date
-from clients.window.timeline.entries import LOUD, Day, Entry, Note, Unread
+from chatserv.client import MessageReceived
+from clients.shared.separators import Day, Separators, Unread, is_unread
+from clients.window.timeline.entries import LOUD, Entry, Note
 
 MAX_NOTES: Final = 200  # that are kept of a room, without the loud ones
 MAX_LOUD: Final = 50  # loud notes that are kept; others do not push them out
@@ -35,7 +36,7 @@ class Notes:
 
 def is_new(entry: Entry, read: int) -> bool:
     """Whether an entry says that something is new, or is a message of somebody else behind the read marker."""
-    return isinstance(entry, Unread) or (isinstance(entry, MessageReceived) and not entry.own and entry.seq > read)
+    return isinstance(entry, Unread) or (isinstance(entry, MessageReceived) and is_unread(entry, read))
 
 
 def composed(kept: Iterable[MessageReceived], notes: Sequence[Note], read: int | None) -> list[Entry]:
@@ -47,16 +48,12 @@ def composed(kept: Iterable[MessageReceived], notes: Sequence[Note], read: int |
         read: The read marker; None where what is new is not looked for.
     """
     found: list[Entry] = []
-    waiting, today, marked = list(notes), "", read is None
+    waiting, separators = list(notes), Separators()
     for message in kept:
         while waiting and waiting[0].after < message.seq:
             found.append(waiting.pop(0))
-        if date(message.at_ms) != today:
-            today = date(message.at_ms)
-            found.append(Day(message.at_ms))
-        if not marked and read is not None and is_new(message, read):
-            marked = True
-            if any(isinstance(entry, MessageReceived) for entry in found):
-                found.append(Unread())
+        for each in separators.before(message, read):
+            if isinstance(each, Day) or any(isinstance(entry, MessageReceived) for entry in found):
+                found.append(each)
         found.append(message)
     return found + list(waiting)

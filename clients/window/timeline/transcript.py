@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from chatserv.client import MessageReceived, date
+from chatserv.client import MessageReceived
+from clients.shared.separators import Day, Separators
 from clients.window.timeline.drafts import Draft
-from clients.window.timeline.entries import LOUD, Day, Entry, Newer, Note
+from clients.window.timeline.entries import LOUD, Entry, Newer, Note
 from clients.window.timeline.notes import Notes, composed, is_new
 
 MAX_ENTRIES: Final = 2000
@@ -117,8 +118,7 @@ class Transcript:
     def _append(self, entry: Entry) -> None:
         if isinstance(entry, MessageReceived):
             last = next((each for each in reversed(self.entries) if isinstance(each, MessageReceived | Day)), None)
-            if last is None or date(last.at_ms) != date(entry.at_ms):
-                self.entries.append(Day(entry.at_ms))
+            self.entries += Separators(last).before(entry)
             self._hold(entry, self.end)
         self.entries.append(entry)
         if len(self.entries) > MAX_ENTRIES:

@@ -5,10 +5,10 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clients.shared.separators import Day, Separators
 from clients.terminal.styled_lines import (
     PALETTE,
     REPLACEMENT,
-    Days,
     Line,
     conversation,
     header,
@@ -17,9 +17,10 @@ from clients.terminal.styled_lines import (
     output_line,
     safe,
     sender_style,
+    separator_line,
     text_of,
 )
-from tests.client.slash_fakes import AT_MS, message
+from tests.client.slash_fakes import message
 
 DAY_MS = 86_400_000
 
@@ -75,23 +76,13 @@ class RenderingTests(SynchronousTestCase):
         line: Line = [("", "a\x1b]0;x\x07\x9b1m\r\n\x7fé")]
         self.assertEqual(text_of(safe(line)), f"a{REPLACEMENT}]0;x{REPLACEMENT}{REPLACEMENT}1m{REPLACEMENT * 3}é")
 
-    def test_days(self) -> None:
-        """A line stands between two days, none within a day; a time that is none makes none."""
-        days = Days()
-        self.assertEqual(len(days.before(AT_MS)), 1)
-        self.assertEqual(days.before(AT_MS), [])
-        self.assertEqual(days.before(1 << 62), [])
-        self.assertEqual(len(days.before(AT_MS + DAY_MS)), 1)
-        days.reset()
-        self.assertEqual(len(days.before(AT_MS + DAY_MS)), 1)
-
     def test_local_days(self) -> None:
         """The day is that of the person's own time."""
         self.addCleanup(time.tzset)
         midnight = int(datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC).timestamp() * 1000)
         for zone, expected in (("UTC", "25 November"), ("EST5", "24 November")):
             self.patch_zone(zone)
-            self.assertIn(expected, text_of(Days().before(midnight)[0]))
+            self.assertIn(expected, text_of(separator_line(Day(midnight))))
 
     def patch_zone(self, zone: str) -> None:
         """Lives elsewhere."""
@@ -105,9 +96,9 @@ class RenderingTests(SynchronousTestCase):
     def test_read_marker(self) -> None:
         """One line stands before the first message of others that was not read; one's own do not count."""
         kept = [message(1), message(2), message(3, "x", "alice"), message(4), message(5)]
-        texts = [text_of(line) for line in conversation(kept, Days(), read=2)]
+        texts = [text_of(line) for line in conversation(kept, Separators(), read=2)]
         self.assertEqual([texts.index("── new ──"), texts.count("── new ──")], [4, 1])
-        self.assertNotIn("── new ──", [text_of(line) for line in conversation(kept, Days(), read=5)])
+        self.assertNotIn("── new ──", [text_of(line) for line in conversation(kept, Separators(), read=5)])
 
     def test_headers(self) -> None:
         """A room is headed by its name, and its topic if it has one."""

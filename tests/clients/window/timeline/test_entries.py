@@ -6,14 +6,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, Quota, WaitingMessage, clock, date
 from clients.shared.dates import day_text
+from clients.shared.separators import Day, Unread
 from clients.window.timeline.entries import (
     GOES_ON_MS,
     LOUD,
     ROW,
-    Day,
     Entry,
     Note,
-    Unread,
     copied,
     entry_line,
     plain,

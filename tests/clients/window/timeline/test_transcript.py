@@ -6,7 +6,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived
-from clients.window.timeline.entries import LOUD, Day, Entry, Newer, Note, Unread
+from clients.shared.separators import Day, Unread
+from clients.window.timeline.entries import LOUD, Entry, Newer, Note
 from clients.window.timeline.notes import MAX_LOUD, MAX_NOTES
 from clients.window.timeline.transcript import DROPPED, LOADED, MAX_ENTRIES, Transcript
 from tests.client.slash_fakes import AT_MS, message
