@@ -1,12 +1,13 @@
 """How it stands with the connection: in the status line, in the bar above, and for typed lines."""
 
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
 from chatserv.client import TypingSeen, place, shown, translate
 from clients.shared.event_text import news
 from clients.shared.exit_codes import trying_again
+from clients.shared.patience import Patience
 from clients.shared.talk import Talk
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.messages import MessageActions
@@ -33,13 +34,12 @@ class ConnectionStatus:
     ) -> None:
         self._context, self._session = context, context.session
         self._presenter, self._messages, self._connecting = presenter, messages, connecting
-        self._passing: Any = None
+        self._passing = Patience(context.reactor, PASSING_SECONDS, self._say_state)
         self._greeted = False
 
     def stop(self) -> None:
         """Nothing is shown any more."""
-        if self._passing is not None and self._passing.active():
-            self._passing.cancel()
+        self._passing.end()
 
     def show_state(self) -> None:
         """The session has another state."""
@@ -106,8 +106,8 @@ class ConnectionStatus:
         """Somebody types in the room on the screen, which matters for a moment."""
         for line in news(event, lambda *_: None):
             self._context.layout.status.say(line)
-        self.stop()
-        self._passing = self._context.reactor.callLater(PASSING_SECONDS, self._say_state)
+        self._passing.end()
+        self._passing.begin()
 
 
 def _let_be(stored: "Deferred[int]") -> None:

@@ -96,8 +96,10 @@ def sender_name(message: MessageReceived) -> str:
     return shown(message.sender) + identity_mark(message)
 
 
-def quotation(quoted: MessageReceived) -> str:
-    """The start of a message that another one is about: ``bob: hello th…``."""
+def quotation(quoted: MessageReceived | None) -> str:
+    """The start of a message that another one is about: ``bob: hello th…``; None where it is not at hand."""
+    if quoted is None:
+        return _("a reply")
     text = clean_line(quoted.text) if quoted.text is not None else message_text(quoted)
     start = text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS].rstrip()}…"
     return f"{sender_name(quoted)}: {shown(start)}"
@@ -116,9 +118,7 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
     where = f"{place(message.room)} " if room else ""
     doubt = doubtful_time(message)
     who += f" {doubt}" if doubt else ""
-    answers = ""
-    if message.reply_to is not None:
-        answers = f"({quotation(quoted)}) " if quoted is not None else _("(a reply) ")
+    answers = "" if message.reply_to is None else f"({quotation(quoted)}) "
     return f"[{clock(message.at_ms)}] {where}{who} {answers}{message_text(message)}{marks(message)}"
 
 

@@ -148,7 +148,7 @@ def _head(sender: str, tag: str, at_ms: int, *, action: bool, named: bool) -> li
 
 
 def _answers(quoted: MessageReceived | None) -> Span:
-    return Span(f"│ {quotation(quoted) if quoted is not None else translate('(a reply) ').strip()}{ROW}", "quote")
+    return Span(f"│ {quotation(quoted)}{ROW}", "quote")
 
 
 def _message(

@@ -97,7 +97,7 @@ class EntryLineTests(SynchronousTestCase):
 
     def test_an_answer_to_something_unknown_is_an_answer(self) -> None:
         """Though it is not at hand."""
-        self.assertIn("(a reply)", plain(entry_line(message(2, reply_to=b"x" * 16))))
+        self.assertIn("│ a reply", plain(entry_line(message(2, reply_to=b"x" * 16))))
 
     def test_actions_mentions_and_what_is_gone_look_otherwise(self) -> None:
         """A star for actions, tags for the others."""
