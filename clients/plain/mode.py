@@ -6,13 +6,12 @@ from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import SERVER_AWAY, Exit, exit_for, trying_again
 from clients.shared.line_queue import LineQueue
-from clients.shared.patience import Patience
 from clients.shared.printing import Printing
-from clients.shared.run import Run
+from clients.shared.run import TimedRun
 from clients.shared.wanted_room import WantedRoom
 
 
-class Mode(Run):
+class Mode(TimedRun):
     """One run of the program; which mode it is, `clients.plain.choice` says.
 
     Args:
@@ -33,33 +32,18 @@ class Mode(Run):
         self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
     ) -> None:
         client = make_client(profile, reactor, self._on_event, follow=self.follows, plain=arguments.no_tls)
-        super().__init__(reactor, client, reading=self.reads)
+        super().__init__(reactor, client, reading=self.reads, timeout_seconds=arguments.timeout_seconds)
         self._arguments = arguments
         self._printing = Printing(self.finish)
         self._wanted = WantedRoom(client, arguments.room)
         self._lines = LineQueue(self)
-        self._patience = Patience(reactor, arguments.timeout_seconds, self._give_up)
         self._connected = self._begun = False
-        self._trouble: Exception | None = None
-
-    def start(self, token: bytes | None) -> None:
-        """Connects."""
-        self._patience.begin()
-        super().start(token)
-
-    async def end(self) -> None:
-        """Nothing is waited for any more."""
-        self._patience.end()
 
     def finish(self, end: Exit) -> None:
         """Ends the run; the first call counts."""
         if end.code == SERVER_AWAY and isinstance(self._trouble, LocalFileError):
             end = exit_for(self._trouble)
         super().finish(end)
-
-    def _give_up(self) -> None:
-        """Nothing came in time."""
-        self.finish(exit_for(self._trouble))
 
     # -- standard input, where it is read ------------------------------------------------------------------------------
 

@@ -23,9 +23,8 @@ from chatserv.client import (
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, trying_again
 from clients.shared.link_input import asked_link, given_link, link_of, private_text
-from clients.shared.patience import Patience
 from clients.shared.questions import TRIES, ask_name, ask_password, somebody_there
-from clients.shared.run import Run
+from clients.shared.run import TimedRun
 from clients.shared.startup import tell
 
 
@@ -115,7 +114,7 @@ def _first_line(file: Path) -> str:
     )
 
 
-class Registration(Run):
+class Registration(TimedRun):
     """Connects until the server has taken the account, or will not.
 
     Args:
@@ -127,23 +126,9 @@ class Registration(Run):
 
     def __init__(self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client]) -> None:
         client = make_client(profile, reactor, self._told, follow=False, plain=arguments.no_tls)
-        super().__init__(reactor, client, reading=False)
-        self._patience = Patience(reactor, arguments.timeout_seconds, self._give_up)
-        self._trouble: Exception | None = None
+        super().__init__(reactor, client, reading=False, timeout_seconds=arguments.timeout_seconds)
         self._said = False
         self.refused: ChatError | None = None
-
-    def start(self, token: bytes | None) -> None:
-        """Connects; not for ever."""
-        self._patience.begin()
-        super().start(token)
-
-    async def end(self) -> None:
-        """Nothing is waited for any more."""
-        self._patience.end()
-
-    def _give_up(self) -> None:
-        self.finish(exit_for(self._trouble))
 
     def _told(self, event: ClientEvent) -> None:
         if self.done.called or not isinstance(event, StatusChanged):

@@ -5,7 +5,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from chatserv.client import Client, translate
-from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit
+from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for
+from clients.shared.patience import Patience
 from clients.shared.startup import tell
 
 
@@ -101,3 +102,32 @@ class Run:
         if not self.done.called:
             text = translate("Lines that wait for the server: {count}. /quit once more leaves without them.")
             self.say(text.format(count=self._client.unacknowledged))
+
+
+class TimedRun(Run):
+    """A run that does not wait for the server for ever.
+
+    Args:
+        reactor: The reactor.
+        client: The client, not started.
+        reading: Whether there is input to wait for.
+        timeout_seconds: How long anything is waited for.
+    """
+
+    def __init__(self, reactor: Any, client: Client, *, reading: bool, timeout_seconds: float) -> None:
+        super().__init__(reactor, client, reading=reading)
+        self._patience = Patience(reactor, timeout_seconds, self._give_up)
+        self._trouble: Exception | None = None
+
+    def start(self, token: bytes | None) -> None:
+        """Connects."""
+        self._patience.begin()
+        super().start(token)
+
+    async def end(self) -> None:
+        """Nothing is waited for any more."""
+        self._patience.end()
+
+    def _give_up(self) -> None:
+        """Nothing came in time."""
+        self.finish(exit_for(self._trouble))

@@ -5,8 +5,10 @@ from typing import Final
 
 from chatserv.client import Slash, clean_line
 from clients.shared.common_start import common_start
+from clients.terminal.styled_lines import Line
 
 MAX_CANDIDATES: Final = 100
+SHOWN_CANDIDATES: Final = 8
 
 
 def candidates(line: str, slash: Slash) -> tuple[int, list[str]]:
@@ -57,3 +59,14 @@ class Completion:
         common = common_start(self.candidates)
         self._last = self._base + common if len(common) >= replaced else line
         return self._last
+
+    def shown(self) -> list[Line]:
+        """The candidates around the one that stands there, on a line; none where there is nothing to choose."""
+        if not self.candidates:
+            return []
+        first = 0 if self.index is None else self.index // SHOWN_CANDIDATES * SHOWN_CANDIDATES
+        line: Line = []
+        for number, each in enumerate(self.candidates[first : first + SHOWN_CANDIDATES], first):
+            line.append(("class:candidate" if number == self.index else "class:candidates", f" {each.strip()} "))
+        hidden = len(self.candidates) - SHOWN_CANDIDATES
+        return [[*line, ("class:candidates", f" +{hidden}")] if hidden > 0 else line]

@@ -42,7 +42,6 @@ from clients.terminal.styles import STYLE
 
 MAX_BATCH: Final = 500  # lines that are written together
 INPUT_ROWS: Final = 5
-SHOWN_CANDIDATES: Final = 8
 
 
 class TerminalScreen:
@@ -111,7 +110,7 @@ class TerminalScreen:
             rows(self._question),
             Window(prompt, height=Dimension(min=1, max=INPUT_ROWS), wrap_lines=True, dont_extend_height=True),
             self._search,
-            rows(self._candidates),
+            rows(self._completion.shown),
             rows(lambda: [self._talker.bar(self._output.get_size().columns)], style="class:bar"),
         ]
         return Layout(HSplit(parts, align=VerticalAlign.TOP), focused_element=prompt)
@@ -119,17 +118,6 @@ class TerminalScreen:
     def _question(self) -> list[Line]:
         text = self._asked.question if self._asked is not None else self._hint
         return [[("class:question", text)]] if text else []
-
-    def _candidates(self) -> list[Line]:
-        found, at = self._completion.candidates, self._completion.index
-        if not found:
-            return []
-        first = 0 if at is None else at // SHOWN_CANDIDATES * SHOWN_CANDIDATES
-        line: Line = []
-        for number, each in enumerate(found[first : first + SHOWN_CANDIDATES], first):
-            line.append(("class:candidate" if number == at else "class:candidates", f" {each.strip()} "))
-        hidden = len(found) - SHOWN_CANDIDATES
-        return [[*line, ("class:candidates", f" +{hidden}")] if hidden > 0 else line]
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
