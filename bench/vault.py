@@ -20,7 +20,7 @@ from bench.timing import Laps, figures, repeat
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent
-from chatserv.client.inbound.commit_reader import KIND_COMMIT, Reader
+from chatserv.client.inbound.commit_reader import KIND_COMMIT, CommitReader
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.rooms import Standing
@@ -97,12 +97,12 @@ class Device:
         self._turn: deque[Callable[[], object]] = deque()
         self.vault = Vault.open(path)
         self.engine = Engine(self._parts(keys), self._written.append, lambda _: None)
-        self._reader = Reader(
+        self._reader = CommitReader(
             self.engine.context,
             self.engine.rooms,
             self.engine.certificates,
             self.engine.contents,
-            self.engine.auditor.watch,
+            self.engine.auditor.public_rooms,
         )
         self._enter()
         self.engine.requests.up()
@@ -163,7 +163,7 @@ class Device:
 
     def keep(self, body: Text) -> None:
         """Takes a message in that is to be sent."""
-        self.engine.outbox.put(self._room, body)
+        self.engine.outbox.put_body(self._room, body)
 
     def seal(self) -> list[messages.Send]:
         """Seals what waits, in one transaction, and gives what leaves."""

@@ -216,7 +216,7 @@ class Client:
         What `send` gave for them does not fire. What an earlier run has left still goes out.
         """
         self._lifecycle.notifier.withdraw_all()
-        return self.engine.outbox.forget()
+        return self.engine.outbox.forget_unsent()
 
     async def create_room(self, name: str, *, public: bool = False, topic: str = "") -> RoomHandle:
         """Makes a room. The server learns name and topic of a public one; those of others are sealed.

@@ -9,15 +9,15 @@ from typing import Final
 
 from chatserv.client.commits.committer import Committer
 from chatserv.client.commits.maintenance import Maintenance
-from chatserv.client.commits.planner import Planning
+from chatserv.client.commits.planner import Planner
 from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.commits.rotation import EpochRotation
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import MessageReceived, Status, StatusChanged
 from chatserv.client.inbound.agreements import Agreements
 from chatserv.client.inbound.backlog import Backlog
-from chatserv.client.inbound.commit_reader import Reader
-from chatserv.client.inbound.content_handler import Contents
+from chatserv.client.inbound.commit_reader import CommitReader
+from chatserv.client.inbound.content_handler import ContentHandler
 from chatserv.client.inbound.epoch_keys import EpochKeys
 from chatserv.client.inbound.notices import Notices
 from chatserv.client.inbound.places import Places
@@ -28,7 +28,7 @@ from chatserv.client.state.context import ClientContext, Interrupted
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.verification.certificates import Certificates
 from chatserv.client.verification.log_auditor import LogAuditor
-from chatserv.client.verification.prekeys import PrekeyUpkeep
+from chatserv.client.verification.prekeys import PrekeyStock
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError
 from chatserv.wire import messages
@@ -62,9 +62,9 @@ class Engine:
         self.rooms = Rooms(context.vault, context.user)
         self.certificates = Certificates(context, self.requests)
         self.auditor = LogAuditor(context, self.requests, self.rooms, self.certificates)
-        self.prekeys = PrekeyUpkeep(context, self.requests, self.rooms)
-        self.contents = Contents(context, self.rooms, self.auditor.gossip)
-        reader = Reader(context, self.rooms, self.certificates, self.contents, self.auditor.watch)
+        self.prekeys = PrekeyStock(context, self.requests, self.rooms)
+        self.contents = ContentHandler(context, self.rooms, self.auditor.gossip)
+        reader = CommitReader(context, self.rooms, self.certificates, self.contents, self.auditor.public_rooms)
         self.keys = EpochKeys(context, self.requests, self.rooms, reader)
         self.room_queue = RoomQueue(
             context, self.requests, self.rooms, reader, self.keys, self.certificates, self.auditor, refuse
@@ -73,15 +73,15 @@ class Engine:
         self.places = Places(context, self.rooms)
         self.agreements = Agreements(context, self.requests, self.rooms)
         self.notices = Notices(context, self.rooms)
-        self.planning = Planning(context, self.certificates)
-        self.outbox = Outbox(context, self.requests, self.rooms, self.auditor, self.planning.due, self.places.denied)
+        self.planner = Planner(context, self.certificates)
+        self.outbox = Outbox(context, self.requests, self.rooms, self.auditor, self.planner.due, self.places.denied)
         self.receipts = Receipts(context, self.outbox, wanted=receipts)
         committer = Committer(context, self.requests, self.room_queue, self.certificates, self.auditor)
-        self.room_changes = RoomChanges(context, self.rooms, committer, self.planning, self.auditor, self.outbox)
+        self.room_changes = RoomChanges(context, self.rooms, committer, self.planner, self.auditor, self.outbox)
         self.maintenance = Maintenance(
-            context, self.requests, self.rooms, self.room_changes, self.planning, self.keys, self.outbox
+            context, self.requests, self.rooms, self.room_changes, self.planner, self.keys, self.outbox
         )
-        self.rotation = EpochRotation(context, self.requests, self.rooms, self.room_changes, self.planning)
+        self.rotation = EpochRotation(context, self.requests, self.rooms, self.room_changes, self.planner)
         self.away = False  # as the person says, in this session and the next ones
         self.role = ""
         self._welcomed = self._tidying = self.closed = False
@@ -101,7 +101,7 @@ class Engine:
 
     def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
         try:
-            self.outbox.put(room, evidence)
+            self.outbox.put_body(room, evidence)
         except ChatError:
             return  # what does not fit into the outbox has its next occasion
 
@@ -117,7 +117,7 @@ class Engine:
 
     def _left_or_back(self, room: Room) -> None:
         if not room.in_it:
-            self.auditor.watch.forget(room)
+            self.auditor.public_rooms.forget_room(room)
         self.outbox.flush_soon(room)
 
     # -- the connection ------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class Engine:
         self.context.vault.database.probe()
         self.rooms.reload_all()
         self.context.log.reload()
-        self.certificates.forget()
+        self.certificates.forget_all()
         self.outbox.recover()
         self.backlog.again()
 
@@ -177,7 +177,7 @@ class Engine:
             case messages.Event():
                 self._bound_rooms(message.room)
                 self.places.came(message.room)
-                self.room_queue.put(message)
+                self.room_queue.put_event(message)
             case messages.Welcome():
                 if self._welcomed:
                     raise BadMessage("welcome: comes twice")

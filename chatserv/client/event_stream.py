@@ -48,7 +48,7 @@ class EventStream:
         self._error: Exception | None = None
         self._reader: Deferred[None] | None = None
 
-    def put(self, event: ClientEvent) -> None:
+    def put_event(self, event: ClientEvent) -> None:
         """Something happened."""
         full = len(self._events) >= MAX_WAITING
         if self._over or (full and isinstance(event, _PASSING)):

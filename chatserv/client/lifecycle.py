@@ -67,7 +67,7 @@ class Lifecycle:
         self.profile, self.keyring = profile, keyring
         self._reactor, self._follow, self._receipts = reactor, follow, receipts
         self.stream = None if on_event is not None else EventStream(self._set_following, self._mark_shown)
-        self.notifier = Notifier(on_event if self.stream is None else self.stream.put)
+        self.notifier = Notifier(on_event if self.stream is None else self.stream.put_event)
         self._backoff = Backoff()
         connect = plain_endpoint if plain else tls_endpoint
         server = endpoint or connect(reactor, keyring.host, keyring.port)

@@ -116,7 +116,7 @@ class RoomHandle(RoomView):
         if self.offered:
             raise NotMember(f"room {self.name}: not agreed to")
         outgoing: Outbox = self._engine.outbox
-        return self._sent(outgoing.put(self._room, body))
+        return self._sent(outgoing.put_body(self._room, body))
 
     def mark_seen(self, seq: int | None = None) -> None:
         """Moves our read marker on this device, by default to the newest message; nobody is told.
@@ -204,7 +204,7 @@ class RoomHandle(RoomView):
         self._engine.context.require_account(name)
 
         def wish(draft: Draft) -> None:
-            self._engine.planning.require_unchanged(name)
+            self._engine.planner.require_unchanged(name)
             record = draft.members.get(name)
             if record is None or not record.role:
                 draft.set_member(name, Role.MEMBER)
@@ -301,4 +301,4 @@ class RoomHandle(RoomView):
             raise NotFound("room")
         if self._room.state is not None and self._room.state.policy.kind is Kind.DM and wish is not None:
             raise Forbidden("direct messages are between two")
-        await engine.room_changes.commit(self._room, engine.planning.change(wish), urgent=urgent)
+        await engine.room_changes.commit(self._room, engine.planner.change(wish), urgent=urgent)

@@ -293,10 +293,10 @@ class RaceTests(AttackCase):
         leaf = room_of(self.alice, "plans").state.devices_of("bob1")[0].leaf  # type: ignore[union-attr]
 
         async def remove() -> None:
-            making, planning = engine_of(self.alice).room_changes, engine_of(self.alice).planning
-            engine_of(self.alice).planning._add_devices = nothing_added  # type: ignore[method-assign, assignment]
-            await making.commit(room_of(self.alice, "plans"), planning.change(lambda draft: draft.remove(leaf)))
-            del engine_of(self.alice).planning._add_devices
+            making, planner = engine_of(self.alice).room_changes, engine_of(self.alice).planner
+            engine_of(self.alice).planner._add_devices = nothing_added  # type: ignore[method-assign, assignment]
+            await making.commit(room_of(self.alice, "plans"), planner.change(lambda draft: draft.remove(leaf)))
+            del engine_of(self.alice).planner._add_devices
 
         async def nothing_added(*_: Any) -> None:
             return None
@@ -346,7 +346,7 @@ class TurnTests(AttackCase):
     def test_ban_passes_what_lost_a_race(self) -> None:
         """A commit that has to be made again lets a ban pass that came meanwhile."""
         events: list[str] = []
-        real, planning = engine_of(self.alice).room_changes, engine_of(self.alice).planning
+        real, planner = engine_of(self.alice).room_changes, engine_of(self.alice).planner
         committer = real._committer
         lost = [True]
 
@@ -360,7 +360,7 @@ class TurnTests(AttackCase):
         submit = committer._submit
         committer._submit = lose  # type: ignore[method-assign, assignment]
         room = room_of(self.alice, "lobby")
-        topic = Deferred.fromCoroutine(real.commit(room, planning.change()))
+        topic = Deferred.fromCoroutine(real.commit(room, planner.change()))
         topic.addCallback(lambda _: events.append("topic"))
         ban = Deferred.fromCoroutine(self.alice.room("lobby").ban("bob1")).addCallback(lambda _: events.append("ban"))
         self.world.settle(5)

@@ -63,14 +63,14 @@ class GossipCase(AttackCase):
         """The evidence that somebody has put into rooms from now on, as they hand it out."""
         found: list[LogEvidence] = []
         engine = engine_of(person)
-        put = engine.outbox.put
+        put = engine.outbox.put_body
 
         def watch(room: object, body: object) -> bytes:
             if isinstance(body, LogEvidence):
                 found.append(body)
             return put(room, body)  # type: ignore[arg-type]
 
-        self.patch(engine.outbox, "put", watch)
+        self.patch(engine.outbox, "put_body", watch)
         return found
 
 

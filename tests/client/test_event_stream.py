@@ -34,18 +34,18 @@ class StreamTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """Events come in order, those that are there at once and the next when it happens."""
-        self.stream.put(message(1))
-        self.stream.put(TYPING)
+        self.stream.put_event(message(1))
+        self.stream.put_event(TYPING)
         self.assertEqual(self.successResultOf(self.take()), message(1))
         self.assertEqual(self.successResultOf(self.take()), TYPING)
         waiting = self.take()
         self.assertNoResult(waiting)
-        self.stream.put(message(2))
+        self.stream.put_event(message(2))
         self.assertEqual(self.successResultOf(waiting), message(2))
 
     def test_shown_when_it_comes_back(self) -> None:
         """A message counts as shown when the program asks for the next event, not when it gets the message."""
-        self.stream.put(message(1, room_id=b"lobby's id"))
+        self.stream.put_event(message(1, room_id=b"lobby's id"))
         self.take()
         self.assertEqual(self.shown, [])
         self.take()
@@ -53,7 +53,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_renamed_meanwhile(self) -> None:
         """What counts as shown is the room as it was named when the message came."""
-        self.stream.put(message(1, room="a name that another room has by now", room_id=b"lobby's id"))
+        self.stream.put_event(message(1, room="a name that another room has by now", room_id=b"lobby's id"))
         self.take()
         self.take()
         self.assertEqual(self.shown, [(b"lobby's id", 1)])
@@ -61,7 +61,7 @@ class StreamTests(SynchronousTestCase):
     def test_shown_at_once(self) -> None:
         """While many wait, what was shown is remembered every so many messages."""
         for seq in range(1, SHOWN_AT_ONCE + 3):
-            self.stream.put(message(seq % 256, room_id=b"lobby's id"))
+            self.stream.put_event(message(seq % 256, room_id=b"lobby's id"))
         for _ in range(SHOWN_AT_ONCE + 1):
             self.take()
         self.assertEqual(self.shown, [(b"lobby's id", SHOWN_AT_ONCE)])
@@ -69,10 +69,10 @@ class StreamTests(SynchronousTestCase):
     def test_held_above_the_bound(self) -> None:
         """Above the bound messages are held back until the program has caught up, and what passes is left out."""
         for _ in range(MAX_WAITING):
-            self.stream.put(message(1))
-        self.stream.put(TYPING)
+            self.stream.put_event(message(1))
+        self.stream.put_event(TYPING)
         self.assertEqual(self.following, [])
-        self.stream.put(message(2))
+        self.stream.put_event(message(2))
         self.assertEqual(self.following, [False])
         taken = [self.successResultOf(self.take()) for _ in range(MAX_WAITING + 1)]
         self.assertNotIn(TYPING, taken)
@@ -83,22 +83,22 @@ class StreamTests(SynchronousTestCase):
     def test_too_slow(self) -> None:
         """A program that reads nothing at all is told so behind what it has not read."""
         for _ in range(MAX_EVENTS + 1):
-            self.stream.put(Alarm("old_log"))
+            self.stream.put_event(Alarm("old_log"))
         for _ in range(MAX_EVENTS):
             self.successResultOf(self.take())
         self.failureResultOf(self.take(), Busy)
 
     def test_ends(self) -> None:
         """The loop ends when the client stops, behind its last event; a refusal is raised."""
-        self.stream.put(message(1))
-        self.stream.put(TYPING)
-        self.stream.put(StatusChanged(Status.STOPPED))
-        self.stream.put(message(1))
+        self.stream.put_event(message(1))
+        self.stream.put_event(TYPING)
+        self.stream.put_event(StatusChanged(Status.STOPPED))
+        self.stream.put_event(message(1))
         self.assertEqual(self.successResultOf(self.take()), TYPING, "messages are told the next time")
         self.successResultOf(self.take())
         self.failureResultOf(self.take(), StopAsyncIteration)
         self.setUp()
-        self.stream.put(StatusChanged(Status.FAILED, AuthFailed()))
+        self.stream.put_event(StatusChanged(Status.FAILED, AuthFailed()))
         self.successResultOf(self.take())
         self.failureResultOf(self.take(), AuthFailed)
 

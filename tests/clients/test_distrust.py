@@ -108,7 +108,7 @@ class DistrustTests(AttackCase):
     def test_send_to_somebody_who_claims_another_log(self) -> None:
         """A claim that nobody stands up for proves nothing, but holds lines back: no longer than the script waits."""
         program = self.run_script(self.bob, "--send")
-        self.patch(engine_of(self.carol).outbox, "put", lambda *_: b"")  # an honest program would take it back
+        self.patch(engine_of(self.carol).outbox, "put_body", lambda *_: b"")  # an honest program would take it back
         say_anything(self.carol, "plans", ContentType.TEXT, Text("hi").encode(), LogHead(1, b"\xee" * 32))
         program.line_typed("hello")
         program.input_ended()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.commits.preparation import Planner, Preparation, Prepared
+from chatserv.client.commits.preparation import OpsMaker, Preparation, Prepared
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.room_queue import RoomQueue
 from chatserv.client.state.context import ClientContext, Interrupted
@@ -48,41 +48,41 @@ class Committer:
     Args:
         context: What the client's parts share.
         requests: Asks the server.
-        intake: Brings a room to the head that the lease names.
+        room_queue: Brings a room to the head that the lease names.
         certificates: Of whoever is wrapped to.
-        follower: The log.
+        auditor: The log.
     """
 
     def __init__(
         self,
         context: ClientContext,
         requests: Requests,
-        intake: RoomQueue,
+        room_queue: RoomQueue,
         certificates: Certificates,
-        follower: LogAuditor,
+        auditor: LogAuditor,
     ) -> None:
         self._context, self._requests = context, requests
-        self._room_queue, self._certificates, self._auditor = intake, certificates, follower
-        self._preparing = Preparation(context, requests, certificates, follower.decide)
+        self._room_queue, self._certificates, self._auditor = room_queue, certificates, auditor
+        self._preparing = Preparation(context, requests, certificates, auditor.decide)
 
-    async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
+    async def commit(self, room: Room, make_ops: OpsMaker, *, new: bool = False, urgent: bool = False) -> None:
         """Makes a commit, again where others were faster, and returns when it is processed here.
 
         Args:
             room: Which room; one that we are not in for an external commit.
-            planner: Gives the ops for the room as it stands.
+            make_ops: Gives the ops for the room as it stands.
             new: The room is to be made.
             urgent: Somebody is removed or banned: goes before others, our own ones too.
 
         Raises:
             ExistingRoom: The two have direct messages already.
             Interrupted: The connection went; whether the commit was taken shows when the room is read again.
-            ChatError: The planner's, or the server's refusal.
+            ChatError: That of ``make_ops``, or the server's refusal.
         """
         stalled = self._context.later(URGENT_SECONDS, lambda: self._stalled(room)) if urgent else None
         await room.committing.take(urgent=urgent)
         try:
-            if await self._nothing_to_do(room, planner):
+            if await self._nothing_to_do(room, make_ops):
                 return
             attempts = 0
             while attempts < ATTEMPTS:
@@ -90,7 +90,7 @@ class Committer:
                 if lease is None:
                     room.committing.release()
                     await room.committing.take(urgent=urgent)
-                elif await self._attempt(room, lease, planner):
+                elif await self._attempt(room, lease, make_ops):
                     return
                 else:
                     attempts += 1
@@ -107,14 +107,14 @@ class Committer:
         if self._requests.connected and not facts.undecided(facts.size, room.listed()):
             self._auditor.stalled(room)
 
-    async def _nothing_to_do(self, room: Room, planner: Planner) -> bool:
+    async def _nothing_to_do(self, room: Room, make_ops: OpsMaker) -> bool:
         """Whether the room needs no commit as we know it, or one that the rules forbid, which raises.
 
         The server counts leases that come to nothing.
         """
         if not room.in_it or room.stopped or room.leaves:
             return False
-        return await self._preparing.step(room, planner, ()) is None
+        return await self._preparing.step(room, make_ops, ()) is None
 
     async def _lease(self, room: Room, *, new: bool, urgent: bool) -> messages.Lease | None:
         """Waits for the server's lease; None: a removal of our own came meanwhile, and goes first."""
@@ -137,12 +137,12 @@ class Committer:
             raise
         return None if room.committing.stepped_aside else lease
 
-    async def _attempt(self, room: Room, lease: messages.Lease, planner: Planner) -> bool:
+    async def _attempt(self, room: Room, lease: messages.Lease, make_ops: OpsMaker) -> bool:
         try:
             await self._reach(room, lease)
             leaves = _leaves(lease)
             room.leaves = len(leaves)
-            prepared = await self._preparing.prepare(room, planner, leaves)
+            prepared = await self._preparing.prepare(room, make_ops, leaves)
             if prepared is not None:
                 return await self._submit(room, prepared)
         except BaseException:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from chatserv.client.commits.planner import Planning
-from chatserv.client.commits.preparation import Plan, Planner
+from chatserv.client.commits.planner import Planner
+from chatserv.client.commits.preparation import OpsMaker, Plan
 from chatserv.client.commits.room_changes import RoomChanges, public_policy
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.epoch_keys import EpochKeys
@@ -28,10 +28,10 @@ class Maintenance:
         context: What the client's parts share.
         requests: Tells whether there is a connection.
         rooms: All rooms.
-        making: Commits.
-        planning: Knows what the log asks for.
+        room_changes: Commits.
+        planner: Knows what the log asks for.
         keys: Opens epochs.
-        outgoing: Goes on when a room can be sent to.
+        outbox: Goes on when a room can be sent to.
     """
 
     def __init__(
@@ -39,22 +39,22 @@ class Maintenance:
         context: ClientContext,
         requests: Requests,
         rooms: Rooms,
-        making: RoomChanges,
-        planning: Planning,
+        room_changes: RoomChanges,
+        planner: Planner,
         keys: EpochKeys,
-        outgoing: Outbox,
+        outbox: Outbox,
     ) -> None:
         self.context, self.requests, self.rooms = context, requests, rooms
-        self.room_changes, self.planning, self.keys, self.outbox = making, planning, keys, outgoing
+        self.room_changes, self.planner, self.keys, self.outbox = room_changes, planner, keys, outbox
         self._preparing: set[bytes] = set()
         self._due: set[bytes] = set()
-        self._healing: set[bytes] = set()
+        self._repairing: set[bytes] = set()
         self._entering = False
 
     def repair(self, room: Room) -> None:
         """The keys of the epoch do not open here: a rotation repairs that, unless somebody else is faster."""
-        if room.room_id not in self._healing:
-            self._healing.add(room.room_id)
+        if room.room_id not in self._repairing:
+            self._repairing.add(room.room_id)
             self.context.spawn(self._repair(room), "repairing")
 
     async def _repair(self, room: Room) -> None:
@@ -63,17 +63,17 @@ class Maintenance:
             await self.context.pause(self.context.chance(REPAIR_SECONDS))
             while room.in_it and room.row is not None and room.row.keys is Keys.BROKEN and self.requests.connected:
                 try:
-                    await self.room_changes.commit(room, self._heals(room))
+                    await self.room_changes.commit(room, self._repairs(room))
                 except Interrupted:
                     return
                 except ChatError:
                     await self.context.pause(REPAIR_SECONDS)
         finally:
-            self._healing.discard(room.room_id)
+            self._repairing.discard(room.room_id)
 
-    def _heals(self, room: Room) -> Planner:
+    def _repairs(self, room: Room) -> OpsMaker:
         """A rotation, if nobody has repaired the room by the time it is our turn."""
-        rotation = self.planning.change()
+        rotation = self.planner.change()
 
         async def plan(given: Plan) -> Sequence[Op] | None:
             broken = room.row is not None and room.row.keys is Keys.BROKEN
@@ -84,14 +84,14 @@ class Maintenance:
     def rotate(self, room: Room) -> None:
         """Gives a room a new epoch."""
         if not room.committing.locked:
-            self.context.spawn(self.room_changes.commit(room, self.planning.change()), "rotation")
+            self.context.spawn(self.room_changes.commit(room, self.planner.change()), "rotation")
 
     def look(self, role: str) -> None:
         """Rooms with a device that the log has ended get a commit by somebody, and a lobby that was not there is entered."""
         for room in self.rooms.all():
             self.come_back(room)
         for room in self.rooms.ours():
-            if room.state is not None and self.planning.due(room.state):
+            if room.state is not None and self.planner.due(room.state):
                 self.commit_when_due(room, REPAIR_SECONDS)
             if room.row is not None and room.row.keys is Keys.BROKEN:
                 self.repair(room)
@@ -115,7 +115,7 @@ class Maintenance:
             self._due.discard(room.room_id)
             if room.in_it and self.requests.connected:
                 self.context.spawn(
-                    self.room_changes.commit(room, self.planning.change(only_if_due=True), urgent=True), "upkeep"
+                    self.room_changes.commit(room, self.planner.change(only_if_due=True), urgent=True), "upkeep"
                 )
 
         self.context.later(wait, commit)
@@ -129,7 +129,7 @@ class Maintenance:
             return
         member = bool(room.state.role(self.context.user)) and room.own(self.context.device_id) is None
         if member and self.outbox.ready and not room.committing.locked:
-            self.context.spawn(self.room_changes.commit(room, self.planning.enter()), "return")
+            self.context.spawn(self.room_changes.commit(room, self.planner.enter()), "return")
 
     def make_sendable(self, room: Room) -> None:
         """Messages wait for the room's keys, or for a commit that the log asks for."""
@@ -144,9 +144,9 @@ class Maintenance:
             if not await self.keys.hold(room):
                 self.repair(room)
                 return
-            if room.state is not None and self.planning.due(room.state):
-                await self.room_changes.commit(room, self.planning.change(only_if_due=True), urgent=True)
-                if self.planning.due(room.state):
+            if room.state is not None and self.planner.due(room.state):
+                await self.room_changes.commit(room, self.planner.change(only_if_due=True), urgent=True)
+                if self.planner.due(room.state):
                     raise Busy("room: a device that is not valid is still there")
             elif self.context.vault.chains.lost(room.room_id) is not None:
                 await self._rotate_unless_muted(room)
@@ -169,7 +169,7 @@ class Maintenance:
         except Muted as error:
             self.outbox.refuse(room, error)
         else:
-            await self.room_changes.commit(room, self.planning.change())
+            await self.room_changes.commit(room, self.planner.change())
 
     async def enter_lobby(self, role: str) -> None:
         """``#lobby`` is made by the first administrator's client; every other client joins it once."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from chatserv.client.commits.preparation import Plan, Planner
+from chatserv.client.commits.preparation import OpsMaker, Plan
 from chatserv.client.state.context import ClientContext
 from chatserv.client.verification.certificates import Certificates, NotReady
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
@@ -102,7 +102,7 @@ class Draft:
         self._counts[entry.user] -= 1
 
 
-class Planning:
+class Planner:
     """Makes planners.
 
     Args:
@@ -113,7 +113,7 @@ class Planning:
     def __init__(self, context: ClientContext, certificates: Certificates) -> None:
         self._context, self._certificates = context, certificates
 
-    def change(self, wish: Wish | None = None, *, only_if_due: bool = False) -> Planner:
+    def change(self, wish: Wish | None = None, *, only_if_due: bool = False) -> OpsMaker:
         """For a room that we are in. Without a wish: a rotation, or, ``only_if_due``, what the log asks for or nothing."""
 
         async def plan(given: Plan) -> list[Op] | None:
@@ -136,7 +136,7 @@ class Planning:
             for entry in state.roster
         )
 
-    def enter(self) -> Planner:
+    def enter(self) -> OpsMaker:
         """For an external commit: joins a public room, or brings this device into a room of its user."""
 
         async def plan(given: Plan) -> list[Op] | None:
@@ -156,7 +156,7 @@ class Planning:
 
         return plan
 
-    def create(self, nonce: bytes, policy: Policy, others: Iterable[str] = ()) -> Planner:
+    def create(self, nonce: bytes, policy: Policy, others: Iterable[str] = ()) -> OpsMaker:
         """For a room that is to be made, with these users in it."""
         users = list(others)
 

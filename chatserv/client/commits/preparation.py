@@ -30,7 +30,7 @@ class Plan:
     unready: frozenset[bytes] = frozenset()
 
 
-Planner = Callable[[Plan], Awaitable[Sequence[Op] | None]]
+OpsMaker = Callable[[Plan], Awaitable[Sequence[Op] | None]]
 """Gives the ops of a commit; none: a rotation. None: there is nothing to do any more."""
 
 
@@ -64,12 +64,12 @@ class Preparation:
         self._context, self._requests, self._certificates = context, requests, certificates
         self._decide = decide
 
-    async def prepare(self, room: Room, planner: Planner, leaves: tuple[Leave, ...]) -> Prepared | None:
+    async def prepare(self, room: Room, make_ops: OpsMaker, leaves: tuple[Leave, ...]) -> Prepared | None:
         """Plans, and gets a prekey for each device; devices to be added that have none yet are left out."""
         prekeys: dict[bytes, SignedPreKey] = {}
         unready: set[bytes] = set()
         while True:
-            planned = await self.step(room, planner, leaves, frozenset(unready))
+            planned = await self.step(room, make_ops, leaves, frozenset(unready))
             if planned is None:
                 return None
             step = planned.step
@@ -84,7 +84,7 @@ class Preparation:
             unready |= lacking
 
     async def step(
-        self, room: Room, planner: Planner, leaves: tuple[Leave, ...], unready: frozenset[bytes] = frozenset()
+        self, room: Room, make_ops: OpsMaker, leaves: tuple[Leave, ...], unready: frozenset[bytes] = frozenset()
     ) -> Prepared | None:
         """Plans, and validates the plan as everybody will; None where there is nothing to do. No prekeys yet."""
         if room.state is not None:
@@ -93,7 +93,7 @@ class Preparation:
         while True:
             await self._decide(log.facts.undecided(log.size, listed))
             evidence = Evidence(self._certificates.known, log.facts, log.size)
-            planned = await planner(Plan(room.state, evidence, leaves, unready))
+            planned = await make_ops(Plan(room.state, evidence, leaves, unready))
             if planned is None:
                 return None
             ops = tuple(planned)

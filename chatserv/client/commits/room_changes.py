@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from chatserv.client.commits.committer import Committer
-from chatserv.client.commits.planner import Planning
-from chatserv.client.commits.preparation import Plan, Planner
+from chatserv.client.commits.planner import Planner
+from chatserv.client.commits.preparation import OpsMaker, Plan
 from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms
@@ -33,9 +33,9 @@ class RoomChanges:
         context: What the client's parts share.
         rooms: All rooms.
         committer: Makes the commits.
-        planning: Plans them.
-        follower: The log, which names the heads of public rooms.
-        outgoing: Tells newcomers what a private room is called.
+        planner: Plans them.
+        auditor: The log, which names the heads of public rooms.
+        outbox: Tells newcomers what a private room is called.
     """
 
     def __init__(
@@ -43,25 +43,25 @@ class RoomChanges:
         context: ClientContext,
         rooms: Rooms,
         committer: Committer,
-        planning: Planning,
-        follower: LogAuditor,
-        outgoing: Outbox,
+        planner: Planner,
+        auditor: LogAuditor,
+        outbox: Outbox,
     ) -> None:
         self.context, self.rooms, self._committer = context, rooms, committer
-        self.planning, self.auditor, self.outbox = planning, follower, outgoing
+        self.planner, self.auditor, self.outbox = planner, auditor, outbox
 
-    async def commit(self, room: Room, planner: Planner, *, new: bool = False, urgent: bool = False) -> None:
+    async def commit(self, room: Room, make_ops: OpsMaker, *, new: bool = False, urgent: bool = False) -> None:
         """Commits, and tells newcomers of a private room what it is called. Raises as `Committer.commit`, or `Forbidden`."""
         before = set() if room.state is None else {entry.device_id for entry in room.state.roster}
         try:
-            await self._committer.commit(room, planner, new=new, urgent=urgent)
+            await self._committer.commit(room, make_ops, new=new, urgent=urgent)
         except BadCommit as error:
             raise Forbidden(error.detail) from None
         if room.row is None or room.state is None or room.state.policy.public or not room.row.title:
             return
         after = {entry.device_id for entry in room.state.roster} - {self.context.device_id}
         if before and after - before:
-            self.outbox.put(room, RoomTitle(room.row.title, room.row.topic))
+            self.outbox.put_body(room, RoomTitle(room.row.title, room.row.topic))
 
     async def create(self, policy: Policy, title: str, topic: str, others: tuple[str, ...] = ()) -> Room:
         """Makes a room with these users in it. Raises as `commit`; `ExistingRoom` for direct messages that exist."""
@@ -71,12 +71,12 @@ class RoomChanges:
         if sealed_name:
             room.made_as = (title, topic)  # what we call it; the others are told below
         try:
-            await self.commit(room, self.planning.create(nonce, policy, others), new=True)
+            await self.commit(room, self.planner.create(nonce, policy, others), new=True)
         except ChatError:
-            self.rooms.forget(room.room_id)
+            self.rooms.forget_room(room.room_id)
             raise
         if sealed_name and room.row is not None:
-            self.outbox.put(room, RoomTitle(title, topic))
+            self.outbox.put_body(room, RoomTitle(title, topic))
         return room
 
     async def join(self, name: str) -> Room:
@@ -92,13 +92,13 @@ class RoomChanges:
             try:
                 await self.commit(room, self._checked_entry(room, name))
             except ChatError:
-                self.rooms.forget(room.room_id)
+                self.rooms.forget_room(room.room_id)
                 raise
         return room
 
-    def _checked_entry(self, room: Room, name: str) -> Planner:
+    def _checked_entry(self, room: Room, name: str) -> OpsMaker:
         """docs/rooms.rst 5.7: a public room is entered on the head that the newest leaf names, only."""
-        entering = self.planning.enter()
+        entering = self.planner.enter()
 
         async def plan(given: Plan) -> Sequence[Op] | None:
             policy = None if room.state is None else room.state.policy

@@ -7,8 +7,8 @@ So who has said nothing comes first, and who has said something last comes last.
 from collections.abc import Sequence
 from typing import Final
 
-from chatserv.client.commits.planner import Planning
-from chatserv.client.commits.preparation import Plan, Planner
+from chatserv.client.commits.planner import Planner
+from chatserv.client.commits.preparation import OpsMaker, Plan
 from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.connection.requests import Requests
 from chatserv.client.state.context import ClientContext, Interrupted
@@ -30,15 +30,15 @@ class EpochRotation:
         context: What the client's parts share.
         requests: Tells whether there is a connection.
         rooms: All rooms.
-        making: Commits.
-        planning: Plans.
+        room_changes: Commits.
+        planner: Plans.
     """
 
     def __init__(
-        self, context: ClientContext, requests: Requests, rooms: Rooms, making: RoomChanges, planning: Planning
+        self, context: ClientContext, requests: Requests, rooms: Rooms, room_changes: RoomChanges, planner: Planner
     ) -> None:
         self._context, self._requests, self._rooms = context, requests, rooms
-        self._room_changes, self._planning = making, planning
+        self._room_changes, self._planner = room_changes, planner
         self._waiting: set[bytes] = set()  # for our turn
         self._rotating: set[bytes] = set()  # or about to try again
         self._looking = False
@@ -126,9 +126,9 @@ class EpochRotation:
         self._rotating.discard(room.room_id)
         self.look(room)
 
-    def _plan(self, room: Room) -> Planner:
+    def _plan(self, room: Room) -> OpsMaker:
         """A rotation, if nobody has been faster."""
-        rotation = self._planning.change()
+        rotation = self._planner.change()
 
         async def plan(given: Plan) -> Sequence[Op] | None:
             return await rotation(given) if self._due(room) else None

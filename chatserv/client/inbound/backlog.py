@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chatserv.client.inbound.content_handler import Contents
+from chatserv.client.inbound.content_handler import ContentHandler
 from chatserv.client.inbound.room_queue import RoomQueue
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Rooms, Standing
@@ -19,11 +19,11 @@ class Backlog:
         context: What the client's parts share.
         rooms: All rooms.
         contents: Makes events of messages.
-        intake: Tells messages as they come, where its ``follow`` is set.
+        room_queue: Tells messages as they come, where its ``follow`` is set.
     """
 
-    def __init__(self, context: ClientContext, rooms: Rooms, contents: Contents, intake: RoomQueue) -> None:
-        self._context, self._rooms, self._contents, self._room_queue = context, rooms, contents, intake
+    def __init__(self, context: ClientContext, rooms: Rooms, contents: ContentHandler, room_queue: RoomQueue) -> None:
+        self._context, self._rooms, self._contents, self._room_queue = context, rooms, contents, room_queue
         self._wanted, self._running = True, False
 
     def follow(self, wanted: bool) -> None:

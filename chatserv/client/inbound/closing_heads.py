@@ -19,7 +19,7 @@ EXCUSED_MS: Final = 3_600_000
 LOOKED_BACK: Final = 200  # messages among which one is looked for that the maker has seen, and that came behind ours
 
 
-class Heads:
+class ClosingHeads:
     """Compares heads.
 
     Args:

@@ -18,9 +18,9 @@ from chatserv.client.events import (
     RoomLeft,
     RoomOffered,
 )
-from chatserv.client.inbound.closing_heads import Heads
+from chatserv.client.inbound.closing_heads import ClosingHeads
 from chatserv.client.inbound.commit_summary import describe
-from chatserv.client.inbound.content_handler import Contents
+from chatserv.client.inbound.content_handler import ContentHandler
 from chatserv.client.inbound.message_reader import MessageReader
 from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import ClientContext
@@ -40,7 +40,7 @@ from chatserv.wire import messages
 KIND_COMMIT: Final = 1
 
 
-class Reader:
+class CommitReader:
     """Reads all rooms.
 
     Args:
@@ -48,14 +48,19 @@ class Reader:
         rooms: Which rooms there are.
         certificates: Those of all devices.
         contents: Takes what was opened.
-        watch: Compares public rooms with the log.
+        public_rooms: Compares public rooms with the log.
     """
 
     def __init__(
-        self, context: ClientContext, rooms: Rooms, certificates: Certificates, contents: Contents, watch: PublicRooms
+        self,
+        context: ClientContext,
+        rooms: Rooms,
+        certificates: Certificates,
+        contents: ContentHandler,
+        public_rooms: PublicRooms,
     ) -> None:
         self._context, self._rooms, self._certificates = context, rooms, certificates
-        self._watch, self._heads = watch, Heads(context, rooms)
+        self._public_rooms, self._heads = public_rooms, ClosingHeads(context, rooms)
         self._messages = MessageReader(context, rooms, certificates, contents)
 
     def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
@@ -109,7 +114,7 @@ class Reader:
                 room.row = replace(room.row, standing=Standing.OUT)
             self._context.vault.rooms.put(room.row)
             self._settle_keys(room, own, commit)
-        self._watch.moved(room)
+        self._public_rooms.moved(room)
         return [RoomLeft(name, by)] if was_in and own is None else found
 
     def _put_out_by(self, before: State | None, outcome: Outcome, commit: Commit) -> str:
@@ -135,7 +140,7 @@ class Reader:
         room.row = self._next_row(room, outcome, commit, event, own)
         room.move(outcome, commit)
         self._context.vault.rooms.put(room.row)
-        self._watch.moved(room)
+        self._public_rooms.moved(room)
         found += self._tell(room, before, outcome, commit, event)
         self._settle_keys(room, own, commit)
         return found

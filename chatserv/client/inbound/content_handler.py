@@ -25,7 +25,7 @@ from chatserv.wire import messages
 _SAID = (MessageReceived, MessageEdited, Reacted)  # what is not told of people who are ignored
 
 
-class Contents:
+class ContentHandler:
     """Applies contents.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Final
 
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, KeysBroken
-from chatserv.client.inbound.commit_reader import Reader
+from chatserv.client.inbound.commit_reader import CommitReader
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms
 from chatserv.crypto.commits import Commit
@@ -32,7 +32,7 @@ class EpochKeys:
         reader: Stores what follows from the secret.
     """
 
-    def __init__(self, context: ClientContext, requests: Requests, rooms: Rooms, reader: Reader) -> None:
+    def __init__(self, context: ClientContext, requests: Requests, rooms: Rooms, reader: CommitReader) -> None:
         self._context, self._requests, self._rooms, self._reader = context, requests, rooms, reader
 
     def came(self, room: Room, notice: messages.WrapReady) -> None:

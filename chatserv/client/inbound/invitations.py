@@ -13,7 +13,7 @@ from chatserv.client.state.rooms import Room, Rooms, Standing
 NAME_SECONDS: Final = 5.0  # a name that has not come by then may never come
 
 
-class Offers:
+class Invitations:
     """Tells events of rooms.
 
     Args:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from chatserv.client.events import ClientEvent, MessagesMissing
-from chatserv.client.inbound.content_handler import Contents, reading_message
+from chatserv.client.inbound.content_handler import ContentHandler, reading_message
 from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms
@@ -26,7 +26,9 @@ class MessageReader:
         contents: Takes what was opened.
     """
 
-    def __init__(self, context: ClientContext, rooms: Rooms, certificates: Certificates, contents: Contents) -> None:
+    def __init__(
+        self, context: ClientContext, rooms: Rooms, certificates: Certificates, contents: ContentHandler
+    ) -> None:
         self._context, self._rooms, self._certificates = context, rooms, certificates
         self._contents = contents
 

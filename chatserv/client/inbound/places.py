@@ -155,7 +155,7 @@ class Places:
             room.queue.clear()
             self._context.vault.forget_room(room.room_id)
             self._rooms.reload(room)
-            self._rooms.forget(room.room_id)
+            self._rooms.forget_room(room.room_id)
         self._context.emit(RoomLeft(name))
 
     def denied(self, room: Room) -> None:

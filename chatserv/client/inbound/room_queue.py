@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client.connection.requests import Requests
 from chatserv.client.events import Alarm, ClientEvent, MessageReceived, MessagesMissing
-from chatserv.client.inbound.commit_reader import Reader
+from chatserv.client.inbound.commit_reader import CommitReader
 from chatserv.client.inbound.epoch_keys import EpochKeys
-from chatserv.client.inbound.invitations import Offers
+from chatserv.client.inbound.invitations import Invitations
 from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import ClientContext, Interrupted, log, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
@@ -37,7 +37,7 @@ class RoomQueue:
         reader: Takes the events.
         keys: Opens epochs.
         certificates: Fetches certificates.
-        follower: Fetches the log.
+        auditor: Fetches the log.
         start_anew: Ends the connection, so that the next one begins at what is stored.
 
     Attributes:
@@ -53,21 +53,21 @@ class RoomQueue:
         context: ClientContext,
         requests: Requests,
         rooms: Rooms,
-        reader: Reader,
+        reader: CommitReader,
         keys: EpochKeys,
         certificates: Certificates,
-        follower: LogAuditor,
+        auditor: LogAuditor,
         start_anew: Callable[[ChatError], None],
     ) -> None:
         self._context, self._requests, self._rooms = context, requests, rooms
-        self._reader, self._keys, self._certificates, self._auditor = reader, keys, certificates, follower
+        self._reader, self._keys, self._certificates, self._auditor = reader, keys, certificates, auditor
         self._start_anew = start_anew
-        self.invitations = Offers(context, rooms)
+        self.invitations = Invitations(context, rooms)
         self._settling: list[Deferred[None]] = []
         self.follow = True
         self.marks_shown = True  # else whoever is told says how far it was shown
 
-    def put(self, event: messages.Event) -> None:
+    def put_event(self, event: messages.Event) -> None:
         """An event came. Raises `Busy` where too many wait: only a new connection helps."""
         room = self._rooms.look_at(event.room)
         if room.stopped:
@@ -101,7 +101,7 @@ class RoomQueue:
             room.stopped = room.row is not None and room.row.standing is Standing.FORKED
             room.abandoned(Interrupted("the connection was lost"))
             if room.row is None:
-                self._rooms.forget(room.room_id)
+                self._rooms.forget_room(room.room_id)
 
     def go_on(self, room: Room) -> None:
         """Works the queue off when this turn is over, with all that came in it, unless that is under way."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chatserv.client.events import SendAcknowledged
-from chatserv.client.outbound.pending import Waiting
+from chatserv.client.outbound.pending import PendingMessages
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room
 from chatserv.client.storage.chains import Acknowledged
@@ -25,11 +25,11 @@ class Answers:
 
     said: Callable[[Room], None]
 
-    def __init__(self, context: ClientContext, waiting: Waiting) -> None:
+    def __init__(self, context: ClientContext, waiting: PendingMessages) -> None:
         self._context, self._waiting = context, waiting
         self._answered: list[tuple[Room, OutboxRow, messages.Sent]] = []
 
-    def put(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
+    def put_answer(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         """A message is stored."""
         self._answered.append((room, row, sent))
 

@@ -27,12 +27,13 @@ class Fitness:
         self._held: dict[bytes, tuple[str, ...]] = {}
         self._checked: dict[bytes, tuple[object, ...]] = {}
 
-    def forget(self, room_id: bytes | None = None) -> None:
-        """One room, or all of them, are looked at anew."""
-        if room_id is None:
-            self._checked.clear()
-        else:
-            self._checked.pop(room_id, None)
+    def forget_room(self, room_id: bytes) -> None:
+        """A room is looked at anew."""
+        self._checked.pop(room_id, None)
+
+    def forget_all(self) -> None:
+        """All rooms are."""
+        self._checked.clear()
 
     def may_send(self, room: Room) -> bool:
         """Whether messages may go to a room now; asks for what they wait for."""

@@ -13,7 +13,7 @@ from chatserv.client.connection.requests import Requests
 from chatserv.client.events import SendFailed, SendQueued
 from chatserv.client.outbound.answers import Answers
 from chatserv.client.outbound.fitness import Fitness
-from chatserv.client.outbound.pending import Waiting, WaitingMessage
+from chatserv.client.outbound.pending import PendingMessages, WaitingMessage
 from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.failures import StorageError
@@ -70,7 +70,7 @@ class Outbox:
         self._unacknowledged = 0
         self._earlier = 0  # messages of earlier runs have no higher place in the outbox
         self.refusal: ChatError | None = None  # why the server did not store the last one for now
-        self.waiting = Waiting()
+        self.waiting = PendingMessages()
         self.answers = Answers(context, self.waiting)
         self.most = MAX_UNACKNOWLEDGED
 
@@ -83,7 +83,7 @@ class Outbox:
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
-    def put(self, room: Room, body: Body) -> bytes:
+    def put_body(self, room: Room, body: Body) -> bytes:
         """Takes a message in; it leaves when it can. Returns its id.
 
         Raises:
@@ -115,7 +115,7 @@ class Outbox:
         if isinstance(body, Text):
             text, now_ms = body, self._context.now_ms()
             message = WaitingMessage(message_id, text.text, text.action, text.reply_to, now_ms)
-            self.waiting.put(room.room_id, message)
+            self.waiting.put_message(room.room_id, message)
             queued = SendQueued(self._rooms.name(room), message_id, text.text, now_ms, text.action, text.reply_to)
             self._context.emit(queued)
 
@@ -162,9 +162,9 @@ class Outbox:
     def recover(self) -> None:
         """Something could not be stored: what was answered meanwhile is asked for again, and looked at anew."""
         self.answers.clear()
-        self.fitness.forget()
+        self.fitness.forget_all()
 
-    def forget(self) -> int:
+    def forget_unsent(self) -> int:
         """Drops what this run has said and was not acknowledged, and says how much: a program gives up on its own."""
         self.store()
         rows = [row for row in self._context.vault.outbox.all() if row.done_seq is None and row.order > self._earlier]
@@ -236,7 +236,7 @@ class Outbox:
     def _stored(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         self._under_way.discard(row.message_id)
         self.refusal = None
-        self.answers.put(room, row, sent)
+        self.answers.put_answer(room, row, sent)
         self.flush_soon(room)
 
     def _went_stale(self, room: Room, row: OutboxRow) -> None:
@@ -282,7 +282,7 @@ class Outbox:
                 of_now = room is not None and room.row is not None and row.epoch == room.row.epoch
                 if row.generation is not None and of_now:
                     vault.chains.lose(row.room_id, row.generation)
-                    self.fitness.forget(row.room_id)
+                    self.fitness.forget_room(row.room_id)
                 vault.outbox.delete(row.message_id)
 
     def _rest(self, room: Room, seconds: float) -> None:

@@ -44,7 +44,7 @@ class WaitingMessage:
     error: ChatError | None = None
 
 
-class Waiting:
+class PendingMessages:
     """All of them, by room and in order."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Waiting:
         """The one with this id."""
         return self._rooms.get(self._room_of.get(message_id, b""), {}).get(message_id)
 
-    def put(self, room_id: bytes, message: WaitingMessage) -> None:
+    def put_message(self, room_id: bytes, message: WaitingMessage) -> None:
         """A text was taken in."""
         self._rooms.setdefault(room_id, {})[message.message_id] = message
         self._room_of[message.message_id] = room_id

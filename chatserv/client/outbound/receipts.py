@@ -18,12 +18,12 @@ class Receipts:
 
     Args:
         context: What the client's parts share.
-        outgoing: Sends.
+        outbox: Sends.
         wanted: Whether to send any.
     """
 
-    def __init__(self, context: ClientContext, outgoing: Outbox, *, wanted: bool) -> None:
-        self._context, self._outbox, self._wanted = context, outgoing, wanted
+    def __init__(self, context: ClientContext, outbox: Outbox, *, wanted: bool) -> None:
+        self._context, self._outbox, self._wanted = context, outbox, wanted
         self._waiting: dict[bytes, list[bytes]] = {}
 
     def arrived(self, room: Room, message: MessageReceived) -> None:
@@ -46,6 +46,6 @@ class Receipts:
         member = None if room.state is None else room.state.member(self._context.user)
         if ids and self._outbox.ready and self._fits(room) and member is not None and not member.muted:
             try:
-                self._outbox.put(room, Receipt(tuple(ids)))
+                self._outbox.put_body(room, Receipt(tuple(ids)))
             except ChatError:
                 return  # nobody waits for a receipt

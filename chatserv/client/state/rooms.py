@@ -156,9 +156,9 @@ class Rooms:
         """The same for all; rooms that we only look at are looked at anew when they are needed."""
         for room in self.all():
             self.reload(room)
-            self.forget(room.room_id)
+            self.forget_room(room.room_id)
 
-    def forget(self, room_id: bytes) -> None:
+    def forget_room(self, room_id: bytes) -> None:
         """Drops a room that was only looked at."""
         room = self._rooms.get(room_id)
         if room is not None and room.row is None:

@@ -49,7 +49,7 @@ class Certificates:
         self._context, self._requests = context, requests
         self.known: dict[bytes, DeviceFacts] = {}
 
-    def forget(self) -> None:
+    def forget_all(self) -> None:
         """What is stored is asked for anew."""
         self.known.clear()
 

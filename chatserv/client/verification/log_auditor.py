@@ -56,12 +56,12 @@ class LogAuditor:
         self._fetching = DeferredLock()
         self._alarmed: set[str] = set()
         self.gossip = Gossip(context, rooms, self.refresh, self._alarm, self._forked)
-        self.watch = PublicRooms(context, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
-        self._statements = Revocations(
+        self.public_rooms = PublicRooms(context, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
+        self._revocations = Revocations(
             context, requests, certificates, self._false_statement, self._decided,
             lambda detail: self._alarm("log_withheld", detail),
         )  # fmt: skip
-        self.decide = self._statements.decide
+        self.decide = self._revocations.decide
         self._valid = False  # whether our own device was valid when we last looked
         self._proven = any(context.vault.facts.get(each) is not None for each, _ in PROOFS)
 
@@ -132,9 +132,9 @@ class LogAuditor:
     def _grown(self) -> None:
         self._look_at_ourselves()
         self._look_at_others()
-        self.watch.grown()
+        self.public_rooms.grown()
         self.gossip.grown()
-        self._statements.look()
+        self._revocations.look()
 
     def _look_at_ourselves(self) -> None:
         context = self._context
@@ -208,7 +208,7 @@ class LogAuditor:
             detail = self._context.vault.facts.get(name)
             if detail is not None:
                 self._alarm(what, detail.decode())
-        self._statements.look()
+        self._revocations.look()
         self.gossip.look()
 
     def _alarm(self, what: str, detail: str, user: str = "", device_id: bytes = b"") -> None:

@@ -19,7 +19,7 @@ MOST: Final = 100  # whatever the server takes
 PAUSE_SECONDS: Final = 5.0  # between two refills that the server asks for
 
 
-class PrekeyUpkeep:
+class PrekeyStock:
     """The device's prekeys.
 
     Args:

@@ -39,7 +39,7 @@ class PublicRooms:
             self._since[room.room_id] = (room.state.policy.name, first_leaf)
             room.commits = {room.head.commit_hash: None}
 
-    def forget(self, room: Room) -> None:
+    def forget_room(self, room: Room) -> None:
         """We are in the room no more, or it is not public any more."""
         self._since.pop(room.room_id, None)
         room.commits = {}
@@ -48,7 +48,7 @@ class PublicRooms:
         """A commit was processed in a room."""
         state, commit = room.state, room.commit
         if state is None or commit is None or not room.in_it or not state.policy.public:
-            self.forget(room)
+            self.forget_room(room)
             return
         name, _ = self._since.get(room.room_id, ("", 0))
         if name != state.policy.name:  # we have just come in, or the room has another name: by this commit

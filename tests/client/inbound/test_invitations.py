@@ -43,15 +43,15 @@ class OfferCase(SynchronousTestCase):
     def late_name(self) -> Callable[[], None]:
         """Holds the sealed name back that alice sends next; what is returned lets it go."""
         outgoing, held = self.alice.client.engine.outbox, []  # type: tuple[Any, list[Any]]
-        put = outgoing.put
+        put = outgoing.put_body
 
         def hold(room: Any, body: Any) -> Any:
             return held.append((room, body)) if isinstance(body, RoomTitle) else put(room, body)
 
-        outgoing.put = hold
+        outgoing.put_body = hold
 
         def let_go() -> None:
-            outgoing.put = put
+            outgoing.put_body = put
             for room, body in held:
                 put(room, body)
             self.world.settle()

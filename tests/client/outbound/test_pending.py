@@ -3,7 +3,15 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, SendAcknowledged, SendFailed, SendQueued
-from chatserv.client.outbound.pending import FAILED, MAX_SETTLED, SENDING, STORED, Waiting, WaitingMessage, Withdrawn
+from chatserv.client.outbound.pending import (
+    FAILED,
+    MAX_SETTLED,
+    SENDING,
+    STORED,
+    PendingMessages,
+    WaitingMessage,
+    Withdrawn,
+)
 from chatserv.errors import Muted, NotFound
 from chatserv.testing.world import World
 
@@ -20,10 +28,10 @@ class TableTests(SynchronousTestCase):
 
     def test_states(self) -> None:
         """A text is sending, then stored or failed, and goes when it is dropped; order and rooms are kept."""
-        table, error = Waiting(), Muted()
+        table, error = PendingMessages(), Muted()
         for number in (1, 2, 3):
-            table.put(ROOM, waiting(number))
-        table.put(b"s" * 16, waiting(4))
+            table.put_message(ROOM, waiting(number))
+        table.put_message(b"s" * 16, waiting(4))
         table.stored(waiting(1).message_id)
         table.failed(waiting(2).message_id, error)
         self.assertEqual([each.state for each in table.of(ROOM)], [STORED, FAILED, SENDING])
@@ -33,7 +41,7 @@ class TableTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """What is told of other messages changes nothing."""
-        table = Waiting()
+        table = PendingMessages()
         table.stored(b"x" * 16)
         table.failed(b"x" * 16, Muted())
         table.drop(b"x" * 16)
@@ -41,10 +49,10 @@ class TableTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """Of stored and failed ones, the oldest leave above the bound; what is being sent stays."""
-        table = Waiting()
-        table.put(ROOM, waiting(0))
+        table = PendingMessages()
+        table.put_message(ROOM, waiting(0))
         for number in range(1, MAX_SETTLED + 2):
-            table.put(ROOM, waiting(number))
+            table.put_message(ROOM, waiting(number))
             table.stored(waiting(number).message_id)
         kept = table.of(ROOM)
         self.assertEqual(len(kept), MAX_SETTLED + 1)

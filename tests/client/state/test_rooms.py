@@ -177,10 +177,10 @@ class PrivateRoomTests(RoomCase):
         self.private_room(bob)
         engine = self.alice.client.engine
         for wrong in ("Plans", "plans~1", "a b", "p\u0430ypal", "#plans", "\u202egnp"):
-            engine.outbox.put(engine.rooms.find("plans"), RoomTitle(wrong, "of nobody"))
+            engine.outbox.put_body(engine.rooms.find("plans"), RoomTitle(wrong, "of nobody"))
             self.world.settle()
             self.assertEqual((bob.client.rooms, bob.room("plans").topic), (["lobby", "plans"], "soon"), wrong)
-        engine.outbox.put(engine.rooms.find("plans"), RoomTitle("пляны", "for all"))
+        engine.outbox.put_body(engine.rooms.find("plans"), RoomTitle("пляны", "for all"))
         self.world.settle()
         self.assertEqual((bob.client.rooms, bob.room("пляны").topic), (["lobby", "пляны"], "for all"))
 
