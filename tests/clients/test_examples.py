@@ -5,8 +5,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-import clients
 from chatserv.testing.world import Person, World
+from clients import examples
 from clients.examples.bridge import bridge
 from clients.examples.echo_bot import serve
 
@@ -106,5 +106,5 @@ class SizeTests(SynchronousTestCase):
     def test_lines(self) -> None:
         """Each has less than 80 lines."""
         for name in ("echo_bot", "bridge"):
-            source = Path(clients.__path__[0]) / f"{name}.py"
+            source = Path(examples.__path__[0]) / f"{name}.py"
             self.assertLess(len(source.read_text().splitlines()), MAX_LINES, name)
