@@ -145,7 +145,8 @@ class Drawing:
         quiet, seen = 0, -1
         for _ in range(int(SECONDS / 0.002)):
             await asyncio.sleep(0.002)
-            quiet, seen = (quiet + 1, seen) if self.wire.writes == seen else (0, self.wire.writes)
+            rests = self.wire.writes == seen and not self.interface.app.invalidated
+            quiet, seen = (quiet + 1, seen) if rests else (0, self.wire.writes)
             if quiet >= 4:
                 return
         raise AssertionError("it never comes to rest")
