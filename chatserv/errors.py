@@ -258,7 +258,7 @@ class StorageFull(WireError):
     """The disk is full; nothing was stored."""
 
     code = "storage_full"
-    text = N_("The server's disk is full; the message was not stored.")
+    text = N_("The server's disk is full; nothing was stored.")
     retryable = True
 
 

@@ -147,6 +147,14 @@ class SendHeld:
 
 
 @dataclass(frozen=True, slots=True)
+class SendDelayed:
+    """The server cannot store what is said in the room for now, such as on a full disk; told once, and tried again."""
+
+    room: str
+    error: ChatError
+
+
+@dataclass(frozen=True, slots=True)
 class GapSeen:
     """Messages ``first`` to ``last`` of a room were not delivered: the server lost or withheld them."""
 
@@ -320,6 +328,7 @@ ClientEvent = (
     | SendAcknowledged
     | SendFailed
     | SendHeld
+    | SendDelayed
     | GapSeen
     | MessagesMissing
     | RoomRewound

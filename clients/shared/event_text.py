@@ -26,6 +26,7 @@ from chatserv.client import (
     RoomOffered,
     RoomRewound,
     RoomTitled,
+    SendDelayed,
     SendFailed,
     SendHeld,
     TypingSeen,
@@ -89,6 +90,8 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
             return [f"{place(event.room)}: {_trouble(event, us)}"]
         case SendFailed(error=error):
             return [f"{translate('Not sent:')} {explained(error)}"]
+        case SendDelayed(room=room, error=error):
+            return [f"{place(room)}: {explained(error)} {translate('Trying again...')}"]
         case IdentityChanged() | DeviceSeen() | Alarm():
             return [about_trust(event)]
         case PresenceSeen(user, presence):

@@ -18,6 +18,7 @@ from chatserv.client import (
     RoomOffered,
     RoomRewound,
     SendAcknowledged,
+    SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
@@ -29,7 +30,7 @@ from chatserv.client import (
 def concerns(event: ClientEvent, room: str) -> bool:
     """Whether somebody who looks at this room is told: of what concerns all of it always, of a room's news only there."""
     match event:
-        case Alarm() | Announced() | DeviceSeen() | IdentityChanged() | SendHeld() | SendFailed():
+        case Alarm() | Announced() | DeviceSeen() | IdentityChanged() | SendHeld() | SendDelayed() | SendFailed():
             return True
         case GapSeen() | MessagesMissing() | RoomRewound() | KeysBroken():
             return True

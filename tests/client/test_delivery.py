@@ -13,6 +13,7 @@ from chatserv.client.events import (
     MessageReceived,
     MessagesMissing,
     SendAcknowledged,
+    SendDelayed,
     SendFailed,
 )
 from chatserv.client.state.context import Interrupted
@@ -20,6 +21,7 @@ from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Internal, NotMember, StorageFull
 from chatserv.ports import Appended
 from chatserv.testing.world import Person, World
+from tests.client.attackers import engine_of
 from tests.client.state.test_rooms import RoomCase
 
 
@@ -110,6 +112,29 @@ class LossTests(RoomCase):
         self.alice.client.send("lobby", "one")
         self.world.settle(10)
         self.check("one")
+        self.assertEqual(["storage_full"], [event.error.code for event in self.alice.events(SendDelayed)])
+        self.assertIsNone(self.alice.client.refusal)
+
+    def test_storage_full_for_the_commit_before(self) -> None:
+        """So it is where a message waits for a commit, and the person is told why."""
+        alice, full = engine_of(self.alice), [True, True]
+        room = alice.rooms.find("lobby")
+        changes = alice.maintenance.room_changes
+
+        async def commit(*given: Any, original: Any = changes.commit, **options: Any) -> None:
+            if full:
+                full.pop()
+                raise StorageFull("test")
+            await original(*given, **options)
+
+        self.patch(changes, "commit", commit)
+        self.alice.say("lobby", "before")
+        alice.context.vault.chains.lose(room.room_id, 0)  # as where a message was given up
+        alice.outbox.fitness.forget_room(room.room_id)
+        self.alice.client.send("lobby", "one")
+        self.world.settle(10)
+        self.check("before", "one")
+        self.assertEqual(["storage_full"], [event.error.code for event in self.alice.events(SendDelayed)])
 
     def test_storage_full_for_a_moment(self) -> None:
         """Where one message finds the disk full, and those behind it do not, all are read in order, and none is missed."""

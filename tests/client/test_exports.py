@@ -35,6 +35,7 @@ PUBLIC = [
     "Delivered",
     "SendQueued",
     "SendAcknowledged",
+    "SendDelayed",
     "SendFailed",
     "SendHeld",
     "GapSeen",

@@ -27,6 +27,7 @@ from chatserv.client import (
     RoomRewound,
     RoomTitled,
     SendAcknowledged,
+    SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
@@ -35,7 +36,7 @@ from chatserv.client import (
     TypingSeen,
     moment,
 )
-from chatserv.errors import Muted
+from chatserv.errors import Muted, StorageFull
 from clients.shared.event_text import news
 from tests.client.slash_fakes import AT_MS, message
 from tests.clients.shared.test_event_text import HOSTILE
@@ -97,6 +98,7 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
      ["#lobby: bob changed the room with keys that do not work here. The room gets new ones automatically. If it "
       "happens again, ask bob why; a moderator can remove them from the room."]),
     (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. That is the room's own rule."]),
+    (SendDelayed("lobby", StorageFull()), ["#lobby: The server's disk is full; nothing was stored. Trying again..."]),
     (TypingSeen("lobby", "bob"), ["bob is typing in #lobby"]),
     (PresenceSeen("bob", "away"), ["bob is away"]),
     (PresenceSeen("bob", "online"), ["bob is online"]),

@@ -155,6 +155,8 @@ class Maintenance:
             pass
         except ChatError as error:
             again = retry_delay(error.after_seconds)
+            if error.retryable:
+                self.outbox.delay(room, error)
         finally:
             self._preparing.discard(room.room_id)
         if again is not None:

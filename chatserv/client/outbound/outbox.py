@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.events import SendFailed, SendQueued
+from chatserv.client.events import SendDelayed, SendFailed, SendQueued
 from chatserv.client.outbound.answers import Answers
 from chatserv.client.outbound.fitness import Fitness
 from chatserv.client.outbound.pending import PendingMessages, WaitingMessage
@@ -29,6 +29,7 @@ from chatserv.wire import messages
 GOSSIP_EVERY: Final = 50  # docs/rooms.rst 8.3: our first message of an epoch and every so many after it
 MAX_UNACKNOWLEDGED: Final = 5000
 UNDER_WAY: Final = 64  # what the server takes of one session at once
+TOLD: Final = ("storage_full", "read_only")  # what its operator has to repair
 STALE_SECONDS: Final = 0.3  # the commit that made a message stale is on its way
 STALE_LIMIT: Final = 5  # after so many refusals in one epoch our chain is not what the server knows: a rotation
 
@@ -113,11 +114,9 @@ class Outbox:
 
     def _tell_queued(self, room: Room, message_id: bytes, body: Body | None) -> None:
         if isinstance(body, Text):
-            text, now_ms = body, self._context.now_ms()
-            message = WaitingMessage(message_id, text.text, text.action, text.reply_to, now_ms)
-            self.waiting.put_message(room.room_id, message)
-            queued = SendQueued(self._rooms.name(room), message_id, text.text, now_ms, text.action, text.reply_to)
-            self._context.emit(queued)
+            now_ms, said = self._context.now_ms(), (body.action, body.reply_to)
+            self.waiting.put_message(room.room_id, WaitingMessage(message_id, body.text, *said, now_ms))
+            self._context.emit(SendQueued(self._rooms.name(room), message_id, body.text, now_ms, *said))
 
     def discard(self, message_id: bytes) -> None:
         """Gives a text up that has failed, or has not been sealed yet. Raises `NotFound` where it is neither."""
@@ -191,10 +190,9 @@ class Outbox:
             return
         if not self.fitness.may_send(room):
             return
-        ready = []
         with self._context.vault.transaction():
-            for row in waiting[: UNDER_WAY - len(self._under_way)]:
-                ready.append(row if row.envelope is not None else self._seal(room, row))
+            now = waiting[: UNDER_WAY - len(self._under_way)]
+            ready = [row if row.envelope is not None else self._seal(room, row) for row in now]
         for row in ready:
             self._under_way.add(row.message_id)
             self._context.spawn(self._send(room, row), "send")
@@ -253,12 +251,18 @@ class Outbox:
     def _refused(self, room: Room, row: OutboxRow, error: ChatError) -> None:
         self._under_way.discard(row.message_id)
         if error.retryable:
-            self.refusal = error
+            self.delay(room, error)
             self._rest(room, retry_delay(error.after_seconds))
         else:
             if isinstance(error, NotMember):
                 self._denied(room)
             self._fail_all([row], error)
+
+    def delay(self, room: Room, error: ChatError) -> None:
+        """The server stores nothing for now, and is asked again."""
+        if error.code in TOLD and (self.refusal is None or self.refusal.code != error.code):
+            self._context.emit(SendDelayed(self._rooms.name(room), error))
+        self.refusal = error
 
     def refuse(self, room: Room, error: ChatError) -> None:
         """What waits in a room would be refused."""

@@ -19,6 +19,7 @@ from chatserv.client import (
     RoomLeft,
     RoomRewound,
     RoomTitled,
+    SendDelayed,
     SendFailed,
     SendHeld,
     TypingSeen,
@@ -29,7 +30,7 @@ from clients.window.timeline.entries import LOUD, NOTICE, Note
 from clients.window.timeline.transcript import Transcript
 
 MAX_ROOMS: Final = 2000  # whose notes are kept
-_LOUD: Final = (Alarm, IdentityChanged, SendHeld, RoomRewound, GapSeen, MessagesMissing)
+_LOUD: Final = (Alarm, IdentityChanged, SendHeld, SendDelayed, RoomRewound, GapSeen, MessagesMissing)
 _ELSEWHERE: Final = (TypingSeen, PresenceSeen)  # shown in the status line, and in the list of members
 
 

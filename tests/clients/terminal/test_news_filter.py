@@ -26,6 +26,7 @@ from chatserv.client import (
     RoomRewound,
     RoomTitled,
     SendAcknowledged,
+    SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
@@ -47,7 +48,8 @@ class ConcernsTests(SynchronousTestCase):
         """What concerns all is read anywhere, a room's news in the room alone; the rest is shown in other ways."""
         anywhere = (
             Alarm("old_log"), Announced("x", 0), DeviceSeen("bob", ID), IdentityChanged("bob", was_verified=False),
-            SendHeld("plans", ("bob",)), SendFailed(ID, Muted()), RoomJoined("plans"), RoomLeft("plans"),
+            SendHeld("plans", ("bob",)), SendFailed(ID, Muted()), SendDelayed("plans", Muted()),
+            RoomJoined("plans"), RoomLeft("plans"),
             RoomOffered("plans", "bob"), PresenceSeen("bob", "away"), GapSeen("plans", 1, 2),
             MessagesMissing("plans", "bob", 1), RoomRewound("plans", 2, 1), KeysBroken("plans", "bob"),
         )  # fmt: skip
