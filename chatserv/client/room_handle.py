@@ -156,7 +156,7 @@ class RoomHandle(RoomView):
         vault.ignored.allow(row.room_id)
         kept = vault.archive.after(row.room_id, row.shown, MAX_ACCEPTED)
         shown = kept[-1].seq if len(kept) == MAX_ACCEPTED else row.cursor
-        agreed = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed())
+        agreed = replace(row, standing=Standing.IN, shown=shown, agreed=vault.rooms.next_agreed(), inviter="")
         vault.rooms.put(agreed)
         self._room.row = agreed
         self._engine.agreements.agreed(self._room)

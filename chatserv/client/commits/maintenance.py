@@ -121,11 +121,11 @@ class Maintenance:
         self.context.later(wait, commit)
 
     def come_back(self, room: Room) -> None:
-        """A device that was taken off the roster while its user stays a member comes back by itself.
+        """A device that was taken off the roster while its user stays a member comes back by itself, where they want that.
 
         See docs/rooms.rst 3.4.
         """
-        if room.row is None or room.row.standing is not Standing.OUT or room.state is None:
+        if room.row is None or room.row.standing is not Standing.OUT or room.row.inviter or room.state is None:
             return
         member = bool(room.state.role(self.context.user)) and room.own(self.context.device_id) is None
         if member and self.outbox.ready and not room.committing.locked:

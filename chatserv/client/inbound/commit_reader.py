@@ -111,7 +111,8 @@ class CommitReader:
         with self._context.vault.transaction():
             room.row = replace(_moved_on(room.row, outcome, commit), keys=Keys.WANTED)
             if own is None:
-                room.row = replace(room.row, standing=Standing.OUT)
+                inviter = "" if room.row.standing is Standing.IN else room.row.inviter
+                room.row = replace(room.row, standing=Standing.OUT, inviter=inviter)
             self._context.vault.rooms.put(room.row)
             self._settle_keys(room, own, commit)
         self._public_rooms.moved(room)
@@ -175,7 +176,9 @@ class CommitReader:
         renamed = room.state is not None and room.state.policy.name != outcome.state.policy.name
         if standing is Standing.IN and (before is None or renamed):
             row = replace(row, agreed=self._context.vault.rooms.next_agreed())
-        if standing is Standing.OFFERED and before is None:
+        if standing is Standing.IN or (before is not None and before.standing is Standing.IN):
+            row = replace(row, inviter="")
+        elif before is None and standing is not Standing.OUT:
             row = replace(row, inviter=outcome.committer.user)
         row = replace(
             row,
@@ -193,7 +196,8 @@ class CommitReader:
             return room.row.standing
         if self._context.vault.ignored.refuses(room.room_id):
             return Standing.REFUSED
-        member = room.row is not None and room.state is not None and bool(room.state.role(self._context.user))
+        wanted = room.row is not None and not room.row.inviter
+        member = wanted and room.state is not None and bool(room.state.role(self._context.user))
         return Standing.IN if member or outcome.committer.user == self._context.user else Standing.OFFERED
 
     def _never_came(self, room: Room, seq: int) -> list[ClientEvent]:

@@ -187,7 +187,8 @@ class Places:
         if room.row is None:
             return
         with self._context.vault.transaction():
-            room.row, room.withheld = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED), False
+            row = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED, inviter=self._context.user)
+            room.row, room.withheld = row, False
             self._context.vault.rooms.put(room.row)
             self._context.vault.chains.clear(room.room_id)
             self.stays(room)

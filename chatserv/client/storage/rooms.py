@@ -53,7 +53,8 @@ class RoomRow:
         epoch_messages: How many messages it has.
         committer: The device that made the newest commit, 16 bytes.
         agreed: In which order our rooms came to their names with us in them; 0: not yet, or before this was noted.
-        inviter: Who has put us into it, where we were not asked first.
+        inviter: Who has put us into it, where we have not agreed; ourselves, where we have left it. We come back
+            to neither by ourselves.
     """
 
     room_id: bytes

@@ -5,10 +5,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.client import ClientEvent, Quota, RoomLeft, RoomOffered, Status, StatusChanged
 from chatserv.client.slash.command import SlashError
 from chatserv.client.slash.dispatcher import Slash
+from chatserv.crypto.commits import Op, Remove
 from chatserv.domain.roles import Role
 from chatserv.models import Consent
 from chatserv.testing.world import Person, World
-from tests.client.attackers import alarms, engine_of
+from tests.client.attackers import alarms, engine_of, entry_of, room_of
 
 
 class Hasty(list[ClientEvent]):
@@ -132,6 +133,57 @@ class AgreeingTests(SynchronousTestCase):
         self.bob.leave_the_machine()
         self.bob.come_back()
         self.assertEqual(["pit1", "trap1"], sorted(event.room for event in self.bob.events(RoomOffered)))
+
+    def take_off(self, person: Person, name: str) -> None:
+        """Somebody takes bob's device off a room's roster, and leaves him a member."""
+        engine, room = engine_of(person), room_of(person, name)
+        leaf = entry_of(room, "bob1").leaf
+
+        async def plan(_: object) -> list[Op]:
+            return [Remove(leaf)]
+
+        person.do(engine.room_changes.commit(room, plan))
+        self.world.settle(5)
+
+    def test_brought_to_come_back(self) -> None:
+        """A device that is taken off a room which bob has not agreed to does not come back by itself: that is no consent."""
+        self.take_in(self.mallory, "trap")
+        self.take_off(self.mallory, "trap")
+        self.assertIsNot(Consent.AGREED, self.consents()["trap"])
+        self.assertEqual(["lobby"], [each.name for each in self.bob.client.handles() if not each.offered])
+
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+        self.assertIsNot(Consent.AGREED, self.consents()["trap"])
+
+    def test_taken_in_again_without_a_word(self) -> None:
+        """Nor is it consent where it is put back by others; bob is asked, as the first time."""
+        self.take_in(self.mallory, "trap")
+        self.take_off(self.mallory, "trap")
+        engine, room = engine_of(self.mallory), room_of(self.mallory, "trap")
+        self.mallory.do(engine.room_changes.commit(room, engine.planner.change()))
+        self.world.settle(5)
+        self.assertEqual(2, len(self.bob.events(RoomOffered)))
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+        self.assertIsNot(Consent.AGREED, self.consents()["trap"])
+        self.bob.room("trap").accept()
+        self.take_off(self.mallory, "trap")
+        self.assertIs(Consent.AGREED, self.consents()["trap"])
+
+    def test_left_and_taken_off(self) -> None:
+        """Who has left a room is not brought back by one who takes their device off it instead."""
+        self.take_in(self.mallory, "trap")
+        self.bob.room("trap").accept()
+        self.world.settle(2)
+        self.patch(engine_of(self.mallory).maintenance, "leave_waits", lambda _: None)
+        self.bob.do(self.bob.room("trap").leave())
+        self.take_off(self.mallory, "trap")
+        self.bob.leave_the_machine()
+        self.bob.come_back()
+        self.world.settle(30)
+        self.assertIsNot(Consent.AGREED, self.consents().get("trap"))
+        self.assertEqual(["lobby"], self.bob.client.rooms)
 
     def test_inviter_is_told(self) -> None:
         """Who invites somebody who has not answered hears what to wait for."""
