@@ -63,7 +63,6 @@ PUBLIC = [
     "message_line",
     "message_text",
     "moment",
-    "moment",
     "parting_line",
     "doubtful_time",
     "quotation",
