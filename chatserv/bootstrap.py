@@ -21,9 +21,10 @@ from chatserv.crypto.log_facts import LogFacts
 from chatserv.crypto.log_leaves import Leaf, LeafType
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
-from chatserv.errors import Reject, StateDirectoryError
+from chatserv.errors import Reject
 from chatserv.i18n import _
 from chatserv.listening import ANY_ADDRESS
+from chatserv.local_errors import StateDirectoryError
 from chatserv.logs import escape
 from chatserv.models import Ban, ConsentAt, Invite, Room
 from chatserv.net.keys import handed_over, load_identity, load_tls, reachable_address

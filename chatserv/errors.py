@@ -33,31 +33,6 @@ class ChatError(Exception):
         return _(type(self).text)
 
 
-class LocalProtocolError(ChatError):
-    """Our own side broke the protocol's rules: a bug here, never the peer's fault."""
-
-    text = N_("Something went wrong in this program, not on the server.")
-
-
-class LocalFileError(ChatError):
-    """A file of ours on this machine cannot be used: never the other side's fault.
-
-    Args:
-        detail: One line that names the file and says what to do.
-        file: The file or directory.
-        after_seconds, by: As for every error.
-    """
-
-    code = "local_file"
-    text = N_("A file on this machine cannot be used.")
-
-    def __init__(
-        self, detail: str = "", *, file: object = "", after_seconds: float | None = None, by: str = ""
-    ) -> None:
-        super().__init__(detail, after_seconds=after_seconds, by=by)
-        self.file = str(file)
-
-
 class WireError(ChatError):
     """An error that travels: each concrete class is one code of the protocol."""
 
@@ -314,19 +289,3 @@ def wire_error(code: str, detail: str = "", after_seconds: float | None = None, 
     if cls is None:
         return Internal(f"unknown error code {code!r}", after_seconds=after_seconds, by=by)
     return cls(detail, after_seconds=after_seconds, by=by)
-
-
-class SettingsError(ChatError):
-    """A settings file that cannot be used. ``str()`` is the one line ``file: key: message: hint``."""
-
-    code = "settings"
-
-    def __init__(self, file: str, key: str, message: str, hint: str) -> None:
-        super().__init__(f"{file}: {key}: {message}: {hint}")
-        self.file, self.key, self.message, self.hint = file, key, message, hint
-
-
-class StateDirectoryError(ChatError):
-    """The state directory cannot be used: held by another instance, not writable, or readable by others."""
-
-    code = "state_directory"

@@ -13,16 +13,13 @@ from chatserv.models import (
     AccountStatus,
     Appended,
     Ban,
-    BanKind,
     Certified,
     CommitDraft,
-    Consent,
     ConsentAt,
     Device,
     Duplicate,
     Event,
     EventDraft,
-    EventKind,
     Invite,
     LeafDraft,
     PairTaken,
@@ -33,7 +30,6 @@ from chatserv.models import (
     Stale,
     StoredWrap,
     TakenPrekey,
-    WrapDraft,
 )
 
 AppendResult = Appended | Duplicate | Stale
@@ -247,38 +243,3 @@ class Backplane(Protocol):
     def subscribe(self, listener: CommitListener) -> None:
         """Calls ``listener`` with events as they come, those of one room in order."""
         ...
-
-
-__all__ = [
-    "Account",
-    "AccountStatus",
-    "AppendResult",
-    "Appended",
-    "Backplane",
-    "Ban",
-    "BanKind",
-    "Certified",
-    "CommitDraft",
-    "CommitListener",
-    "CommitResult",
-    "Consent",
-    "ConsentAt",
-    "Device",
-    "Duplicate",
-    "Event",
-    "EventDraft",
-    "EventKind",
-    "Invite",
-    "LeafDraft",
-    "LogListener",
-    "PairTaken",
-    "PlaceAt",
-    "PrekeyItem",
-    "Registration",
-    "Room",
-    "Stale",
-    "Store",
-    "StoredWrap",
-    "TakenPrekey",
-    "WrapDraft",
-]

@@ -9,8 +9,8 @@ from typing import Final
 
 import platformdirs
 
-from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
+from chatserv.local_errors import LocalFileError
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600

@@ -9,8 +9,9 @@ from twisted.logger import Logger
 from chatserv.config import Logging
 from chatserv.domain.names import user_name
 from chatserv.domain.roles import Role
-from chatserv.errors import NameInvalid, NotFound, StateDirectoryError
+from chatserv.errors import NameInvalid, NotFound
 from chatserv.i18n import _
+from chatserv.local_errors import StateDirectoryError
 from chatserv.logs import LogFiles
 from chatserv.models import Ban, BanKind
 from chatserv.state_directory import StateDirectory

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chatserv.errors import SettingsError
+from chatserv.local_errors import SettingsError
 from chatserv.settings_words import written
 
 _FILE_BYTES = 2**20  # a settings file is a page or two; more is some other file

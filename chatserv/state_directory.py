@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from chatserv.errors import StateDirectoryError
+from chatserv.local_errors import StateDirectoryError
 from chatserv.private_files import FILE_MODE, make_directory, user_directory
 
 

@@ -17,9 +17,10 @@ from twisted.scripts._twistd_unix import ServerOptions
 from chatserv.bootstrap import announce, prepare
 from chatserv.clocks import now_ms, use_steady_clock
 from chatserv.config import Config, load
-from chatserv.errors import ChatError, SettingsError
+from chatserv.errors import ChatError
 from chatserv.launch import Launch, free_pidfile, read_launch
 from chatserv.listening import parse_listener
+from chatserv.local_errors import SettingsError
 from chatserv.logs import escape
 from chatserv.probing import is_usable, listen_problem
 from chatserv.rescue import Rescue, carry_out

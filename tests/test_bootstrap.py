@@ -18,10 +18,9 @@ from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import make_rotation
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
-from chatserv.errors import StateDirectoryError
-from chatserv.models import LeafDraft
+from chatserv.local_errors import StateDirectoryError
+from chatserv.models import LeafDraft, Registration
 from chatserv.net import keys
-from chatserv.ports import Registration
 from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.limits import StoreLimits

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.config import Config, Limits, Loaded, Logging, Monitoring, Server, load
-from chatserv.errors import SettingsError
+from chatserv.local_errors import SettingsError
 from chatserv.settings_words import Impossible
 from chatserv.units import is_loopback, parse_duration, parse_size, split_address
 

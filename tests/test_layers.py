@@ -4,11 +4,14 @@ import ast
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import chatserv.client
+import chatserv.client.errors
+import chatserv.client.events
+import chatserv.streams
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = {
@@ -40,20 +43,43 @@ class ProgramTests(SynchronousTestCase):
     """``clients/``."""
 
     def test_public_names(self) -> None:
-        """A program takes public names of chatserv.client, by name, and nothing else of chatserv."""
+        """A program takes public names of chatserv.client, by name, and of chatserv only the standard streams beside it."""
+        public = {
+            "chatserv.client": set(chatserv.client.__all__),
+            "chatserv.client.events": set(chatserv.client.__all__),
+            "chatserv.client.errors": set(chatserv.client.errors.__all__),
+            "chatserv.streams": set(vars(chatserv.streams)),
+        }
         files = sorted((ROOT / "clients").rglob("*.py"))
         self.assertGreater(len(files), 4)
         for path in files:
             for module, name in imports(path):
                 if inside(module, "chatserv"):
-                    self.assertEqual("chatserv.client", module, path)
-                    self.assertIn(name, chatserv.client.__all__, path)
+                    self.assertIn(module, public, path)
+                    self.assertIn(name, public[module], path)
 
     def test_all(self) -> None:
         """Each public name of chatserv.client exists, and stands there once."""
         names = chatserv.client.__all__
         self.assertEqual([], [name for name in names if not hasattr(chatserv.client, name)])
         self.assertEqual(len(names), len(set(names)))
+
+    def test_events_and_errors(self) -> None:
+        """Every event and every public error stands in the small public module of its kind, as the same class."""
+        members = {name: getattr(chatserv.client, name) for name in chatserv.client.__all__}
+        events = set(get_args(chatserv.client.ClientEvent))
+        errors = [each for each in members.values() if isinstance(each, type) and issubclass(each, Exception)]
+        self.assertEqual(
+            {},
+            {
+                k: v
+                for k, v in members.items()
+                if isinstance(v, type) and v in events and getattr(chatserv.client.events, k) is not v
+            },
+        )
+        self.assertEqual(
+            [], [each for each in errors if getattr(chatserv.client.errors, each.__name__, None) is not each]
+        )
 
 
 class ServerTests(SynchronousTestCase):

@@ -8,10 +8,9 @@ from chatserv.bootstrap import Prepared, prepare
 from chatserv.config import Config, Logging
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
-from chatserv.errors import StateDirectoryError
-from chatserv.models import AccountStatus, Ban, BanKind
+from chatserv.local_errors import StateDirectoryError
+from chatserv.models import AccountStatus, Ban, BanKind, Registration
 from chatserv.net import keys
-from chatserv.ports import Registration
 from chatserv.rescue import Rescue, carry_out
 from chatserv.state_directory import StateDirectory
 from chatserv.store import statements

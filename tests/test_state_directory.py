@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.errors import StateDirectoryError
+from chatserv.local_errors import StateDirectoryError
 from chatserv.private_files import PrivateFileError
 from chatserv.state_directory import StateDirectory, default_directory
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from chatserv.ports import CommitListener, Event
+from chatserv.models import Event
+from chatserv.ports import CommitListener
 
 
 class LocalBackplane:

@@ -1,5 +1,7 @@
 """The library that every client uses; programs in ``clients/`` import nothing else of this package.
 
+Events stand in `chatserv.client.events` too, and errors, more of them, in `chatserv.client.errors`.
+
 ::
 
     from chatserv.client import Client, MessageReceived, Profile, RoomOffered, Slash
@@ -27,12 +29,38 @@
 """
 
 from chatserv import VERSION
-from chatserv.client.account.profile import DEFAULT_NAME, Profile, ProfileError
+from chatserv.client.account.profile import DEFAULT_NAME, Profile
 from chatserv.client.account.registration import prepare_account
 from chatserv.client.admin import AccountView, Administration, BanView
 from chatserv.client.alarms import KINDS as ALARMS
 from chatserv.client.alarms import AlarmKind, Blame
 from chatserv.client.client import Client
+from chatserv.client.errors import (
+    AuthFailed,
+    ChatError,
+    DiskFailed,
+    DiskFull,
+    InviteInvalid,
+    LinkInvalid,
+    LocalFileError,
+    MethodRefused,
+    NameInvalid,
+    NameTaken,
+    NotMember,
+    PasswordInvalid,
+    PinMismatch,
+    PrivateFileError,
+    ProfileError,
+    Quota,
+    Replaced,
+    ServerFull,
+    SlashError,
+    StorageError,
+    StorageLocked,
+    TextInvalid,
+    WireError,
+    Withdrawn,
+)
 from chatserv.client.events import (
     Alarm,
     Announced,
@@ -49,7 +77,6 @@ from chatserv.client.events import (
     PresenceSeen,
     Reacted,
     ReadMoved,
-    Replaced,
     RoomChanged,
     RoomJoined,
     RoomLeft,
@@ -65,11 +92,11 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.outbound.pending import WaitingMessage, Withdrawn
+from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.people import DeviceView, People, Verification
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
-from chatserv.client.slash.command import SlashCommand, SlashError, explained, place, shown
+from chatserv.client.slash.command import SlashCommand, explained, place, shown
 from chatserv.client.slash.dispatcher import Slash
 from chatserv.client.slash.formatting import (
     clock,
@@ -83,29 +110,14 @@ from chatserv.client.slash.formatting import (
     quotation,
     sender_name,
 )
-from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import LOBBY, room_name, user_name
-from chatserv.domain.passwords import PasswordInvalid, prepared_password
-from chatserv.domain.texts import TextInvalid, valid_text
-from chatserv.errors import (
-    AuthFailed,
-    ChatError,
-    InviteInvalid,
-    LocalFileError,
-    NameInvalid,
-    NameTaken,
-    NotMember,
-    Quota,
-    ServerFull,
-    WireError,
-)
+from chatserv.domain.passwords import prepared_password
+from chatserv.domain.texts import valid_text
 from chatserv.i18n import _ as translate
-from chatserv.private_files import PrivateFileError
 from chatserv.sanitize import clean_line, isolate
-from chatserv.wire.client_session import MethodRefused, PinMismatch
-from chatserv.wire.link import LinkInvalid, ServerLink, format_link, parse_link
+from chatserv.wire.link import ServerLink, format_link, parse_link
 
 __all__ = [
     "VERSION",

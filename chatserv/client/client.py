@@ -23,7 +23,8 @@ from chatserv.clocks import now_ms, steady_seconds
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy
 from chatserv.domain.names import room_name, user_name
 from chatserv.domain.texts import valid_text
-from chatserv.errors import ChatError, LocalProtocolError, NotMember
+from chatserv.errors import ChatError, NotMember
+from chatserv.local_errors import LocalProtocolError
 from chatserv.wire import messages
 
 

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamClientEndpoint
 from zope.interface import implementer
 
-from chatserv.errors import LocalFileError
+from chatserv.local_errors import LocalFileError
 
 TRY_SECONDS: Final = 5.0  # the longest pause before the disk is tried again
 

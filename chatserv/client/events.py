@@ -7,15 +7,11 @@ with bob. ``at_ms`` is the server's clock, milliseconds since 1970; it decides n
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chatserv.client.trust_events import Alarm as Alarm
+from chatserv.client.trust_events import DeviceSeen as DeviceSeen
+from chatserv.client.trust_events import IdentityChanged as IdentityChanged
+from chatserv.client.trust_events import KeysBroken as KeysBroken
 from chatserv.errors import ChatError
-from chatserv.i18n import N_
-
-
-class Replaced(ChatError):
-    """Another connection of the same device took over: a copy of this profile is in use elsewhere."""
-
-    code = "replaced"
-    text = N_("Another program uses a copy of this profile; each device needs a profile of its own.")
 
 
 class Status(Enum):
@@ -268,53 +264,6 @@ class Announced:
 
     text: str
     at_ms: int
-
-
-# -- trust ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityChanged:
-    """The identity key of ``user`` is another one than was known: nothing is sent to their rooms until it is accepted.
-
-    ``signed``: the known one has signed it (a rotation), so there is nothing to accept, and who was verified still is.
-    """
-
-    user: str
-    was_verified: bool
-    signed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSeen:
-    """A device of ``user`` was not known before; it is certified by the identity that we know."""
-
-    user: str
-    device_id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class KeysBroken:
-    """The keys of a change by ``by`` do not open: messages cannot be read until the next change, which is on its way."""
-
-    room: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Somebody breaks the rules: the server, or a person.
-
-    ``what`` is a key of `chatserv.client.ALARMS`, which says for each who is to blame and what to do. ``user``: the person
-    who did it; of ``bad_commit``, who has signed the change that the server passed on. ``evidence``, with ``log_forked``:
-    two signed heads, 432 bytes each, that cannot be of one log. After ``log_forked``, ``false_statement`` and
-    ``false_rotation`` nothing is sent any more, also after a restart.
-    """
-
-    what: str
-    detail: str = ""
-    user: str = ""
-    evidence: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 ClientEvent = (

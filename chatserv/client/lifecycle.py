@@ -32,8 +32,8 @@ from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.vault import Vault
 from chatserv.clocks import AwakeClock, now_ns
 from chatserv.crypto.e2e.rng import HedgedRandom
-from chatserv.errors import LocalFileError, LocalProtocolError
 from chatserv.i18n import _
+from chatserv.local_errors import LocalFileError, LocalProtocolError
 
 
 class Lifecycle:

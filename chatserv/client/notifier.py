@@ -13,7 +13,7 @@ from chatserv.client.events import (
 )
 from chatserv.client.outbound.pending import Withdrawn
 from chatserv.client.state.context import log
-from chatserv.errors import LocalProtocolError
+from chatserv.local_errors import LocalProtocolError
 
 
 class Notifier:

@@ -9,13 +9,12 @@ from twisted.internet.defer import Deferred
 from chatserv.client.commits.planner import Draft, Wish
 from chatserv.client.engine import Engine
 from chatserv.client.events import MessageReceived, RoomLeft
-from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.outbound.pending import FAILED
 from chatserv.client.room_view import RoomView
 from chatserv.client.state.context import Interrupted
 from chatserv.client.state.rooms import Room, Standing
 from chatserv.client.storage.failures import StorageError
-from chatserv.client.storage.messages import text_of
+from chatserv.client.storage.stored_message import text_of
 from chatserv.crypto.bodies import MAX_EMOJI_BYTES, Body, Delete, Edit, Reaction, RoomTitle, Text
 from chatserv.crypto.commits import make_leave
 from chatserv.crypto.room_state import MAX_TOPIC_BYTES, Kind, Policy, Role
@@ -42,11 +41,7 @@ class RoomHandle(RoomView):
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        room: Room,
-        sent: Callable[[bytes], "Deferred[int]"],
-        given_up: Callable[[bytes], None],
+        self, engine: Engine, room: Room, sent: Callable[[bytes], "Deferred[int]"], given_up: Callable[[bytes], None]
     ) -> None:
         super().__init__(engine, room)
         self._sent, self._given_up = sent, given_up
@@ -115,8 +110,7 @@ class RoomHandle(RoomView):
     def _say(self, body: Body) -> "Deferred[int]":
         if self.offered:
             raise NotMember(f"room {self.name}: not agreed to")
-        outgoing: Outbox = self._engine.outbox
-        return self._sent(outgoing.put_body(self._room, body))
+        return self._sent(self._engine.outbox.put_body(self._room, body))
 
     def mark_seen(self, seq: int | None = None) -> None:
         """Moves our read marker on this device, by default to the newest message; nobody is told.

@@ -6,7 +6,7 @@ from chatserv.domain.hub import LiveSession
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.roles import Role
 from chatserv.errors import Forbidden
-from chatserv.ports import Invite
+from chatserv.models import Invite
 from chatserv.wire import messages
 from chatserv.wire.handshake import TOKEN_BYTES
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chatserv.crypto.suite import same, sha256
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256()

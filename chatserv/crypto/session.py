@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chatserv.crypto.encoding import u8
 from chatserv.crypto.suite import extract, mac, sha256, xlabel
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 
 KEY_BYTES: Final = 32
 TAG_BYTES: Final = 16

@@ -219,9 +219,7 @@ class Hub:
 
     def close(self, room_id: bytes) -> Sequence[LiveSession]:
         """Forgets a room. Returns the sessions that had a place in it, open or ended."""
-        for arrivals in self._arriving.values():
-            for arrival in arrivals:
-                arrival.touched = True
+        self.touch(self._arriving)
         had = [session for session in self._sessions.values() if room_id in session.places]
         for session in had:
             self.leave(session, room_id)

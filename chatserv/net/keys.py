@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chatserv.crypto.suite import PUBLIC_EXPONENT, RSA_BITS, generate_rsa, pss_sign, pss_verify, to_sign
-from chatserv.errors import Reject, StateDirectoryError
+from chatserv.errors import Reject
+from chatserv.local_errors import StateDirectoryError
 from chatserv.private_files import read_private, write_private
 from chatserv.state_directory import StateDirectory
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
-from chatserv.errors import BadMessage, Forbidden, InviteInvalid, LocalProtocolError, NameTaken, NotFound, Quota
-from chatserv.ports import Account, AccountStatus, Ban, BanKind, Invite, Registration
+from chatserv.errors import BadMessage, Forbidden, InviteInvalid, NameTaken, NotFound, Quota
+from chatserv.local_errors import LocalProtocolError
+from chatserv.models import Account, AccountStatus, Ban, BanKind, Invite, Registration
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves
 from chatserv.store.schema import account, ban, device, identity, invite

@@ -15,7 +15,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.base import Executable
 
 from chatserv.errors import NotFound
-from chatserv.ports import Appended, AppendResult, Duplicate, Event, EventDraft, EventKind, Stale
+from chatserv.models import Appended, Duplicate, Event, EventDraft, EventKind, Stale
+from chatserv.ports import AppendResult
 from chatserv.store.schema import event, place, room
 
 Outcome = AppendResult | NotFound

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects import sqlite
 
-from chatserv.ports import CommitDraft, Consent, ConsentAt
+from chatserv.models import CommitDraft, Consent, ConsentAt
 from chatserv.store.schema import consent, room
 
 _consents = (

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from chatserv.crypto.prekeys import is_last_resort
 from chatserv.domain.roles import Role
 from chatserv.errors import NotFound
-from chatserv.ports import Account, Certified, Device, LeafDraft, PrekeyItem, TakenPrekey
+from chatserv.models import Account, Certified, Device, LeafDraft, PrekeyItem, TakenPrekey
 from chatserv.store.account_statements import require_another_administrator
 from chatserv.store.log_statements import append_leaves
 from chatserv.store.schema import account, device, identity, prekey

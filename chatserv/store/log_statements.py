@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from chatserv.ports import LeafDraft
+from chatserv.models import LeafDraft
 from chatserv.store.schema import log_leaf
 
 _next = select(func.coalesce(func.max(log_leaf.c.number) + 1, 0))

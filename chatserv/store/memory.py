@@ -6,23 +6,20 @@ from collections.abc import Mapping, Sequence
 from twisted.logger import Logger
 
 from chatserv.domain.roles import Role
-from chatserv.errors import Draining, LocalProtocolError, NotFound
-from chatserv.ports import (
+from chatserv.errors import Draining, NotFound
+from chatserv.local_errors import LocalProtocolError
+from chatserv.models import (
     Account,
     AccountStatus,
-    AppendResult,
     Ban,
     Certified,
     CommitDraft,
-    CommitListener,
-    CommitResult,
     ConsentAt,
     Device,
     Event,
     EventDraft,
     Invite,
     LeafDraft,
-    LogListener,
     PlaceAt,
     PrekeyItem,
     Registration,
@@ -30,6 +27,7 @@ from chatserv.ports import (
     StoredWrap,
     TakenPrekey,
 )
+from chatserv.ports import AppendResult, CommitListener, CommitResult, LogListener
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory_accounts import AccountTable
 from chatserv.store.memory_rooms import RoomTable

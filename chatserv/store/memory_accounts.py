@@ -9,8 +9,9 @@ import msgspec
 from chatserv.crypto.prekeys import is_last_resort
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
-from chatserv.errors import BadMessage, Forbidden, InviteInvalid, LocalProtocolError, NameTaken, NotFound, Quota
-from chatserv.ports import (
+from chatserv.errors import BadMessage, Forbidden, InviteInvalid, NameTaken, NotFound, Quota
+from chatserv.local_errors import LocalProtocolError
+from chatserv.models import (
     Account,
     AccountStatus,
     Ban,

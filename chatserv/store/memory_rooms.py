@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 
 from chatserv.domain.hub import Place
 from chatserv.errors import NameTaken, NotFound, Quota
-from chatserv.ports import (
+from chatserv.models import (
     Appended,
-    AppendResult,
     CommitDraft,
-    CommitResult,
     Consent,
     ConsentAt,
     Duplicate,
@@ -23,6 +21,7 @@ from chatserv.ports import (
     Stale,
     StoredWrap,
 )
+from chatserv.ports import AppendResult, CommitResult
 from chatserv.store.limits import StoreLimits
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects import sqlite
 
 from chatserv.errors import NameTaken, NotFound, Quota
-from chatserv.ports import Appended, CommitDraft, CommitResult, Event, EventKind, LeafDraft, PairTaken, Stale
+from chatserv.models import Appended, CommitDraft, Event, EventKind, LeafDraft, PairTaken, Stale
+from chatserv.ports import CommitResult
 from chatserv.store.consent_statements import forget_consents, move_consents
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves

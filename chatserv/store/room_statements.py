@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from chatserv.crypto.merkle import HASH_BYTES
 from chatserv.domain.hub import Place
-from chatserv.ports import Event, EventKind, PlaceAt, Room, StoredWrap
+from chatserv.models import Event, EventKind, PlaceAt, Room, StoredWrap
 from chatserv.store.schema import account, commit_at, event, place, read_mark, room, waiting_leave, wrap
 
 _rooms = (

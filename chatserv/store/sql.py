@@ -14,23 +14,20 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from chatserv.domain.roles import Role
-from chatserv.errors import Busy, Draining, LocalProtocolError
-from chatserv.ports import (
+from chatserv.errors import Busy, Draining
+from chatserv.local_errors import LocalProtocolError
+from chatserv.models import (
     Account,
     AccountStatus,
-    AppendResult,
     Ban,
     Certified,
     CommitDraft,
-    CommitListener,
-    CommitResult,
     ConsentAt,
     Device,
     Event,
     EventDraft,
     Invite,
     LeafDraft,
-    LogListener,
     PlaceAt,
     PrekeyItem,
     Registration,
@@ -38,6 +35,7 @@ from chatserv.ports import (
     StoredWrap,
     TakenPrekey,
 )
+from chatserv.ports import AppendResult, CommitListener, CommitResult, LogListener
 from chatserv.store import statements
 from chatserv.store.database import reading_engine, translate, writing_engine
 from chatserv.store.lane import Lane

@@ -18,7 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatserv.errors import Busy, ChatError, Internal, ReadOnly, StorageFull, WireError
-from chatserv.ports import Appended, CommitListener, EventDraft, LogListener
+from chatserv.models import Appended, EventDraft
+from chatserv.ports import CommitListener, LogListener
 from chatserv.store.appending import append_batch
 from chatserv.store.database import translate
 from chatserv.store.lane import Lane

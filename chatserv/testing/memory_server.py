@@ -29,12 +29,12 @@ from chatserv.crypto.password import PasswordParameters, make_verifier
 from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, pss_sign, rsa_spki, sha256
 from chatserv.domain.roles import Role
+from chatserv.models import Invite, Registration
 from chatserv.net.authenticator import Authenticator
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
 from chatserv.net.keys import _self_signed
 from chatserv.net.tls import server_context
-from chatserv.ports import Invite, Registration
 from chatserv.private_files import make_directory
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore

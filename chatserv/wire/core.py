@@ -6,7 +6,8 @@ from typing import NoReturn
 
 from chatserv.crypto.session import HandshakeSecrets, RecordKey, TrafficSecrets
 from chatserv.domain.closing import CloseReason
-from chatserv.errors import LocalProtocolError, WireError
+from chatserv.errors import WireError
+from chatserv.local_errors import LocalProtocolError
 from chatserv.wire.framing import record_to_line
 from chatserv.wire.parameters import SessionContext
 from chatserv.wire.records import RecordLayer, RecordType

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.backplane.local import LocalBackplane
-from chatserv.ports import Backplane, Event, EventKind
+from chatserv.models import Event, EventKind
+from chatserv.ports import Backplane
 
 EVENTS = [Event(b"r" * 16, seq, 0, "alice", EventKind.MESSAGE, b"") for seq in (1, 2, 3)]
 

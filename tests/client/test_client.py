@@ -15,7 +15,8 @@ from chatserv.client.account.keyring import Keyring
 from chatserv.client.account.profile import Profile, ProfileError
 from chatserv.client.account.registration import prepare_account
 from chatserv.client.client import Client
-from chatserv.client.events import GapSeen, MessageReceived, Replaced, Status, StatusChanged
+from chatserv.client.connection.backoff import Replaced
+from chatserv.client.events import GapSeen, MessageReceived, Status, StatusChanged
 from chatserv.client.outbound.outbox import MAX_UNACKNOWLEDGED
 from chatserv.client.state.context import Interrupted
 from chatserv.config import Server
@@ -30,7 +31,6 @@ from chatserv.errors import (
     Draining,
     Forbidden,
     InviteInvalid,
-    LocalProtocolError,
     NameInvalid,
     NameTaken,
     NotMember,
@@ -38,6 +38,7 @@ from chatserv.errors import (
     ServerFull,
     TooLarge,
 )
+from chatserv.local_errors import LocalProtocolError
 from chatserv.private_files import make_directory
 from chatserv.testing.memory_server import CHEAP, PASSWORD, MemoryServer, keyring, server_id
 from chatserv.testing.world import Person, World

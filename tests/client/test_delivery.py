@@ -19,7 +19,7 @@ from chatserv.client.events import (
 from chatserv.client.state.context import Interrupted
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Internal, NotMember, StorageFull
-from chatserv.ports import Appended
+from chatserv.models import Appended
 from chatserv.testing.world import Person, World
 from tests.client.attackers import engine_of
 from tests.client.state.test_rooms import RoomCase

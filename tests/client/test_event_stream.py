@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.client import ClientEvent, MessageReceived, Status, StatusChanged, TypingSeen
 from chatserv.client.event_stream import MAX_EVENTS, MAX_WAITING, SHOWN_AT_ONCE, EventStream
 from chatserv.client.events import Alarm
-from chatserv.errors import AuthFailed, Busy, LocalProtocolError
+from chatserv.errors import AuthFailed, Busy
+from chatserv.local_errors import LocalProtocolError
 from chatserv.testing.world import Person, World
 from tests.client.slash_fakes import message
 

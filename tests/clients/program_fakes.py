@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged
-from chatserv.errors import LocalProtocolError
+from chatserv.local_errors import LocalProtocolError
 from clients.plain.choice import mode_for
 from clients.plain.mode import Mode
 from clients.shared.arguments import parse_arguments

@@ -9,7 +9,8 @@ from chatserv.commands import table
 from chatserv.commands.table import dispatch, error_reply
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.roles import Role
-from chatserv.errors import Muted, RateLimited, SettingsError
+from chatserv.errors import Muted, RateLimited
+from chatserv.local_errors import SettingsError
 from chatserv.wire import messages
 from chatserv.wire.codec import Refused, client_decoder, encode_message, join
 from tests.domain.test_hub import Box

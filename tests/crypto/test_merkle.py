@@ -20,7 +20,8 @@ from chatserv.crypto.merkle import (
     verify_consistency,
     verify_path,
 )
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "crypto-vectors.json").read_text("utf-8"))["kt"]
 SIZES = range(1, 71)

@@ -20,7 +20,8 @@ from chatserv.crypto.e2e.ratchet import (
     ReceiverChain,
     SenderChain,
 )
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 from tests.support.e2e import named
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "crypto-vectors.json").read_text("utf-8"))["ratchet"]

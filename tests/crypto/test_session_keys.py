@@ -19,7 +19,8 @@ from chatserv.crypto.session import (
     traffic_secrets,
 )
 from chatserv.crypto.suite import xlabel
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 from tests.crypto.test_suite import VECTORS
 from tests.support.sessions import flip
 

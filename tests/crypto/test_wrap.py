@@ -20,7 +20,8 @@ from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, rsa_spki, sha256
 from chatserv.crypto.wraps import Wrap, WrapScope
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 from tests.support.e2e import named, signer, stream, verifier
 from tests.support.make_e2e_vectors import rsa_key, wrap_kit
 

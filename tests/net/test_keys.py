@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.suite import pss_sign, pss_verify, to_sign
-from chatserv.errors import StateDirectoryError
+from chatserv.local_errors import StateDirectoryError
 from chatserv.net import keys
 from chatserv.net.keys import _pem, load_identity, load_tls, local_addresses, reachable_address
 from chatserv.private_files import PrivateFileError, write_private

@@ -5,7 +5,7 @@ from typing import Any
 
 from chatserv.domain.roles import Role
 from chatserv.errors import Draining
-from chatserv.ports import Ban, BanKind
+from chatserv.models import Ban, BanKind
 from tests.store.contract_accounts import AccountContract
 from tests.store.contract_base import seq_of
 from tests.store.contract_keys import KeyContract, LogContract

@@ -3,8 +3,10 @@
 import msgspec
 
 from chatserv.domain.roles import Role
-from chatserv.errors import BadMessage, Forbidden, InviteInvalid, LocalProtocolError, NameTaken, NotFound, Quota
-from chatserv.ports import Account, AccountStatus, Ban, BanKind, Store
+from chatserv.errors import BadMessage, Forbidden, InviteInvalid, NameTaken, NotFound, Quota
+from chatserv.local_errors import LocalProtocolError
+from chatserv.models import Account, AccountStatus, Ban, BanKind
+from chatserv.ports import Store
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import ContractBase
 from tests.store.drafts import NOW_MS, cert_hash, invite, log_leaf, registration, start, together

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from chatserv.ports import Appended, AppendResult, CommitDraft, CommitResult, Store
+from chatserv.models import Appended, CommitDraft
+from chatserv.ports import AppendResult, CommitResult, Store
 from chatserv.store.limits import StoreLimits
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.errors import NotFound
-from chatserv.ports import Certified, Event, LeafDraft, PrekeyItem, Store, TakenPrekey
+from chatserv.models import Certified, Event, LeafDraft, PrekeyItem, TakenPrekey
+from chatserv.ports import Store
 from tests.store.contract_base import ContractBase
 from tests.store.drafts import NOW_MS, cert_hash, following, founding, log_leaf, prekeys, registration, start, together
 

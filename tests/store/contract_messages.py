@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chatserv.errors import NotFound
-from chatserv.ports import Appended, Duplicate, Event, EventKind, Stale
+from chatserv.models import Appended, Duplicate, Event, EventKind, Stale
 from tests.store.contract_base import ContractBase, seq_of
 from tests.store.drafts import NOW_MS, device_id, draft, following, founding, start, together
 

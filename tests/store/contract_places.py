@@ -1,7 +1,8 @@
 """What every store keeps to: places in rooms, and wraps."""
 
 from chatserv.domain.hub import Place
-from chatserv.ports import Store, StoredWrap
+from chatserv.models import StoredWrap
+from chatserv.ports import Store
 from tests.store.contract_base import ContractBase, seq_of
 from tests.store.drafts import device_id, draft, following, founding, wrap
 

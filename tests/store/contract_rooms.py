@@ -7,7 +7,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatserv.errors import NameTaken, NotFound, Quota
-from chatserv.ports import Appended, Consent, ConsentAt, Event, EventKind, PairTaken, Room, Stale
+from chatserv.models import Appended, Consent, ConsentAt, Event, EventKind, PairTaken, Room, Stale
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import ContractBase, seq_of
 from tests.store.drafts import (

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
-from chatserv.ports import CommitDraft, EventDraft, Invite, LeafDraft, PrekeyItem, Registration, WrapDraft
+from chatserv.models import CommitDraft, EventDraft, Invite, LeafDraft, PrekeyItem, Registration, WrapDraft
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.errors import ChatError
-from chatserv.ports import Account, AccountStatus, Event
+from chatserv.models import Account, AccountStatus, Event
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from chatserv.store.schema import metadata

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from chatserv.errors import LocalProtocolError
+from chatserv.local_errors import LocalProtocolError
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from tests.store.contract import StoreContract

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.domain.roles import Role
-from chatserv.ports import Ban, BanKind
+from chatserv.models import Ban, BanKind
 from chatserv.store import statements
 from chatserv.store.limits import StoreLimits
 from tests.store.drafts import cert_hash, invite, log_leaf, prekeys, registration

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.ports import CommitDraft, Consent, ConsentAt, EventDraft
+from chatserv.models import CommitDraft, Consent, ConsentAt, EventDraft
 from chatserv.store import statements
 from chatserv.store.limits import StoreLimits
 from chatserv.store.writer import Work

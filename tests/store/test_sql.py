@@ -8,8 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.domain.roles import Role
-from chatserv.errors import Busy, Internal, LocalProtocolError, NotFound
-from chatserv.ports import Appended, Ban, BanKind, Duplicate, PairTaken
+from chatserv.errors import Busy, Internal, NotFound
+from chatserv.local_errors import LocalProtocolError
+from chatserv.models import Appended, Ban, BanKind, Duplicate, PairTaken
 from chatserv.store.database import prepare
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql import SqlStore

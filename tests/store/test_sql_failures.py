@@ -8,7 +8,7 @@ from sqlalchemy import event as hooks
 from twisted.internet.defer import Deferred
 
 from chatserv.errors import Internal, ReadOnly, StorageFull
-from chatserv.ports import Appended, Event
+from chatserv.models import Appended, Event
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import seq_of
 from tests.store.drafts import NOW_MS, draft, following, founding, log_leaf, registration, together

@@ -15,13 +15,13 @@ from chatserv.errors import (
     Draining,
     Forbidden,
     Internal,
-    LocalProtocolError,
     Reject,
     ServerFull,
     TimedOut,
     TooLarge,
     WireError,
 )
+from chatserv.local_errors import LocalProtocolError
 from chatserv.wire.client_session import MethodRefused, PinMismatch
 from chatserv.wire.core import HandshakeKeys
 from chatserv.wire.framing import GREETING

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from chatserv.client.account.keyring import Keyring, load_keyring, save_keyring
-from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
+from chatserv.local_errors import LocalFileError
 from chatserv.private_files import FILE_MODE, make_directory, user_directory
 
 DEFAULT_NAME: Final = "default"

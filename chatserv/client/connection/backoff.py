@@ -4,9 +4,9 @@ from typing import Final
 
 from twisted.application.internet import backoffPolicy
 
-from chatserv.client.events import Replaced
 from chatserv.client.storage.failures import StorageError
-from chatserv.errors import WireError
+from chatserv.errors import ChatError, WireError
+from chatserv.i18n import N_
 
 FIRST_DELAY_SECONDS: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 60.0
@@ -26,6 +26,13 @@ FINAL_CODES: Final = frozenset(
         "version",
     }
 )
+
+
+class Replaced(ChatError):
+    """Another connection of the same device took over: a copy of this profile is in use elsewhere."""
+
+    code = "replaced"
+    text = N_("Another program uses a copy of this profile; each device needs a profile of its own.")
 
 
 def is_final(error: Exception | None) -> bool:

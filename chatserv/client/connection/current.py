@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from chatserv.client.connection.backoff import Replaced
 from chatserv.client.connection.protocol import ClientProtocol
-from chatserv.client.events import Replaced
-from chatserv.errors import ChatError, Draining, Forbidden, LocalFileError, WireError
+from chatserv.errors import ChatError, Draining, Forbidden, WireError
+from chatserv.local_errors import LocalFileError
 from chatserv.wire import messages
 
 

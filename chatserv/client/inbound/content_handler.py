@@ -14,7 +14,7 @@ from chatserv.client.events import (
 )
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
-from chatserv.client.storage.messages import StoredMessage, text_of
+from chatserv.client.storage.stored_message import StoredMessage, text_of
 from chatserv.client.verification.gossip import Gossip, Witness
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, decode_body
 from chatserv.crypto.content import ContentType, LogHead

@@ -16,7 +16,8 @@ from chatserv.crypto.e2e.epoch import verify_confirmation
 from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap
 from chatserv.crypto.room_state import RosterEntry
 from chatserv.crypto.wraps import WrapScope, verify_wrap
-from chatserv.errors import ChatError, LocalFileError
+from chatserv.errors import ChatError
+from chatserv.local_errors import LocalFileError
 from chatserv.wire import messages
 
 MAX_EARLY_WRAPS: Final = 8  # that came before their commits

@@ -7,7 +7,7 @@ from chatserv.client.inbound.content_handler import ContentHandler, reading_mess
 from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms
-from chatserv.client.storage.messages import LATEST_MS, StoredMessage
+from chatserv.client.storage.stored_message import LATEST_MS, StoredMessage
 from chatserv.client.verification.certificates import Certificates
 from chatserv.crypto.e2e.message import MessageScope, OpenedMessage, open_message
 from chatserv.crypto.envelope import Envelope

@@ -19,7 +19,8 @@ from chatserv.client.verification.certificates import Certificates, FalseKey
 from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.commits import BadCommit, Commit
 from chatserv.crypto.room_rules import OtherLog
-from chatserv.errors import Busy, ChatError, LocalFileError, LocalProtocolError, Reject
+from chatserv.errors import Busy, ChatError, Reject
+from chatserv.local_errors import LocalFileError, LocalProtocolError
 from chatserv.wire import messages
 
 BATCH_EVENTS: Final = 100  # in one transaction

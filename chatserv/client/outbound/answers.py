@@ -7,8 +7,8 @@ from chatserv.client.outbound.pending import PendingMessages
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room
 from chatserv.client.storage.chains import Acknowledged
-from chatserv.client.storage.messages import LATEST_MS
 from chatserv.client.storage.outbox import OutboxRow
+from chatserv.client.storage.stored_message import LATEST_MS
 from chatserv.wire import messages
 
 

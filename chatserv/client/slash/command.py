@@ -10,8 +10,9 @@ from chatserv.client.client import Client
 from chatserv.client.room_handle import RoomHandle
 from chatserv.domain.names import LOBBY, user_name
 from chatserv.domain.scripts import folded
-from chatserv.errors import ChatError, LocalFileError, NotMember
+from chatserv.errors import ChatError, NotMember
 from chatserv.i18n import N_, _
+from chatserv.local_errors import LocalFileError
 from chatserv.sanitize import clean_line, isolate
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from chatserv.client.state.pins import Pins
 from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.vault import Vault
 from chatserv.crypto.suite import sha256
-from chatserv.errors import ChatError, Forbidden, LocalFileError, NotFound
+from chatserv.errors import ChatError, Forbidden, NotFound
 from chatserv.i18n import N_
+from chatserv.local_errors import LocalFileError
 
 log = Logger(namespace="chatserv.client")
 RETRY_SECONDS: Final = 1.0

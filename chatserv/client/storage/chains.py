@@ -6,7 +6,7 @@ from typing import Final
 
 from chatserv.client.storage.database import Database
 from chatserv.crypto.e2e.ratchet import MAX_SKIPPED, MessageKey, Reached, ReceiverChain, SenderChain
-from chatserv.errors import LocalProtocolError
+from chatserv.local_errors import LocalProtocolError
 
 _ADD: Final = "INSERT INTO chains (room_id, leaf, own, generation, secret) VALUES (?, ?, ?, ?, ?)"
 _ADVANCE: Final = "UPDATE chains SET generation = ?, secret = ? WHERE room_id = ? AND leaf = ? AND own = ?"

@@ -4,8 +4,8 @@ import os
 import sqlite3
 from typing import Final
 
-from chatserv.errors import LocalFileError
 from chatserv.i18n import N_, _
+from chatserv.local_errors import LocalFileError
 
 LEAST_BYTES: Final = 65_536  # what SQLite needs beside the file to open it
 _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

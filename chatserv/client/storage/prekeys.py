@@ -6,7 +6,7 @@ from typing import Any
 from chatserv.client.storage.database import Database
 from chatserv.crypto.e2e.prekey_secrets import PrekeySecret
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
-from chatserv.errors import LocalProtocolError
+from chatserv.local_errors import LocalProtocolError
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Final
 
 from chatserv.crypto.encoding import u32
 from chatserv.crypto.suite import xlabel
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 
 MAX_AHEAD: Final = 1000
 MAX_SKIPPED: Final = 1000

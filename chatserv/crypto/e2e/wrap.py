@@ -15,7 +15,8 @@ from chatserv.crypto.prekeys import SignedPreKey
 from chatserv.crypto.statements import certificate_facts
 from chatserv.crypto.suite import load_rsa_spki, oaep, sha256
 from chatserv.crypto.wraps import PAYLOAD_BYTES, Wrap, WrapScope
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 
 SHARE_BYTES: Final = 32
 

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.client.storage.chains import ChainTable
 from chatserv.client.storage.database import Database
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
-from chatserv.errors import LocalProtocolError, Reject
+from chatserv.errors import Reject
+from chatserv.local_errors import LocalProtocolError
 from tests.support.e2e import named
 
 ROOM, OTHER = b"r" * 16, b"s" * 16

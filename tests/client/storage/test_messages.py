@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.database import Database
-from chatserv.client.storage.messages import MAX_REACTIONS, Archive, StoredMessage
+from chatserv.client.storage.messages import MAX_REACTIONS, Archive
+from chatserv.client.storage.stored_message import StoredMessage
 from chatserv.crypto.content import ContentType
 from tests.support.e2e import named
 

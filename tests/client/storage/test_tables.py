@@ -17,7 +17,7 @@ from chatserv.crypto.bodies import Text
 from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
-from chatserv.errors import LocalProtocolError
+from chatserv.local_errors import LocalProtocolError
 from tests.client.storage.test_messages import message
 from tests.support.e2e import named, stream
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.database import Database
-from chatserv.client.storage.messages import StoredMessage
 from chatserv.client.storage.rooms import Standing
+from chatserv.client.storage.stored_message import StoredMessage
 from chatserv.client.storage.vault import Vault
 from chatserv.client.storage.words import INDEX, MAX_QUERY, MAX_WORDS, WordIndex, words_of
 from chatserv.crypto.bodies import Text

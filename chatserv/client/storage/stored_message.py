@@ -1,0 +1,71 @@
+"""A message as it is kept, and what it says by now."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from chatserv.crypto.bodies import Text, decode_body
+from chatserv.errors import Reject
+
+LATEST_MS: Final = 2**53
+"""A clock beyond it is nobody's: times are the server's and the senders' word."""
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """One message.
+
+    Attributes:
+        room_id: 16 bytes.
+        seq: Its place in the room.
+        message_id: 16 bytes, chosen by the sender; it names the message together with them.
+        sender: The user, from the roster.
+        device_id: The sender's device, from the roster.
+        leaf: That device's place in the roster.
+        epoch: The epoch that it was sealed in.
+        generation: Its number in the sender's chain.
+        at_ms: When the server took it.
+        sent_ms: When the sender says that it was sent: any number of 64 bits.
+        ctype: A `chatserv.crypto.content.ContentType`, or an unknown number.
+        body: As it was sent; empty once deleted.
+        signature: The sender's, if it is kept.
+        commit_hash: Of the epoch.
+        edited_body: The newest edit's, if there was one.
+        deleted: Whether it was taken back.
+        identity: The fingerprint of the identity that the device is of, if it is not the one that we went by when the
+            message came, nor accepted since; else empty.
+    """
+
+    room_id: bytes
+    seq: int
+    message_id: bytes
+    sender: str
+    device_id: bytes
+    leaf: int
+    epoch: int
+    generation: int
+    at_ms: int
+    sent_ms: int
+    ctype: int
+    body: bytes = field(repr=False)
+    signature: bytes | None = field(repr=False)
+    commit_hash: bytes
+    edited_body: bytes | None = field(default=None, repr=False)
+    deleted: bool = False
+    identity: bytes = b""
+
+
+def text_of(message: StoredMessage) -> Text | None:
+    """The newest text of a kept message; None for a type that is not known here, and for a deleted one.
+
+    An edit that does not say what the message answers leaves that as it was.
+    """
+    if message.deleted:
+        return None
+    try:
+        body = decode_body(message.ctype, message.body)
+        if message.edited_body is not None:
+            edited = Text.decode(message.edited_body)
+            return replace(edited, reply_to=edited.reply_to or (body.reply_to if isinstance(body, Text) else None))
+    except Reject:
+        return None
+    return body if isinstance(body, Text) else None
