@@ -154,6 +154,7 @@ class RoomHandle(RoomView):
         vault.rooms.put(agreed)
         self._room.row = agreed
         self._engine.agreements.agreed(self._room)
+        self._engine.maintenance.agreed(self._room)
         self._engine.context.later(0, self._engine.backlog.again)
         self._engine.outbox.flush_soon(self._room)
         return [self._engine.contents.received(self._room, message) for message in kept]

@@ -53,7 +53,7 @@ class Maintenance:
 
     def repair(self, room: Room) -> None:
         """The keys of the epoch do not open here: a rotation repairs that, unless somebody else is faster."""
-        if room.room_id not in self._repairing:
+        if room.room_id not in self._repairing and not room.offered:
             self._repairing.add(room.room_id)
             self.context.spawn(self._repair(room), "repairing")
 
@@ -104,9 +104,16 @@ class Maintenance:
             room.leaves += 1
             self.commit_when_due(room, DUE_SECONDS)
 
+    def agreed(self, room: Room) -> None:
+        """We are in a room by our own will now: before, nothing was done for it, as a commit of ours would be consent."""
+        if room.row is not None and room.row.keys is Keys.BROKEN:
+            self.repair(room)
+        if room.leaves:
+            self.commit_when_due(room, DUE_SECONDS)
+
     def commit_when_due(self, room: Room, seconds: float) -> None:
         """Makes the commit that everybody in the room could make, after a while, if it is still due then."""
-        if not room.in_it or room.room_id in self._due:
+        if not room.in_it or room.offered or room.room_id in self._due:
             return
         self._due.add(room.room_id)
         wait = self.context.chance(seconds + len(room.users()) / 10)

@@ -1,10 +1,13 @@
 """What the server is told of our consent, and what comes of rooms that we are given too many of."""
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import ClientEvent, Quota, RoomLeft, RoomOffered, Status, StatusChanged
 from chatserv.client.slash.command import SlashError
 from chatserv.client.slash.dispatcher import Slash
+from chatserv.client.state.rooms import Keys
 from chatserv.crypto.commits import Op, Remove
 from chatserv.domain.roles import Role
 from chatserv.models import Consent
@@ -170,6 +173,24 @@ class AgreeingTests(SynchronousTestCase):
         self.bob.room("trap").accept()
         self.take_off(self.mallory, "trap")
         self.assertIs(Consent.AGREED, self.consents()["trap"])
+
+    def test_brought_to_commit(self) -> None:
+        """Nor is it consent to do for a room what anybody in it could do: that is left to those who want to be there."""
+        self.take_in(self.mallory, "trap")
+        self.mallory.do(self.mallory.room("trap").invite("trudy1"))
+        self.world.settle(3)
+        self.patch(engine_of(self.mallory).maintenance, "commit_when_due", lambda *_: None)
+        self.trudy.do(self.trudy.room("trap").leave())
+        room = room_of(self.bob, "trap")
+        assert room.row is not None
+        room.row = replace(room.row, keys=Keys.BROKEN)
+        engine_of(self.bob).maintenance.repair(room)
+        self.world.settle(40)
+        self.assertIs(Consent.ASKED, self.consents()["trap"])
+        self.assertIs(Keys.BROKEN, room.row.keys)
+        self.bob.room("trap").accept()
+        self.world.settle(40)
+        self.assertIsNot(Keys.BROKEN, room.row.keys)
 
     def test_left_and_taken_off(self) -> None:
         """Who has left a room is not brought back by one who takes their device off it instead."""
