@@ -4,16 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client import (
-    ChatError,
-    LinkInvalid,
-    ServerLink,
-    clean_line,
-    explained,
-    parse_link,
-    shown,
-    translate,
-)
+from chatserv.client import ChatError, LinkInvalid, ServerLink, clean_line, explained, parse_link, shown, translate
 from clients.shared.exit_codes import exit_for
 from clients.window.actions.linking import ask_for_link
 from clients.window.context import WindowContext
@@ -131,11 +122,7 @@ class Connecting:
         try:
             self._begin(bar.host.get().strip(), port)
         except LinkInvalid:
-            tell(
-                self._context.root,
-                translate("Bad server"),
-                translate("The server's name or address is not one."),
-            )
+            tell(self._context.root, translate("Bad server"), translate("The server's name or address is not one."))
         except ChatError as error:
             self._refuse(translate("Profile"), error)
 

@@ -3,15 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client import (
-    ChatError,
-    MessageReceived,
-    RoomHandle,
-    WaitingMessage,
-    message_text,
-    quotation,
-    translate,
-)
+from chatserv.client import ChatError, MessageReceived, RoomHandle, WaitingMessage, message_text, quotation, translate
 from clients.shared.links import link
 from clients.window.actions.doing import Doing
 from clients.window.actions.opening import ask_to_open
