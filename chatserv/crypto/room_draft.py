@@ -18,6 +18,7 @@ from chatserv.crypto.room_state import (
     RosterEntry,
     State,
 )
+from chatserv.crypto.roster import Roster
 from chatserv.crypto.statements import DeviceFacts
 
 
@@ -82,13 +83,8 @@ class Draft:
         self._evidence = evidence
         self._first = old is None
         self._policy = policy
-        self._next_leaf = 0 if old is None else old.next_leaf
         self._members = {} if old is None else {member.user: member for member in old.members}
-        self._roster: dict[int, RosterEntry] = {}
-        self._device_ids: set[bytes] = set()
-        self._leaves: dict[str, list[int]] = {}  # of each user
-        for entry in () if old is None else old.roster:
-            self._put(entry)
+        self._roster = Roster((), 0) if old is None else Roster(old.roster, old.next_leaf)
 
     def apply(self, op: Op) -> None:
         """Applies one op. Raises `BadCommit` where it is not allowed to this actor in this state."""
@@ -154,8 +150,7 @@ class Draft:
     def _set(self, op: SetMember) -> None:
         record = self._members.pop(op.user, None)
         if not op.role:
-            for leaf in tuple(self._leaves.get(op.user, ())):
-                self._take(leaf)
+            self._roster.drop(op.user)
         if op.role is Role.BANNED:
             self._members[op.user] = Member(op.user, Role.BANNED)
         elif op.role is not None:
@@ -163,7 +158,7 @@ class Draft:
             self._members[op.user] = Member(op.user, op.role, op.muted, kt_added)
 
     def _leave(self, op: Leave) -> None:
-        entry = self._roster.get(op.leaf)
+        entry = self._roster.by_leaf.get(op.leaf)
         if entry is None:
             raise BadCommit(f"Leave: no leaf {op.leaf}")
         verify_leave(op, self._room_id, self._evidence.certificate(entry).ed25519)
@@ -172,43 +167,32 @@ class Draft:
 
     # -- devices -------------------------------------------------------------------------------------------------------
 
-    def _put(self, entry: RosterEntry) -> None:
-        self._roster[entry.leaf] = entry
-        self._device_ids.add(entry.device_id)
-        self._leaves.setdefault(entry.user, []).append(entry.leaf)
-
-    def _take(self, leaf: int) -> None:
-        entry = self._roster.pop(leaf)
-        self._device_ids.remove(entry.device_id)
-        self._leaves[entry.user].remove(leaf)
-
     def _add(self, entry: RosterEntry) -> None:
         member = self._members.get(entry.user)
         if member is None or not member.role:
             raise BadCommit("Add: a device of no member")
-        if entry.leaf != self._next_leaf or entry.leaf >= LEAF_LIMIT:
-            raise BadCommit(f"Add: leaf {entry.leaf}, the next one is {self._next_leaf}")
-        if entry.device_id in self._device_ids:
+        if entry.leaf != self._roster.next_leaf or entry.leaf >= LEAF_LIMIT:
+            raise BadCommit(f"Add: leaf {entry.leaf}, the next one is {self._roster.next_leaf}")
+        if self._roster.has_device(entry.device_id):
             raise BadCommit("Add: the device is there")
         if len(self._roster) >= self._policy.max_devices:
             raise BadCommit("Add: the room is full")
-        if len(self._leaves.get(entry.user, ())) >= MAX_USER_DEVICES:
+        if len(self._roster.leaves(entry.user)) >= MAX_USER_DEVICES:
             raise BadCommit("Add: too many devices of one user")
         if self._evidence.struck(member):
             raise BadCommit("Add: the user's identity was reset, or the account is gone")
         if not self._evidence.valid(entry):
             raise BadCommit("Add: the certificate is not valid")
-        self._put(entry)
-        self._next_leaf += 1
+        self._roster.add(entry)
 
     def _remove(self, leaf: int) -> None:
-        entry = self._roster.get(leaf)
+        entry = self._roster.by_leaf.get(leaf)
         if entry is None:
             raise BadCommit(f"Remove: no leaf {leaf}")
         free = entry.user == self._actor.user or self._actor.authority >= Role.MODERATOR
         if (self._actor.external or not free) and self._evidence.valid(entry):
             raise BadCommit("Remove: the certificate is valid")
-        self._take(leaf)
+        self._roster.take(leaf)
 
     # -- the room ------------------------------------------------------------------------------------------------------
 
@@ -224,7 +208,7 @@ class Draft:
         there = [member for member in self._members.values() if member.role]
         if self._policy.kind is Kind.DM or not there or any(member.role is Role.OWNER for member in there):
             return None
-        by_leaf = [self._members[entry.user] for _, entry in sorted(self._roster.items())]
+        by_leaf = [self._members[entry.user] for entry in self._roster.in_order()]
         moderators = (member for member in by_leaf if member.role is Role.MODERATOR)
         first = min(there, key=lambda member: member.user)
         return next(moderators, by_leaf[0] if by_leaf else first)
@@ -235,5 +219,4 @@ class Draft:
         if heir is not None:
             self._members[heir.user] = replace(heir, role=Role.OWNER)
         members = tuple(member for _, member in sorted(self._members.items()))
-        roster = tuple(entry for _, entry in sorted(self._roster.items()))
-        return State(self._next_leaf, self._policy, members, roster)
+        return State(self._roster.next_leaf, self._policy, members, tuple(self._roster.in_order()))

@@ -3,7 +3,6 @@
 See docs/protocol.rst 8 and docs/rooms.rst 5.5.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +12,7 @@ from chatserv.client.state.context import ClientContext
 from chatserv.client.verification.certificates import Certificates, NotReady
 from chatserv.crypto.commits import Add, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import MAX_USER_DEVICES, Kind, Member, Policy, Role, RosterEntry, State
+from chatserv.crypto.roster import Roster
 from chatserv.errors import KeyChanged, NotFound, RoomFull
 
 Wish = Callable[["Draft"], None]
@@ -32,12 +32,7 @@ class Draft:
     def __post_init__(self) -> None:
         """Begins with the room as it stands."""
         self.members = {member.user: member for member in self.state.members}
-        self.roster: dict[int, RosterEntry] = {}
-        self.next_leaf = self.state.next_leaf
-        self._device_ids: set[bytes] = set()
-        self._counts: Counter[str] = Counter()
-        for entry in self.state.roster:
-            self._put(entry)
+        self.roster = Roster(self.state.roster, self.state.next_leaf)
 
     def member(self, user: str) -> Member:
         """The record of a member. Raises `NotFound` for who is none."""
@@ -65,41 +60,21 @@ class Draft:
     def remove(self, leaf: int) -> None:
         """A Remove."""
         self.ops.append(Remove(leaf))
-        self._take(leaf)
+        self.roster.take(leaf)
 
     def add(self, user: str, device_id: bytes, cert_hash: bytes) -> None:
         """An Add under the next leaf."""
-        entry = RosterEntry(self.next_leaf, user, device_id, cert_hash)
+        entry = RosterEntry(self.roster.next_leaf, user, device_id, cert_hash)
         self.ops.append(Add(entry))
-        self._put(entry)
-        self.next_leaf += 1
+        self.roster.add(entry)
 
     def set_policy(self, policy: Policy) -> None:
         """A SetPolicy."""
         self.ops.append(SetPolicy(policy))
 
-    def has_device(self, device_id: bytes) -> bool:
-        """Whether a device is in the roster."""
-        return device_id in self._device_ids
-
-    def devices(self, user: str) -> int:
-        """How many devices of a user are in the roster."""
-        return self._counts[user]
-
     def _drop(self, user: str) -> None:
         self.gone.add(user)
-        for leaf in [leaf for leaf, entry in self.roster.items() if entry.user == user]:
-            self._take(leaf)
-
-    def _put(self, entry: RosterEntry) -> None:
-        self.roster[entry.leaf] = entry
-        self._device_ids.add(entry.device_id)
-        self._counts[entry.user] += 1
-
-    def _take(self, leaf: int) -> None:
-        entry = self.roster.pop(leaf)
-        self._device_ids.discard(entry.device_id)
-        self._counts[entry.user] -= 1
+        self.roster.drop(user)
 
 
 class Planner:
@@ -142,7 +117,7 @@ class Planner:
         async def plan(given: Plan) -> list[Op] | None:
             state, context = _state(given), self._context
             draft = Draft(state)
-            if draft.has_device(context.device_id):
+            if draft.roster.has_device(context.device_id):
                 return None
             if len(state.roster) >= state.policy.max_devices:
                 raise RoomFull(f"{len(state.roster)} devices")
@@ -182,7 +157,7 @@ class Planner:
         log = self._context.log
         if log.facts.identity(user, log.size) is None:
             raise NotFound(f"user {user}")
-        if not draft.devices(user):
+        if not draft.roster.leaves(user):
             raise NotReady(f"{user}: no device is ready yet")
 
     def require_unchanged(self, user: str) -> None:
@@ -202,12 +177,12 @@ class Planner:
 
     def _take_leaves(self, draft: Draft, given: Plan) -> None:
         for leave in given.leaves:
-            entry = draft.roster.get(leave.leaf)
+            entry = draft.roster.by_leaf.get(leave.leaf)
             if entry is not None:
                 draft.leave(leave, entry.user)
 
     def _remove_invalid(self, draft: Draft, given: Plan) -> None:
-        for entry in list(draft.roster.values()):
+        for entry in list(draft.roster.by_leaf.values()):
             if entry.device_id != self._context.device_id and not given.evidence.valid(entry):
                 draft.remove(entry.leaf)
 
@@ -227,8 +202,11 @@ class Planner:
                 continue
             for cert_hash in hashes:
                 device = given.evidence.certificates[cert_hash]
-                full = len(draft.roster) >= draft.state.policy.max_devices or draft.devices(user) >= MAX_USER_DEVICES
-                if full or draft.has_device(device.device_id) or device.device_id in given.unready:
+                full = (
+                    len(draft.roster) >= draft.state.policy.max_devices
+                    or len(draft.roster.leaves(user)) >= MAX_USER_DEVICES
+                )
+                if full or draft.roster.has_device(device.device_id) or device.device_id in given.unready:
                     continue
                 draft.add(user, device.device_id, cert_hash)
 
