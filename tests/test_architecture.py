@@ -16,6 +16,7 @@ from chatserv.testing.world import World
 
 ROOT: Final = Path(__file__).parents[1]
 DOCUMENT: Final = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
+MAX_LINES: Final = 300
 STAY: Final = re.compile(r"([\w/]+\.py) +((?:[A-Z]\w*\.)?\w+)(?= |$)", re.MULTILINE)
 Stay = tuple[str, str]
 
@@ -76,6 +77,13 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(set(told), set(there))
         for folder, modules in there.items():
             self.assertEqual(told[folder], modules, folder)
+
+    def test_length(self) -> None:
+        """A module has 300 lines at most."""
+        for folder, modules in folders().items():
+            for module in modules:
+                text = (ROOT / folder / f"{module}.py").read_text(encoding="utf-8")
+                self.assertLessEqual(len(text.splitlines()), MAX_LINES, f"{folder}{module}")
 
     def test_layers(self) -> None:
         """The layers are those of the contracts, in their order."""
