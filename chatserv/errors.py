@@ -110,7 +110,7 @@ class NotFound(WireError):
     """No such room, account or message for this asker."""
 
     code = "not_found"
-    text = N_("There is no such thing here.")
+    text = N_("That does not exist here.")
 
 
 class NotMember(WireError):
@@ -168,7 +168,7 @@ class StaleEpoch(WireError):
     """A message sealed for another epoch of the room than the current one, or for a place in it that is used already."""
 
     code = "stale_epoch"
-    text = N_("The room has changed meanwhile; the message is prepared anew.")
+    text = N_("The room has changed meanwhile; the message is being prepared again.")
     retryable = True
 
 
@@ -176,7 +176,7 @@ class StaleCommit(WireError):
     """A commit that does not follow the room's head, or without the lease: process what came between and begin anew."""
 
     code = "stale_commit"
-    text = N_("The room has changed meanwhile; the change is prepared anew.")
+    text = N_("The room has changed meanwhile; the change is being prepared again.")
     retryable = True
 
 
@@ -198,14 +198,14 @@ class KeyChanged(WireError):
     """The identity of somebody is another one than was known; sending to them waits until a person has decided."""
 
     code = "key_changed"
-    text = N_("The identity of somebody in the room has changed. Nothing is sent until you have looked at it.")
+    text = N_("The identity of somebody in the room has changed. Nothing is sent until you have checked it.")
 
 
 class InviteInvalid(WireError):
     """An invite that is unknown, used, expired or for another name."""
 
     code = "invite_invalid"
-    text = N_("This invite does not work: it was used already, has expired, was never made or is for another name.")
+    text = N_("This invite does not work: it was already used, has expired, never existed or is for another name.")
 
 
 class NameTaken(WireError):
@@ -226,7 +226,7 @@ class Quota(WireError):
     """A bound on how many of something one may have."""
 
     code = "quota"
-    text = N_("A limit is reached; remove something first.")
+    text = N_("A limit has been reached; remove something first.")
 
 
 class StorageFull(WireError):
@@ -249,7 +249,7 @@ class ServerFull(WireError):
     """``max_connections`` sessions are logged in."""
 
     code = "server_full"
-    text = N_("The server has as many people online as it allows; try again later.")
+    text = N_("The server is full; try again later.")
     retryable = True
 
 

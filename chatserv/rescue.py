@@ -68,9 +68,9 @@ def _do(connection: Connection, rescue: Rescue) -> list[str]:
         done += [_("ban lifted: {kind} {subject}").format(kind=ban.kind.value, subject=ban.subject) for ban in bans]
         done += [] if bans else [_("there were no bans")]
     for name in rescue.unsuspend:
-        done.append(_("{user} is let in again").format(user=_let_in(connection, name, None)))
+        done.append(_("{user} can log in again").format(user=_let_in(connection, name, None)))
     for name in rescue.grant:
-        done.append(_("{user} is an administrator, and is let in").format(user=_let_in(connection, name, Role.ADMIN)))
+        done.append(_("{user} is an administrator and can log in").format(user=_let_in(connection, name, Role.ADMIN)))
     return done
 
 

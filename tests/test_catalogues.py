@@ -13,12 +13,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support import catalogues
 
 LANGUAGES: Final = ["en", "es"]
-SAME_IN_SPANISH: Final = {"error:"}  # the same word in both languages
+SAME_IN_SPANISH: Final = {"error:", "Emoji", "FACTOR", "N"}  # the same word in both languages
 OPENING: Final = "¿¡("
 ENDS: Final = re.compile(r"(\.\.\.|[^\w\s\"'*}])?\s*$")
-KEPT_AS_THEY_ARE: Final = re.compile(
-    r"(?<![\w/])/(?!text)[a-z][a-z-]*|--[a-z][a-z-]*|chatserv://|#lobby|@bob|\b(?:USER|NAME|FILE|NUMBER|SECONDS|N)\b"
-)
+KEPT_AS_THEY_ARE: Final = re.compile(r"(?<![\w/])/(?!text)[a-z][a-z-]*|--[a-z][a-z-]*|chatserv://|#lobby|@bob")
+IN_SPANISH: Final = {
+    "COMMAND": "COMANDO", "DEVICE": "DISPOSITIVO", "EMOJI": "EMOJI", "FACTOR": "FACTOR", "FILE": "ARCHIVO",
+    "LINE": "LÍNEA", "LINK": "ENLACE", "N": "N", "NAME": "NOMBRE", "NUMBER": "NÚMERO", "ROOM": "SALA",
+    "SECONDS": "SEGUNDOS", "SUBJECT": "DESTINO", "TEXT": "TEXTO", "THEME": "ASPECTO", "TOPIC": "TEMA", "USER": "USUARIO",
+    "WAY": "MODO",
+}  # fmt: skip
+"""What stands for an argument, in both languages."""
 
 
 def fields(text: str) -> set[str]:
@@ -27,7 +32,7 @@ def fields(text: str) -> set[str]:
 
 
 def literals(text: str) -> set[str]:
-    """Commands, options, arguments in capitals: what people type as it is, in any language."""
+    """Commands and options: what people type as it is, in any language."""
     return set(KEPT_AS_THEY_ARE.findall(text))
 
 
@@ -124,6 +129,16 @@ class CataloguesTests(SynchronousTestCase):
         """Commands, options and arguments are typed the same in every language."""
         wrong = [f"{language}: {text!r}: {said!r}" for language, text, said in self.pairs()
                  if literals(text) != literals(said)]  # fmt: skip
+        self.assert_none(wrong)
+
+    def test_arguments(self) -> None:
+        """What stands for an argument is the same word wherever it stands, in Spanish a Spanish one."""
+        wrong = []
+        for language, text, said in self.pairs():
+            if language == "es":
+                wanted = {IN_SPANISH[word] for word in re.findall(r"\b[A-Z]+\b", text) if word in IN_SPANISH}
+                found = {word for word in re.findall(r"\b[A-ZÍÚ]+\b", said) if word in IN_SPANISH.values()}
+                wrong += [f"{text!r}: {said!r}"] if wanted != found else []
         self.assert_none(wrong)
 
     def test_one_line(self) -> None:

@@ -69,15 +69,15 @@ class RescueTests(SynchronousTestCase):
         self.assertIn("[INFO] the operator: ban lifted: address 0.0.0.0/1\n", log)
 
     def test_unsuspend(self) -> None:
-        """An account is let in again, whatever kept it out; what it may do stays, and so do other bans."""
-        self.assertEqual(["bob is let in again"], self.do(unsuspend=("Bob",)))
+        """An account can log in again, whatever kept it out; what it may do stays, and so do other bans."""
+        self.assertEqual(["bob can log in again"], self.do(unsuspend=("Bob",)))
         bob = self.bob()
         self.assertEqual((False, True, Role.USER), (bob.suspended, bob.muted, bob.account.role))
         self.assertEqual((EVERYBODY,), self.start().bans)
 
     def test_grant(self) -> None:
         """An account is made an administrator who is let in."""
-        self.assertEqual(["bob is an administrator, and is let in"], self.do(grant=("bob",)))
+        self.assertEqual(["bob is an administrator and can log in"], self.do(grant=("bob",)))
         bob = self.bob()
         self.assertEqual((False, Role.ADMIN), (bob.suspended, bob.account.role))
         self.assertEqual((EVERYBODY,), self.start().bans)

@@ -24,7 +24,7 @@ class NotANumber(ChatError):
     """What was given to be compared is no safety number, and no text of a QR code."""
 
     code = "not_a_number"
-    text = N_("That is no safety number: 60 digits, or what begins with CHATSERV-VERIFY. Compare it once more.")
+    text = N_("That is not a safety number: it has 60 digits, or starts with CHATSERV-VERIFY. Compare it again.")
 
 
 @dataclass(frozen=True)

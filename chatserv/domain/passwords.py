@@ -15,7 +15,7 @@ class PasswordInvalid(ChatError):
     """A password that cannot be used. The detail never repeats it."""
 
     code = "password_invalid"
-    text = N_("This password cannot be used: take at least 8 characters, and no control characters.")
+    text = N_("This password cannot be used: use at least 8 characters, and no control characters.")
 
 
 def prepared_password(text: str) -> str:

@@ -16,7 +16,7 @@ class TextInvalid(ChatError):
 
     code = "text_invalid"
     _most_bytes: int | None = None
-    text = N_("This text cannot be used: a part of it is no character, as where it does not come in UTF-8.")
+    text = N_("This text cannot be used: it is not valid UTF-8.")
 
     def __init__(self, detail: str = "", most_bytes: int | None = None) -> None:
         super().__init__(detail)

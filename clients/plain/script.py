@@ -40,7 +40,7 @@ class Script(Mode):
             try:
                 self._client.forget_unsent()
             except LocalFileError as error:
-                text = translate("What is not stored yet cannot be given up; it may go out with the next run.")
+                text = translate("What is not stored yet cannot be discarded; it may be sent next time.")
                 end = Exit(PROFILE, f"{exit_for(error).message} {text}", clean=True)
         super().finish(end)
 

@@ -31,7 +31,7 @@ class SendMode(RoomScript):
 
     def line_refused(self, why: str) -> None:
         """It ends the run."""
-        self.finish(Exit(NOT_SENT, f"{why} {translate('Nothing behind it was sent.')}"))
+        self.finish(Exit(NOT_SENT, f"{why} {translate('Nothing after it was sent.')}"))
 
     def _take(self, line: str) -> None:
         """Sends a line, or ends the run where it cannot be sent."""
@@ -99,7 +99,7 @@ class SendMode(RoomScript):
         if not self._connected or isinstance(self._trouble, LocalFileError) or self._wanted.find() is None:
             super()._give_up()
             return
-        text = translate("Not stored within {seconds} s. Lines that were given up: {count}.")
+        text = translate("Not stored within {seconds} s. Lines discarded: {count}.")
         seconds, count = round(self._arguments.timeout_seconds), self._client.unacknowledged
         why = "" if self._client.refusal is None else f" {explained(self._client.refusal)}"
         self.finish(Exit(NOT_SENT, text.format(seconds=seconds, count=count) + why, clean=True))

@@ -44,14 +44,14 @@ class Warnings:
                 tell(line)
         if self._client.distrusted:
             said = translate(
-                "The server is proven to break the rules: nothing more of it is taken. Keep what stands above, and ask "
-                "whoever runs it."
+                "The server is proven to break the rules: nothing more is accepted from it. Keep the "
+                "lines above, and ask whoever runs it."
             )
             return Exit(UNTRUSTED, said)
         if isinstance(event, Alarm | RoomRewound) and self._stands_still():
             said = translate(
-                "{room} stands still: nothing that comes can be trusted. Keep what stands above, and ask whoever runs the "
-                "server."
+                "{room} is on hold: nothing that arrives can be trusted. Keep the lines above, and ask "
+                "whoever runs the server."
             )
             return Exit(UNTRUSTED, said.format(room=place(self._last)), clean=True)
         return None

@@ -66,19 +66,19 @@ class Parser(argparse.ArgumentParser):
             exit_on_error=False,
         )  # fmt: skip
         self._positionals.title, self._optionals.title = translate("arguments"), translate("options")
-        self.add_argument("-h", "--help", action="help", help=translate("show this help and end"))
+        self.add_argument("-h", "--help", action="help", help=translate("show this help and exit"))
         version = f"{prog} {VERSION}"
-        self.add_argument("--version", action="version", version=version, help=translate("show the version and end"))
+        self.add_argument("--version", action="version", version=version, help=translate("show the version and exit"))
 
     def parse(self, argv: Iterable[str]) -> argparse.Namespace:
         """What was asked for; ends the program with 2 where that cannot be understood."""
         try:
             found, unknown = self.parse_known_args(list(argv))
         except argparse.ArgumentError as error:
-            said = translate("{option}: its value is missing, or is none that it can have")
+            said = translate("{option}: its value is missing or not valid")
             self.error(said.format(option=error.argument_name))
         if unknown:
-            said = translate("not known here, or too much: {words}")
+            said = translate("unknown, or too many: {words}")
             self.error(said.format(words=clean_line(" ".join(unknown))[:MAX_SHOWN]))
         for value in vars(found).values():
             for text in value if isinstance(value, list) else [value]:

@@ -92,11 +92,11 @@ def _add_account(parser: Parser) -> None:
     add = parser.add_argument
     add_link(parser)
     add_place(parser, translate("which room: lobby, or @bob for direct messages (lobby)"))
-    add("--user", metavar="NAME", help=translate("user name to register, where nobody can be asked"))
+    add("--user", metavar=translate("NAME"), help=translate("user name to register, where nobody can be asked"))
     add(
         "--password-file",
         type=Path,
-        metavar="FILE",
+        metavar=translate("FILE"),
         help=translate("file whose first line is the password; nobody else may read it"),
     )
 
@@ -106,23 +106,25 @@ def _add_script(parser: Parser) -> None:
     add = parser.add_argument
     add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
     add("--follow", action="store_true", help=translate("print what comes"))
-    add("--count", type=int, metavar="N", help=translate("with --follow: end after so many messages"))
+    add("--count", type=int, metavar=translate("N"), help=translate("with --follow: exit after N messages"))
     add("--json", action="store_true", help=translate("with --follow: one JSON object a line"))
     add(
         "--accept-invites",
         action="store_true",
-        help=translate("with --follow: accept every room and all direct messages that somebody offers"),
+        help=translate("with --follow: accept all invitations to rooms and direct messages"),
     )
     add(
         "--command",
         dest="commands",
         action="append",
         default=[],
-        metavar="LINE",
-        help=translate("carry out a slash command, such as '/who', and end; may be given again: in order"),
+        metavar=translate("LINE"),
+        help=translate("run a slash command, such as '/who', and exit; may be repeated, in order"),
     )
     add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
-    add("--invite-name", default="", metavar="NAME", help=translate("with --invite: for this user name only"))
+    add(
+        "--invite-name", default="", metavar=translate("NAME"), help=translate("with --invite: for this user name only")
+    )
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
 
 
@@ -134,11 +136,11 @@ def _add_manner(parser: Parser) -> None:
     add_notify(
         parser,
         translate(
-            "on a terminal, how mentions and direct messages are told: none, bell, desktop (the bell too), or text: on the "
-            "desktop, with what was said (desktop)"
+            "on a terminal, how to notify of mentions and direct messages: none, bell, desktop (and the "
+            "bell), or text: on the desktop, with the message (desktop)"
         ),
     )
-    add("--timeout", dest="timeout_seconds", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar="SECONDS",
+    add("--timeout", dest="timeout_seconds", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar=translate("SECONDS"),
         help=translate("how long to wait for the server, and for each answer, before giving up (30)"))  # fmt: skip
 
 
@@ -147,8 +149,8 @@ def _check_script(parser: Parser, found: argparse.Namespace) -> None:
     if found.count is not None and (found.count < 1 or not found.follow):
         parser.error(translate("--count N: N is at least 1, and it goes with --follow"))
     if found.json and not found.follow:
-        parser.error(translate("--json goes with --follow"))
+        parser.error(translate("--json needs --follow"))
     if found.accept_invites and not found.follow:
-        parser.error(translate("--accept-invites goes with --follow"))
+        parser.error(translate("--accept-invites needs --follow"))
     if found.commands and (found.send or found.follow or found.invite):
-        parser.error(translate("--command goes with neither --send nor --follow nor --invite"))
+        parser.error(translate("--command cannot be combined with --send, --follow or --invite"))

@@ -77,7 +77,7 @@ def exit_for(error: Exception | None) -> Exit:
         )
         return Exit(WRONG_PIN, text)
     if isinstance(error, MethodRefused):
-        return Exit(INVITE, translate("This server takes no registrations."))
+        return Exit(INVITE, translate("This server does not accept registrations."))
     for kind, code in _CODES:
         if isinstance(error, kind):
             text = error.explain()

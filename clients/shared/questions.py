@@ -48,7 +48,7 @@ def somebody_there() -> bool:
 def ask(question: str) -> str:
     """One line. Raises `Exit` where there is nobody, or nothing is entered."""
     if not somebody_there():
-        raise Exit(USAGE, translate("There is no terminal to ask on: give --user NAME and --password-file FILE."))
+        raise Exit(USAGE, translate("There is no terminal to ask on: use --user NAME and --password-file FILE."))
     if sys.stdout.isatty():
         print(question, end="", flush=True)
     else:
@@ -74,7 +74,7 @@ def ask_name() -> str:
 def ask_password() -> str:
     """A password, prepared; the same one twice."""
     if not somebody_there():
-        raise Exit(USAGE, translate("There is no terminal to ask on: give --user NAME and --password-file FILE."))
+        raise Exit(USAGE, translate("There is no terminal to ask on: use --user NAME and --password-file FILE."))
 
     def enter() -> str:
         with interruptible():

@@ -60,9 +60,9 @@ def _link(given: str | None, *, begun: bool) -> ServerLink:
         return link_of(given)
     said = translate("No account on this machine yet.")
     if begun:
-        said = translate("Registration was begun and not finished.")
+        said = translate("Registration was started and not finished.")
     if not somebody_there():
-        todo = translate("Give the chatserv:// link that you were sent with --link-file FILE, or - for standard input.")
+        todo = translate("Use --link-file FILE with the chatserv:// link that you were sent, or - for standard input.")
         raise Exit(USAGE, f"{said} {todo}")
     tell(said)
     return asked_link()
@@ -76,7 +76,9 @@ def _move(profile: Profile, link: ServerLink) -> None:
         raise Exit(PROFILE, f"{text} ({profile.directory})")
     profile.move(link.host, link.port)
     if link.invite:
-        text = translate("You are {name} here already; the invite was not used. --profile NAME makes another account.")
+        text = translate(
+            "You already have the account {name} here; the invite was not used. --profile NAME creates another one."
+        )
         tell(clean_line(text.format(name=keyring.user)))
 
 
@@ -101,7 +103,9 @@ async def _register(
         tell(exit_for(error).message)
         if isinstance(error, InviteInvalid):
             tell(
-                translate("If it was made for a name, enter that name; if not, end with Ctrl-D and ask for a new link.")
+                translate(
+                    "If it was made for a name, enter that name; if not, quit with Ctrl-D and ask for a new link."
+                )
             )
         user = ask_name()
 

@@ -95,12 +95,12 @@ class Run:
     def quit(self) -> None:
         """Waits for the lines that are under way; a second ``/quit`` does not."""
         if self._input_over and self._client.unacknowledged:
-            text = translate("Lines that are not stored: {count}.").format(count=self._client.unacknowledged)
+            text = translate("Lines not stored: {count}.").format(count=self._client.unacknowledged)
             self.finish(Exit(NOT_SENT, text))
             return
         self.input_ended()
         if not self.done.called:
-            text = translate("Lines that wait for the server: {count}. /quit once more leaves without them.")
+            text = translate("Lines waiting for the server: {count}. /quit again quits without them.")
             self.say(text.format(count=self._client.unacknowledged))
 
 

@@ -127,7 +127,7 @@ class Talk:
 
     async def _run(self, wanted: _Wanted) -> list[str]:
         if wanted.room is not None and self.slash.here() != wanted.room:
-            raise SlashError(translate("The room is another one by now: nothing was done."))
+            raise SlashError(translate("You have switched rooms meanwhile: nothing was done."))
         if isinstance(wanted.line, str):
             return await self.slash.run(wanted.line)
         name, *words = wanted.line
@@ -144,4 +144,4 @@ class Talk:
 
 
 def _too_many() -> str:
-    return translate("Too many lines wait; this one is dropped.")
+    return translate("Too many lines are waiting; this one was dropped.")

@@ -35,4 +35,4 @@ class WantedRoom:
         room = place(self._wanted.removeprefix("#"))
         if self._handle is not None and self._handle.offered:
             return translate("You have not accepted {room} yet: /accept {room} or /refuse {room}").format(room=room)
-        return translate("There is no room {room} here that you are a member of.").format(room=room)
+        return translate("You are not in a room {room}.").format(room=room)

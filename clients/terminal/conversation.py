@@ -104,7 +104,7 @@ class Conversation(Run):
         """Connects, shows the room that was asked for as this device knows it, and draws: in this order, as it may fail."""
         super().start(token)
         self._look()
-        self.say(translate("Tab completes, Alt+1 to Alt+0 and Alt+A change rooms, /help tells more."))
+        self.say(translate("Tab completes, Alt+1 to Alt+0 and Alt+A switch rooms, /help shows all commands."))
         self._screen.start()
 
     async def end(self) -> None:

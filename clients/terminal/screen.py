@@ -215,7 +215,7 @@ class TerminalScreen:
         """Answers the question."""
         lines, self._asked = (() if self._asked is None else self._asked.lines), None
         if yes and self._talker.prompt() != self._asked_in:
-            self._hint = translate("The room is another one by now: nothing was sent.")
+            self._hint = translate("You have switched rooms meanwhile: nothing was sent.")
         elif yes:
             self._drafts.put()
             for line in lines:
@@ -233,7 +233,7 @@ class TerminalScreen:
 
     def clear_line(self) -> None:
         """Ctrl-C: the line goes; where it is empty, the second time ends the talk."""
-        said = translate("Ctrl-C once more leaves.")
+        said = translate("Press Ctrl-C again to quit.")
         if not self.empty:
             self._drafts.put()
         elif self._hint == said:

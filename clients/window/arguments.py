@@ -33,13 +33,18 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add_place(parser, translate("where to begin: lobby, or @bob for direct messages"))
     add_no_tls(parser)
     add("--offline", action="store_true", help=translate("does not connect by itself: shows what this device keeps"))
-    add("--theme", choices=THEMES, metavar="THEME", help=translate("light or dark; remembered"))
-    add("--scale", type=float, metavar="FACTOR", help=translate("how large everything is, such as 1.5; remembered"))
+    add("--theme", choices=THEMES, metavar=translate("THEME"), help=translate("light or dark; remembered"))
+    add(
+        "--scale",
+        type=float,
+        metavar=translate("FACTOR"),
+        help=translate("how large everything is, such as 1.5; remembered"),
+    )
     add_notify(
         parser,
         translate(
-            "how mentions and direct messages are told while you look elsewhere: none, bell, desktop (the bell too), or "
-            "text: on the desktop, with what was said (desktop)"
+            "how to notify of mentions and direct messages while you look elsewhere: none, bell, desktop "
+            "(and the bell), or text: on the desktop, with the message (desktop)"
         ),
     )
     found = parser.parse(argv)

@@ -72,7 +72,7 @@ class ConnectionStatus:
         texts = {
             State.OFF: translate("Not connected."),
             State.CONNECTING: translate("Connecting..."),
-            State.SYNCING: translate("Fetching what was said..."),
+            State.SYNCING: translate("Loading messages..."),
             State.ONLINE: translate("Connected as {name}.").format(name=shown(self._session.us)),
             State.WAITING: translate("Connection lost. Trying again..."),
             State.STOPPING: translate("Disconnecting..."),

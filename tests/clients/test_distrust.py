@@ -77,7 +77,7 @@ class DistrustTests(AttackCase):
         self.assertEqual([], self.codes)
         self.fork()
         self.assertEqual([9], self.codes)
-        self.assertIn("nothing more of it is taken", self.errors.getvalue())
+        self.assertIn("nothing more is accepted from it", self.errors.getvalue())
 
     def roll_back(self) -> None:
         """The server loses a commit that bob has seen."""
@@ -95,7 +95,7 @@ class DistrustTests(AttackCase):
             program.line_typed("hello")
         self.world.settle(25)
         self.assertEqual([9], self.codes)
-        self.assertIn("#plans stands still", self.errors.getvalue())
+        self.assertIn("#plans is on hold", self.errors.getvalue())
         self.bob.come_back()
         self.assertEqual(0, self.bob.client.unacknowledged)
 
@@ -116,4 +116,4 @@ class DistrustTests(AttackCase):
         self.assertEqual([], self.codes)
         self.world.settle(20)
         self.assertEqual([1], self.codes)
-        self.assertIn("Not stored within 20 s. Lines that were given up: 1.", self.errors.getvalue())
+        self.assertIn("Not stored within 20 s. Lines discarded: 1.", self.errors.getvalue())

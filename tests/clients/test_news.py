@@ -97,7 +97,7 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (KeysBroken("lobby", "bob"),
      ["#lobby: bob changed the room with keys that do not work here. The room gets new ones automatically. If it "
       "happens again, ask bob why; a moderator can remove them from the room."]),
-    (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. That is the room's own rule."]),
+    (SendFailed(ID, Muted(by="room")), ["Not sent: You are muted and cannot write here. This is a rule of the room."]),
     (SendDelayed("lobby", StorageFull()), ["#lobby: The server's disk is full; nothing was stored. Trying again..."]),
     (TypingSeen("lobby", "bob"), ["bob is typing in #lobby"]),
     (PresenceSeen("bob", "away"), ["bob is away"]),

@@ -63,7 +63,7 @@ class CodeTests(SynchronousTestCase):
         self.assertEqual(qr_payload(OWN, THEIRS), b"\x01" + OWN + THEIRS)
 
     def test_matches(self) -> None:
-        """What the other one shows matches with theirs first; our own code, other keys and other versions do not."""
+        """What the other person sees matches with theirs first; our own code, other keys and other versions do not."""
         self.assertTrue(qr_matches(qr_payload(THEIRS, OWN), OWN, THEIRS))
         shown = qr_payload(THEIRS, OWN)
         wrong = (

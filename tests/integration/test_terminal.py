@@ -127,7 +127,7 @@ class TerminalTests(ClientsTestCase):
         bob.type("taken later\r")
         bob.until("✗ <bob> taken later")
         alice.type("/server-unmute bob\r")
-        alice.until("bob is not muted on the server any more.")
+        alice.until("bob is no longer muted on the server.")
         bob.type("/resend\r")
         alice.until("] <bob> taken later")
         bob.until("] <bob> taken later")
@@ -350,7 +350,7 @@ class TerminalTests(ClientsTestCase):
         colours = {cell.fg for row in alice.screen.buffer.values() for cell in row.values()}
         self.assertEqual(colours, {"default"})
         alice.type(CTRL_C)
-        alice.until("Ctrl-C once more leaves.")
+        alice.until("Press Ctrl-C again to quit.")
         alice.type(CTRL_C)
         self.assertEqual(alice.finish(), 130)
         plain = Terminal(self, client_command(self.directory, "alice"), COLUMNS, KINDS | {"TERM": "dumb"})

@@ -262,7 +262,7 @@ class TalkTests(WindowTestCase):
         window.say("a typing error")
         window.wait_chat(r"a typing error \(edited\) ✓$")
         window.keys(*["F6"] * TO_CHAT, "End", "Delete")
-        window.wait_title("^Take back$")
+        window.wait_title("^Delete$")
         window.keys("Return")
         window.wait_title("alice - chatserv$")
         window.keys("Escape")

@@ -164,7 +164,7 @@ def load_keyring(directory: Path) -> Keyring | None:
     try:
         keyring = msgspec.json.decode(data, type=Keyring)
     except msgspec.MsgspecError:
-        hint = _("damaged; restore it from a backup or remove it and register anew")
+        hint = _("damaged; restore it from a backup, or remove it and register again")
         raise PrivateFileError(f"{path}: {hint}", file=path) from None
     if keyring.version != VERSION:
         raise PrivateFileError(f"{path}: {_('made by a newer version of this program: update this one')}", file=path)

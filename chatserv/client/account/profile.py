@@ -65,7 +65,7 @@ class Profile:
             os.close(descriptor)
             text = error.strerror
             if isinstance(error, BlockingIOError):
-                text = _("another program uses this profile; end it, or take another --profile")
+                text = _("another program uses this profile; close it, or use another --profile")
             raise ProfileError(f"{self.directory}: {text}", file=self.directory) from None
         return lambda: os.close(descriptor)
 

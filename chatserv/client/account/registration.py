@@ -45,7 +45,7 @@ async def prepare_account(
     if known is None or known.user != name:  # else it was begun, when nobody minded
         new_user_name(name)
     if known is not None and known.registered:
-        said = _("has the account {user} already; use another --profile").format(user=known.user)
+        said = _("already has the account {user}; use another --profile").format(user=known.user)
         raise ProfileError(f"{profile.directory}: {said}")
     prepared, address = prepared_password(password), (link.host, link.port)
     if (

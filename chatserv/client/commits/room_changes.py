@@ -21,8 +21,8 @@ class FalseRoom(BadKey):
     """The server shows a public room otherwise than its log: another one, or as it was before, with other members."""
 
     text = N_(
-        "The server shows this room otherwise than its log, as it was before or another one. You have not entered it. Ask "
-        "whoever runs the server."
+        "The server shows this room differently from its log: an earlier state, or another room. You have "
+        "not joined it. Ask whoever runs the server."
     )
 
 

@@ -11,7 +11,7 @@ class Withdrawn(ChatError):
     """A text was given up before it left."""
 
     code = "withdrawn"
-    text = N_("You gave this message up.")
+    text = N_("You discarded this message.")
 
 
 SENDING: Final = "sending"

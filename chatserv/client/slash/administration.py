@@ -32,7 +32,7 @@ async def _invite_link(slash: SlashContext, words: list[str]) -> list[str]:
         name, admin = "", name
     if admin not in {"", "admin"}:
         raise slash.commands["invite-link"].misused()
-    with refused(Forbidden, _("This server takes no registrations.")):
+    with refused(Forbidden, _("This server does not accept registrations.")):
         made = await slash.client.admin.make_invite(person(name) if name else "", admin=bool(admin))
     return [format_link(made)]
 
@@ -70,7 +70,7 @@ def _about_account(act: Act, said: str, *, final: bool) -> Handler:
 
 def _require_another(slash: SlashContext, user: str) -> None:
     if user == slash.client.keyring.user:
-        raise SlashError(_("That is you, and you could not undo it. Another administrator has to do it."))
+        raise SlashError(_("That is you, and you could not undo it. Ask another administrator to do it."))
 
 
 def _ban(name: str, said: str, *, on: bool) -> Handler:
@@ -82,7 +82,7 @@ def _ban(name: str, said: str, *, on: bool) -> Handler:
         if on and kind == "account":
             _require_another(slash, subject)
         elif on and is_nearly_everybody(parse_network(subject)):
-            raise SlashError(_("That is nearly everybody: a ban covers at most a /8 network, or a /16 of IPv6."))
+            raise SlashError(_("That is almost everybody: a ban covers at most a /8 network, or a /16 of IPv6."))
         with refused(NotFound, _("There is no such ban, or no such account.")), refused(Forbidden, _no_ban(kind)):
             await slash.client.admin.ban(kind, subject, on=on)
         return [_(said).format(subject=shown(subject))]
@@ -92,15 +92,15 @@ def _ban(name: str, said: str, *, on: bool) -> Handler:
 
 def _no_ban(kind: str) -> str:
     if kind == "account":
-        return _("That is an administrator: /revoke-admin comes first.")
-    return _("You come from there yourself, or it is the server's own machine: the ban would lock you out.")
+        return _("That is an administrator: use /revoke-admin first.")
+    return _("You connect from there yourself, or it is the server's own machine: the ban would lock you out.")
 
 
 def _network(text: str) -> str:
     try:
         return network_text(parse_network(text))
     except BadMessage:
-        raise SlashError(_("That is no address, and no network such as 192.0.2.0/24.")) from None
+        raise SlashError(_("That is neither an address nor a network such as 192.0.2.0/24.")) from None
 
 
 async def _bans(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
@@ -117,7 +117,7 @@ async def _announce(slash: SlashContext, words: list[str]) -> list[str]:
         said = _("An announcement has at most {most} characters.")
         raise SlashError(said.format(most=MAX_ANNOUNCEMENT_CHARACTERS))
     await slash.client.admin.announce(text)
-    return [_("Announced; it was not encrypted end to end.")]
+    return [_("Announced, without end-to-end encryption.")]
 
 
 def _account(name: str, help: str, act: Act, said: str, *, final: bool = False) -> SlashCommand:  # noqa: A002 - as the field
@@ -135,7 +135,7 @@ ADMIN: Final = (
     ),
     _account(
         "unsuspend", N_("lets it in again"),
-        lambda admin, user: admin.suspend(user, on=False), N_("{user} is not suspended any more."),
+        lambda admin, user: admin.suspend(user, on=False), N_("{user} is no longer suspended."),
     ),
     _account(
         "server-mute", N_("takes no messages from an account"),
@@ -143,7 +143,7 @@ ADMIN: Final = (
     ),
     _account(
         "server-unmute", N_("takes its messages again"),
-        lambda admin, user: admin.mute(user, on=False), N_("{user} is not muted on the server any more."),
+        lambda admin, user: admin.mute(user, on=False), N_("{user} is no longer muted on the server."),
     ),
     SlashCommand(
         "server-ban", "address|account SUBJECT", N_("keeps an address, a network or a name off the server"),
@@ -151,16 +151,16 @@ ADMIN: Final = (
     ),
     SlashCommand(
         "server-unban", "address|account SUBJECT", N_("lifts such a ban"),
-        _ban("server-unban", N_("{subject} is not banned from the server any more."), on=False), role="admin",
+        _ban("server-unban", N_("{subject} is no longer banned from the server."), on=False), role="admin",
     ),
     SlashCommand("bans", "", N_("shows who is banned from the server"), _bans, role="admin"),
     _account(
         "grant", N_("makes somebody an administrator of the server"),
-        lambda admin, user: admin.set_role(user, admin=True), N_("{user} is an administrator now."),
+        lambda admin, user: admin.set_role(user, admin=True), N_("{user} is now an administrator."),
     ),
     _account(
         "revoke-admin", N_("makes an administrator a user again"),
-        lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no administrator any more."), final=True,
+        lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no longer an administrator."), final=True,
     ),
     SlashCommand(
         "announce", "TEXT", N_("tells everybody who is online"), _announce, role="admin", warns_clear=True

@@ -87,7 +87,7 @@ class SlashCommand:
 
     def misused(self) -> SlashError:
         """What whoever types it wrongly is told."""
-        return SlashError(_("It is typed like this: {usage}").format(usage=self.line))
+        return SlashError(_("Usage: {usage}").format(usage=self.line))
 
 
 class SlashContext:
@@ -148,7 +148,7 @@ class SlashContext:
         try:
             handle = self.client.room(name)
         except NotMember:
-            said = _("There is no room {room} here that you are a member of.")
+            said = _("You are not in a room {room}.")
             raise SlashError(said.format(room=place(name.strip().removeprefix("#")))) from None
         if consented:
             self.consented(handle)
@@ -175,9 +175,9 @@ class SlashContext:
         command = self.commands.get(name)
         if command is not None:
             return command
-        said = [_("There is no /{name} here; /help tells what there is.").format(name=shown(name))]
+        said = [_("There is no command /{name}; /help shows all commands.").format(name=shown(name))]
         said += [
-            _("Do you mean /{name}?").format(name=near) for near in difflib.get_close_matches(name, self.commands, 1)
+            _("Did you mean /{name}?").format(name=near) for near in difflib.get_close_matches(name, self.commands, 1)
         ]
         raise SlashError(" ".join(said))
 
@@ -197,11 +197,11 @@ def explained(error: ChatError) -> str:
     if isinstance(error, LocalFileError) and error.detail:
         said.append(f"({shown(error.detail)})")
     if error.by == "room":
-        said.append(_("That is the room's own rule."))
+        said.append(_("This is a rule of the room."))
     elif error.by == "server":
-        said.append(_("That is the word of the server's administrators."))
+        said.append(_("This was decided by the server's administrators."))
     if error.after_seconds is not None and 0 < error.after_seconds < 86_400:
-        said.append(_("Again in {seconds} s.").format(seconds=round(error.after_seconds + 0.5)))
+        said.append(_("Try again in {seconds} s.").format(seconds=round(error.after_seconds + 0.5)))
     return " ".join(said)
 
 

@@ -101,7 +101,9 @@ class Slash(SlashContext):
         try:
             return await command.handler(self, given)
         except Reject:
-            raise SlashError(_("This text cannot be used here: it is too long, or holds what no text may.")) from None
+            raise SlashError(
+                _("This text cannot be used here: it is too long or contains characters that are not allowed.")
+            ) from None
         finally:
             self._switching -= command.switches
 

@@ -178,21 +178,23 @@ def parting_line(handle: RoomHandle, us: str) -> str:
     owners = [member.user for member in others if member.role == "owner"]
     heirs = [member.user for member in others if member.role == "moderator"] or [member.user for member in others]
     if owners:
-        said = _("You own {room}, and so do these: {users}. When you leave, it is theirs alone.")
+        said = _("You own {room} together with {users}. When you leave, it is theirs alone.")
     elif len(heirs) == 1:
-        said = _("You are the only owner of {room}. When you leave, it is given to {users}, who need not give it back.")
+        said = _(
+            "You are the only owner of {room}. When you leave, it goes to {users}, who does not have to give it back."
+        )
     elif heirs:
         said = _(
-            "You are the only owner of {room}. When you leave, it is given to one of these, who need not give it back: "
-            "{users}."
+            "You are the only owner of {room}. When you leave, it goes to one of these people, who does "
+            "not have to give it back: {users}."
         )
     else:
         said = _("You own {room} and are alone in it.")
-    back = _("You can join again later, but as a member.")
+    back = _("You can join again later, but only as a member.")
     if not others:
-        back = _("When you leave, nobody can ever come into it again.")
+        back = _("When you leave, nobody can ever join it again.")
     elif not handle.public:
-        back = _("You come back only if somebody invites you, and as a member.")
+        back = _("You can come back only if somebody invites you, and only as a member.")
     shown_users = [*owners, *([] if owners else heirs)][:MAX_NAMED]
     return f"{said.format(room=place(handle.name), users=names(shown_users))} {back}"
 

@@ -22,16 +22,16 @@ from chatserv.i18n import N_, _
 async def _invite(slash: SlashContext, words: list[str]) -> list[str]:
     here, user = changing(slash), person(words[0])
     if any(member.user == user and member.devices for member in here.members()):
-        raise SlashError(_("{user} is in the room already.").format(user=shown(user)))
+        raise SlashError(_("{user} is already in the room.").format(user=shown(user)))
     try:
         await here.invite(user)
     except NotFound:
         if all(member.user != user for member in here.members()):
             raise SlashError(nobody(user)) from None
-        said = _("{user} is a member now, and comes in as soon as a device of theirs is ready.")
+        said = _("{user} is now a member, and joins as soon as a device of theirs is ready.")
         return [said.format(user=shown(user))]
     except Quota:
-        said = _("{user} has not answered many of your invitations yet. Wait until they do.")
+        said = _("{user} has many unanswered invitations from you. Wait until they answer.")
         raise SlashError(said.format(user=shown(user))) from None
     return []
 
@@ -78,7 +78,7 @@ async def _role(slash: SlashContext, words: list[str]) -> list[str]:
     if role not in ROLES or sure not in {"", _YES}:
         raise slash.commands["role"].misused()
     if user == slash.client.keyring.user and role != here.role and not sure:
-        said = _("That is you, and only another owner could undo it. To do it all the same: /role {user} {role} yes")
+        said = _("That is you, and only another owner could undo it. To do it anyway: /role {user} {role} yes")
         return [said.format(user=shown(user), role=role)]
     with refused(NotFound, _("{user} is not in this room.").format(user=shown(user))):
         await here.set_role(user, role)

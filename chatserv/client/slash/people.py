@@ -28,17 +28,17 @@ async def _verify(slash: SlashContext, words: list[str]) -> list[str]:
             return await _person_compared(slash, user)
         if not await slash.client.people.compare(user, given):
             raise SlashError(_not_the_same(user))
-    return [_("It is the same: {user} is verified.").format(user=shown(user))]
+    return [_("The numbers match: {user} is verified.").format(user=shown(user))]
 
 
 def _no_key(user: str) -> str:
-    return _("The key of {user} is not to be had now: no device of theirs is valid.").format(user=shown(user))
+    return _("The key of {user} is not available: they have no valid device.").format(user=shown(user))
 
 
 def _not_the_same(user: str) -> str:
     said = _(
-        "It is NOT the same. If nothing was mistyped, somebody may be in the middle: tell {user} by another way, and "
-        "say nothing secret here."
+        "The numbers do NOT match. If nothing was mistyped, somebody may be in the middle: tell {user} "
+        "some other way, and write nothing secret here."
     )
     return said.format(user=shown(user))
 
@@ -50,7 +50,7 @@ async def _person_compared(slash: SlashContext, user: str) -> list[str]:
         said = _("First look at the number with /verify {user}, and compare it.")
         raise SlashError(said.format(user=shown(user)))
     if not await slash.client.people.compare(user, number):
-        said = _("The number of {user} is another one by now: look at it again with /verify {user}.")
+        said = _("The number of {user} has changed meanwhile: look at it again with /verify {user}.")
         raise SlashError(said.format(user=shown(user)))
     return [_("{user} is verified.").format(user=shown(user))]
 
@@ -66,8 +66,8 @@ def _verification_lines(found: Verification, *, colour: bool, codes: bool) -> li
         ),
     }.get(found.trust, _("{user} is not verified yet."))
     todo = _(
-        "Compare the number by a way that the server has no part in, such as a call. If it is the same at both ends: "
-        "/verify {user} yes. Or paste what the other one shows: /verify {user} NUMBER."
+        "Compare the number outside this server, for example in a call. If it is the same on both sides: "
+        "/verify {user} yes. Or paste the number that the other person sees: /verify {user} NUMBER."
     )
     # The number is compared by people, so it comes last: the code alone is nearly as high as a terminal.
     return [
@@ -84,7 +84,7 @@ async def _trust(slash: SlashContext, words: list[str]) -> list[str]:
     user = person(words[0])
     with refused(NotFound, _("The identity of {user} has not changed.").format(user=shown(user))):
         slash.client.people.accept_identity(user)
-    said = _("The new identity of {user} is accepted and not verified; /verify {user} would make sure.")
+    said = _("The new identity of {user} is accepted but not verified; to be sure, use /verify {user}.")
     return [said.format(user=shown(user))]
 
 
@@ -109,20 +109,20 @@ async def _revoke(slash: SlashContext, words: list[str]) -> list[str]:
     found = [each for each in devices if each.device_id.hex().startswith(prefix)]
     if len(found) != 1:
         raise SlashError(
-            _("More than one device of yours begins like that; give more of its id.")
+            _("Several of your devices start like that; type more of the id.")
             if found
-            else _("No device of yours begins like that; /devices shows them.")
+            else _("None of your devices starts like that; /devices shows them.")
         )
     (device,) = found
     if not sure:
-        said = _("This device will never be let in again, and gets no more keys. To do it: /revoke {id} yes")
+        said = _("This device can never log in again and gets no more keys. To do it: /revoke {id} yes")
         if len(devices) == 1:
             said = _(
-                "It is your ONLY device: nobody can log in to your account after that, you neither, and nothing brings it "
-                "back. To do it all the same: /revoke {id} yes"
+                "This is your ONLY device: nobody, not even you, can log in to your account after that, "
+                "and nothing brings it back. To do it anyway: /revoke {id} yes"
             )
         return [_device_line(device), said.format(id=device.device_id.hex()[: max(len(prefix), _SHORT_ID_DIGITS)])]
-    with refused(Forbidden, _("The server would have no administrator any more: make somebody else one first.")):
+    with refused(Forbidden, _("The server would be left without an administrator: make somebody else one first.")):
         await slash.client.people.revoke(device.device_id)
     return [_("Revoked: {id}").format(id=device.device_id.hex()[:_SHORT_ID_DIGITS])]
 
@@ -130,19 +130,23 @@ async def _revoke(slash: SlashContext, words: list[str]) -> list[str]:
 async def _ignore(slash: SlashContext, words: list[str]) -> list[str]:
     if not words[0]:
         ignored = slash.client.people.ignored()
-        return [_("You ignore: {users}.").format(users=names(ignored)) if ignored else _("You ignore nobody.")]
+        return [
+            _("You are ignoring: {users}.").format(users=names(ignored))
+            if ignored
+            else _("You are not ignoring anybody.")
+        ]
     user = person(words[0])
     with refused(NotFound, nobody(user)), refused(Forbidden, _("That is you.")):
         slash.client.people.ignore(user)
-    said = _("You see nothing more of what {user} writes; /unignore {user} ends that. Nobody is told.")
+    said = _("You no longer see what {user} writes; /unignore {user} undoes that. They are not told.")
     return [said.format(user=shown(user))]
 
 
 async def _unignore(slash: SlashContext, words: list[str]) -> list[str]:
     user = person(words[0])
-    with refused(NotFound, _("You do not ignore {user}.").format(user=shown(user))):
+    with refused(NotFound, _("You are not ignoring {user}.").format(user=shown(user))):
         slash.client.people.unignore(user)
-    return [_("You see again what {user} writes; /log shows what was written meanwhile.").format(user=shown(user))]
+    return [_("You see what {user} writes again; /log shows what was written meanwhile.").format(user=shown(user))]
 
 
 PEOPLE: Final = (

@@ -18,7 +18,7 @@ def changing(slash: SlashContext) -> RoomHandle:
     """The current room, which can be changed. Raises `SlashError` for direct messages, which cannot."""
     here = slash.here()
     if here.direct:
-        raise SlashError(_("Direct messages are between two: they have no name, topic, roles or rules."))
+        raise SlashError(_("Direct messages have no name, topic, roles or rules."))
     return here
 
 
@@ -39,7 +39,7 @@ async def _public(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: 
 
 async def _list(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     return [room_line(handle, current=handle.name == slash.room) for handle in slash.handles()] or [
-        _("You are in no room.")
+        _("You are not in any room.")
     ]
 
 
@@ -56,29 +56,29 @@ def _new_name(slash: SlashContext, name: str) -> str:
     """A name that no room of ours has. Raises `SlashError`."""
     with contextlib.suppress(NotMember):
         had = slash.client.room(name.removeprefix("#")).name
-        raise SlashError(_("You have a room {room} already.").format(room=place(had)))
+        raise SlashError(_("You already have a room {room}.").format(room=place(had)))
     return name
 
 
 async def _create(slash: SlashContext, words: list[str]) -> list[str]:
     name, topic = _new_name(slash, words[0]), words[1]
     handle = await slash.client.create_room(name, topic=_topic_of(topic))
-    said = _("{room} is private: who is in it and nobody else, the server included, knows its name and topic.")
+    said = _("{room} is private: only its members know its name and topic; not even the server does.")
     return [said.format(room=place(handle.name)), *slash.go(handle)]
 
 
 async def _create_public(slash: SlashContext, words: list[str]) -> list[str]:
     name, topic = _new_name(slash, words[0]), words[1]
     handle = await slash.client.create_room(name, public=True, topic=_topic_of(topic))
-    said = _("{room} is public: anybody may join, and the server knows its name and topic.")
+    said = _("{room} is public: anybody can join, and the server knows its name and topic.")
     return [said.format(room=place(handle.name)), *slash.go(handle)]
 
 
 async def _join(slash: SlashContext, words: list[str]) -> list[str]:
     (name,) = words
     if name.startswith("@"):
-        raise SlashError(_("Direct messages begin with /msg {user}.").format(user=shown(name[1:])))
-    with refused(NotFound, _("There is no public room {room}; somebody in it can /invite you to others.").format(
+        raise SlashError(_("To send direct messages, use /msg {user}.").format(user=shown(name[1:])))
+    with refused(NotFound, _("There is no public room {room}; to a private one, a member has to /invite you.").format(
         room=place(name.removeprefix("#"))
     )):  # fmt: skip
         return slash.go(await slash.client.join(name))
@@ -94,7 +94,7 @@ async def _part(slash: SlashContext, words: list[str]) -> list[str]:
     cost = parting_line(handle, slash.client.user)
     if cost and not sure:
         raise SlashError(f"{cost} {_('To do it: /part {room} yes').format(room=place(handle.name))}")
-    return await _leave(slash, handle, _("Direct messages cannot be left."))
+    return await _leave(slash, handle, _("You cannot leave direct messages."))
 
 
 async def _leave(slash: SlashContext, handle: RoomHandle, direct: str) -> list[str]:
@@ -128,15 +128,15 @@ def _offered(slash: SlashContext, name: str) -> RoomHandle:
     if name:
         handle = slash.room_named(name)
         if not handle.offered:
-            raise SlashError(_("You are in {room} already.").format(room=place(handle.name)))
+            raise SlashError(_("You are already in {room}.").format(room=place(handle.name)))
         return handle
     waiting = [handle for handle in slash.handles() if handle.offered]
     if len(waiting) == 1:
         return waiting[0]
     if not waiting:
-        raise SlashError(_("No room waits for you."))
+        raise SlashError(_("You have no invitations."))
     rooms = ", ".join(place(handle.name) for handle in waiting)
-    raise SlashError(_("Which one? These wait: {rooms}.").format(rooms=rooms))
+    raise SlashError(_("Which one? Your invitations: {rooms}.").format(rooms=rooms))
 
 
 async def _accept(slash: SlashContext, words: list[str]) -> list[str]:
@@ -151,7 +151,11 @@ async def _refuse(slash: SlashContext, words: list[str]) -> list[str]:
         return await _leave(slash, handle, "")
     name = handle.name
     await handle.refuse()
-    return [_("Refused. You will not be asked again; /msg {user} would begin them.").format(user=shown(name[1:]))]
+    return [
+        _("Refused. You will not be asked again; to write to them after all, use /msg {user}.").format(
+            user=shown(name[1:])
+        )
+    ]
 
 
 # -- names, topics, rules ---------------------------------------------------------------------------------------------
@@ -163,8 +167,8 @@ def _known(here: RoomHandle) -> list[str]:
 
 def _may_not_title(here: RoomHandle) -> str:
     if here.public:
-        return _("Owners of a public room alone set its name and topic.")
-    return _("Moderators and owners of the room alone set its name and topic.")
+        return _("Only owners can change the name and topic of a public room.")
+    return _("Only moderators and owners can change the name and topic of the room.")
 
 
 async def _topic(slash: SlashContext, words: list[str]) -> list[str]:
@@ -192,22 +196,22 @@ async def _slow(slash: SlashContext, words: list[str]) -> list[str]:
     seconds = int(given) if given.isascii() and given.isdecimal() and len(given) <= len(str(MAX_SLOW_SECONDS)) else -1
     if not 0 <= seconds <= MAX_SLOW_SECONDS:
         raise SlashError(_("/slow takes 0 (off) to {most} seconds.").format(most=MAX_SLOW_SECONDS))
-    with refused(Forbidden, _("Owners of the room alone set that.")):
+    with refused(Forbidden, _("Only owners of the room can change that.")):
         await here.set_slow(seconds)
     if not seconds:
         return [_("Slow mode is off.")]
-    return [_("Members wait {seconds} s between two messages.").format(seconds=seconds)]
+    return [_("Slow mode: members wait {seconds} s between messages.").format(seconds=seconds)]
 
 
 async def _open(slash: SlashContext, words: list[str]) -> list[str]:
     here, (given,) = changing(slash), words
     if given not in {"on", "off"}:
         raise slash.commands["open"].misused()
-    with refused(Forbidden, _("Owners of the room alone set that.")):
+    with refused(Forbidden, _("Only owners of the room can change that.")):
         await here.set_open(members_add=given == "on")
     if given == "on":
-        return [_("Every member may invite others now.")]
-    return [_("Moderators and owners alone may invite others now.")]
+        return [_("Every member can now invite others.")]
+    return [_("Only moderators and owners can now invite others.")]
 
 
 COMING: Final = (

@@ -57,7 +57,7 @@ async def _me(slash: SlashContext, words: list[str]) -> list[str]:
 def _meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
     number = reference.isascii() and reference.isdecimal() and len(reference) <= _NUMBER_DIGITS
     if reference != _LAST and not number:
-        raise SlashError(_("Which message? Give its number from /log, or -1 for the last one."))
+        raise SlashError(_("Which message? Type its number from /log, or -1 for the last one."))
     if own and reference == _LAST and here.waiting():
         raise SlashError(
             _("Your last line is not in this room yet. Wait for it, or give a message's number from /log.")
@@ -74,7 +74,7 @@ def _meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
 def _meant_text(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
     found = _meant(here, reference, own=own)
     if found.text is None:
-        raise SlashError(_("Message {number} has no text here, or was taken back.").format(number=found.seq))
+        raise SlashError(_("Message {number} has no text here, or was deleted.").format(number=found.seq))
     return found
 
 
@@ -86,7 +86,7 @@ async def _reply(slash: SlashContext, words: list[str]) -> list[str]:
 
 
 def _not_yours() -> str:
-    return _("That is the message of somebody else.")
+    return _("That message is from somebody else.")
 
 
 async def _edit(slash: SlashContext, words: list[str]) -> list[str]:
@@ -101,7 +101,7 @@ async def _edit(slash: SlashContext, words: list[str]) -> list[str]:
 async def _delete(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
     message = _meant(here, words[0], own=True)
-    said = _("Message {number} was taken back already.").format(number=message.seq)
+    said = _("Message {number} was already deleted.").format(number=message.seq)
     with refused(Forbidden, _not_yours()), refused(NotFound, said):
         slash.sent(here.delete(message.message_id))
     return []
@@ -109,7 +109,7 @@ async def _delete(slash: SlashContext, words: list[str]) -> list[str]:
 
 def _emoji(text: str) -> str:
     if len(text.encode()) > MAX_EMOJI_BYTES:
-        raise SlashError(_("A reaction is one sign, at most {size} bytes.").format(size=MAX_EMOJI_BYTES))
+        raise SlashError(_("A reaction is one emoji, at most {size} bytes.").format(size=MAX_EMOJI_BYTES))
     return text
 
 
@@ -140,14 +140,14 @@ async def _log(slash: SlashContext, words: list[str]) -> list[str]:
 async def _search(slash: SlashContext, words: list[str]) -> list[str]:
     found = slash.client.search(words[0], limit=SEARCHED_MESSAGES)
     lines = [f"{date(each.at_ms)} {message_line(each, room=True)}" for each in reversed(found)]
-    return lines or [_("Nothing in your rooms, as far as this device has it, holds these words.")]
+    return lines or [_("No message on this device contains these words.")]
 
 
 def _failed(slash: SlashContext) -> list[bytes]:
     """The texts that are not sent, of the current room. Raises `SlashError` where there is none."""
     found = [each.message_id for each in slash.here().waiting() if each.state == FAILED]
     if not found:
-        raise SlashError(_("Nothing has failed here."))
+        raise SlashError(_("No message has failed here."))
     return found
 
 
@@ -161,7 +161,7 @@ async def _discard(slash: SlashContext, words: list[str]) -> list[str]:  # noqa:
     failed = _failed(slash)
     for message_id in failed:
         slash.here().discard(message_id)
-    return [_("Given up: {count}.").format(count=len(failed))]
+    return [_("Discarded: {count}.").format(count=len(failed))]
 
 
 async def _who(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
@@ -181,12 +181,12 @@ async def _typing(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: 
 
 async def _away(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.client.set_away(away=True)
-    return [_("You are {presence} now.").format(presence=word("away"))]
+    return [_("You are now {presence}.").format(presence=word("away"))]
 
 
 async def _back(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     await slash.client.set_away(away=False)
-    return [_("You are {presence} now.").format(presence=word("online"))]
+    return [_("You are now {presence}.").format(presence=word("online"))]
 
 
 PROGRAM: Final = (

@@ -29,14 +29,14 @@ class Interrupted(ChatError):
     """The connection went before the answer came: whether the request was carried out is unknown."""
 
     code = "interrupted"
-    text = N_("The connection was lost before the answer came; look whether it was done.")
+    text = N_("The connection was lost before the answer came; check whether it was done.")
     retryable = True
 
 
 class Offline(Interrupted):
     """There was no connection: the request was not sent."""
 
-    text = N_("There is no connection to the server now: nothing was done.")
+    text = N_("Not connected to the server: nothing was done.")
 
 
 class Timer(Protocol):

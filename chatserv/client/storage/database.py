@@ -96,7 +96,7 @@ class Database:
                 _create(path)
             mode = stat.S_IMODE(path.stat().st_mode)
         except OSError as error:
-            hint = _("look at the directory and its permissions")
+            hint = _("check the directory and its permissions")
             raise StorageError(f"{where}: {error.strerror}: {hint}", file=where) from None
         if mode & 0o077:
             raise StorageError(open_to_others(path, mode), file=path)

@@ -36,7 +36,7 @@ class StorageLocked(StorageError):
 class DiskFailed(StorageError):
     """It cannot be read or written: a disk that fails or takes nothing, or the file is gone. As `DiskFull`."""
 
-    text = N_("The disk of this machine does not take what is to be stored: nothing can be received or sent.")
+    text = N_("The disk of this machine cannot store anything: nothing can be received or sent.")
     retryable = True
 
 
@@ -52,7 +52,7 @@ def _is_full(where: str) -> bool:
 def storage_error(where: str, error: sqlite3.Error | None) -> StorageError:
     """What SQLite says of a file, as one of these; None: its name leads to another file by now, or to none."""
     if error is None:
-        hint = _("it was moved, replaced or deleted: put it back, or end the program and start it again")
+        hint = _("it was moved, replaced or deleted: put it back, or close the program and start it again")
         return DiskFailed(f"{where}: {hint}", file=where)
     said, code = f"{where}: {error}", getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code in _DISK and _is_full(where)):
@@ -60,6 +60,6 @@ def storage_error(where: str, error: sqlite3.Error | None) -> StorageError:
     if code in _BUSY:
         return StorageLocked(said, file=where)
     if code in _DISK:
-        return DiskFailed(f"{said}: {_('look at disk, directory and permissions')}", file=where)
-    hint = _("look at disk and permissions, and restore the file from a backup if it is damaged")
+        return DiskFailed(f"{said}: {_('check disk, directory and permissions')}", file=where)
+    hint = _("check disk and permissions, and restore the file from a backup if it is damaged")
     return StorageError(f"{said}: {hint}", file=where)

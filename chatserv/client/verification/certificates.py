@@ -23,8 +23,8 @@ class FalseKey(BadKey):
     """The server gives another key than the log or its owner's signature allows, or keeps one back."""
 
     text = N_(
-        "The server gave out a key that its owner has not signed, or kept one back. Nobody was taken in with it. Ask "
-        "whoever runs the server."
+        "The server gave out a key that its owner has not signed, or held one back. Nobody was added with "
+        "it. Ask whoever runs the server."
     )
 
 
@@ -32,8 +32,8 @@ class NotReady(BadKey):
     """A device has nothing at the server that others could wrap a secret to, or a user has no device there."""
 
     text = N_(
-        "Somebody has no device with keys ready at the server: it has not been online yet, or its keys have run out. Try "
-        "again when they have been there."
+        "Somebody has no device with keys ready on the server: it has never been online, or its keys have "
+        "run out. Try again when they have been online."
     )
 
 

@@ -34,7 +34,7 @@ PATIENCE: Final = ("--timeout", "120")
 RIGHT: Final = (
     "muted",
     "not a member",
-    "There is no room",
+    "You are not in a room",
     "You have not accepted",
     "removed you from",
 )  # is said rightly

@@ -103,7 +103,7 @@ class Connecting:
         self._link = link
         self._context.layout.bar.show(link.host, link.port)
         if keyring is not None and keyring.registered and link.invite:
-            said = translate("You are {name} here already; the invite is not used.")
+            said = translate("You already have the account {name} here; the invite was not used.")
             self._context.layout.status.say(said.format(name=shown(keyring.user)))
         return None
 
@@ -122,7 +122,7 @@ class Connecting:
         try:
             self._begin(bar.host.get().strip(), port)
         except LinkInvalid:
-            tell(self._context.root, translate("Bad server"), translate("The server's name or address is not one."))
+            tell(self._context.root, translate("Bad server"), translate("That is not the name or address of a server."))
         except ChatError as error:
             self._refuse(translate("Profile"), error)
 

@@ -47,7 +47,7 @@ class Doing:
             self.refuse(failure.value, take=take)
             return
         _log.failure("unexpected", failure)
-        said = translate("Something went wrong inside the program; it may not be done. The log says more.")
+        said = translate("Something went wrong in the program; it may not have been done. The log says more.")
         tell(self.context.root, translate("Not done"), said, take=take)
 
     def refuse(self, error: ChatError, *, take: bool = True) -> None:

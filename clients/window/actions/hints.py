@@ -36,9 +36,11 @@ class Hints:
         if handle.offered or not self._context.conversations.here.empty or handle.waiting():
             return None
         if handle.direct:
-            text = translate("Write the first line below. What you write here, only the two of you can read.")
+            text = translate("Write the first message below. Only the two of you can read what you write here.")
             return Hint(place(handle.name), text)
-        text = translate("Nothing was said here since you came in. Write the first line below, or bring somebody in.")
+        text = translate(
+            "Nothing has been said here since you joined. Write the first message below, or invite somebody."
+        )
         return Hint(place(handle.name), text, [(translate("Invite somebody…"), self._actions.rooms.invite)])
 
     def _registered(self) -> bool:
@@ -52,15 +54,15 @@ class Hints:
 
     def _welcome(self) -> Hint:
         text = translate(
-            "To come in you need a link; it begins with chatserv://, and whoever runs your server gives you one. It also "
-            "proves that the server is the right one."
+            "To join you need a link; it starts with chatserv://, and whoever runs your server gives you "
+            "one. It also proves that the server is the right one."
         )
         return Hint(translate("Welcome to chatserv"), text, [(translate("Use a link…"), self._connecting.welcome)])
 
     def _no_room(self) -> Hint:
         rooms = self._actions.rooms
         return Hint(
-            translate("You are in no room yet."),
-            translate("Join a public room, or make one of your own and bring others in."),
+            translate("You are not in any room yet."),
+            translate("Join a public room, or create your own and invite others."),
             [(translate("Join a room…"), rooms.join_room), (translate("New room…"), rooms.create_room)],
         )

@@ -84,9 +84,9 @@ class MessageActions:
         """Says above the field what it is for."""
         mode, said = self._mode, ""
         if mode is not None:
-            said = translate("Changing {message}  (Return: done, Escape: leave it)")
+            said = translate("Editing {message}  (Return: save, Escape: cancel)")
             if not mode.edit:
-                said = translate("Answering {message}  (Escape: not an answer)")
+                said = translate("Replying to {message}  (Escape: cancel)")
             said = said.format(message=quotation(mode.message))
         self._context.layout.entry.explain(said)
 
@@ -146,7 +146,7 @@ class MessageActions:
         self.look()
         lost, self._lost = self._lost and not _is_command(line), False
         if lost:
-            self._doing.presenter.say(translate("The room is another one by now: nothing was sent."))
+            self._doing.presenter.say(translate("You have switched rooms meanwhile: nothing was sent."))
             return False
         mode = self._mode
         if mode is None or _is_command(line):
@@ -172,11 +172,9 @@ class MessageActions:
         if handle is not None:
             confirm(
                 self._context.root,
-                translate("Take back"),
-                translate("Take this message back? Others may have read it. {message}").format(
-                    message=quotation(message)
-                ),
-                translate("Take back"),
+                translate("Delete"),
+                translate("Delete this message? Others may have read it. {message}").format(message=quotation(message)),
+                translate("Delete"),
                 lambda: self._doing.sent(lambda: handle.delete(message.message_id)),
             )
 
@@ -193,13 +191,13 @@ class MessageActions:
         def go(values: list[str]) -> str | None:
             sign = values[0].strip()
             if not sign or len(sign.encode(errors="replace")) > MAX_SIGN_BYTES:
-                return translate("One sign, please.")
+                return translate("One emoji, please.")
             self.react(message, sign, here)
             return None
 
         Form(
             self._context.root, translate("React"), quotation(message),
-            [Field(translate("Sign"), EMOJI[0], EMOJI)], translate("React"), go,
+            [Field(translate("Emoji"), EMOJI[0], EMOJI)], translate("React"), go,
         ).ask()  # fmt: skip
 
     def resend(self, message: WaitingMessage, room: RoomHandle | None = None) -> None:

@@ -31,8 +31,8 @@ class PeopleActions:
     def ask_to_ignore(self, user: str) -> None:
         """Asks first."""
         text = translate(
-            "Ignore {user}? On this device you see nothing more of what they write, in any room, and no invitation of "
-            "theirs. Nobody is told."
+            "Ignore {user}? On this device you will no longer see their messages in any room, nor their "
+            "invitations. They are not told."
         )
         confirm(
             self._context.root, translate("Ignore"), text.format(user=shown(user)), translate("Ignore"),
@@ -77,8 +77,8 @@ class PeopleActions:
                 else:
                     dialog.say(
                         translate(
-                            "It is NOT the same. If nothing was mistyped, somebody may be in the middle: tell {user} by "
-                            "another way, and say nothing secret here."
+                            "The numbers do NOT match. If nothing was mistyped, somebody may be in the "
+                            "middle: tell {user} some other way, and write nothing secret here."
                         ).format(user=shown(user))
                     )
 

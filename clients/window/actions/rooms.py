@@ -79,7 +79,7 @@ class RoomActions:
         """Asks first."""
         if handle is None:
             return
-        text = translate("Leave {room}? What is said there afterwards does not reach you.").format(
+        text = translate("Leave {room}? You will not receive what is said there afterwards.").format(
             room=place(handle.name)
         )
         if self._context.client is not None:
@@ -91,7 +91,7 @@ class RoomActions:
 
     def create_room(self) -> None:
         """Asks for a name, and whether anybody may come in."""
-        private, public = translate("private: by invitation"), translate("public: anybody may join")
+        private, public = translate("private: by invitation"), translate("public: anybody can join")
 
         def words(values: list[str]) -> tuple[str, ...]:
             name, topic, kind = values
@@ -103,7 +103,7 @@ class RoomActions:
             Field(translate("Kind"), private, (private, public), only_choices=True),
         ]
         text = translate("The server knows name and topic of public rooms only.")
-        self._doing.form(translate("New room"), text, fields, translate("Make it"), words)
+        self._doing.form(translate("New room"), text, fields, translate("Create"), words)
 
     def invite(self) -> None:
         """Asks whom to bring into the room on the screen."""
@@ -136,7 +136,7 @@ class RoomActions:
 
         async def work() -> None:
             link = format_link(await client.admin.make_invite())
-            text = translate("Give this link to one person, by a way that you trust. It works once.")
+            text = translate("Give this link to one person, in a way that you trust. It works once.")
             form = Form(
                 self._context.root, translate("Invitation to the server"), text, [Field(translate("Link"), link)],
                 translate("Copy"), lambda _: self._doing.copy(link),
@@ -150,9 +150,9 @@ def explain_offer(room: str) -> str:
     """What a room that waits for our consent is."""
     if room.startswith("@"):
         said = translate(
-            "{user} wants to talk with you directly. Nothing of it is shown until you accept. Who is refused is not "
-            "told, and does not ask again."
+            "{user} wants to chat with you. Nothing is shown until you accept. If you refuse, they are "
+            "not told and cannot ask again."
         )
         return said.format(user=shown(room[1:]))
-    said = translate("You are invited to {room}. Nothing of it is shown until you accept.")
+    said = translate("You are invited to {room}. Nothing is shown until you accept.")
     return said.format(room=place(room))

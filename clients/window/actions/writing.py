@@ -34,7 +34,7 @@ class Writing:
             self._refuse(translate("Not connected: nothing was sent."))
             return False
         if talk.waits and line.strip() not in _ENDS:
-            self._refuse(translate("A command that may lead to another room is under way: nothing was sent."))
+            self._refuse(translate("A command that may switch rooms is still running: nothing was sent."))
             return False
         self._doing.presenter.newest()
         taken = self._actions.messages.send_as_wanted(line)
@@ -63,7 +63,7 @@ class Writing:
     def send_all(self, lines: Sequence[str], room: RoomHandle | None) -> None:
         """Sends lines that were meant for a room; an answer or a change that was begun is given up."""
         if self._context.here() != room:
-            self._refuse(translate("The room is another one by now: nothing was sent."))
+            self._refuse(translate("You have switched rooms meanwhile: nothing was sent."))
             return
         self._actions.messages.give_up()
         for line in lines:

@@ -59,7 +59,7 @@ class Registration(Form):
             [
                 Field(translate("User name"), "" if keyring is None else keyring.user),
                 Field(translate("Password"), secret=True),
-                Field(translate("Password once more"), secret=True),
+                Field(translate("Repeat password"), secret=True),
             ],
             translate("Register"),
             self._begin,

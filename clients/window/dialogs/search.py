@@ -63,7 +63,7 @@ class Searching(Dialog):
             return
         for at, message in enumerate(self.found):
             self.tree.insert("", "end", iid=str(at), text=f"{date(message.at_ms)} {message_line(message, room=True)}")
-        nothing = translate("Nothing on this device holds these words.")
+        nothing = translate("No message on this device contains these words.")
         some = translate("Found: {count}. Return goes there.").format(count=len(self.found))
         self.said.configure(text=some if self.found else nothing)
         if self.found:

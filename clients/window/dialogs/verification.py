@@ -71,8 +71,7 @@ class Verifying(Dialog):
         self.text(state.format(user=user), "Loud.TLabel" if found.trust == "changed" else "TLabel")
         self.text(
             translate(
-                "Compare the number by a way that the server has no part in, such as a call. It has to be the same at "
-                "both ends."
+                "Compare the number outside this server, for example in a call. It must be the same on both sides."
             )
         )
         row = ttk.Frame(self.body)
@@ -89,7 +88,7 @@ class Verifying(Dialog):
         self.number = number
         below = ttk.Frame(self.body)
         below.pack(fill="x", pady=(10, 0))
-        ttk.Label(below, text=translate("What the other one shows")).pack(side="left", padx=(0, 8))
+        ttk.Label(below, text=translate("What the other person sees")).pack(side="left", padx=(0, 8))
         self.given = ttk.Entry(below)
         self.given.pack(side="left", fill="x", expand=True)
         self.said = ttk.Label(self.body, style="Loud.TLabel", wraplength=row_width(self.top))
@@ -97,7 +96,7 @@ class Verifying(Dialog):
         self._compare = compare
         self.buttons(
             (translate("Compare"), self._go),
-            (translate("The numbers are the same"), same),
+            (translate("The numbers match"), same),
             (translate("Close"), self.close),
         )
 
@@ -106,7 +105,7 @@ class Verifying(Dialog):
         if given:
             self._compare(given)
         else:
-            self.say(translate("Paste the number or the text of the QR code that the other one shows."))
+            self.say(translate("Paste the number or the text of the QR code that the other person sees."))
 
     def say(self, text: str) -> None:
         """What came of it."""

@@ -36,15 +36,15 @@ class MemberMenu:
             add(menu, translate("&Accept the new identity…"), lambda: self._ask_to_trust(user))
         known = other and actions.people.ignores(user)
         if known:
-            add(menu, translate("&Hear again"), lambda: actions.people.ignore(user, on=False))
+            add(menu, translate("Stop &ignoring"), lambda: actions.people.ignore(user, on=False))
         else:
             add(menu, translate("&Ignore…"), lambda: actions.people.ask_to_ignore(user), on=other)
         menu.add_separator()
         if theirs == "banned":
-            add(menu, translate("&Lift the ban"), lambda: actions.doing.command(f"/unban {user}", handle), on=power)
+            add(menu, translate("Un&ban"), lambda: actions.doing.command(f"/unban {user}", handle), on=power)
             return
         muted = member is not None and member.muted
-        said, word = (translate("Let &write again"), "unmute") if muted else (translate("&Mute"), "mute")
+        said, word = (translate("Un&mute"), "unmute") if muted else (translate("&Mute"), "mute")
         add(menu, said, lambda: actions.doing.command(f"/{word} {user}", handle), on=power)
         add(menu, translate("&Kick…"), lambda: self._ask_to_put_out(user, "kick", handle), on=power)
         add(menu, translate("&Ban…"), lambda: self._ask_to_put_out(user, "ban", handle), on=power)
@@ -68,7 +68,7 @@ class MemberMenu:
         if room is None:
             return
         title = translate("Ban") if command == "ban" else translate("Kick")
-        text = translate("Put {user} out of {room}? They can be invited again.")
+        text = translate("Remove {user} from {room}? They can be invited again.")
         if command == "ban":
             text = translate("Ban {user} from {room}? They cannot come back until the ban is lifted.")
         said = text.format(user=shown(user), room=place(room.name))

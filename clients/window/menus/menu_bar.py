@@ -113,7 +113,7 @@ class MenuBar:
         add(menu, translate("&Quit"), self._context.quit, "Ctrl+Q")
 
     def _announce(self) -> None:
-        text = translate("Everybody who is online sees it. It is not encrypted end to end.")
+        text = translate("Everybody who is online sees it. It is not end-to-end encrypted.")
         self._actions.doing.one_word(
             translate("Announce"), translate("Text"), translate("Announce"), "announce", text=text
         )
@@ -162,7 +162,7 @@ class MenuBar:
                 menu.add_command(label=said, command=lambda handle=handle: self._actions.rooms.go_to(handle))  # type: ignore[misc]
 
     def _direct(self) -> None:
-        self._actions.doing.one_word(translate("Direct messages"), translate("With whom"), translate("Begin"), "msg")
+        self._actions.doing.one_word(translate("Direct messages"), translate("With whom"), translate("Start"), "msg")
 
     def _view(self, menu: tk.Menu) -> None:
         layout = self._context.layout

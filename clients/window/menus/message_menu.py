@@ -48,7 +48,7 @@ class MessageMenu:
             self._signs(menu, on=text)
             add(menu, translate("&Edit"), lambda: actions.messages.act("edit"), "E", on=own)
             gone = message is not None and actions.messages.may_delete(message)
-            add(menu, translate("&Take back…"), lambda: actions.messages.act("delete"), "Del", on=gone)
+            add(menu, translate("&Delete…"), lambda: actions.messages.act("delete"), "Del", on=gone)
             add(menu, translate("&Copy text"), lambda: actions.messages.act("copy"), on=text)
             said = "" if message is None else message_text(message)
             for begin, end in links(said)[:MOST_LINKS]:

@@ -79,9 +79,7 @@ class OfflineTests(SynchronousTestCase):
         requests = Requests(written.append)
         error = self.failureResultOf(requests.ask(messages.ListBans, after="")).value
         self.assertIsInstance(error, Offline)
-        self.assertEqual(
-            (explained(error), written), ("There is no connection to the server now: nothing was done.", [])
-        )
+        self.assertEqual((explained(error), written), ("Not connected to the server: nothing was done.", []))
         requests.up()
         asked = requests.ask(messages.ListBans, after="")
         requests.down()

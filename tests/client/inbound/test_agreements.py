@@ -213,7 +213,7 @@ class AgreeingTests(SynchronousTestCase):
         self.mallory.do(self.mallory.client.create_room("trap2"))
         slash = Slash(self.mallory.client, "trap2")
         error = self.assertRaises(SlashError, self.mallory.do, slash.run("/invite bob1"))
-        self.assertEqual("bob1 has not answered many of your invitations yet. Wait until they do.", error.explain())
+        self.assertEqual("bob1 has many unanswered invitations from you. Wait until they answer.", error.explain())
 
     def test_refused(self) -> None:
         """A room that bob refuses makes place, although its owner does nothing."""

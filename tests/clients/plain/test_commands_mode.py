@@ -45,7 +45,7 @@ class CommandTests(ProgramTestCase):
         self.assert_ended(5, "zoe is not in this room")
         self.assertEqual(self.client.calls, [])
         self.program("--command", "/nonsense")
-        self.assert_ended(5, "There is no /nonsense here")
+        self.assert_ended(5, "There is no command /nonsense")
 
     def test_send_fails(self) -> None:
         """A message that is not taken is a refusal."""

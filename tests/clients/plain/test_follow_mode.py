@@ -64,7 +64,7 @@ class FollowTests(ProgramTestCase):
         """If it does not come, the run ends with 5."""
         self.program("--follow", "--room", "late", "--timeout", "5")
         self.reactor.advance(5)
-        self.assert_ended(5, "There is no room #late here")
+        self.assert_ended(5, "You are not in a room #late")
         self.program("--follow", "--room", "offer", "--timeout", "5")
         self.reactor.advance(5)
         self.assert_ended(5, "You have not accepted #offer yet")
@@ -140,7 +140,7 @@ class FollowTests(ProgramTestCase):
             self.client.tell(Alarm("log_forked"))
             self.reactor.advance(0)
             self.assert_ended(9, "ALARM: the server breaks the rules")
-            self.assertIn("nothing more of it is taken", self.errors.getvalue())
+            self.assertIn("nothing more is accepted from it", self.errors.getvalue())
 
     def test_room_stands_still(self) -> None:
         """So it does where nothing more comes of the room that it is about, and not where that is another room."""
@@ -153,7 +153,7 @@ class FollowTests(ProgramTestCase):
             self.client.there["lobby"].stands_still = True
             self.client.tell(event)
             self.reactor.advance(0)
-            self.assert_ended(9, "#lobby stands still")
+            self.assert_ended(9, "#lobby is on hold")
 
     def test_identity_changed(self) -> None:
         """What another identity of somebody has signed is shown as such, and says so to programs."""

@@ -58,7 +58,7 @@ class SendTests(ProgramTestCase):
     def test_no_room(self) -> None:
         """A room that is not there ends it at once with 1, and nothing goes out later."""
         self.program("--send", "--room", "nowhere")
-        self.assert_ended(1, "There is no room #nowhere here")
+        self.assert_ended(1, "You are not in a room #nowhere")
         self.assertEqual(self.client.calls, [("forget",)])
         self.program("--send", "--room", "offer")
         self.assert_ended(1, "You have not accepted #offer yet: /accept #offer or /refuse #offer")
@@ -76,7 +76,7 @@ class SendTests(ProgramTestCase):
         """A message that is not taken ends it with 1."""
         self.program("--send")
         self.client.tell(SendFailed(ID, Muted(by="server")))
-        self.assert_ended(1, "You are muted and cannot write here. That is the word of the server")
+        self.assert_ended(1, "You are muted and cannot write here. This was decided by the server")
         self.assertEqual(self.client.calls, [("forget",)])
 
     def test_not_taken(self) -> None:
@@ -114,7 +114,7 @@ class SendTests(ProgramTestCase):
         self.program("--send", "--timeout", "5", online=False)
         self.patch(self.client, "forget_unsent", self.fail_to_forget)
         self.reactor.advance(5.1)
-        self.assert_ended(8, "it may go out with the next run")
+        self.assert_ended(8, "it may be sent next time")
 
     def test_damaged(self) -> None:
         """What does not pass is not waited for."""
@@ -170,7 +170,7 @@ class SendTests(ProgramTestCase):
         self.reactor.advance(4)
         self.assert_runs()
         self.reactor.advance(1.1)
-        self.assert_ended(1, "Not stored within 5 s. Lines that were given up: 1.")
+        self.assert_ended(1, "Not stored within 5 s. Lines discarded: 1.")
         self.assertEqual(self.client.calls[-1], ("forget",))
 
     def test_left_by_an_earlier_run(self) -> None:

@@ -35,7 +35,7 @@ class TalkTests(ProgramTestCase):
         shown = [self.lines[0], self.lines[1][8:], *self.lines[2:]]
         expected = [
             "-- Connected to #lobby as alice.", "<bob> hi", "#lobby has no topic.",
-            "-- There is no /nonsense here; /help tells what there is.",
+            "-- There is no command /nonsense; /help shows all commands.",
         ]  # fmt: skip
         self.assertEqual(shown, expected)
         self.assert_runs()
@@ -122,7 +122,7 @@ class TalkTests(ProgramTestCase):
         self.client.unacknowledged = 2
         program.line_typed("/quit")
         self.assert_runs()
-        self.assertIn("Lines that wait for the server: 2.", self.lines[-1])
+        self.assertIn("Lines waiting for the server: 2.", self.lines[-1])
         program.line_typed("/quit")
         self.assert_ended(1, "not stored: 2")
         self.assertEqual(self.client.calls, [])  # they go out the next time

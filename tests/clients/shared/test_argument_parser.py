@@ -58,11 +58,11 @@ class UsageTests(SynchronousTestCase):
     def test_wrong(self) -> None:
         """What cannot be understood ends the program with 2 and says what it is, below the usage."""
         for argv, said in (
-            (["--count"], "--count: its value is missing, or is none that it can have"),
-            (["--count", "x"], "--count: its value is missing, or is none that it can have"),
-            (["--yes=no"], "--yes: its value is missing, or is none that it can have"),
-            (["--coun", "3"], "not known here, or too much: --coun"),
-            (["x", "y", "z"], "not known here, or too much: y z"),
+            (["--count"], "--count: its value is missing or not valid"),
+            (["--count", "x"], "--count: its value is missing or not valid"),
+            (["--yes=no"], "--yes: its value is missing or not valid"),
+            (["--coun", "3"], "unknown, or too many: --coun"),
+            (["x", "y", "z"], "unknown, or too many: y z"),
         ):
             self.setUp()
             self.assertEqual(self.ends(*argv), 2)

@@ -119,7 +119,7 @@ class ExitsTests(SynchronousTestCase):
 
     def test_why_offline(self) -> None:
         """Somebody in a talk is told what is known: the server's reason, else whether there was a connection before."""
-        self.assertIn("as many people", why_offline(ServerFull(), was_online=True))
+        self.assertIn("server is full", why_offline(ServerFull(), was_online=True))
         self.assertEqual(why_offline(None, was_online=True), "Connection lost.")
         self.assertEqual(why_offline(OSError("refused"), was_online=False), "The server cannot be reached.")
 

@@ -66,7 +66,7 @@ class TalkTests(SynchronousTestCase):
         self.talk.line_typed("/msg bob")
         for number in range(MAX_WAITING + 1):
             self.talk.line_typed(str(number))
-        self.assertEqual(self.said, ["Too many lines wait; this one is dropped."])
+        self.assertEqual(self.said, ["Too many lines are waiting; this one was dropped."])
         self.opened.callback(self.client.there["@bob"])
         self.assertEqual([call[2] for call in self.client.calls], [str(number) for number in range(MAX_WAITING)])
 
@@ -83,7 +83,7 @@ class TalkTests(SynchronousTestCase):
         self.talk.line_typed("x")
         self.assertEqual(len(self.client.calls), 1)
         waiting.callback(None)
-        self.assertEqual(self.written, ["You are away now."])
+        self.assertEqual(self.written, ["You are now away."])
 
     def carry_out(self, line: str, room: str = "") -> "Deferred[list[str]]":
         """A command that was not typed."""
@@ -118,7 +118,7 @@ class TalkTests(SynchronousTestCase):
         done = self.carry_out("/kick bob", "lobby")
         self.assertNoResult(done)
         self.opened.callback(self.client.there["@bob"])
-        self.assertIn("another one by now", explained(self.failureResultOf(done, SlashError).value))
+        self.assertIn("switched rooms meanwhile", explained(self.failureResultOf(done, SlashError).value))
         self.assertEqual(self.client.calls, [])
         self.talk.go(self.room("lobby"))
         self.successResultOf(self.carry_out("/kick bob", "lobby"))

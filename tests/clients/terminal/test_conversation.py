@@ -86,7 +86,7 @@ class ConversationTests(ConversationTestCase):
         conversation = self.begin()
         self.client.unacknowledged = 1
         conversation.leave()
-        self.assertIn("Lines that wait for the server: 1.", self.fresh()[0])
+        self.assertIn("Lines waiting for the server: 1.", self.fresh()[0])
         conversation.leave()
         self.assertEqual(self.codes, [1])
         self.assertIn("not stored: 1", self.errors.getvalue())
@@ -162,7 +162,7 @@ class ConversationTests(ConversationTestCase):
         conversation.line_typed("/topic")
         conversation.line_typed("/nonsense")
         self.assertEqual(
-            self.fresh(), ["#lobby has no topic.", "-- There is no /nonsense here; /help tells what there is."]
+            self.fresh(), ["#lobby has no topic.", "-- There is no command /nonsense; /help shows all commands."]
         )
         self.assertEqual(conversation.candidates("/qui"), (4, ["/quit"]))
         self.assertEqual(text_of(conversation.prompt()), "#lobby> ")

@@ -104,7 +104,7 @@ class RoomsTests(ConversationTestCase):
         self.assertEqual(self.bar(), "1:#lobby 2:@bob")
         conversation.line_typed("secret for plans")
         self.assertEqual(self.client.calls, [])
-        self.assertIn("Not sent: There is no room #plans", self.fresh()[0])
+        self.assertIn("Not sent: You are not in a room #plans", self.fresh()[0])
         conversation.room_wanted(1)
         self.assertEqual(self.fresh(), ["── #lobby ──"])
         del self.client.there["lobby"]
@@ -112,7 +112,7 @@ class RoomsTests(ConversationTestCase):
         self.assertEqual(self.fresh(), ["-- You are no longer in #lobby."])
         self.assertEqual(self.bar(), "1:@bob")
         conversation.line_typed("x")
-        self.assertIn("Not sent: There is no room #lobby", self.fresh()[0])
+        self.assertIn("Not sent: You are not in a room #lobby", self.fresh()[0])
 
     def test_room_changed_while_a_command_leads_elsewhere(self) -> None:
         """A room that is chosen while a command is under way is gone to after it, and lines go where they were meant to."""

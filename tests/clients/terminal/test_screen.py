@@ -220,7 +220,7 @@ class InterfaceTests(SynchronousTestCase):
             await drawing.keys("\x03")
             self.assertEqual((drawing.rows[0], drawing.talker.calls), ("#lobby>", []))
             await drawing.keys("\x03")
-            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("Ctrl-C once more leaves.", []))
+            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("Press Ctrl-C again to quit.", []))
             await drawing.keys("x\x03")
             self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
             await drawing.keys("\x03")

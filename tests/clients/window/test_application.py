@@ -276,7 +276,7 @@ class TalkingTests(ApplicationTestCase):
         self.type("/me waves")
         self.assertIn(("lobby", "send", "waves", True, None), self.client.calls)
         self.type("/nonsense")
-        self.assertIn("There is no /nonsense here", self.chat)
+        self.assertIn("There is no command /nonsense", self.chat)
 
     def test_a_text_of_ours_is_seen_on_its_way_and_then_in_the_room(self) -> None:
         """Once at any time; a failed one with its reason."""
@@ -338,9 +338,9 @@ class TalkingTests(ApplicationTestCase):
         """The menu does not offer it; an owner may take it back."""
         self.choose(1)
         lines = self.menu(self.application.menus.of_message.fill)
-        self.assertEqual((lines["Edit"], lines["Take back…"]), ("disabled", "normal"))
+        self.assertEqual((lines["Edit"], lines["Delete…"]), ("disabled", "normal"))
         self.room().role = "member"
-        self.assertEqual(self.menu(self.application.menus.of_message.fill)["Take back…"], "disabled")
+        self.assertEqual(self.menu(self.application.menus.of_message.fill)["Delete…"], "disabled")
         self.application.actions.messages.act("edit")
         self.assertEqual(self.context.layout.entry.field.get(), "")
 
@@ -541,7 +541,7 @@ class TalkingTests(ApplicationTestCase):
         self.assertEqual(self.dialog_title, "Verify bob")
         made[0].given.insert(0, "11111")
         made[0]._go()
-        self.assertIn("NOT the same", str(made[0].said.cget("text")))
+        self.assertIn("do NOT match", str(made[0].said.cget("text")))
         made[0].given.delete(0, "end")
         made[0].given.insert(0, NUMBER)
         made[0]._go()

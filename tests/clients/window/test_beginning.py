@@ -168,7 +168,7 @@ class HintTests(BeginningTestCase):
         self.begin()
         self.client.there.clear()
         self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
-        self.assertIn("no room", self.hint)
+        self.assertIn("not in any room", self.hint)
         self.context.layout.hint.buttons[1].invoke()
         self.update()
         self.assertEqual(self.dialog_title, "New room")

@@ -120,7 +120,7 @@ class ModerationTests(BoundTestCase):
             self.press("Ban")
             self.assertEqual(self.calls_of("ban"), done)
             if not done:
-                self.assertIn("another one by now", self.dialog_text)
+                self.assertIn("switched rooms meanwhile", self.dialog_text)
                 self.press("OK")
 
     def test_a_form_that_is_filled_in_in_another_room_is_refused(self) -> None:
@@ -145,7 +145,7 @@ class ModerationTests(BoundTestCase):
                 self.press(button)
                 self.assertEqual(len(self.calls_of(command)), count, label)
                 if not count:
-                    self.assertIn("another one by now", self.dialog_text)
+                    self.assertIn("switched rooms meanwhile", self.dialog_text)
                     self.press("Cancel")
 
     def inside(self, widget: "tk.Misc") -> bool:
@@ -168,7 +168,7 @@ class ModerationTests(BoundTestCase):
     def test_the_room_that_is_left_is_the_one_that_was_asked_about(self) -> None:
         """Whatever has its name by now. Who owns it is told what that costs."""
         self.application.actions.rooms.ask_to_leave(self.context.here())
-        self.assertIn("You are the only owner of #plans. When you leave, it is given to bob", self.dialog_text)
+        self.assertIn("You are the only owner of #plans. When you leave, it goes to bob", self.dialog_text)
         self.take_name()
         self.press("Leave")
         self.assertEqual(self.calls_of("leave"), [("ours", "leave")])

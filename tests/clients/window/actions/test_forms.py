@@ -63,13 +63,13 @@ class FormTests(BoundTestCase):
         self.menu_line("New room…")
         for name in ("garden party", "/kick bob", "a~b", "x" * 33, "\u202e"):
             self.fill(name, "who brings what")
-            self.press("Make it")
+            self.press("Create")
             self.assertEqual(self.dialog_title, "New room")
             self.assertRegex(self.dialog_text, "This name cannot be used|What is typed here holds")
             self.assertNotIn("/create", self.dialog_text)
             self.assertEqual(self.client.calls, [])
         self.fill("#garden-party")
-        self.press("Make it")
+        self.press("Create")
         self.assertEqual(self.client.calls, [("create", "garden-party", False, "who brings what")])
         self.assertIsNone(self.dialog())
         self.assertEqual(self.context.conversations.current, "garden-party")
@@ -83,7 +83,7 @@ class FormTests(BoundTestCase):
             ("Invite…", "Invite", "@carol", [("plans", "invite", "carol")]),
             ("Join a public room…", "Join", "garden party", "name cannot be used"),
             ("Join a public room…", "Join", "nowhere", "There is no public room #nowhere"),
-            ("Direct messages…", "Begin", "bob hello there", "name cannot be used"),
+            ("Direct messages…", "Start", "bob hello there", "name cannot be used"),
             ("Announce…", "Announce", "//tonight  at 8", [("announce", "//tonight  at 8")]),
         ]
         for label, button, text, wanted in cases:

@@ -26,7 +26,7 @@ class IgnoringTests(BoundTestCase):
     def test_somebody_is_ignored_and_heard_again(self) -> None:
         """It is asked about; the list says so, and what they said is gone from the screen, and there again."""
         self.member_menu("bob", "Ignore…")
-        self.assertIn("Nobody is told", self.dialog_text)
+        self.assertIn("They are not told", self.dialog_text)
         self.press("Cancel")
         self.assertEqual(self.client.calls, [])
         self.member_menu("bob", "Ignore…")
@@ -35,7 +35,7 @@ class IgnoringTests(BoundTestCase):
         self.assertEqual(self.client.calls, [("ignore", "bob")])
         self.assertEqual((self.facts("bob"), "password" in self.chat), ("ignored", False))
         self.plans.kept = [QUESTION, MINE]
-        self.member_menu("bob", "Hear again")
+        self.member_menu("bob", "Stop ignoring")
         self.assertEqual(self.client.calls[1:], [("unignore", "bob")])
         self.assertEqual((self.facts("bob"), "password" in self.chat), ("", True))
 
@@ -59,7 +59,7 @@ class IgnoringTests(BoundTestCase):
             self.client.there["@dora"] = room
             self.tell(RoomOffered("@dora", "dora"))
             self.go("@dora")
-            self.assertIn("does not ask again", self.dialog_text)
+            self.assertIn("cannot ask again", self.dialog_text)
             self.press(label)
             self.assertEqual(self.client.calls, calls)
 
