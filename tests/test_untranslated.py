@@ -123,10 +123,11 @@ class RunningTests(SlashTestCase):
 
     def test_help(self) -> None:
         """``/help`` is marked but for the commands themselves, in the list and one by one."""
+        self.client.is_admin = True
         lines = self.run_line("/help")
-        self.assertEqual(len(lines), len(COMMANDS) + 1)
-        for line, command in zip(lines[1:], COMMANDS.values(), strict=True):
-            self.assertTrue(line.startswith(f"{command.line} - ⟦"), line)
+        listed = [line for line in lines if line.startswith("  /")]
+        for line, command in zip(listed, COMMANDS.values(), strict=True):
+            self.assertTrue(line.startswith(f"  {command.line} - ⟦"), line)
         lines += [each for name in COMMANDS for each in self.run_line(f"/help {name}")]
         usages = sorted((command.line for command in COMMANDS.values()), key=len, reverse=True)
         for line in lines:

@@ -16,7 +16,10 @@ ID_1, ID_2 = b"\1" * 16, b"\2" * 16
 
 # What is typed in the lobby, where message 1 is alice's and 2 is bob's: what the library is asked for, and what is shown.
 EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
-    "help": [("/help", [], r"/who - shows who"), ("/help who", [], r"^/who\n  shows who")],
+    "help": [
+        ("/help", [], r"/who - shows who is in the room"),
+        ("/help who", [], r"^/who\n  shows who is in the room"),
+    ],
     "quit": [("/quit", [], r"^$"), ("/QUIT", [], r"^$")],
     "room": [("/room #plans", [], "now in #plans"), ("/room @bob", [], "now in @bob")],
     "rooms": [("/rooms", [], r"^#news  members: 7  what is new$")],

@@ -126,31 +126,31 @@ def _account(name: str, help: str, act: Act, said: str, *, final: bool = False) 
 
 ADMIN: Final = (
     SlashCommand(
-        "invite-link", "[NAME] [admin]", N_("makes a link that lets one person register"), _invite_link, role="admin"
+        "invite-link", "[NAME] [admin]", N_("creates a link that lets one person register"), _invite_link, role="admin"
     ),
     SlashCommand("accounts", "", N_("shows all accounts"), _accounts, role="admin"),
     _account(
-        "suspend", N_("lets an account in no more"),
+        "suspend", N_("suspends an account: it can no longer log in"),
         lambda admin, user: admin.suspend(user), N_("{user} is suspended."), final=True,
     ),
     _account(
-        "unsuspend", N_("lets it in again"),
+        "unsuspend", N_("lets a suspended account log in again"),
         lambda admin, user: admin.suspend(user, on=False), N_("{user} is no longer suspended."),
     ),
     _account(
-        "server-mute", N_("takes no messages from an account"),
+        "server-mute", N_("mutes an account on the whole server"),
         lambda admin, user: admin.mute(user), N_("{user} is muted on the server."),
     ),
     _account(
-        "server-unmute", N_("takes its messages again"),
+        "server-unmute", N_("unmutes an account on the server"),
         lambda admin, user: admin.mute(user, on=False), N_("{user} is no longer muted on the server."),
     ),
     SlashCommand(
-        "server-ban", "address|account SUBJECT", N_("keeps an address, a network or a name off the server"),
+        "server-ban", "address|account SUBJECT", N_("bans an address, a network or an account from the server"),
         _ban("server-ban", N_("{subject} is banned from the server."), on=True), role="admin",
     ),
     SlashCommand(
-        "server-unban", "address|account SUBJECT", N_("lifts such a ban"),
+        "server-unban", "address|account SUBJECT", N_("lifts a ban from the server"),
         _ban("server-unban", N_("{subject} is no longer banned from the server."), on=False), role="admin",
     ),
     SlashCommand("bans", "", N_("shows who is banned from the server"), _bans, role="admin"),
@@ -159,10 +159,10 @@ ADMIN: Final = (
         lambda admin, user: admin.set_role(user, admin=True), N_("{user} is now an administrator."),
     ),
     _account(
-        "revoke-admin", N_("makes an administrator a user again"),
+        "revoke-admin", N_("takes administrator rights away from somebody"),
         lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no longer an administrator."), final=True,
     ),
     SlashCommand(
-        "announce", "TEXT", N_("tells everybody who is online"), _announce, role="admin", warns_clear=True
+        "announce", "TEXT", N_("sends a text to everybody who is online"), _announce, role="admin", warns_clear=True
     ),
 )  # fmt: skip

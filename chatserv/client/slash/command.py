@@ -1,7 +1,8 @@
 """What every slash command has in common: its place in the table, what it is given, how it refuses, how text is shown."""
 
 import difflib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
 _SIGILS: Final = ("#", "@")  # in front of rooms and users
 
 Handler = Callable[["SlashContext", list[str]], Awaitable[list[str]]]
+_ARGUMENTS: Final = {
+    "COMMAND": N_("COMMAND"),
+    "DEVICE": N_("DEVICE"),
+    "EMOJI": N_("EMOJI"),
+    "N": N_("N"),
+    "NAME": N_("NAME"),
+    "NUMBER": N_("NUMBER"),
+    "ROOM": N_("ROOM"),
+    "SECONDS": N_("SECONDS"),
+    "SUBJECT": N_("SUBJECT"),
+    "TEXT": N_("TEXT"),
+    "TOPIC": N_("TOPIC"),
+    "USER": N_("USER"),
+}
 _TAKES_THE_REST: Final = ("TEXT", "TOPIC", "NUMBER|yes")
 
 
@@ -49,7 +64,7 @@ class SlashCommand:
 
     Attributes:
         name: Without the ``/``.
-        usage: Its arguments as ``/help`` shows them; what stands in brackets may be left out.
+        usage: Its arguments, each a key of `_ARGUMENTS` or a word as it is typed; what stands in brackets may be left out.
         help: What it does, to be translated.
         handler: Carries it out; gets as many words as ``usage`` names, empty ones for those that were left out.
         room: Whether it is about the current room.
@@ -69,8 +84,9 @@ class SlashCommand:
 
     @property
     def line(self) -> str:
-        """How it is typed."""
-        return f"/{self.name} {self.usage}".rstrip()
+        """How it is typed, with what stands for its arguments in the language of the person."""
+        usage = re.sub("[A-Z]+", lambda found: _(_ARGUMENTS[found[0]]), self.usage)
+        return f"/{self.name} {usage}".rstrip()
 
     def words(self, given: str) -> list[str]:
         """The arguments of a line, the last one with everything that is left. Raises `SlashError` with the usage."""
@@ -103,10 +119,12 @@ class SlashContext:
 
     Attributes:
         commands: The table, by name.
+        groups: The same in the order of ``/help``, each group behind its heading.
         compared: The safety numbers that were shown, by user.
     """
 
     commands: Mapping[str, SlashCommand]
+    groups: Sequence[tuple[str, Sequence[SlashCommand]]]
 
     def __init__(
         self,

@@ -17,18 +17,26 @@ from chatserv.client.client import Client
 from chatserv.client.slash.administration import ADMIN
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, begins
 from chatserv.client.slash.members import MEMBERS
-from chatserv.client.slash.people import PEOPLE
+from chatserv.client.slash.people import DEVICES, PEOPLE
 from chatserv.client.slash.rooms import COMING, RULES
-from chatserv.client.slash.talk import PROGRAM, SAYING
+from chatserv.client.slash.talk import OURSELVES, PRESENT, PROGRAM, SAYING
 from chatserv.domain.names import LOBBY
 from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, Reject
-from chatserv.i18n import _
+from chatserv.i18n import N_, _
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-COMMANDS: Final = {command.name: command for command in (*PROGRAM, *COMING, *SAYING, *MEMBERS, *RULES, *PEOPLE, *ADMIN)}
+GROUPS: Final = (
+    (N_("Rooms"), (*COMING, *RULES)),
+    (N_("Messages"), SAYING),
+    (N_("People"), (*PRESENT, *MEMBERS, *PEOPLE)),
+    (N_("You"), (*OURSELVES, *DEVICES)),
+    (N_("Program"), PROGRAM),
+    (N_("Administration"), ADMIN),
+)
+COMMANDS: Final = {command.name: command for _heading, commands in GROUPS for command in commands}
 _OUTSIDERS: Final = frozenset({"invite", "ban"})  # commands about a room that name somebody who is not in it
 _RANKS: Final = {"": 0, "banned": 0, "member": 1, "moderator": 2, "owner": 3}
 
@@ -46,7 +54,7 @@ class Slash(SlashContext):
         codes: Whether QR codes are drawn at all; not for who hears lines read out.
     """
 
-    commands = COMMANDS
+    commands, groups = COMMANDS, GROUPS
 
     def __init__(
         self,

@@ -207,6 +207,6 @@ def member_line(member: MemberView) -> str:
     facts += [_("muted")] if member.muted else []
     facts += [word(member.presence), word(member.trust)]
     if member.read:
-        facts.append(_("has read up to {number}").format(number=member.read))
+        facts.append(_("has read up to message {number}").format(number=member.read))
     facts.append(_("devices: {count}").format(count=member.devices) if member.devices else _("no device ready yet"))
     return f"{shown(member.user)}  {', '.join(facts)}"

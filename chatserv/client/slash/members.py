@@ -87,24 +87,25 @@ async def _role(slash: SlashContext, words: list[str]) -> list[str]:
 
 MEMBERS: Final = (
     SlashCommand(
-        "invite", "USER", N_("takes somebody in; where /open is on, every member may"), _invite,
+        "invite", "USER", N_("invites somebody; if /open is on, every member can"), _invite,
         room=True, role="moderator",
     ),
     SlashCommand(
-        "kick", "USER", N_("puts somebody out"), _about_member(lambda here, user: here.kick(user), other=True),
+        "kick", "USER", N_("removes somebody from the room"), _about_member(lambda here, user: here.kick(user), other=True),
         room=True, role="moderator",
     ),
-    SlashCommand("ban", "USER", N_("puts somebody out for good"), _ban, room=True, role="moderator"),
+    SlashCommand("ban", "USER", N_("removes somebody for good"), _ban, room=True, role="moderator"),
     SlashCommand("unban", "USER", N_("lifts a ban"), _unban, room=True, role="moderator"),
     SlashCommand(
-        "mute", "USER", N_("lets somebody read and not write"), _about_member(lambda here, user: here.mute(user)),
+        "mute", "USER", N_("mutes somebody: they can read but not write"), _about_member(lambda here, user: here.mute(user)),
         room=True, role="moderator",
     ),
     SlashCommand(
-        "unmute", "USER", N_("lets them write again"), _about_member(lambda here, user: here.mute(user, on=False)),
+        "unmute", "USER", N_("unmutes somebody"), _about_member(lambda here, user: here.mute(user, on=False)),
         room=True, role="moderator",
     ),
     SlashCommand(
-        "role", "USER owner|moderator|member [yes]", N_("says what somebody may do"), _role, room=True, role="owner"
+        "role", "USER owner|moderator|member [yes]", N_("changes what somebody is allowed to do"), _role,
+        room=True, role="owner",
     ),
 )  # fmt: skip

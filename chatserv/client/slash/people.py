@@ -151,9 +151,11 @@ async def _unignore(slash: SlashContext, words: list[str]) -> list[str]:
 
 PEOPLE: Final = (
     SlashCommand("verify", "USER [NUMBER|yes]", N_("shows and compares the safety number with somebody"), _verify),
-    SlashCommand("trust", "USER", N_("accepts that the identity of somebody has changed"), _trust),
+    SlashCommand("trust", "USER", N_("accepts somebody's new identity without comparing"), _trust),
     SlashCommand("ignore", "[USER]", N_("hides what somebody writes, on this device; alone: whom you ignore"), _ignore),
     SlashCommand("unignore", "USER", N_("shows again what somebody writes"), _unignore),
-    SlashCommand("devices", "[USER]", N_("shows devices, by default yours"), _devices),
-    SlashCommand("revoke", "DEVICE-ID-PREFIX [yes]", N_("ends a device of yours for good"), _revoke),
+)
+DEVICES: Final = (
+    SlashCommand("devices", "[USER]", N_("shows your devices, or those of somebody"), _devices),
+    SlashCommand("revoke", "DEVICE [yes]", N_("revokes a device of yours for good"), _revoke),
 )

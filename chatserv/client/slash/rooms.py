@@ -215,30 +215,30 @@ async def _open(slash: SlashContext, words: list[str]) -> list[str]:
 
 
 COMING: Final = (
-    SlashCommand("room", "ROOM", N_("goes to a room of yours: #lobby, or @bob for direct messages"), _switch, switches=True),
+    SlashCommand("room", "ROOM", N_("switches to a room: #lobby, or @bob for direct messages"), _switch, switches=True),
     SlashCommand("rooms", "", N_("shows the public rooms of the server"), _public),
-    SlashCommand("list", "", N_("shows your rooms, what is unread there, and what waits for you"), _list),
-    SlashCommand("create", "NAME [TOPIC]", N_("makes a private room"), _create, switches=True),
+    SlashCommand("list", "", N_("shows your rooms, unread messages and invitations"), _list),
+    SlashCommand("create", "NAME [TOPIC]", N_("creates a private room"), _create, switches=True),
     SlashCommand(
-        "create-public", "NAME [TOPIC]", N_("makes a room that anybody may join"), _create_public,
+        "create-public", "NAME [TOPIC]", N_("creates a room that anybody can join"), _create_public,
         warns_clear=True, switches=True,
     ),
     SlashCommand("join", "ROOM", N_("joins a public room"), _join, switches=True),
-    SlashCommand("part", "[ROOM] [yes]", N_("leaves a room, by default this one"), _part, switches=True),
-    SlashCommand("msg", "USER [TEXT]", N_("goes to the direct messages with somebody"), _msg, switches=True),
-    SlashCommand("accept", "[ROOM]", N_("agrees to a room that you were invited to"), _accept, switches=True),
-    SlashCommand("refuse", "[ROOM]", N_("refuses it"), _refuse, switches=True),
+    SlashCommand("part", "[ROOM] [yes]", N_("leaves this room, or another one"), _part, switches=True),
+    SlashCommand("msg", "USER [TEXT]", N_("sends somebody direct messages"), _msg, switches=True),
+    SlashCommand("accept", "[ROOM]", N_("accepts an invitation"), _accept, switches=True),
+    SlashCommand("refuse", "[ROOM]", N_("refuses an invitation"), _refuse, switches=True),
 )  # fmt: skip
 RULES: Final = (
     SlashCommand(
-        "topic", "[TEXT]", N_("shows what the room is about, or says it anew"), _topic,
+        "topic", "[TEXT]", N_("shows or changes the topic of the room"), _topic,
         room=True, role="moderator", warns_clear=True,
     ),
     SlashCommand(
-        "name", "NAME", N_("gives the room another name"), _name, room=True, role="moderator", warns_clear=True
+        "name", "NAME", N_("renames the room"), _name, room=True, role="moderator", warns_clear=True
     ),
     SlashCommand(
-        "slow", "SECONDS", N_("how long members wait between two messages; 0: not"), _slow, room=True, role="owner"
+        "slow", "SECONDS", N_("sets how long members wait between messages; 0: off"), _slow, room=True, role="owner"
     ),
-    SlashCommand("open", "on|off", N_("whether every member may invite others"), _open, room=True, role="owner"),
+    SlashCommand("open", "on|off", N_("sets whether every member can invite others"), _open, room=True, role="owner"),
 )  # fmt: skip

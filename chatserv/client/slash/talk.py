@@ -23,11 +23,17 @@ async def _help(slash: SlashContext, words: list[str]) -> list[str]:
     if name:
         command = slash.find(name.removeprefix("/").lower())
         return [f"{command.line}", f"  {_(command.help)}", *(f"  {each}" for each in _hints(command))]
-    found = [_("A line goes to the room when you press Return; //text sends /text.")]
-    for each in slash.commands.values():
-        hints = "".join(f" [{hint}]" for hint in _hints(each))
-        found.append(f"{each.line} - {_(each.help)}{hints}")
+    found = [_("Return sends a line to the room; //text sends /text.")]
+    for heading, commands in slash.groups:
+        ours = [each for each in commands if each.role != "admin" or slash.client.is_admin]
+        found += [f"{_(heading)}:"] if ours else []
+        found += [f"  {_summary(each)}" for each in ours]
     return found
+
+
+def _summary(command: SlashCommand) -> str:
+    hints = "".join(f" [{hint}]" for hint in _hints(command))
+    return f"{command.line} - {_(command.help)}{hints}"
 
 
 def _hints(command: SlashCommand) -> list[str]:
@@ -40,8 +46,8 @@ def _hints(command: SlashCommand) -> list[str]:
     if not command.warns_clear:
         return who
     if command.name in {"topic", "name"}:
-        return [*who, _("not encrypted end to end in public rooms: the server knows it")]
-    return [*who, _("not encrypted end to end: the server knows it")]
+        return [*who, _("not end-to-end encrypted in public rooms: the server can see it")]
+    return [*who, _("not end-to-end encrypted: the server can see it")]
 
 
 async def _quit(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
@@ -190,23 +196,27 @@ async def _back(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: AR
 
 
 PROGRAM: Final = (
-    SlashCommand("help", "[COMMAND]", N_("tells what there is, or more of one command"), _help),
-    SlashCommand("quit", "", N_("leaves the program"), _quit),
+    SlashCommand("help", "[COMMAND]", N_("shows all commands, or explains one"), _help),
+    SlashCommand("quit", "", N_("quits the program"), _quit),
 )
 SAYING: Final = (
-    SlashCommand("who", "", N_("shows who is here, and who is banned"), _who, room=True),
-    SlashCommand("me", "TEXT", N_("says what you do"), _me, room=True),
-    SlashCommand("reply", "REF TEXT", N_("answers a message: its number from /log, or -1"), _reply, room=True),
-    SlashCommand("edit", "REF TEXT", N_("puts another text in place of a message of yours"), _edit, room=True),
-    SlashCommand("delete", "REF", N_("takes a message back; moderators: of anybody"), _delete, room=True),
-    SlashCommand("react", "REF EMOJI", N_("puts a sign to a message"), _react, room=True),
-    SlashCommand("unreact", "REF EMOJI", N_("takes the sign away again"), _unreact, room=True),
+    SlashCommand("me", "TEXT", N_("says what you are doing"), _me, room=True),
+    SlashCommand(
+        "reply", "NUMBER TEXT", N_("replies to a message: its number from /log, or -1 for the last"), _reply, room=True
+    ),
+    SlashCommand("edit", "NUMBER TEXT", N_("edits a message of yours"), _edit, room=True),
+    SlashCommand("delete", "NUMBER", N_("deletes a message of yours; moderators: of anybody"), _delete, room=True),
+    SlashCommand("react", "NUMBER EMOJI", N_("reacts to a message"), _react, room=True),
+    SlashCommand("unreact", "NUMBER EMOJI", N_("removes your reaction"), _unreact, room=True),
     SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
-    SlashCommand("search", "TEXT", N_("finds messages of your rooms on this device by their words"), _search),
-    SlashCommand("resend", "", N_("sends what could not be sent here once more"), _resend, room=True),
-    SlashCommand("discard", "", N_("gives up what could not be sent here"), _discard, room=True),
+    SlashCommand("search", "TEXT", N_("searches the messages on this device"), _search),
+    SlashCommand("resend", "", N_("sends again what could not be sent here"), _resend, room=True),
+    SlashCommand("discard", "", N_("discards what could not be sent here"), _discard, room=True),
     SlashCommand("read", "", N_("marks the room as read; its members see it"), _read, room=True, warns_clear=True),
-    SlashCommand("typing", "", N_("tells the room that you are writing"), _typing, room=True, warns_clear=True),
-    SlashCommand("away", "", N_("tells others that you are not there"), _away, warns_clear=True),
-    SlashCommand("back", "", N_("tells others that you are there again"), _back, warns_clear=True),
+    SlashCommand("typing", "", N_("tells the room that you are typing"), _typing, room=True, warns_clear=True),
+)
+PRESENT: Final = (SlashCommand("who", "", N_("shows who is in the room, and who is banned"), _who, room=True),)
+OURSELVES: Final = (
+    SlashCommand("away", "", N_("shows you as away"), _away, warns_clear=True),
+    SlashCommand("back", "", N_("shows you as online again"), _back, warns_clear=True),
 )

@@ -1,5 +1,6 @@
 """The table of slash commands, and what is the same for all of them."""
 
+import gettext
 from typing import Any, cast
 
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+import chatserv.i18n
 from chatserv.client.client import Client
 from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.slash.command import SlashError, explained
@@ -16,6 +18,7 @@ from chatserv.domain.texts import TextInvalid
 from chatserv.errors import ChatError, Forbidden, Muted, RateLimited, Reject
 from tests.client.slash_fakes import QR, FakeClient, member, message
 from tests.clients.shared.test_event_text import HOSTILE
+from tests.support import catalogues
 
 EXPECTED = {
     "help",
@@ -77,6 +80,9 @@ EXPECTED = {
 }
 
 
+HEADINGS = ["Rooms:", "Messages:", "People:", "You:", "Program:", "Administration:"]
+
+
 class SlashTestCase(SynchronousTestCase):
     """Alice types in the lobby."""
 
@@ -119,11 +125,27 @@ class TableTests(SlashTestCase):
             self.assertEqual(optional, sorted(optional), command.line)
 
     def test_help_lists_all(self) -> None:
-        """``/help`` has a line for every command, with its usage and what it does."""
+        """``/help`` has a line for every command under its heading, with its usage and what it does."""
+        self.client.is_admin = True
         shown = self.run_line("/help")
-        self.assertEqual(len(shown), len(COMMANDS) + 1)
+        self.assertEqual([line for line in shown[1:] if not line.startswith("  /")], HEADINGS)
+        self.assertEqual(len(shown), 1 + len(HEADINGS) + len(COMMANDS))
         for command in COMMANDS.values():
-            self.assertTrue(any(line.startswith(f"{command.line} - {command.help}") for line in shown), command.name)
+            self.assertTrue(any(line.startswith(f"  {command.line} - {command.help}") for line in shown), command.name)
+
+    def test_help_of_administrators(self) -> None:
+        """Whoever is none does not see what administrators alone can do."""
+        self.client.is_admin = False
+        shown = self.run_line("/help")
+        self.assertEqual([line for line in shown[1:] if not line.startswith("  /")], HEADINGS[:-1])
+        self.assertEqual([line for line in shown if "/grant" in line or "administrators" in line], [])
+
+    def test_spanish(self) -> None:
+        """What stands for an argument is Spanish in a Spanish help and where something is typed wrongly; typing stays."""
+        self.patch(chatserv.i18n, "_translations", gettext.translation("chatserv", catalogues.LOCALE, ["es"]))
+        self.assertEqual(COMMANDS["verify"].line, "/verify USUARIO [NÚMERO|yes]")
+        self.assertEqual(self.refusal("/kick"), "Uso: /kick USUARIO")
+        self.assertEqual(self.run_line("/help")[1], "Salas:")
 
     def test_help_of_each(self) -> None:
         """``/help COMMAND`` tells usage, help, who may, and what is not encrypted, of every command."""
@@ -132,7 +154,7 @@ class TableTests(SlashTestCase):
             self.assertTrue(shown.startswith(command.line))
             self.assertIn(command.help, shown)
             self.assertEqual("for " in shown.partition(command.help)[2], bool(command.role), name)
-            self.assertEqual("not encrypted" in shown, command.warns_clear, name)
+            self.assertEqual("not end-to-end encrypted" in shown, command.warns_clear, name)
 
     def test_in_the_clear(self) -> None:
         """What the server gets to know is marked."""
