@@ -13,13 +13,15 @@ def add_link(parser: Parser) -> None:
     parser.add_argument(
         "link",
         nargs="?",
-        metavar="LINK",
+        metavar=translate("LINK"),
         help=translate(
             "chatserv:// link, for the first time only; - for standard input. Without it, you are asked: better, as other "
             "users of the machine can read arguments"
         ),
     )
-    parser.add_argument("--link-file", type=Path, metavar="FILE", help=translate("file with the chatserv:// link"))
+    parser.add_argument(
+        "--link-file", type=Path, metavar=translate("FILE"), help=translate("file with the chatserv:// link")
+    )
 
 
 def check_link(parser: Parser, found: argparse.Namespace) -> None:
@@ -31,8 +33,8 @@ def check_link(parser: Parser, found: argparse.Namespace) -> None:
 def add_place(parser: Parser, room: str) -> None:
     """Whose account, and where to begin. ``room``: what the help says of that."""
     add, account = parser.add_argument, translate("which account on this machine")
-    add("--profile", default=DEFAULT_NAME, metavar="NAME", help=account)
-    add("--room", default=LOBBY, metavar="ROOM", help=room)
+    add("--profile", default=DEFAULT_NAME, metavar=translate("NAME"), help=account)
+    add("--room", default=LOBBY, metavar=translate("ROOM"), help=room)
 
 
 def add_no_tls(parser: Parser) -> None:
@@ -43,4 +45,4 @@ def add_no_tls(parser: Parser) -> None:
 
 def add_notify(parser: Parser, said: str) -> None:
     """How a person is called. ``said``: what the help says of that."""
-    parser.add_argument("--notify", choices=STYLES, default=DESKTOP, metavar="WAY", help=said)
+    parser.add_argument("--notify", choices=STYLES, default=DESKTOP, metavar=translate("WAY"), help=said)
