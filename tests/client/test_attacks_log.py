@@ -336,7 +336,7 @@ class PublicRoomTests(LogCase):
 
         Tap(self.bob, edit)
         error = self.assertRaises(FalseRoom, self.bob.do, self.bob.client.join("club"))
-        self.assertIn("The server shows this room otherwise", error.explain())
+        self.assertIn("The server shows this room differently", error.explain())
         self.assertTrue(seen)
         self.assertNotIn("club", self.bob.client.rooms)
 

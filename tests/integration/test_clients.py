@@ -263,7 +263,7 @@ class RegistrationTests(ClientsTestCase):
         link = self.invite()
         self.assert_exit(self.client("alice2", "--user", "a1ice", link), 7, "looks too much like")
         self.assert_exit(self.client("alice2"), 2, "not finished")
-        self.assert_exit(self.client("alice2", "--user", "a1ice", self.server.link()), 6, "used already")
+        self.assert_exit(self.client("alice2", "--user", "a1ice", self.server.link()), 6, "already used")
         away = format_link(dataclasses.replace(parse_link(link), port=free_port()))
         began = time.monotonic()
         self.assert_exit(self.client("alice2", "--user", "a1ice", away, "--timeout", "1"), 3, "cannot be reached")

@@ -84,4 +84,4 @@ class OfflineTests(SynchronousTestCase):
         asked = requests.ask(messages.ListBans, after="")
         requests.down()
         error = self.failureResultOf(asked, Interrupted).value
-        self.assertIn("look whether it was done", explained(error))
+        self.assertIn("check whether it was done", explained(error))

@@ -79,7 +79,7 @@ class LobbyTests(RoomCase):
     def test_left_by_all(self) -> None:
         """A public room that everybody has left cannot be joined any more, as whoever owns it is told before."""
         room = self.alice.do(self.alice.client.create_room("garden", public=True))
-        self.assertIn("nobody can ever come into it again", parting_line(room, "alice"))
+        self.assertIn("nobody can ever join it again", parting_line(room, "alice"))
         self.alice.do(room.leave())
         bob = self.world.person("bob")
         self.world.settle()
