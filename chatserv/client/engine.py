@@ -125,6 +125,7 @@ class Engine:
     def connected(self) -> None:
         """A session is open; its welcome comes first."""
         self.requests.up()
+        self.room_queue.connected()
         self._welcomed = False
 
     def disconnected(self) -> None:

@@ -38,10 +38,11 @@ class Disk:
     Args:
         person: Whose.
         good: How many transactions it takes first.
+        once: Whether it refuses a single one.
     """
 
-    def __init__(self, person: Person, good: int) -> None:
-        self._good, self.refused = good, 0
+    def __init__(self, person: Person, good: int, *, once: bool = False) -> None:
+        self._good, self.refused, self._once = good, 0, once
         self.fill()
         self.code, self.text = sqlite3.SQLITE_FULL, "database or disk is full"
         self._database = person.client.engine.context.vault.database
@@ -58,6 +59,7 @@ class Disk:
             self.left -= 1
             return
         self.refused += 1
+        self.full = not self._once
         error = sqlite3.OperationalError(self.text)
         error.sqlite_errorcode = self.code
         raise error
@@ -129,6 +131,25 @@ class FullDiskTests(SynchronousTestCase):
         for person in (self.alice, self.bob):
             self.assert_calm(person)
             self.assertEqual(sorted(texts), sorted(told(person)), person.name)
+
+    def test_refused_once(self) -> None:
+        """A disk that refuses one transaction while Alice catches up, or is told something: what it held up is no gap."""
+        refused, said = 0, 0
+        for number in range(MOST):
+            for away in (True, False):
+                if away:
+                    self.world.server.cut()
+                disk = Disk(self.alice, number, once=True)
+                for _ in range(3):
+                    self.bob.client.send("lobby", f"from bob {said}")
+                    said += 1
+                    self.world.run()
+                self.world.settle(WAIT_SECONDS)
+                self.assert_calm(self.alice)
+                refused += disk.refused
+                disk.full = False
+        self.assertGreater(refused, 4)
+        self.assertEqual([("bob", f"from bob {each}") for each in range(said)], told(self.alice))
 
     def test_rooms(self) -> None:
         """While rooms are made, joined, renamed and rotated, and people talk directly: the same."""

@@ -65,13 +65,14 @@ class RoomQueue:
         self._start_anew = start_anew
         self.invitations = Invitations(context, rooms)
         self._settling: list[Deferred[None]] = []
+        self._deaf = False  # what came could not be stored: nothing behind it is taken from this connection
         self.follow = True
         self.marks_shown = True  # else whoever is told says how far it was shown
 
     def put_event(self, event: messages.Event) -> None:
         """An event came. Raises `Busy` where too many wait: only a new connection helps."""
         room = self._rooms.look_at(event.room)
-        if room.stopped:
+        if room.stopped or self._deaf:
             return
         if len(room.queue) >= MAX_QUEUED:
             raise Busy(f"room {event.room.hex()}: too many events wait")
@@ -79,7 +80,9 @@ class RoomQueue:
         self.go_on(room)
 
     async def settled(self) -> None:
-        """Returns when no event waits any more. Raises `Interrupted` where the connection goes before."""
+        """Returns when no event waits any more. Raises `Interrupted` where the connection goes before, or is to go."""
+        if self._deaf:
+            raise Interrupted("what came could not be stored")
         if any(room.busy for room in self._rooms.all()):
             waiting: Deferred[None] = Deferred()
             self._settling.append(waiting)
@@ -91,11 +94,13 @@ class RoomQueue:
         while room.row is not None and room.in_it and room.queue and room.row.cursor < until and not room.stopped:
             await self._context.pause(BATCH_SECONDS)
 
+    def connected(self) -> None:
+        """A new connection: events come again."""
+        self._deaf = False
+
     def disconnected(self) -> None:
         """What waits will come again; nobody is told that it was dealt with."""
-        waiting, self._settling = self._settling, []
-        for waiter in waiting:
-            waiter.errback(Interrupted("the connection was lost"))
+        self._interrupt_settling()
         for room in self._rooms.all():
             room.queue.clear()
             room.wraps.clear()
@@ -103,6 +108,11 @@ class RoomQueue:
             room.abandoned(Interrupted("the connection was lost"))
             if room.row is None:
                 self._rooms.forget_room(room.room_id)
+
+    def _interrupt_settling(self) -> None:
+        waiting, self._settling = self._settling, []
+        for waiter in waiting:
+            waiter.errback(Interrupted("the connection was lost"))
 
     def go_on(self, room: Room) -> None:
         """Works the queue off when this turn is over, with all that came in it, unless that is under way."""
@@ -167,6 +177,8 @@ class RoomQueue:
     def _lost_track(self, room: Room) -> None:
         """What was taken could not be stored: back to what is, and the server tells it once more on a new connection."""
         room.queue.clear()
+        self._deaf = True
+        self._interrupt_settling()
         self._start_anew(
             LocalProtocolError("what came could not be stored")
         )  # a disk that fails has told its own reason
