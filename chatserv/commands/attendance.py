@@ -13,6 +13,7 @@ def enter(context: Context, session: LiveSession) -> None:
     before = status_of(context.hub, session.name)
     replaced = context.hub.attach(session)
     if replaced is not None:
+        session.seen, session.away = replaced.seen, replaced.away
         context.leases.forget(replaced)
         notify([replaced], messages.Farewell("replaced"))
         replaced.outbox.end(CloseReason.REPLACED)
@@ -41,6 +42,13 @@ async def set_presence(context: Context, session: LiveSession, command: messages
     session.away = command.away
     _notify_change(context, session, before)
     return messages.Ok(command.label)
+
+
+def show(context: Context, session: LiveSession) -> None:
+    """From now on others see that a session is there."""
+    before = status_of(context.hub, session.name)
+    session.seen = True
+    _notify_change(context, session, before)
 
 
 def _notify_change(context: Context, session: LiveSession, before: Status) -> None:

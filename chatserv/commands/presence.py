@@ -19,8 +19,8 @@ class Status(IntEnum):
 
 
 def status_of(hub: Hub, name: str) -> Status:
-    """The best of a person's sessions."""
-    sessions = hub.sessions_of(name)
+    """The best of a person's sessions, but for those that have only just logged in, and have yet to say how they are."""
+    sessions = [session for session in hub.sessions_of(name) if session.seen]
     if not sessions:
         return Status.OFFLINE
     return Status.AWAY if all(session.away for session in sessions) else Status.ONLINE

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from chatserv.commands.attendance import notify_who_is_there
+from chatserv.commands.attendance import notify_who_is_there, show
 from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import encode_event
@@ -16,6 +16,7 @@ async def sync(context: Context, session: LiveSession, command: messages.Sync) -
     if session.synced:
         raise BadMessage("sync: only once a session")
     session.synced = True
+    show(context, session)
     known = dict(command.cursors) if command.store == context.store.incarnation else {}
     passed: dict[bytes, int] = {}
     for room_id, place in session.places.items():
