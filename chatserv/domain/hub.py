@@ -63,12 +63,11 @@ class Place:
 class LiveSession:
     """One authenticated connection of a device.
 
-    ``places``: by room id. ``ed25519``: the device's signature key. ``muted``: by the server's administrators.
-    ``away``: the person is not at the device. ``seen``: others are told of it, since it has synced. ``expelled``: it is
-    being ended, and nothing is done for it any more. ``behind``: rooms that are read from the log, with the last seq
-    that was queued; a room is there, or live, or (before ``sync``) neither. ``host``: where the connection comes from;
-    no address for one that has none. ``refused``: by room, epoch and generation of the first message that was refused
-    for now, and until when those behind it wait for it (monotonic seconds).
+    ``places``: by room id. ``ed25519``: its signature key. ``muted``: by the server's administrators. ``away``: the person
+    is not at the device. ``seen``: others know of it. ``expelled``: it is being ended, nothing is done for it. ``behind``:
+    rooms that are read from the log, with the last seq that was queued; a room is there, or live, or (before ``sync``)
+    neither. ``host``: where the connection comes from. ``refused``: by room, epoch and generation of the first message that
+    was refused for now, and until when those behind it wait for it (monotonic seconds).
     """
 
     account_id: bytes
@@ -81,8 +80,8 @@ class LiveSession:
     muted: bool = False
     away: bool = False
     expelled: bool = False
-    synced: bool = False
     seen: bool = False
+    synced: bool = False
     behind: dict[bytes, int] = field(default_factory=dict)
     catching_up: bool = False
     host: str = ""
