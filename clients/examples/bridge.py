@@ -12,16 +12,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from chatserv.client import (
-    ChatError,
-    Client,
-    MessageReceived,
-    Profile,
-    explained,
-    sender_name,
-    translate,
-    use_steady_clock,
-)
+from chatserv.client import Client, Profile, explained, sender_name, translate, use_steady_clock
+from chatserv.client.errors import ChatError
+from chatserv.client.events import MessageReceived
 
 USAGE = "python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM"
 

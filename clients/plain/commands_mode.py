@@ -4,20 +4,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import (
-    ChatError,
-    Client,
-    ClientEvent,
-    LocalFileError,
-    NotMember,
-    Profile,
-    SendAcknowledged,
-    SendFailed,
-    SendHeld,
-    Slash,
-    explained,
-    translate,
-)
+from chatserv.client import Client, ClientEvent, Profile, Slash, explained, translate
+from chatserv.client.errors import ChatError, LocalFileError, NotMember
+from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
 from clients.plain.script import Errand
 from clients.shared.arguments import Arguments
 from clients.shared.event_text import held_text

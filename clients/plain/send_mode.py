@@ -2,16 +2,9 @@
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import (
-    ChatError,
-    ClientEvent,
-    LocalFileError,
-    SendAcknowledged,
-    SendFailed,
-    SendHeld,
-    explained,
-    translate,
-)
+from chatserv.client import ClientEvent, explained, translate
+from chatserv.client.errors import ChatError, LocalFileError
+from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
 from clients.plain.script import RoomScript
 from clients.shared.event_text import held_text
 from clients.shared.exit_codes import NOT_SENT, Exit, exit_for

@@ -3,20 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client import (
-    Alarm,
-    Client,
-    ClientEvent,
-    GapSeen,
-    IdentityChanged,
-    KeysBroken,
-    MessagesMissing,
-    NotMember,
-    RoomLeft,
-    RoomRewound,
-    place,
-    translate,
-)
+from chatserv.client import Alarm, Client, ClientEvent, IdentityChanged, KeysBroken, place, translate
+from chatserv.client.errors import NotMember
+from chatserv.client.events import GapSeen, MessagesMissing, RoomLeft, RoomRewound
 from clients.shared.event_text import news
 from clients.shared.exit_codes import UNTRUSTED, Exit
 from clients.shared.startup import tell

@@ -7,13 +7,23 @@ from typing import Final
 from chatserv.client import (
     ALARMS,
     Alarm,
-    Announced,
     Blame,
     ClientEvent,
     DeviceSeen,
-    GapSeen,
     IdentityChanged,
     KeysBroken,
+    explained,
+    message_line,
+    moment,
+    names,
+    place,
+    quotation,
+    shown,
+    translate,
+)
+from chatserv.client.events import (
+    Announced,
+    GapSeen,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
@@ -30,14 +40,6 @@ from chatserv.client import (
     SendFailed,
     SendHeld,
     TypingSeen,
-    explained,
-    message_line,
-    moment,
-    names,
-    place,
-    quotation,
-    shown,
-    translate,
 )
 
 Finder = Callable[[str, bytes], MessageReceived | None]

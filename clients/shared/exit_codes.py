@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from chatserv.client import (
+from chatserv.client import clean_line, explained, translate
+from chatserv.client.errors import (
     AuthFailed,
     ChatError,
     InviteInvalid,
@@ -18,9 +19,6 @@ from chatserv.client import (
     ServerFull,
     SlashError,
     TextInvalid,
-    clean_line,
-    explained,
-    translate,
 )
 
 DONE: Final = 0

@@ -8,17 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from chatserv.client import (
-    LinkInvalid,
-    NameInvalid,
-    NameTaken,
-    PasswordInvalid,
-    TextInvalid,
-    new_user_name,
-    prepared_password,
-    translate,
-    valid_text,
-)
+from chatserv.client import new_user_name, prepared_password, translate, valid_text
+from chatserv.client.errors import LinkInvalid, NameInvalid, NameTaken, PasswordInvalid, TextInvalid
 from clients.shared.exit_codes import USAGE, Exit, exit_for
 from clients.shared.startup import tell
 

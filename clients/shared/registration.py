@@ -4,22 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from chatserv.client import (
-    ChatError,
     Client,
     ClientEvent,
-    InviteInvalid,
-    NameInvalid,
-    NameTaken,
     Profile,
     ServerLink,
-    Status,
-    StatusChanged,
     clean_line,
     prepare_account,
     prepared_password,
     translate,
     user_name,
 )
+from chatserv.client.errors import ChatError, InviteInvalid, NameInvalid, NameTaken
+from chatserv.client.events import Status, StatusChanged
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, trying_again
 from clients.shared.link_input import asked_link, given_link, link_of, private_text

@@ -4,13 +4,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from chatserv.client import (
-    ChatError,
-    Client,
-    ClientEvent,
+from chatserv.client import Client, ClientEvent, Profile, RoomHandle, place, sender_name, shown, translate
+from chatserv.client.errors import ChatError
+from chatserv.client.events import (
     MessageReceived,
-    Profile,
-    RoomHandle,
     RoomJoined,
     RoomLeft,
     RoomOffered,
@@ -19,10 +16,6 @@ from chatserv.client import (
     SendFailed,
     Status,
     StatusChanged,
-    place,
-    sender_name,
-    shown,
-    translate,
 )
 from clients.shared.arguments import Arguments
 from clients.shared.desktop import find_desktop

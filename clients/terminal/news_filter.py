@@ -1,14 +1,10 @@
 """Which news a person reads where."""
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, ClientEvent, DeviceSeen, IdentityChanged, KeysBroken
+from chatserv.client.events import (
     Announced,
-    ClientEvent,
     Delivered,
-    DeviceSeen,
     GapSeen,
-    IdentityChanged,
-    KeysBroken,
     MessageReceived,
     MessagesMissing,
     PresenceSeen,

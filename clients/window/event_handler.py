@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-from chatserv.client import (
-    ClientEvent,
-    DeviceSeen,
-    IdentityChanged,
+from chatserv.client import ClientEvent, DeviceSeen, IdentityChanged
+from chatserv.client.events import (
     MessageReceived,
     PresenceSeen,
     ReadMoved,

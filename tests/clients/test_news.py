@@ -4,15 +4,11 @@ from typing import Any, get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, ClientEvent, DeviceSeen, IdentityChanged, KeysBroken, moment
+from chatserv.client.events import (
     Announced,
-    ClientEvent,
     Delivered,
-    DeviceSeen,
     GapSeen,
-    IdentityChanged,
-    KeysBroken,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
@@ -34,7 +30,6 @@ from chatserv.client import (
     Status,
     StatusChanged,
     TypingSeen,
-    moment,
 )
 from chatserv.errors import Muted, StorageFull
 from clients.shared.event_text import news

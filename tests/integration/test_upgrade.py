@@ -8,17 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from chatserv.client import (
-    Alarm,
-    ClientEvent,
-    GapSeen,
-    IdentityChanged,
-    KeysBroken,
-    MessagesMissing,
-    RoomRewound,
-    SendFailed,
-    SendHeld,
-)
+from chatserv.client import Alarm, ClientEvent, IdentityChanged, KeysBroken
+from chatserv.client.events import GapSeen, MessagesMissing, RoomRewound, SendFailed, SendHeld
 from chatserv.testing.processes import ServerProgram
 from tests.support.release_data import PEOPLE, PROFILE, STATE, Person, history
 

@@ -8,16 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatserv.client import (
-    ChatError,
-    Profile,
-    ServerLink,
-    new_user_name,
-    prepare_account,
-    prepared_password,
-    shown,
-    translate,
-)
+from chatserv.client import Profile, ServerLink, new_user_name, prepare_account, prepared_password, shown, translate
+from chatserv.client.errors import ChatError
 from clients.shared.exit_codes import exit_for
 from clients.window.dialogs.dialog import Field, Form
 

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, ClientEvent, IdentityChanged, place
+from chatserv.client.events import (
     Announced,
-    ClientEvent,
     Delivered,
     GapSeen,
-    IdentityChanged,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
@@ -23,7 +21,6 @@ from chatserv.client import (
     SendFailed,
     SendHeld,
     TypingSeen,
-    place,
 )
 from clients.shared.event_text import news
 from clients.window.timeline.entries import LOUD, NOTICE, Note

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from chatserv.client import (
-    MessageReceived,
     WaitingMessage,
     clock,
     doubtful_time,
@@ -16,6 +15,7 @@ from chatserv.client import (
     shown,
     translate,
 )
+from chatserv.client.events import MessageReceived
 from clients.shared.dates import day_text
 from clients.shared.links import links
 from clients.shared.sender_colours import sender_colour

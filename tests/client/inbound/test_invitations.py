@@ -6,15 +6,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import (
+from chatserv.client import RoomHandle
+from chatserv.client.errors import NameInvalid, NotMember
+from chatserv.client.events import (
     MessageDeleted,
     MessageEdited,
     MessageReceived,
-    NameInvalid,
-    NotMember,
     Reacted,
     RoomChanged,
-    RoomHandle,
     RoomOffered,
     RoomTitled,
 )

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, IdentityChanged, KeysBroken
+from chatserv.client.events import (
     GapSeen,
-    IdentityChanged,
-    KeysBroken,
     MessagesMissing,
     RoomJoined,
     RoomLeft,

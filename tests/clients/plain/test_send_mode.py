@@ -3,17 +3,8 @@
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
-from chatserv.client import (
-    DiskFull,
-    NotMember,
-    SendAcknowledged,
-    SendFailed,
-    SendHeld,
-    ServerFull,
-    Status,
-    StatusChanged,
-    StorageError,
-)
+from chatserv.client.errors import DiskFull, NotMember, ServerFull, StorageError
+from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld, Status, StatusChanged
 from chatserv.errors import AuthFailed, Muted, StorageFull
 from clients.plain.mode import Mode
 from tests.clients.program_fakes import ProgramTestCase

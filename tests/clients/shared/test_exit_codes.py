@@ -7,7 +7,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 import chatserv.client
-from chatserv.client import (
+from chatserv.client.errors import (
     AuthFailed,
     ChatError,
     DiskFailed,

@@ -13,18 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import (
-    Client,
-    InviteInvalid,
-    NameInvalid,
-    NameTaken,
-    Profile,
-    Quota,
-    ServerLink,
-    Status,
-    StatusChanged,
-    format_link,
-)
+from chatserv.client import Client, Profile, ServerLink, format_link
+from chatserv.client.errors import InviteInvalid, NameInvalid, NameTaken, Quota
+from chatserv.client.events import Status, StatusChanged
 from chatserv.testing.memory_server import keyring, server_id
 from clients.shared import link_input, registration
 from clients.shared.arguments import parse_arguments

@@ -10,11 +10,9 @@ from typing import Any, Final, cast
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, Client, Profile, WaitingMessage, clean_line
+from chatserv.client.events import (
     Announced,
-    Client,
-    Profile,
     Reacted,
     RoomChanged,
     RoomOffered,
@@ -22,8 +20,6 @@ from chatserv.client import (
     SendFailed,
     Status,
     StatusChanged,
-    WaitingMessage,
-    clean_line,
 )
 from chatserv.errors import Muted
 from clients.shared.arguments import parse_arguments

@@ -4,15 +4,11 @@ from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, ClientEvent, DeviceSeen, IdentityChanged, KeysBroken
+from chatserv.client.events import (
     Announced,
-    ClientEvent,
     Delivered,
-    DeviceSeen,
     GapSeen,
-    IdentityChanged,
-    KeysBroken,
     MessageDeleted,
     MessageEdited,
     MessagesMissing,

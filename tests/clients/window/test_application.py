@@ -9,23 +9,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.testing import MemoryReactorClock
 
 import chatserv.i18n
-from chatserv.client import (
-    Alarm,
-    Client,
-    ClientEvent,
-    MessageReceived,
-    Profile,
-    Quota,
-    RoomHandle,
-    RoomLeft,
-    SendQueued,
-    Status,
-    StatusChanged,
-    StorageError,
-    TypingSeen,
-    WaitingMessage,
-    format_link,
-)
+from chatserv.client import Alarm, Client, ClientEvent, Profile, RoomHandle, WaitingMessage, format_link
+from chatserv.client.errors import Quota, StorageError
+from chatserv.client.events import MessageReceived, RoomLeft, SendQueued, Status, StatusChanged, TypingSeen
 from chatserv.wire.link import ServerLink
 from clients.window.arguments import Arguments
 from clients.window.session import State

@@ -4,16 +4,14 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import (
-    Alarm,
+from chatserv.client import Alarm, ClientEvent, IdentityChanged
+from chatserv.client.errors import Quota
+from chatserv.client.events import (
     Announced,
-    ClientEvent,
     Delivered,
-    IdentityChanged,
     MessageDeleted,
     MessageEdited,
     PresenceSeen,
-    Quota,
     Reacted,
     RoomChanged,
     RoomLeft,
