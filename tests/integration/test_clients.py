@@ -365,7 +365,7 @@ class Terminal:
         deadline = time.monotonic() + SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             self._read()
-        return self.process.wait(1)
+        return self.process.wait(SECONDS)
 
     def _read(self) -> None:
         if select.select([self._ours], [], [], 0.1)[0]:
