@@ -353,10 +353,10 @@ class Terminal:
         """Types."""
         os.write(self._ours, text.encode())
 
-    def until(self, words: str) -> None:
-        """Waits until these words are on the screen."""
+    def until(self, words: str, *, last: bool = False) -> None:
+        """Waits until these words are on the screen; ``last``: in its last row."""
         deadline = time.monotonic() + SECONDS
-        while words not in self.text:
+        while words not in (f"{self.text.rstrip()} ".rpartition("\n")[2] if last else self.text):
             self._test.assertLess(time.monotonic(), deadline, f"{words!r} does not come:\n{self.text}")
             self._read()
 

@@ -226,6 +226,7 @@ class TerminalTests(ClientsTestCase):
         shell.until("] <bob> half a line")
         shell.type("/quit\r")
         self.until_gone(shell, "(connected)")
+        shell.until("shell: ", last=True)  # before, what is typed goes with the terminal's old settings
         shell.type("exit\r")
         self.assertEqual(shell.finish(), 0)
         self.assertNotIn("Traceback", shell.text)
