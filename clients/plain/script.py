@@ -1,5 +1,6 @@
 """What runs for scripts have in common: warnings on standard error, and an end in every case."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -48,7 +49,7 @@ class Script(Mode):
         self._warnings.look(event)
 
 
-class Errand(Script):
+class Errand(Script, ABC):
     """Does one thing once there is a connection, and ends."""
 
     def _online(self, *, first: bool) -> None:
@@ -56,9 +57,9 @@ class Errand(Script):
         if first:
             Deferred.fromCoroutine(self._work()).addErrback(self._refused)
 
+    @abstractmethod
     async def _work(self) -> None:
         """The one thing, and the end."""
-        raise NotImplementedError
 
     def _refused(self, failure: Failure) -> None:
         self.finish(exit_for(failure.value if isinstance(failure.value, Exception) else None))
