@@ -6,15 +6,28 @@
 #   VENV       the virtual environment                                           (.venv)
 #   CONFIG     run: the settings file, JSON or TOML                              (none: the defaults)
 #   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
-#   BREAK      demo: 1 breaks the demonstration on purpose; it must then fail
+#   BREAK      demo, demo-cluster: 1 breaks the demonstration on purpose; it must then fail
+#   STORE      demo, kills, restart-drill, prove-blind, faults, faults-short: where the store is (sqlite);
+#              postgres: in a PostgreSQL of their own; cluster: the same, and the server is one of two nodes
+#   NODES      cluster: how many                                                 (3)
+#   DRILLS     cluster-drill: the names of some drills                           (all)
+#   OFF        cluster-drill: 1 switches the rule of each off; it must then fail
+#   SHORT      cluster-drill: 1 plays each in small
 #   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
 #   MUTATIONS  mutations: how many broken copies of each structure              (100000)
+#   HISTORIES  histories: how many                                              (100)
 #   KILLS      kills: how often the server is killed                            (200)
+#   RESTARTS   restart-drill: how often the server is restarted                 (20)
 #   MINUTES    honest: how long                                                 (30)
+#   RATE       honest: lines a second                                           (20)
+#   LINES      honest: how many lines, in place of MINUTES                      (none)
 #   SEED       honest: of all chances                                           (another one each time; it is printed)
 #   BASE       bench-compare: the revision to compare with
-#   ARGS       bench, bench-compare, test, latest: further arguments of the program behind them
-#   JOBS       test: processes that run tests side by side                      (1)
+#   SECONDS    fuzz: how long, all targets together                              (3600)
+#   TARGET     fuzz: some targets                                               (all)
+#   ROWS       faults, faults-short: the numbers of some rows                   (all)
+#   ARGS       bench, bench-peers, bench-compare, test, latest: further arguments of the program behind them
+#   JOBS       test, coverage, faults, faults-short: so many tests or rows at once (1)
 #   VERSION    news: writes NEWS.rst for this version; without, shows a draft
 
 ifeq ($(origin PYTHON), undefined)
@@ -27,10 +40,22 @@ CONFIG ?=
 STATE_DIR ?=
 BREAK ?=
 LEAK ?=
+STORE ?=
+HISTORIES ?= 100
 KILLS ?= 200
+RESTARTS ?= 20
 MINUTES ?= 30
+RATE ?=
+LINES ?=
 SEED ?=
 MUTATIONS ?= 100000
+NODES ?= 3
+DRILLS ?=
+OFF ?=
+SHORT ?=
+ROWS ?=
+SECONDS ?= 3600
+TARGET ?=
 BASE ?=
 ARGS ?=
 JOBS ?=
@@ -44,10 +69,12 @@ OURSELVES = $(PIP) --no-deps --no-build-isolation --editable .
 LOCK = build/lock-venv/bin/uv --no-config --quiet pip compile --universal --python-version 3.11 --generate-hashes \
     --no-annotate --custom-compile-command 'make lock'
 LATEST = build/latest-venv
+ON_STORE = $(if $(STORE),--store $(call shell_word,STORE))
+STAMP_STORE = $(VENV)/.stamp-$(if $(filter-out sqlite,$(STORE)),test,run)
 # A variable's value as one word for the shell, whatever stands in it.
 shell_word = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run install test dev lint types layers docs demo prove-blind kills honest mutations screenshots bench bench-compare catalogues lock latest wheel news clean
+.PHONY: help run supervised procmon-drill addresses-drill install test coverage dev lint types layers docs audit fuzz demo demo-cluster cluster cluster-drill prove-blind kills restore-drill faults faults-short honest liar histories mutations screenshots bench bench-peers bench-compare catalogues lock latest wheel deb container news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -59,18 +86,21 @@ run: $(VENV)/.stamp-run  ## install what the server needs, and start it in front
 	$(BIN)/twistd --nodaemon --pidfile= chatserv \
 	    $(if $(CONFIG),--config $(call shell_word,CONFIG)) $(if $(STATE_DIR),--state-dir $(call shell_word,STATE_DIR))
 
+supervised: $(VENV)/.stamp-run  ## the same, started again whenever it ends: for machines without systemd
+	deploy/supervised $(abspath $(BIN)) \
+	    $(if $(CONFIG),--config $(call shell_word,CONFIG)) $(if $(STATE_DIR),--state-dir $(call shell_word,STATE_DIR))
+
 install: $(VENV)/.stamp-run  ## install what the server and the clients need
 
-test: $(VENV)/.stamp-test  ## run the tests; fail where less than 90 % of chatserv/ is covered, branches included (not with ARGS)
-ifeq ($(ARGS),)
+test: $(VENV)/.stamp-test  ## run the tests
+	@$(BIN)/python -m twisted.trial $(if $(JOBS),-j$(JOBS)) $(or $(ARGS),tests)
+
+coverage: $(VENV)/.stamp-test  ## the same, half as slow again; fail where less than 90 % of chatserv/ is covered, branches included
 	@code=0; \
 	$(BIN)/python -m coverage erase; \
 	$(BIN)/python -m coverage run -m twisted.trial $(if $(JOBS),-j$(JOBS)) tests || code=$$?; \
 	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report || code=$$?; \
 	exit $$code
-else
-	@$(BIN)/python -m twisted.trial $(ARGS)
-endif
 
 dev: $(VENV)/.stamp-dev  ## install the developers' tools too
 
@@ -88,17 +118,64 @@ docs: $(VENV)/.stamp-dev  ## build/docs: the documents by Sphinx, and in api/ th
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/docs
 	$(BIN)/pydoctor --quiet --quiet
 
-demo: $(VENV)/.stamp-run  ## a server and its clients, started and judged
-	$(BIN)/python -m chatserv.testing.demo.run $(if $(filter-out 0,$(BREAK)),--break)
+audit: $(VENV)/.stamp-dev  ## what is known to go wrong: in our code by bandit, in what is locked by pip-audit where its service answers
+	@said=$$($(BIN)/bandit --quiet --configfile pyproject.toml --recursive chatserv clients 2>&1) \
+	    || { echo "$$said"; exit 1; }; echo 'bandit: nothing found'
+	$(BIN)/python -m tests.support.locked_audit
 
-prove-blind: $(VENV)/.stamp-run  ## search everything that a server has for what people wrote
-	$(BIN)/python -m chatserv.testing.blindness.run $(if $(filter-out 0,$(LEAK)),--leak)
+fuzz: $(VENV)/.stamp-test  ## bytes that nobody meant, an hour long, by Atheris (SECONDS=n TARGET='record export')
+	$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGET)
 
-kills: $(VENV)/.stamp-run  ## people talk while the server is killed 200 times (KILLS=n)
-	$(BIN)/python -m chatserv.testing.demo.kills --kills $(KILLS)
+demo: $(STAMP_STORE)  ## a server and its clients, started and judged
+	$(BIN)/python -m chatserv.testing.demo.run $(ON_STORE) $(if $(filter-out 0,$(BREAK)),--break)
 
-honest: $(VENV)/.stamp-run  ## honest people talk while everything dies now and then: nobody is accused (MINUTES=n SEED=n)
-	$(BIN)/python -m chatserv.testing.demo.honest --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+cluster: $(VENV)/.stamp-test  ## a PostgreSQL, a bus server and three nodes on this machine, until Ctrl-C (NODES=n)
+	$(BIN)/python -m chatserv.testing.cluster --nodes $(NODES)
+
+demo-cluster: $(VENV)/.stamp-test  ## people on three nodes, one of which is killed: started and judged
+	$(BIN)/python -m chatserv.testing.demo.cluster $(if $(filter-out 0,$(BREAK)),--break)
+
+cluster-drill: $(VENV)/.stamp-test  ## what becomes of several nodes, a line each (DRILLS='kills herd' SHORT=1 OFF=1)
+	$(BIN)/python -m tests.drills $(if $(filter-out 0,$(SHORT)),--short) $(if $(filter-out 0,$(OFF)),--off) $(DRILLS)
+
+prove-blind: $(STAMP_STORE)  ## search everything that a server has for what people wrote
+	$(BIN)/python -m chatserv.testing.blindness.run $(ON_STORE) $(if $(filter-out 0,$(LEAK)),--leak)
+
+kills: $(STAMP_STORE)  ## people talk while the server is killed 200 times (KILLS=n)
+	$(BIN)/python -m chatserv.testing.demo.kills $(ON_STORE) --kills $(KILLS)
+
+faults: $(VENV)/.stamp-test  ## every fault that the server has to survive, a line each (ROWS='1 7' JOBS=n)
+	$(BIN)/python -m tests.faults $(ON_STORE) $(if $(JOBS),--jobs $(JOBS)) $(ROWS)
+
+faults-short: $(VENV)/.stamp-test  ## the same in small: a few seconds each
+	$(BIN)/python -m tests.faults --short $(ON_STORE) $(if $(JOBS),--jobs $(JOBS)) $(ROWS)
+
+restart-drill: $(STAMP_STORE)  ## people talk while the server is restarted 20 times (RESTARTS=n): nothing lost, all back when
+	$(BIN)/python -m chatserv.testing.demo.kills $(ON_STORE) --restart --kills $(RESTARTS)
+
+upgrade-drill: $(VENV)/.stamp-test  ## what 0.1.0 left is opened by this version; and both serve one database in turns
+	$(BIN)/python -m twisted.trial tests.integration.test_upgrade
+	$(BIN)/python -m tests.faults 13
+
+restore-drill: $(VENV)/.stamp-test  ## a backup under load, the machine is lost, the backup is put back, and people come back
+	$(BIN)/python -m tests.faults.restore_drill
+
+honest: $(VENV)/.stamp-run  ## honest people talk while everything dies now and then: nobody is accused (MINUTES=n SEED=n RATE=n LINES=n)
+	$(BIN)/python -m chatserv.testing.demo.honest --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(RATE),--rate $(RATE)) $(if $(LINES),--lines $(LINES))
+
+procmon-drill: $(VENV)/.stamp-test  ## the server under procmon is killed, and says how long it was away (KILLS=n)
+	$(BIN)/python -m tests.support.procmon_drill $(if $(filter-out 200,$(KILLS)),--kills $(KILLS))
+
+addresses-drill: $(VENV)/.stamp-test  ## a server at two addresses, one of which dies again and again: how long its client is away
+	$(BIN)/python -m tests.support.addresses_drill
+
+liar: $(VENV)/.stamp-test  ## a server that lies, one lie at a time: who notices, after what, in which words
+	$(BIN)/python -m tests.liar.run
+
+histories: $(VENV)/.stamp-test  ## random histories of people whose devices come and go: who may read reads everything (HISTORIES=n)
+	CHATSERV_HISTORIES=$(HISTORIES) $(BIN)/python -m twisted.trial tests.client.test_histories
 
 mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every structure
 	CHATSERV_MUTATIONS=$(MUTATIONS) $(BIN)/python -m twisted.trial tests.crypto.test_mutations \
@@ -108,10 +185,13 @@ mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every struc
 screenshots: $(VENV)/.stamp-test  ## docs/images: pictures of the clients (needs Xvfb, openbox, xdotool, xterm, ImageMagick)
 	$(BIN)/python -m tests.support.screenshots
 
-bench: $(VENV)/.stamp-run  ## benchmarks
+bench: $(VENV)/.stamp-run  ## what server and clients cost: the quick parts and a table (ARGS='s1 s4 --full')
 	$(BIN)/python -m bench $(ARGS)
 
-bench-compare: $(VENV)/.stamp-run  ## the load on another revision (BASE=rev) and on this tree, in turns, and the ratios
+bench-peers: $(VENV)/.stamp-run  ## ours, ngircd and InspIRCd under the same load, and the ratios (ARGS='s1 s2 --runs 3')
+	$(BIN)/python -m bench.peers $(ARGS)
+
+bench-compare: $(VENV)/.stamp-run  ## parts on another revision and on this tree, in turns, and the ratios (BASE=rev ARGS='s1 s2')
 	$(BIN)/python -m bench.compare '$(or $(BASE),$(error which revision? make bench-compare BASE=...))' $(ARGS)
 
 catalogues: $(VENV)/.stamp-test  ## bring chatserv/locale/ up to date, compile it, list what is not translated
@@ -135,10 +215,17 @@ latest:  ## tests and types with the newest versions that pyproject.toml allows,
 	$(LATEST)/bin/mypy || code=$$?; \
 	exit $$code
 
-wheel: $(VENV)/.stamp-dev  ## dist/: sdist and wheel of the last commit, from a clean clone
+wheel: $(VENV)/.stamp-dev  ## dist/: sdist and wheel of the last commit, from a clean clone (without git, of what lies here)
 	rm -rf build/clean
-	git clone --quiet --no-local --depth 1 . build/clean
-	$(BIN)/python -m build --no-isolation --outdir dist build/clean
+	rm -f dist/*.whl dist/*.tar.gz
+	$(if $(wildcard .git),git clone --quiet --no-local --depth 1 . build/clean)
+	$(BIN)/python -m build --no-isolation --outdir dist $(if $(wildcard .git),build/clean,.)
+
+deb: wheel  ## dist/: a Debian package of the last commit, with an environment of its own
+	deploy/make-deb dist/*.whl dist
+
+container:  ## a container image, by podman or docker
+	$(shell command -v podman || command -v docker) build --file deploy/Containerfile --tag chatserv .
 
 news: $(VENV)/.stamp-dev  ## what newsfragments/ will add to NEWS.rst
 	$(BIN)/towncrier build $(if $(VERSION),--yes --version '$(VERSION)',--draft --version next)

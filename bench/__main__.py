@@ -1,168 +1,130 @@
-"""``python -m bench``: runs the scenarios and prints one JSON line each."""
+"""``python -m bench``: runs parts, prints a JSON line for each figure that they come to, and a table at the end."""
 
-import argparse
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Final
 
-from bench.accounts import Accounts
-from bench.e2e import all_figures
-from bench.figures import Scenario, figures, read, surroundings
-from bench.founding import found_room
-from bench.load import Load
-from bench.member import Member, tls_context
-from bench.profiler import Profiler
-from bench.server import BenchError, BenchServer
-from bench.window import window_figures
+from bench.figures import surroundings
+from bench.options import Options, checked, parser
+from bench.server import BenchError
+from bench.table import rst, table, text
 from chatserv.testing.display import DisplayError
 from chatserv.testing.processes import ProgramError
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
-WARM_UP_SECONDS = 1.0
-SAMPLED_MEMBERS = 5
-S2_RATE = 50.0
-MOST_MEMBERS = 500
+Lines = Iterator[Mapping[str, object]]
 
 
-def arguments(words: list[str]) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Load on the real server, and what encryption costs; see bench/README.rst."
+@dataclass(frozen=True)
+class Part:
+    """One thing that is measured.
+
+    Args:
+        where: Module and function; imported when it runs.
+        said: What runs, for who waits.
+        quick: Whether it runs unasked.
+        pinned: Whether server and generator have a core each.
+        repeats: Whether it makes so many runs by itself.
+    """
+
+    where: str
+    said: str
+    quick: bool = True
+    pinned: bool = True
+    repeats: bool = False
+
+    def run(self, options: Options, *at: object) -> Lines:
+        """Runs it once; a load, if that is given, at another server than ours."""
+        module, name = self.where.split(":")
+        run: Callable[..., Lines] = getattr(import_module(f"bench.{module}"), name)
+        return run(options, *at)
+
+
+PARTS: Final = {
+    "s1": Part("delivery:saturated", "a room as fast as it goes"),
+    "s2": Part("delivery:light", "a room in which something is said now and then"),
+    "s3": Part("delivery:many_rooms", "many small rooms in which everybody talks"),
+    "s4": Part("logins:storm", "everybody logs in at once"),
+    "s6": Part("delivery:pairs", "pairs who answer one another"),
+    "registration": Part("logins:registrations", "new accounts, while nobody is there and while many are"),
+    "s5": Part("idle:idle", "connections that do nothing, and all of them once more"),
+    "growth": Part("growth:growth", "a store that is full: what a row, a page and a start cost"),
+    "client": Part("client:client", "what messages cost a client, about 30 s"),
+    "fairness": Part("fairness:fairness", "people who talk while somebody keeps the server busy"),
+    "e2e": Part("e2e:run", "end-to-end encryption, about 30 s", quick=False),
+    "passwords": Part("passwords:run", "logins by password, about 30 s", quick=False),
+    "recovery": Part("recovery:run", "a recovery into 20 rooms of 50 devices, about 60 s", quick=False),
+    "start": Part("start:run", "starts with an empty and a full store, about 60 s", quick=False),
+    "window": Part("window:run", "the window while 10,000 messages come, about 80 s", quick=False, pinned=False),
+    "floods": Part("floods:run", "20 kinds of flood by one account, about 8 min", quick=False),
+    "cluster": Part(
+        "cluster:run", "one, two and three nodes, about 3 min a run", quick=False, pinned=False, repeats=True
+    ),
+}
+QUICK: Final = tuple(name for name, part in PARTS.items() if part.quick)
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs everything; 1 where a part failed."""
+    found = parser("python -m bench", "What this server and its clients cost; see bench/README.rst.")
+    found.add_argument("parts", metavar="PART", nargs="*", help=f"{', '.join(PARTS)}, all; without: {', '.join(QUICK)}")
+    found.add_argument("--scenario", choices=["s1", "s2"], help="another way to say s1 or s2")
+    found.add_argument("--json-lines", action="store_true", help="only JSON on stdout, no progress on stderr")
+    found.add_argument("--rst", action="store_true", help="the table as reStructuredText")
+    values = found.parse_args(words)
+    unknown = set(values.parts) - {*PARTS, "all"}
+    if unknown:
+        found.error(f"no such part: {', '.join(sorted(unknown))}")
+    parts = (
+        list(PARTS) if "all" in values.parts else values.parts or ([values.scenario] if values.scenario else [*QUICK])
     )
-    parts = ["delivery", "e2e", "window", "all"]
-    parser.add_argument(
-        "part",
-        choices=parts,
-        nargs="?",
-        help="load, encryption, or the window (all; with --scenario the load)",
-    )
-    parser.add_argument("--scenario", choices=["s1", "s2", "all"], help="of the load (all)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the measured part, at most 60")
-    parser.add_argument("--members", type=int, help="members of the room (S1: 50, S2: 100)")
-    parser.add_argument("--senders", type=int, help="S1: connections that send (10; without it also a run with 1)")
-    parser.add_argument("--outstanding", type=int, default=16, help="S1: messages under way a sender")
-    parser.add_argument("--rate", type=float, default=S2_RATE, help="S2: messages a second in all")
-    parser.add_argument("--runs", type=int, default=1, help="runs of each scenario, each with a fresh server")
-    parser.add_argument("--directory", type=Path, help="where the temporary state goes; its disk takes the commits")
-    parser.add_argument("--profile", type=Path, help="py-spy writes collapsed stacks of the server there")
-    parser.add_argument("--json-lines", action="store_true", help="only JSON on stdout, no progress on stderr")
-    options = parser.parse_args(words)
-    if (options.members or 1) + (options.senders or 1) > MOST_MEMBERS:
-        parser.error(f"members and senders: at most {MOST_MEMBERS}, whom one commit can bring in")
-    if not 0.1 <= options.seconds <= 60:
-        parser.error("--seconds: 0.1 to 60")
-    if min(options.members or 1, options.senders or 1, options.outstanding, options.runs) < 1:
-        parser.error("counts begin at 1")
-    if options.part is None:
-        options.part = "delivery" if options.scenario else "all"
-    return options
-
-
-def scenarios(options: argparse.Namespace) -> list[Scenario]:
-    """What the command line asks for."""
-    wanted: list[Scenario] = []
-    if options.part in {"e2e", "window"}:
-        return wanted
-    if options.scenario in {None, "s1", "all"}:
-        for senders in [options.senders] if options.senders else [10, 1]:
-            wanted.append(Scenario("S1", options.members or 50, senders, options.outstanding))
-    if options.scenario in {None, "s2", "all"}:
-        members = options.members or 100
-        wanted.append(Scenario("S2", members, members, rate=options.rate))
-    return wanted
-
-
-def run(scenario: Scenario, options: argparse.Namespace, core: int | None) -> dict[str, object]:
-    """One run with a fresh server. Raises `BenchError` where it measured nothing."""
-    with BenchServer(options.directory, core) as server:
-        accounts, context = Accounts(server.link.fingerprint), tls_context()
-        # In S1 those who send do not listen, as in the bench of the peers; in S2 everybody does both.
-        count = scenario.members + (0 if scenario.rate else scenario.senders)
-        members = [Member(server.link, context, accounts, number) for number in range(count)]
-        found_room(members, server.link.fingerprint)
-        receivers, senders = members[: scenario.members], members[-scenario.senders :]
-        load = Load(receivers, senders, scenario.members if scenario.rate else min(SAMPLED_MEMBERS, scenario.members))
-        try:
-            return _measure(scenario, options, server, load)
-        finally:
-            load.close()
-
-
-def _measure(scenario: Scenario, options: argparse.Namespace, server: BenchServer, load: Load) -> dict[str, object]:
-    def go(seconds: float) -> None:
-        if scenario.rate:
-            load.pace(seconds, scenario.rate)
-        else:
-            load.saturate(seconds, scenario.outstanding)
-
-    go(WARM_UP_SECONDS)
-    del load.latencies[:]
-    with Profiler(options.profile, server.pid, options.seconds):
-        before = read(server, load)
-        go(options.seconds)
-        after = read(server, load)
-    latencies = load.latencies[:]
-    load.settle()
-    return figures(scenario, before, after, latencies)
-
-
-def main(words: list[str]) -> int:
-    """Runs everything; 1 where a run failed."""
-    options = arguments(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended as well
-    cores = os.sched_getaffinity(0)
-    pinned = {SERVER_CORE, GENERATOR_CORE} <= cores
-    if pinned:
-        os.sched_setaffinity(0, {GENERATOR_CORE})
-    else:
-        print("bench: fewer than two cores: server and generator share one, wall figures say little", file=sys.stderr)
-    failed = _run_all(options, pinned=pinned)
-    if options.part in {"e2e", "all"}:
-        if not options.json_lines:
-            print("bench: end-to-end encryption, about 30 s", file=sys.stderr)
-        for line in all_figures(options.directory):
-            _print({**line, **surroundings()}, pinned=pinned)
-    if options.part in {"window", "all"}:
-        os.sched_setaffinity(0, cores)
-        failed |= _run_window(options)
+    options, lines, failed = checked(found, values), [], False
+    for name in parts:
+        try:
+            for line in _run(name, options, quiet=values.json_lines):
+                print(json.dumps(line), flush=True)
+                lines.append(line)
+        except (BenchError, DisplayError, ProgramError) as error:
+            print(f"bench: {name}: {error}", file=sys.stderr)
+            failed = True
+    if not values.json_lines:
+        rows = table({"here": lines}, "here")
+        print(rst(rows) if values.rst else text(rows))
     return int(failed)
 
 
-def _run_window(options: argparse.Namespace) -> bool:
-    """Measures the window; True where that failed."""
-    if not options.json_lines:
-        print("bench: the window while keys are made and 10,000 messages come, about 80 s", file=sys.stderr)
+def _run(name: str, options: Options, *, quiet: bool) -> Lines:
+    """All runs of a part, each line with what it ran on. Raises what the part does."""
+    part = PARTS[name]
+    runs = 1 if part.repeats else options.runs
+    with pinned(options) if part.pinned else nullcontext(options) as told:
+        for number in range(runs):
+            if not quiet:
+                print(f"bench: {name}: {part.said}; run {number + 1} of {runs}", file=sys.stderr)
+            for line in part.run(told):
+                yield {**line, **surroundings(), "pinned": told.core is not None}
+
+
+@contextmanager
+def pinned(options: Options) -> Iterator[Options]:
+    """The generator has a core, and the server is to have another; where there are not two, it is said."""
+    cores = os.sched_getaffinity(0)
+    if not {SERVER_CORE, GENERATOR_CORE} <= cores:
+        print("bench: fewer than two cores: server and generator share one, wall figures say little", file=sys.stderr)
+        yield options
+        return
+    os.sched_setaffinity(0, {GENERATOR_CORE})
     try:
-        line = window_figures(options.directory)
-    except (BenchError, DisplayError, ProgramError) as error:
-        print(f"bench: window: {error}", file=sys.stderr)
-        return True
-    _print({**line, **surroundings()}, pinned=False)
-    return False
-
-
-def _print(line: Mapping[str, object], *, pinned: bool) -> None:
-    print(json.dumps({**line, "pinned": pinned}), flush=True)
-
-
-def _run_all(options: argparse.Namespace, *, pinned: bool) -> bool:
-    """Puts load on servers; True where a run failed."""
-    failed = False
-    for scenario in scenarios(options):
-        for number in range(options.runs):
-            if not options.json_lines:
-                print(f"bench: {scenario} run {number + 1} of {options.runs}", file=sys.stderr)
-            try:
-                result = run(scenario, options, SERVER_CORE if pinned else None)
-            except BenchError as error:
-                print(f"bench: {scenario}: {error}", file=sys.stderr)
-                failed = True
-            else:
-                _print(result, pinned=pinned)
-    return failed
+        yield replace(options, core=SERVER_CORE)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from chatserv.clocks import now_ms
 from chatserv.crypto.e2e.prekey_secrets import generate_prekey
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_leaf
-from chatserv.crypto.password import PasswordParameters, PasswordVerifier
+from chatserv.crypto.password import PasswordParameters, PasswordVerifier, password_keys
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.crypto.room_state import RosterEntry
 from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, rsa_spki, sha256
-from chatserv.wire.parameters import DeviceCredentials, NewAccount
+from chatserv.wire.parameters import DeviceCredentials, GuestCredentials, NewAccount
+from chatserv.wire.password_login import GuestOffer
 
+SALTED: Final = bytes(32)  # what Argon2id would give; a load derives nothing
 _LETTERS: Final = "abcdefghij"  # for digits: names must not look alike, and 0 looks like o
 
 
@@ -75,9 +77,16 @@ class Account:
         return DeviceCredentials(self.user, self.device_id, self.signing)
 
     def new_account(self) -> NewAccount:
-        """What a session registers with, where registration is open. The password's verifier is nobody's."""
-        verifier = PasswordVerifier(bytes(16), PasswordParameters(), bytes(32), bytes(32)).encode()
-        return NewAccount(b"", self.identity_spki, self.certificate, verifier)
+        """What a session registers with, where registration is open. Everybody's password gives `SALTED`."""
+        keys = password_keys(SALTED)
+        verifier = PasswordVerifier(bytes(16), PasswordParameters(), keys.stored_key, keys.server_key)
+        return NewAccount(b"", self.identity_spki, self.certificate, verifier.encode())
+
+    def guest(self) -> GuestCredentials:
+        """What a new machine with the same keys logs in with, by password."""
+        facts = self.facts
+        offer = GuestOffer(facts.device_id, facts.rsa_spki, facts.ed25519, facts.created_ms)
+        return GuestCredentials(self.user, offer, self.signing)
 
     def leaves(self) -> tuple[Leaf, Leaf]:
         """What a registration appends to the server's log."""
@@ -103,12 +112,12 @@ class Accounts:
         self._device_spki = rsa_spki(self.keys.device.public_key())
         self._prekey = generate_prekey(LAST_RESORT_BIT, secrets.token_bytes)
 
-    def make(self, number: int) -> Account:
-        """The account of this number."""
+    def make(self, number: int, user: str = "") -> Account:
+        """The account of this number, or of another name."""
         signing = ed25519.Ed25519PrivateKey.generate()
         facts = DeviceFacts(
             server_id=self._server_id,
-            user=account_name(number),
+            user=user or account_name(number),
             device_id=secrets.token_bytes(16),
             rsa_spki=self._device_spki,
             ed25519=signing.public_key().public_bytes_raw(),

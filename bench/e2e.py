@@ -10,6 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.accounts import Account, Accounts, SharedKeys
+from bench.options import Options
 from bench.rooms import SECRET_BYTES, World, making, sign_commit
 from bench.server import BenchError
 from bench.timing import figures, timed
@@ -65,6 +66,11 @@ class Keys:
 def new_random() -> HedgedRandom:
     """The hedged source that devices draw from."""
     return HedgedRandom(secrets.token_bytes(32), os.urandom, now_ns)
+
+
+def run(options: Options) -> Iterator[dict[str, object]]:
+    """As `all_figures`."""
+    return all_figures(options.directory)
 
 
 def all_figures(parent: Path | None, seconds: float = SECONDS) -> Iterator[dict[str, object]]:

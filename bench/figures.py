@@ -12,22 +12,11 @@ from importlib.metadata import version
 import psutil
 from OpenSSL import SSL
 
+from bench.ground import Ground, Scenario
 from bench.load import Load
-from bench.server import BenchServer
 
 BUSY = 0.9  # a share of a core from which a process counts as being at its limit
 DISTURBED = 0.05  # a share of a core that others may take
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What is run: ``rate`` is messages a second in all, 0 for a window of ``outstanding`` messages a sender."""
-
-    name: str
-    members: int
-    senders: int
-    outstanding: int = 0
-    rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Reading:
     lines: int
 
 
-def read(server: BenchServer, load: Load) -> Reading:
+def read(server: Ground, load: Load) -> Reading:
     """Reads all counters."""
     busy = psutil.cpu_times()
     return Reading(
@@ -77,17 +66,24 @@ def figures(scenario: Scenario, before: Reading, after: Reading, latencies: Sequ
     ordered = sorted(latencies)
     return {
         "scenario": scenario.name,
+        "what": str(scenario),
         "members": scenario.members,
         "senders": scenario.senders,
-        "outstanding": scenario.outstanding,
+        "rooms": scenario.rooms,
+        "window": scenario.window,
         "offered_per_second": scenario.rate,
         "seconds": round(seconds, 3),
         "sent": sent,
         "deliveries": deliveries,
         "deliveries_per_second": round(deliveries / seconds),
-        "server_cpu_us_per_delivery": round(server * seconds * 1e6 / deliveries, 3) if deliveries else None,
+        **_cost(
+            server * seconds * 1e6,
+            "message" if scenario.direct else "delivery",
+            sent if scenario.direct else deliveries,
+        ),
         "p50_ms": round(percentile(ordered, 0.5), 3),
         "p99_ms": round(percentile(ordered, 0.99), 3),
+        "p999_ms": round(percentile(ordered, 0.999), 3),
         "latencies": len(ordered),
         "commits": commits,
         "messages_per_commit": round(sent / commits, 2) if commits else None,
@@ -98,8 +94,11 @@ def figures(scenario: Scenario, before: Reading, after: Reading, latencies: Sequ
         "monitor_cpu_share": round(monitor, 3),
         "other_cpu_share": round(others, 3),
         "disturbed": others > DISTURBED,
-        **surroundings(),
     }
+
+
+def _cost(us: float, what: str, count: int) -> dict[str, object]:
+    return {f"server_cpu_us_per_{what}": round(us / count, 3) if count else None}
 
 
 def surroundings() -> dict[str, object]:

@@ -1,134 +1,158 @@
-"""The two loads: a window kept full (S1), and messages at fixed times (S2). One thread, one epoll, no waiting but in it."""
+"""The two loads: windows kept full, and messages at fixed times. One thread, one epoll, no waiting but in it."""
 
-import secrets
 import select
 import time
 from array import array
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
 
-from bench.member import Member
 from bench.server import BenchError
-from bench.tally import FILLER_BYTES, Tally, make_body, make_filler
-from chatserv.crypto.content import ID_BYTES
-from chatserv.crypto.envelope import GUARD_BYTES
-from chatserv.wire import messages
-from chatserv.wire.codec import encode_message
 
-SETTLE_SECONDS: Final = 15.0
+SETTLE_SECONDS: Final = 60.0
 SPIN_SECONDS: Final = 0.0015  # epoll waits whole milliseconds; what is due sooner is waited for awake
 
 
-class Load:
-    """Everything that is connected, and the counts.
+class Talker(Protocol):
+    """One connection, as a load sees it."""
 
-    Args:
-        receivers: Members that follow the room; the first ``sampled`` decode every event and time it.
-        senders: Members that send. One that follows as well stands in both lists.
-        sampled: How many receivers are sampled.
-    """
-
-    def __init__(self, receivers: Sequence[Member], senders: Sequence[Member], sampled: int) -> None:
-        self._receivers, self._senders = receivers, senders
-        self.latencies: array[int] = array("q")
-        self.tallies: list[Tally] = []
-        self.sent = self.deliveries = 0
-        self._filler = make_filler(secrets.token_bytes(FILLER_BYTES))
-        self._sources: dict[int, tuple[Member, Tally]] = {}
-        self._epoll = select.epoll()
-        for index, member in enumerate(receivers):
-            self._add(member, Tally(member.follow(), self.latencies if index < sampled else None))
-        for member in senders:
-            if member.fileno() not in self._sources:
-                self._add(member, Tally(0))
-
-    def _add(self, member: Member, tally: Tally) -> None:
-        self.tallies.append(tally)
-        self._sources[member.fileno()] = (member, tally)
-        self._epoll.register(member.fileno(), select.EPOLLIN)
+    @property
+    def acknowledged(self) -> int:
+        """Messages of its own that the server has confirmed."""
 
     @property
     def lines(self) -> int:
-        """Lines with events that receivers have got."""
-        return sum(tally.lines for tally in self.tallies)
+        """What it got with deliveries in it, counted once however many there were."""
 
-    def _poll(self, seconds: float) -> None:
-        sources = self._sources
-        for descriptor, _ in self._epoll.poll(seconds):
-            member, tally = sources[descriptor]
-            for plaintext in member.receive():
-                self.deliveries += tally.take(plaintext)
+    def fileno(self) -> int:
+        """Of the socket."""
 
-    def _send(self, sender: int, due_ns: int, count: int) -> None:
-        member, first = self._senders[sender], self.sent
-        member.send([self._envelope(member, label, due_ns) for label in range(first, first + count)])
-        self.sent += count
+    def say(self, count: int, due_ns: int) -> None:
+        """Sends so many messages, due at this time (monotonic, in nanoseconds)."""
 
-    def _envelope(self, member: Member, label: int, due_ns: int) -> bytes:
-        seat, body = member.seat, make_body(member.next_header(secrets.token_bytes(GUARD_BYTES)), due_ns, self._filler)
-        return encode_message(
-            messages.Send(label & 0xFFFFFFFF, seat.room, secrets.token_bytes(ID_BYTES), seat.epoch, body)
-        )
+    def hear(self) -> int:
+        """Reads what is there; how many messages were delivered with it."""
 
-    def saturate(self, seconds: float, outstanding: int) -> None:
-        """Keeps ``outstanding`` messages a sender under way.
+    def close(self) -> None:
+        """Ends the connection."""
 
-        A message is under way until its share of all deliveries has been received (bench of the peers, same rule).
-        """
-        end, fan_out, turn = time.monotonic() + seconds, len(self._receivers), 0
-        window = len(self._senders) * outstanding
-        delivered_before, sent_before = self.deliveries, self.sent
-        under_way = self.under_way
-        while time.monotonic() < end:
-            self._poll(0.1)
-            done = (self.deliveries - delivered_before) // fan_out
-            room = window - under_way - (self.sent - sent_before - done)
-            if room <= 0:
-                continue
-            shares = [0] * len(self._senders)
-            for _ in range(room):
-                shares[turn % len(shares)] += 1
-                turn += 1
-            for sender, count in enumerate(shares):
-                if count:
-                    self._send(sender, time.monotonic_ns(), count)
+
+class Room:
+    """Who hears whom, and the counts.
+
+    Args:
+        listeners: Who hears what is said.
+        speakers: Who says it, in turn. One who listens as well stands in both lists.
+        fan_out: Deliveries of a message; without, one to each listener.
+    """
+
+    def __init__(self, listeners: Sequence[Talker], speakers: Sequence[Talker], fan_out: int = 0) -> None:
+        self.listeners, self._speakers, self.fan_out = listeners, speakers, fan_out or len(listeners)
+        self.talkers = list({id(each): each for each in (*listeners, *speakers)}.values())
+        self.sent = self.deliveries = 0
 
     @property
     def under_way(self) -> int:
         """How many messages have not had their share of all deliveries."""
-        return self.sent - self.deliveries // len(self._receivers)
+        return self.sent - self.deliveries // self.fan_out
+
+    def fill(self, window: int) -> None:
+        """Says as much as makes so many under way (bench of the peers, same rule)."""
+        missing, count, due = window - self.under_way, len(self._speakers), time.monotonic_ns()
+        for turn in range(self.sent, self.sent + min(missing, count)):
+            self._speakers[turn % count].say(1 + (missing - 1 - (turn - self.sent)) // count, due)
+        self.sent += max(0, missing)
+
+    def say(self, due_ns: int) -> None:
+        """The next one says something."""
+        self._speakers[self.sent % len(self._speakers)].say(1, due_ns)
+        self.sent += 1
+
+
+class Load:
+    """Everything that is connected.
+
+    Args:
+        rooms: With people who follow already.
+        latencies: Where those that are sampled put the nanoseconds from due to delivered.
+    """
+
+    def __init__(self, rooms: Sequence[Room], latencies: "array[int]") -> None:
+        self._rooms, self.latencies = rooms, latencies
+        self._sources = {talker.fileno(): (talker, room) for room in rooms for talker in room.talkers}
+        self._epoll = select.epoll()
+        for descriptor in self._sources:
+            self._epoll.register(descriptor, select.EPOLLIN)
+
+    @property
+    def sent(self) -> int:
+        """Messages, in all rooms."""
+        return sum(room.sent for room in self._rooms)
+
+    @property
+    def deliveries(self) -> int:
+        """Of all rooms."""
+        return sum(room.deliveries for room in self._rooms)
+
+    @property
+    def lines(self) -> int:
+        """What everybody got with deliveries in it."""
+        return sum(talker.lines for talker, _ in self._sources.values())
+
+    def _poll(self, seconds: float) -> Iterable[Room]:
+        """Hears what there is, or waits so long for something; the rooms in which something was heard."""
+        sources, heard = self._sources, {}
+        for descriptor, _ in self._epoll.poll(seconds):
+            talker, room = sources[descriptor]
+            if count := talker.hear():
+                room.deliveries += count
+                heard[id(room)] = room
+        return heard.values()
+
+    def saturate(self, seconds: float, window: int) -> None:
+        """Keeps so many messages under way in each room. One is under way until its share of all deliveries has come."""
+        end = time.monotonic() + seconds
+        for room in self._rooms:
+            room.fill(window)
+        while time.monotonic() < end:
+            for room in self._poll(0.1):
+                room.fill(window)
 
     def pace(self, seconds: float, rate: float) -> None:
-        """Sends ``rate`` messages a second in all, each at its time, the senders in turn."""
+        """Sends ``rate`` messages a second in all, each at its time, in the rooms in turn."""
         start = time.monotonic()
         for number in range(int(seconds * rate)):
             due = start + number / rate
             while (left := due - time.monotonic()) > 0:
                 self._poll(0 if left < SPIN_SECONDS else left - SPIN_SECONDS / 2)
-            self._send(self.sent % len(self._senders), int(due * 1e9), 1)
+            self._rooms[number % len(self._rooms)].say(int(due * 1e9))
         while (left := start + seconds - time.monotonic()) > 0:
             self._poll(left)
 
     def settle(self) -> None:
-        """Waits until every receiver has every event and every message is acknowledged.
+        """Waits until everybody has heard everything and every message is acknowledged.
 
         Raises:
-            BenchError: Something is missing after `SETTLE_SECONDS`.
+            BenchError: Something is missing after `SETTLE_SECONDS`, or there is too much.
         """
-        self._poll_until(lambda: self.under_way == 0 and sum(tally.acknowledged for tally in self.tallies) == self.sent)
-        heads = {self._sources[member.fileno()][1].last_seq for member in self._receivers}
-        if len(heads) != 1 or self.deliveries != self.sent * len(self._receivers):
-            raise BenchError(f"{self.sent} messages, {self.deliveries} deliveries, last seqs {sorted(heads)}")
+        self._poll_until(lambda: all(room.under_way <= 0 for room in self._rooms) and self._acknowledged >= self.sent)
+        for room in self._rooms:
+            if room.deliveries != room.sent * room.fan_out:
+                raise BenchError(f"{room.sent} messages, {room.deliveries} deliveries to {room.fan_out} each")
+
+    @property
+    def _acknowledged(self) -> int:
+        return sum(talker.acknowledged for talker, _ in self._sources.values())
 
     def _poll_until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SETTLE_SECONDS
         while not done():
             if time.monotonic() > deadline:
-                raise BenchError(f"{self.under_way} messages were not delivered to everybody")
+                missing = sum(room.under_way for room in self._rooms)
+                raise BenchError(f"{missing} messages were not delivered to everybody, or are not acknowledged")
             self._poll(0.05)
 
     def close(self) -> None:
         """Lets go of all connections."""
         self._epoll.close()
-        for member, _ in self._sources.values():
-            member.close()
+        for talker, _ in self._sources.values():
+            talker.close()

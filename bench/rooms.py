@@ -1,8 +1,9 @@
 """Rooms made and changed by real commits, for whoever has the accounts' keys."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from bench.accounts import Account
 from chatserv.crypto.commits import Add, Commit, CommitTBS, Create, Op, SetMember, make_commit
@@ -59,10 +60,11 @@ class World:
         return Evidence(self.certificates, self.facts, self.facts.size)
 
 
-def making(nonce: bytes, accounts: Sequence[Account]) -> tuple[Op, ...]:
-    """The ops that make a private room with the devices of these accounts; the first one, who commits, owns it."""
+def making(nonce: bytes, accounts: Sequence[Account], policy: Policy = POLICY) -> tuple[Op, ...]:
+    """The ops that make a private room with the devices of these accounts, of whom the first one commits, and owns it."""
     owner, *others = accounts
-    ops: list[Op] = [Create(nonce, POLICY), SetMember(owner.user, Role.OWNER), Add(owner.entry(0))]
+    first = Role.MEMBER if policy.kind.fixed else Role.OWNER
+    ops: list[Op] = [Create(nonce, policy), SetMember(owner.user, first), Add(owner.entry(0))]
     ops += [SetMember(other.user, Role.MEMBER) for other in others]
     ops += [Add(other.entry(leaf)) for leaf, other in enumerate(others, 1)]
     return tuple(ops)

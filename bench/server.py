@@ -1,27 +1,31 @@
-"""The server under test: a real ``twistd -n chatserv`` in a temporary directory, pinned, and ended by its pid."""
+"""The server under test, pinned and ended by its pid; ours is a real ``twistd -n chatserv`` in a temporary directory."""
 
 import json
 import os
 import re
-import select
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Final
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
 
 import psutil
 
 import chatserv
+from chatserv.testing.processes import free_port, listens
+from chatserv.testing.unlimited import unlimited
 from chatserv.wire.link import ServerLink, parse_link
 
-START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 15.0
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 60.0
+REST_SECONDS: Final = 30.0
+QUIET_SECONDS: Final = 1.5  # longer than anything is put off, such as what is told of the log
+QUIET_SHARE: Final = 0.02  # of a core
 HOST: Final = "127.0.0.1"
-_LINK = re.compile(r"chatserv://[^'\s]+")
+_LINK = re.compile(r"(chatserv://[^'\s]+).*\n")
 _COMMIT_COUNTER: Final = slice(8, 12)  # iChange of the WAL index header (sqlite.org/walformat.html, section 2.1)
 _CPU_CLOCK: Final = 2  # CPUCLOCK_SCHED of the kernel: user and system time of a whole process
 
@@ -30,93 +34,62 @@ class BenchError(Exception):
     """A run that measured nothing; ``str()`` says why."""
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server((HOST, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def settings(port: int) -> dict[str, dict[str, object]]:
-    """The server's settings: the defaults, but for where it listens, who may register and how much is logged."""
+def settings(port: int, limits: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """The server's settings: the defaults, but for where it listens, who may register, what is logged, and ``limits``."""
     return {
         "server": {"host": HOST, "port": port},
         "security": {"registration": "open"},
         "logging": {"level": "WARN"},
         "monitoring": {"enabled": True},
+        "limits": dict(limits),
     }
 
 
-class BenchServer:
-    """A server process, from ``with`` to the end of the block.
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process with all its threads, to the nanosecond."""
+    return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
+
+
+class Program:
+    """A server process in a temporary directory, from ``with`` to the end of the block.
 
     Args:
-        parent: Where the temporary directory is made; the disk below it is what commits are synced to.
+        parent: Where the directory is made; the disk below it is what commits are synced to.
         core: The core that it is pinned to, or None.
     """
 
     def __init__(self, parent: Path | None, core: int | None) -> None:
+        self._core = core
         self._directory = tempfile.TemporaryDirectory(prefix="chatserv-bench-", dir=parent)
         self._path = Path(self._directory.name).absolute()  # the server has another working directory
-        self._process = self._start()
-        try:
-            if core is not None:
-                os.sched_setaffinity(self.pid, {core})
-            self.link = self._wait_for_link()
-            self._wait_for_listener()
-        except BaseException:
-            self.close()
-            raise
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        file = self._path / "settings.json"
-        file.write_text(json.dumps(settings(free_port())), encoding="utf-8")
-        root = str(Path(chatserv.__file__).parents[1])
-        paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        command = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
-        command += ["-n", "--pidfile=", "chatserv", f"--config={file}", f"--state-dir={self._path / 'state'}"]
-        with (self._path / "stderr").open("wb") as errors:
-            return subprocess.Popen(
+    def _run(self, command: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Starts it."""
+        with (self._path / "stdout").open("wb") as output, (self._path / "stderr").open("wb") as errors:
+            self._process = subprocess.Popen(
                 command,
                 cwd=self._path,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=output,
                 stderr=errors,
             )
+        if self._core is not None:
+            os.sched_setaffinity(self.pid, {self._core})
 
-    def _wait_for_link(self) -> ServerLink:
-        output, text, deadline = self._output(), b"", time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if not select.select([output], [], [], 0.5)[0]:
-                continue
-            chunk = os.read(output.fileno(), 65_536)
-            text += chunk
-            found = _LINK.search(text.decode("utf-8", "replace"))
-            if found and b"\n" in text[found.end() :]:
-                return parse_link(found[0])
-            if not chunk:
-                break
-        raise BenchError(f"the server did not start: {self._errors()}")
-
-    def _wait_for_listener(self) -> None:
+    def _wait_for_listener(self, port: int) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            try:
-                socket.create_connection((HOST, self.link.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
+            if listens(port):
                 return
+            time.sleep(0.05)
         raise BenchError(f"the server does not listen: {self._errors()}")
 
-    def _output(self) -> IO[bytes]:
-        if self._process.stdout is None:
-            raise BenchError("the server has no output")
-        return self._process.stdout
+    def _said(self, where: str) -> str:
+        return (self._path / where).read_text(encoding="utf-8", errors="replace")
 
     def _errors(self) -> str:
-        return (self._path / "stderr").read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "no message"
+        return self._said("stderr")[-2000:].strip() or "no message"
 
     @property
     def pid(self) -> int:
@@ -124,20 +97,33 @@ class BenchServer:
         return self._process.pid
 
     def cpu_seconds(self) -> float:
-        """User and system time of the process with all its threads, to the nanosecond; without the monitor child."""
-        return time.clock_gettime((~self.pid << 3) | _CPU_CLOCK)
+        """User and system time of the process with all its threads, to the nanosecond."""
+        return cpu_seconds(self.pid)
 
     def child_cpu_seconds(self) -> float:
-        """The same of the monitor child, in ticks of 10 ms."""
+        """The same of its children, in ticks of 10 ms."""
         children = psutil.Process(self.pid).children()
         return float(sum(child.cpu_times().user + child.cpu_times().system for child in children))
 
-    def commits(self) -> int:
-        """How many transactions SQLite has committed: a counter that it keeps in the WAL index, modulo 2^32."""
-        index = self._path / "state" / "chatserv.db-shm"
-        return int.from_bytes(index.read_bytes()[_COMMIT_COUNTER], sys.byteorder)
+    def memory_kib(self) -> float:
+        """What the process takes of the machine's memory (Pss); without its children."""
+        return float(psutil.Process(self.pid).memory_full_info().pss) / 1024
 
-    def __enter__(self) -> "BenchServer":
+    def rest(self) -> None:
+        """Returns once the server does nothing more that was begun."""
+        deadline, before = time.monotonic() + REST_SECONDS, self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(QUIET_SECONDS)
+            now = self.cpu_seconds()
+            if now - before < QUIET_SHARE * QUIET_SECONDS:
+                return
+            before = now
+
+    def commits(self) -> int:
+        """How many transactions there were, modulo 2^32; 0 where it has none."""
+        return 0
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -146,12 +132,82 @@ class BenchServer:
         self.close()
 
     def close(self) -> None:
-        """Ends the process, by force if it takes too long, and removes its directory."""
+        """Ends the process, and removes its directory."""
+        self._end()
+        self._directory.cleanup()
+
+    def _end(self) -> None:
+        """By force if it takes too long."""
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._output().close()
-        self._directory.cleanup()
+
+
+class BenchServer(Program):
+    """Ours.
+
+    Args:
+        parent: As of `Program`.
+        core: As of `Program`.
+        limits: Settings of the table ``limits`` that are not the defaults.
+        rates: Whether there are rates, those of the defaults.
+    """
+
+    def __init__(
+        self, parent: Path | None, core: int | None, limits: Mapping[str, object] | None = None, *, rates: bool = False
+    ) -> None:
+        super().__init__(parent, core)
+        bounds = dict(limits or {}) if rates else unlimited(**(limits or {}))
+        (self._path / "settings.json").write_text(json.dumps(settings(free_port(), bounds)), encoding="utf-8")
+        self._start()
+        try:
+            self.link = self._wait_for_link()
+            self._wait_for_listener(self.link.port)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def store(self) -> Path:
+        """Its database."""
+        return self._path / "state" / "chatserv.db"
+
+    def stop(self) -> None:
+        """Ends the process; its store is nobody's until `restart`."""
+        self._end()
+
+    def restart(self) -> None:
+        """Ends the process, and starts another with what it has stored. Raises `BenchError`."""
+        self._end()
+        self._start()
+        self._wait_for_listener(self.link.port)
+
+    def _start(self) -> None:
+        root = str(Path(chatserv.__file__).parents[1])
+        paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        command = [
+            sys.executable,
+            "-c",
+            "from twisted.scripts.twistd import run; run()",
+            "-n",
+            "--pidfile=",
+            "chatserv",
+        ]
+        command += [f"--config={self._path / 'settings.json'}", f"--state-dir={self._path / 'state'}"]
+        self._run(command, {"PYTHONPATH": os.pathsep.join(paths)})
+
+    def _wait_for_link(self) -> ServerLink:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if found := _LINK.search(self._said("stdout")):
+                return parse_link(found[1])
+            time.sleep(0.02)
+        raise BenchError(f"the server did not start: {self._errors()}")
+
+    def commits(self) -> int:
+        """How many transactions SQLite has committed: a counter that it keeps in the WAL index, modulo 2^32."""
+        index = self.store.with_name("chatserv.db-shm")
+        return int.from_bytes(index.read_bytes()[_COMMIT_COUNTER], sys.byteorder)

@@ -22,6 +22,7 @@ from chatserv.client.engine import Engine
 from chatserv.client.events import ClientEvent
 from chatserv.client.inbound.commit_reader import KIND_COMMIT, CommitReader
 from chatserv.client.state.context import ClientContext
+from chatserv.client.state.listeners import Listener
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.rooms import Standing
 from chatserv.client.state.transparency_log import TransparencyLog
@@ -88,25 +89,30 @@ class Device:
         account: Who it is.
         keys: What the accounts share.
         path: Where its vault is made.
+        key: What that is sealed under; None for a plain file.
     """
 
-    def __init__(self, server: Server, account: Account, keys: SharedKeys, path: Path) -> None:
+    def __init__(
+        self, server: Server, account: Account, keys: SharedKeys, path: Path, key: bytes | None = None
+    ) -> None:
         self._server, self._account = server, account
         self._written: list[bytes] = []
         self._told: list[ClientEvent] = []
         self._turn: deque[Callable[[], object]] = deque()
-        self.vault = Vault.open(path)
-        self.engine = Engine(self._parts(keys), self._written.append, lambda _: None)
+        self.vault = Vault.open(path, key)
+        program = Listener(self._told.append, own=True)
+        self.engine = Engine(self._parts(keys), self._written.append, lambda _: None, [program])
         self._reader = CommitReader(
             self.engine.context,
             self.engine.rooms,
             self.engine.certificates,
             self.engine.contents,
-            self.engine.auditor.public_rooms,
+            self.engine.auditor.logged_rooms,
         )
         self._enter()
         self.engine.requests.up()
         self.engine.outbox.ready = True
+        self.engine.backlog.start()
 
     def _parts(self, keys: SharedKeys) -> ClientContext:
         server, account = self._server, self._account
@@ -142,6 +148,7 @@ class Device:
             in_thread=maybeDeferred,
             emit=self._told.append,
             stumbled=lambda _: None,
+            save_keyring=lambda _: None,
         )
 
     def _enter(self) -> None:
@@ -242,13 +249,21 @@ class Exchange:
 
 
 def vault_figures(
-    server: Server, keys: SharedKeys, batch: int, body: Text, parent: Path | None, seconds: float
+    server: Server,
+    keys: SharedKeys,
+    batch: int,
+    body: Text,
+    parent: Path | None,
+    seconds: float,
+    *,
+    sealed: bool = False,
 ) -> dict[str, object]:
     """Messages that are kept on disk by who sends and by who receives them, in batches; times are of one message."""
     with tempfile.TemporaryDirectory(prefix="chatserv-bench-", dir=parent) as directory, ExitStack() as opened:
         devices = []
+        key = secrets.token_bytes(32) if sealed else None
         for number, account in enumerate(server.accounts[:3]):
-            devices.append(Device(server, account, keys, Path(directory) / f"{number}.db"))
+            devices.append(Device(server, account, keys, Path(directory) / f"{number}.db", key))
             opened.callback(devices[-1].vault.close)
         exchange = Exchange(server, devices, batch, body)
         repeat(exchange.round, seconds)

@@ -10,14 +10,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.options import Options
 from bench.server import BenchError
 from chatserv.testing.display import Display
 from chatserv.testing.processes import ServerProgram, child_environment, run_client
+from chatserv.testing.unlimited import unlimited
 
 if TYPE_CHECKING:
     from clients.window.application import Application
@@ -28,7 +30,17 @@ LIMIT_MS: Final = 50.0
 PATIENCE_SECONDS: Final = 120.0
 SETTLED_SECONDS: Final = 1.0  # nothing is drawn for so long: it is over
 STACK_DEPTH: Final = 8
+SETTINGS: Final = {
+    "security": {"registration": "open"},
+    "logging": {"level": "WARN"},
+    "limits": unlimited(),  # somebody says 10,000 lines at once
+}
 NOBODY: Final = ("the-writer", "the-window")
+
+
+def run(options: Options) -> Iterator[dict[str, object]]:
+    """As `window_figures`."""
+    yield window_figures(options.directory)
 
 
 def window_figures(parent: Path | None, messages: int = MESSAGES) -> dict[str, object]:
@@ -40,7 +52,7 @@ def window_figures(parent: Path | None, messages: int = MESSAGES) -> dict[str, o
     """
     with tempfile.TemporaryDirectory(prefix="chatserv-bench-", dir=parent) as name, Display() as display:
         directory = Path(name).absolute()
-        with ServerProgram(directory, {"security": {"registration": "open"}, "logging": {"level": "WARN"}}) as server:
+        with ServerProgram(directory, SETTINGS) as server:
             writer, window = NOBODY
             run_client(directory, writer, server.link(), "--send")
             link = server.link().split("?")[0] + "#" + server.link().split("#")[1]
@@ -151,6 +163,12 @@ class Run:
         self.begun = time.monotonic()
         application.connecting.connect()
         if self.part == "keys":
+            from clients.window.dialogs.choice import Choice  # noqa: PLC0415 - needs Tk
+
+            choice = application.connecting.arriving.dialog
+            if not isinstance(choice, Choice):
+                raise BenchError("nobody asks who is there")
+            choice.made_buttons[0].invoke()  # new here
             registration = application.connecting.registration
             if registration is None:
                 raise BenchError("no dialog")
@@ -198,7 +216,11 @@ def run_window(part: str, link: str) -> None:
     run = Run(reactor, part, link)
     ready: Callable[[Application], None] = run.on_ready
     main.run(
-        reactor, main.open_window(), Profile.named(NOBODY[1]), Arguments(link=link or None, offline=True), ready=ready
+        reactor,
+        main.open_window(),
+        Profile.named(NOBODY[1]),
+        Arguments(link=link or None, offline=True, no_seal=True),
+        ready=ready,
     )
 
 

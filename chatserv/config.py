@@ -1,26 +1,24 @@
-"""The settings: frozen structs, each bound with its source, and the one function that reads a file into them.
+"""The settings: frozen structs, each bound with its source. `chatserv.settings_loading` reads them."""
 
-JSON or TOML, by the file's suffix. Durations are numbers of seconds or text such as ``"30s"``, sizes are numbers of bytes
-or text such as ``"10MB"`` (1 MB = 1024 * 1024 bytes). Whatever is wrong with a file is a `SettingsError` of one line.
-"""
-
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, get_type_hints
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from chatserv.listening import ANY_ADDRESS, Listener, parse_listener
-from chatserv.settings_file import SettingsFile, join_key, shown
-from chatserv.settings_words import Impossible, require, wanted
-from chatserv.units import is_loopback, parse_duration, parse_size, split_address
-from chatserv.wire.link import checked_host, is_host
+from chatserv.cluster_settings import Cluster
+from chatserv.domain.bans import parse_network
+from chatserv.errors import BadMessage
+from chatserv.limits import Limits
+from chatserv.listening import ANY_ADDRESS, EVERY_ADDRESS, Listener, parse_listener
+from chatserv.settings_file import shown
+from chatserv.settings_words import Impossible, require
+from chatserv.units import is_loopback, is_postgres_url, split_address, without_password
+from chatserv.wire.link import MAX_LINK_ADDRESSES, Address, LinkInvalid, checked_host, is_host, parse_addresses
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Seconds = Annotated[float, Meta(ge=0.01, le=604_800)]
-Count = Annotated[int, Meta(ge=1, le=10_000_000)]
-Bytes = Annotated[int, Meta(ge=1024, le=2**30)]
+LEAST_AGE_SECONDS: Final = 3600.0
+LEAST_BYTES: Final = 16 * 2**20
 Text = Annotated[str, Meta(max_length=4096)]
 
 
@@ -28,23 +26,41 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the server listens.
 
     ``listen`` holds Twisted endpoint strings and, when given, replaces ``host`` and ``port``. ``listen_plain`` is an
-    address for plain TCP, for programs of the same machine. ``advertise`` is the host that links name; empty: find out.
+    address for plain TCP, for programs of the same machine. ``advertise`` is the host that links name, or several addresses
+    with commas between; empty: find out.
     """
 
-    host: Annotated[str, Meta(min_length=1, max_length=253)] = "0.0.0.0"  # noqa: S104
-    port: Port = 5000
+    host: Annotated[str, Meta(min_length=1, max_length=253)] = EVERY_ADDRESS  # where to listen; 0.0.0.0 is all of IPv4
+    port: Port = 5000  # the port there
     max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000  # sessions after login
-    listen: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...], Meta(max_length=64)] = ()
-    listen_plain: Text = ""
-    allow_plain_network: bool = False
-    advertise: Annotated[str, Meta(max_length=253)] = ""
+    listen: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...], Meta(max_length=64)
+    ] = ()  # Twisted endpoint strings, in the place of host and port
+    listen_plain: Text = ""  # an address for plain TCP, for programs of the same machine: 127.0.0.1:5001
+    allow_plain_network: bool = False  # plain TCP for other machines too: names, times and sizes travel without TLS
+    advertise: Text = ""  # the host that links name, or "HOST:PORT, HOST:PORT"; empty: find out
+    trusted_networks: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=64)
+    ] = ()  # no bounds of one network go for these: a school, a proxy; loopback is one of them anyway
 
     def __post_init__(self) -> None:
         hint = 'write a name, or a whole address such as "127.0.0.1" or "::1"; "0.0.0.0" and "::" are every address'
         require(is_host(self.host), "host", f"{shown(self.host)} cannot be listened on", hint)
-        hint = 'write a name or an address that others reach, without a port, such as "chat.example.org" or "192.0.2.1"'
-        leads = not self.advertise or (is_host(self.advertise) and self.advertise not in ANY_ADDRESS)
+        hint = (
+            f'write a name or an address that others reach, such as "chat.example.org" or "192.0.2.1:5000", or several with '
+            f"commas between, {MAX_LINK_ADDRESSES} at most"
+        )
+        try:
+            leads = all(host not in ANY_ADDRESS for host, _ in _addresses(self.advertise, self.port))
+        except LinkInvalid:
+            leads = False
         require(leads, "advertise", f"{shown(self.advertise)} leads nowhere", hint)
+        for network in self.trusted_networks:
+            try:
+                parse_network(network)
+            except BadMessage:
+                hint = 'write an address or a network, such as "192.0.2.0/24" or "2001:db8::/32"'
+                raise Impossible("trusted_networks", f"{shown(network)} is none", hint) from None
         try:
             plain = self.plain_address
         except ValueError as error:
@@ -66,46 +82,79 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(map(parse_listener, self.listen)) or (Listener("tcp", self.host, self.port),)
 
     @property
-    def advertised(self) -> tuple[str, int] | None:
-        """The host that links name and the port there: that of the first TCP listener, else ``port``; None: find out."""
+    def addresses(self) -> tuple[Address, ...]:
+        """All that links name, each once; where no port is said, that of the first TCP listener, else ``port``."""
         ports = (listener.port for listener in self.listeners if listener.port)
-        return (checked_host(self.advertise), next(ports, self.port)) if self.advertise else None
+        return tuple(dict.fromkeys(_addresses(self.advertise, next(ports, self.port)))) if self.advertise else ()
+
+
+def _addresses(text: str, port: int) -> list[Address]:
+    """Those of ``server.advertise``; none for an empty text. Raises `LinkInvalid`."""
+    if not text or is_host(text):  # an IPv6 address alone may stand without brackets
+        return [(checked_host(text), port)] if text else []
+    return parse_addresses(",".join(part.strip() for part in text.split(",")), port)
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The certificate of TLS, as files in PEM: the full chain, and its key. Empty: one of the server's own.
+
+    Relative paths are below the state directory.
+    """
+
+    certificate: Text = ""  # in PEM, its chain behind it; empty: one of our own
+    key: Text = ""  # of the certificate, in PEM
+
+    def __post_init__(self) -> None:
+        for name, other in (("certificate", "key"), ("key", "certificate")):
+            hint = f"name both files, or neither for a certificate of the server's own: tls.{name}"
+            require(bool(getattr(self, name)) or not getattr(self, other), name, f"missing beside tls.{other}", hint)
 
 
 class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sizes of the one cipher suite, in bits, and who may make an account."""
 
-    rsa_key_size: Literal[3072] = 3072  # the suite's (docs/protocol.rst 2.2); `load` raises 2048 to it, with a warning
+    rsa_key_size: Literal[3072] = 3072  # the suite's (docs/protocol.rst 2.2); 2048 is raised to it, with a warning
     aes_key_size: Literal[256] = 256  # the suite's
-    registration: Literal["invite", "open", "closed"] = "invite"
+    registration: Literal["invite", "open", "closed"] = "invite"  # who may make an account
 
 
 class Logging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged and where. A relative ``file`` is under the state directory; ``max_size`` is in bytes."""
 
-    level: Literal["DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    file: Annotated[str, Meta(min_length=1, max_length=1024)] = "logs/server.log"
+    level: Literal["DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"] = (
+        "INFO"  # what is less than this is not logged
+    )
+    file: Annotated[str, Meta(min_length=1, max_length=1024)] = (
+        "logs/server.log"  # a relative path is under the state directory; the other logs stand beside it
+    )
     max_size: Annotated[int, Meta(ge=1024, le=2**40)] = 10 * 2**20  # 10 MB x 10 files
-    keep_files: Annotated[int, Meta(ge=1, le=1000)] = 10
+    keep_files: Annotated[int, Meta(ge=1, le=1000)] = 10  # old files of each log
+    journal: Literal["none", "server", "all"] = "server"  # where systemd's journal takes what is printed
 
     def __post_init__(self) -> None:
         name = self.file.rpartition("/")[2]
         require(
             name not in ("", ".", ".."), "file", f"{shown(self.file)} is a directory", 'name a file: "logs/server.log"'
         )
-        taken = name in ("connections.log", "monitor.log", "audit.log")
+        taken = name in ("connections.log", "monitor.log", "audit.log", "crash.log")
         require(not taken, "file", f"{name} is another log of the server", 'use another name, such as "server.log"')
 
 
 class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The child that samples the machine every ``interval`` seconds; silent for ``silence_seconds``, it is replaced."""
+    """The child that samples the machine every ``interval`` seconds; silent for ``silence_seconds``, it is replaced.
 
-    enabled: bool = True
-    interval: Annotated[float, Meta(ge=0.1, le=86_400)] = 10.0
-    show_python_processes: bool = False
-    silence_seconds: Annotated[float, Meta(ge=0.3, le=3600)] = 10.0
-    restart_backoff_min_seconds: Annotated[float, Meta(ge=0.01, le=3600)] = 0.5
-    restart_backoff_max_seconds: Annotated[float, Meta(ge=0.01, le=3600)] = 60.0
+    It ends a server whose reactor stands still for ``stuck_seconds``, for whoever starts it again.
+    """
+
+    enabled: bool = True  # whether there is a monitor child
+    interval: Annotated[float, Meta(ge=0.1, le=86_400)] = 10.0  # seconds between two samples
+    show_python_processes: bool = False  # with the samples, each Python process of the machine
+    silence_seconds: Annotated[float, Meta(ge=0.3, le=3600)] = 10.0  # after which the child is replaced
+    restart_backoff_min_seconds: Annotated[float, Meta(ge=0.01, le=3600)] = (
+        0.5  # the wait before a child that has ended is replaced
+    )
+    restart_backoff_max_seconds: Annotated[float, Meta(ge=0.01, le=3600)] = 60.0  # which doubles up to this
+    stuck_seconds: Annotated[float, Meta(ge=3, le=86_400)] = 30.0  # as deploy/chatserv.service has it for systemd
 
     def __post_init__(self) -> None:
         beats = 3 * self.beat_seconds
@@ -119,172 +168,90 @@ class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return min(self.interval, 2.0)
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Every bound of the server. What each is for and where it comes from: docs/operations.rst, limits."""
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where ``/metrics`` and ``/health`` are; ``listen`` empty: nowhere."""
 
-    tls_handshake_seconds: Seconds = 10  # from accept; InspIRCd 20, Unreal 30
-    login_seconds: Seconds = 30  # from accept, not extended by bytes; Unreal 30
-    close_seconds: Seconds = 5  # a peer that ignores close_notify
-    unauthenticated_connections: Count = 200  # OpenSSH MaxStartups; half of them, then random early drop
-    unauthenticated_per_network: Count = 32  # from one IPv4 address or IPv6 /64; a class starts at once
-    login_line_bytes: Annotated[int, Meta(ge=2500, le=4096)] = 4096  # docs/protocol.rst 1.3; a registration has 2,300
-    login_total_bytes: Annotated[int, Meta(ge=5000, le=8192)] = 8192  # docs/protocol.rst 1.3: everything until FINISHED
-    line_bytes: Annotated[int, Meta(ge=4096, le=65_536)] = 65_536  # docs/protocol.rst 1.3; clients read no longer lines
-    envelope_bytes: Annotated[int, Meta(ge=1024, le=12_000)] = 12_000  # docs/rooms.rst 7.2
-    sendq_soft_bytes: Bytes = 98_304  # stop reading that client; Ergo 96k
-    sendq_hard_bytes: Bytes = 1_048_576  # cut it; InspIRCd 1M
-    commands_in_flight: Count = 64  # commands of one session that wait for the store
-    idle_seconds: Seconds = 60  # silence before a ping; Unreal 90
-    idle_reply_seconds: Seconds = 30  # silence after the ping
-    session_max_seconds: Annotated[float, Meta(ge=1, le=604_800)] = 86_400  # then the device logs in anew
-    drain_seconds: Seconds = 8  # exit within 10 s
-    retry_seconds: Seconds = 2  # how long a client that is turned away is asked to wait
-    crypto_queue: Count = 64  # signatures that wait for the pool, then "busy"
-    store_queue: Count = 10_000  # requests that wait for the store, then "busy"
-    store_batch: Count = 512  # requests in one commit
-    page_events: Annotated[int, Meta(ge=1, le=10_000)] = 128  # events in one answer; longer ones go in pages
-    history_events: Annotated[int, Meta(ge=1, le=100_000)] = 500  # events that one request for history may ask for
-    open_invites: Count = 1000  # unused invites kept
-    invite_hours: Annotated[float, Meta(ge=0.01, le=8760)] = 24  # how long an invite works
-    accounts: Count = 100_000  # accounts of one server
-    rooms: Count = 10_000  # rooms of one server
-    rooms_per_account: Annotated[int, Meta(ge=1, le=250)] = 200  # a welcome holds 250
-    offers_per_account: Annotated[int, Meta(ge=1, le=250)] = 40  # places beside these that its user has not agreed to
-    offers_per_inviter: Annotated[int, Meta(ge=1, le=250)] = 20  # of them by one account: to bring somebody into a team
-    devices_per_account: Annotated[int, Meta(ge=1, le=10)] = 10  # docs/rooms.rst 3.4
-    lease_seconds: Seconds = 15  # docs/protocol.rst 8: to make a commit, and per device of the room:
-    lease_device_seconds: Seconds = 0.04
-    lease_lapse_seconds: Seconds = 600  # docs/protocol.rst 8: who lets a lease lapse waits for the next
-    lease_unused: Count = (
-        3  # leases of a room that an account may give back unused within an hour; more count as lapsed
-    )
-    lease_waiting: Count = 600  # requests that wait for the lease of one room, then "busy"
-    commits_per_hour: Count = 6  # docs/protocol.rst 8, of a device in a room
-    commits_per_hour_moderator: Count = 60  # the same of moderators and owners
-    joins_per_day: Count = 3  # docs/protocol.rst 8, of an account in a room
-    one_time_prekeys: Annotated[int, Meta(ge=1, le=1000)] = 50  # docs/protocol.rst 10, of a device
-    prekeys_low: Count = 20  # below this a device is asked for more
-    prekeys_per_hour: Count = 20  # docs/protocol.rst 10: of one device for one requester, then the last-resort one
-    prekeys_unused: Count = 10  # the same in a day, of those that no commit uses
-    prekey_room_devices: Count = 50  # docs/protocol.rst 10: larger rooms get last-resort prekeys only
-    log_page_leaves: Annotated[int, Meta(ge=1, le=400)] = 400  # leaves in one answer
-    log_notice_leaves: Annotated[int, Meta(ge=1, le=400)] = 50  # leaves in one notice; more are fetched
-    log_head_seconds: Seconds = (
-        43_200  # the age at which a tree head is signed anew (docs/rooms.rst 8.2: clients alarm at a day)
-    )
-    unlogged_leaf_seconds: Seconds = 300  # docs/protocol.rst 8: a commit has to know leaves of this age
-    cached_certificates: Count = 20_000
-    counters: Count = 100_000  # entries in a table of rates; the oldest go first
-    bans: Count = 10_000
-    rekey_records: Annotated[int, Meta(ge=1, le=2**20)] = 2**20  # docs/protocol.rst 3.1; only less is allowed
-    rekey_bytes: Annotated[int, Meta(ge=1024, le=2**30)] = 2**30  # docs/protocol.rst 3.1: bytes under one key
-    rekey_seconds: Annotated[float, Meta(ge=1, le=3600)] = 3600  # docs/protocol.rst 3.1: age of a key
+    listen: Text = ""  # "127.0.0.1:9464", or "unix:" and a path, in the state directory where it is relative
+    allow_network: bool = False  # lets it be an address that other machines reach
 
     def __post_init__(self) -> None:
-        for lower, strict, upper in (
-            ("tls_handshake_seconds", False, "login_seconds"),
-            ("login_line_bytes", False, "login_total_bytes"),
-            ("login_line_bytes", False, "line_bytes"),
-            ("sendq_soft_bytes", True, "sendq_hard_bytes"),
-            ("line_bytes", True, "sendq_hard_bytes"),
-            ("store_batch", False, "store_queue"),
-            ("prekeys_low", False, "one_time_prekeys"),
-            ("commits_per_hour", False, "commits_per_hour_moderator"),
-            ("log_notice_leaves", False, "log_page_leaves"),
-        ):
-            low, high = getattr(self, lower), getattr(self, upper)
-            hint = f"write {'less than' if strict else 'at most'} {high}, or raise {upper}"
-            require(low < high or (low == high and not strict), lower, f"{low} does not fit {upper}", hint)
-        room = self.line_bytes * 3 // 4 - 1024  # base64 costs a third; the rest is header, tag and routing fields
-        require(self.envelope_bytes <= room, "envelope_bytes", "does not fit line_bytes", f"write at most {room}")
+        try:
+            address = self.address
+        except ValueError as error:
+            raise Impossible("listen", f"{shown(self.listen)} is not an address", str(error)) from None
+        if isinstance(address, tuple) and not self.allow_network:
+            hint = 'use "127.0.0.1:9464"; allow_network = true shows everybody who reaches it how the server is doing'
+            require(is_loopback(address[0]), "listen", f"{shown(address[0])} can be reached from other machines", hint)
+
+    @property
+    def address(self) -> tuple[str, int] | str:
+        """Host and port, or the path of a UNIX socket; empty: there is none. Raises ValueError."""
+        kind, _, path = self.listen.partition(":")
+        if kind == "unix" and not path:
+            raise ValueError('write a path, such as "unix:/run/chatserv/metrics"')
+        return path if kind == "unix" else split_address(self.listen) if self.listen else ""
+
+    def listeners(self, state: Path) -> list[Listener]:
+        """The listener, if there is one."""
+        address = self.address
+        if isinstance(address, tuple):
+            return [Listener("tcp", *address)]
+        return [Listener("unix", path=str(state / address), locked=True)] if address else []
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long messages are kept, for all rooms; changes of rooms stay. 0: for ever, and however many."""
+
+    age: Annotated[float, Meta(ge=0, le=3_155_760_000)] = 0  # messages that are older go: "90d"; 0: none
+    bytes: Annotated[int, Meta(ge=0, le=2**50)] = (
+        0  # the oldest go while all of the database is larger: "10GB"; 0: none
+    )
+
+    def __post_init__(self) -> None:
+        hint = 'write at least "1h", or 0 for ever'
+        require(self.age == 0 or self.age >= LEAST_AGE_SECONDS, "age", "shorter than an hour", hint)
+        hint = 'write at least "16MB", or 0 for however many'
+        require(self.bytes == 0 or self.bytes >= LEAST_BYTES, "bytes", "smaller than an empty database gets", hint)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a rule."""
+        return bool(self.age or self.bytes)
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the store is: ``url`` empty: SQLite, in the state directory; else a PostgreSQL database, with Debian's
+    ``postgresql`` and the extra ``chatserv[cluster]``.
+    """
+
+    url: Text = (
+        ""  # "postgresql://chat@db/chat"; a password in it is not shown, and may stand in a .pgpass file instead
+    )
+    readers: Annotated[int, Meta(ge=1, le=64)] = 2  # connections that read, of a PostgreSQL database
+
+    def __post_init__(self) -> None:
+        hint = 'write "postgresql://USER@HOST/DATABASE", and signs in a password as %XX'
+        require(not self.url or is_postgres_url(self.url), "url", "not the URL of a PostgreSQL database", hint)
+
+    def __repr__(self) -> str:
+        return f"Store(url={without_password(self.url)!r}, readers={self.readers})"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; each has a default, so that an empty file is a complete one."""
 
     server: Server = Server()
+    tls: Tls = Tls()
     security: Security = Security()
     logging: Logging = Logging()
     monitoring: Monitoring = Monitoring()
+    metrics: Metrics = Metrics()
+    retention: Retention = Retention()
+    store: Store = Store()
+    cluster: Cluster = Cluster()
     limits: Limits = Limits()
 
-
-class Loaded(msgspec.Struct, frozen=True):
-    """What `load` found: the settings, and what the operator should be told about them, one line each."""
-
-    config: Config
-    warnings: tuple[str, ...] = ()
-
-
-def load(path: Path | None) -> Loaded:
-    """Reads and checks a settings file (UTF-8, at most 1 MiB); None gives the defaults.
-
-    Raises:
-        SettingsError: The file cannot be read, parsed or used. Nothing else is raised, whatever the file holds.
-    """
-    if path is None:
-        return Loaded(Config())
-    file = SettingsFile(path)
-    tree = file.read()
-    warnings = _prepare(file, tree)
-    try:
-        config = msgspec.convert(tree, Config)
-    except msgspec.ValidationError as error:
-        _explain(file, error, tree)
-    if config.server.listen_plain and config.server.allow_plain_network:
-        text = "plain TCP is open to the network; names, times and sizes travel without TLS"
-        warnings.append(f"{file.name}: server.listen_plain: {text}")
-    return Loaded(config, tuple(warnings))
-
-
-def _prepare(file: SettingsFile, tree: dict[str, Any]) -> list[str]:
-    """Refuses unknown keys; puts units and the seed's RSA size into the form of the structs, in place. Gives warnings."""
-    tables = get_type_hints(Config)
-    _check_known(file, tree, list(tables), "")
-    for table, struct in tables.items():
-        values = tree.get(table, {})
-        if not isinstance(values, dict):
-            file.fail(table, "not a table", f"write the keys of {table} in a table of their own")
-        _check_known(file, values, list(struct.__struct_fields__), table)
-        for name, value in values.items():
-            if isinstance(value, str):
-                values[name] = _with_unit(file, table, name, value)
-    security = tree.get("security", {})
-    size = security.get("rsa_key_size")
-    if type(size) is not int or size != 2048:
-        return []
-    security["rsa_key_size"] = 3072
-    reason = "RSA of 2048 bits reaches 112 bits of security, and the cipher suite promises 128"
-    return [f"{file.name}: security.rsa_key_size: 2048 is raised to 3072: {reason}"]
-
-
-def _check_known(file: SettingsFile, table: dict[str, Any], known: list[str], prefix: str) -> None:
-    for name in table:
-        if name not in known:
-            near = difflib.get_close_matches(name[:100], known, 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
-            file.fail(join_key(prefix, name), "unknown key", hint)
-
-
-def _with_unit(file: SettingsFile, table: str, name: str, value: str) -> object:
-    try:
-        if name.endswith("_bytes") or (table, name) == ("logging", "max_size"):
-            return parse_size(value)
-        if name.endswith("_seconds") or (table, name) == ("monitoring", "interval"):
-            return parse_duration(value)
-    except ValueError as error:
-        file.fail(f"{table}.{name}", f"{shown(value)} cannot be used", str(error))
-    return value
-
-
-def _explain(file: SettingsFile, error: msgspec.ValidationError, tree: dict[str, Any]) -> NoReturn:
-    """Turns msgspec's ``Expected `int` <= 65535 - at `$.server.port``` into our line, with wish, value and default."""
-    table, _, name = str(error).rpartition(" - at `$.")[2].rstrip("`").partition(".")
-    name = name.partition("[")[0]
-    if isinstance(error.__cause__, Impossible):
-        cause = error.__cause__
-        file.fail(f"{table}.{cause.key}", cause.message, cause.hint)
-    values = getattr(Config(), table)
-    default = msgspec.json.encode(getattr(values, name)).decode()
-    message = f"expected {wanted(type(values), name)}, found {shown(tree[table][name])}"
-    file.fail(f"{table}.{name}", message, f"the default is {default}")
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All where people reach this server, each once: this node's own first, then those of the cluster."""
+        return tuple(dict.fromkeys([*self.server.addresses, *self.cluster.addresses]))[:MAX_LINK_ADDRESSES]

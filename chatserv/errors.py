@@ -89,7 +89,7 @@ class AuthFailed(WireError):
     """Unknown user, wrong key, wrong password, wrong proof: all look alike."""
 
     code = "auth_failed"
-    text = N_("The server did not accept this account or device.")
+    text = N_("The server does not accept this device or account: it may have been revoked or deleted.")
 
 
 class VersionUnsupported(WireError):
@@ -180,6 +180,13 @@ class StaleCommit(WireError):
     retryable = True
 
 
+class StaleBackup(WireError):
+    """A backup that is not newer than the one that the server has: read that first."""
+
+    code = "stale_backup"
+    text = N_("Another of your devices has made a newer backup.")
+
+
 class BadWraps(WireError):
     """The wraps of a commit are not those that it names."""
 
@@ -219,7 +226,7 @@ class NameInvalid(WireError):
     """A name that the rules of names refuse."""
 
     code = "name_invalid"
-    text = N_("This name cannot be used: 1 to 32 letters, digits or signs of one script, without spaces.")
+    text = N_("This name cannot be used: 1 to 32 letters, digits or signs of one script, no space, no sign in front.")
 
 
 class Quota(WireError):

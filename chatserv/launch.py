@@ -11,13 +11,13 @@ import resource
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import psutil
+from msgspec import Struct
 
 from chatserv.errors import ChatError
+from chatserv.owners import reason
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,8 +31,7 @@ class CannotStart(ChatError):
     code = "start"
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """The user that the server will run as; ``name`` is empty where the system knows the number alone."""
 
     uid: int
@@ -46,7 +45,10 @@ class Owner:
             yield
             return
         group, groups = os.getegid(), os.getgroups()
-        os.initgroups(self.name, self.gid)
+        if self.name:
+            os.initgroups(self.name, self.gid)
+        else:
+            os.setgroups([self.gid])
         os.setegid(self.gid)
         os.seteuid(self.uid)
         try:
@@ -57,8 +59,20 @@ class Owner:
             os.setgroups(groups)
 
 
-@dataclass(frozen=True)
-class Launch:
+def owner_of(path: Path) -> Owner:
+    """Whose a directory is; where there is none yet, we who would make it."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return Owner(os.geteuid(), os.getegid(), "")
+    try:
+        entry = pwd.getpwuid(facts.st_uid)
+    except KeyError:  # of a service whose user comes and goes with it
+        return Owner(facts.st_uid, facts.st_gid, "")
+    return Owner(entry.pw_uid, entry.pw_gid, entry.pw_name)
+
+
+class Launch(Struct, frozen=True):
     """What of twistd's options concerns us. ``owner``: as whom the server runs, if not as who starts it."""
 
     owner: Owner | None = None
@@ -143,7 +157,7 @@ def free_pidfile(path: Path) -> None:
             ) from None
         return
     except OSError as error:
-        raise CannotStart(f"twistd's --pidfile: {path}: {error.strerror}") from None
+        raise CannotStart(f"twistd's --pidfile: {path}: {reason(path, error)}") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode) or os.fstat(descriptor).st_size > PIDFILE_BYTES:
             raise CannotStart(f"twistd's --pidfile: {path}: not a pid file; --pidfile= is for none")
@@ -155,13 +169,15 @@ def free_pidfile(path: Path) -> None:
         if not _is_another_twistd(said):
             path.unlink()
     except OSError as error:
-        raise CannotStart(f"twistd's --pidfile: {path}: {error.strerror}") from None
+        raise CannotStart(f"twistd's --pidfile: {path}: {reason(path, error)}") from None
     finally:
         os.close(descriptor)
 
 
 def _is_another_twistd(said: str) -> bool:
     """Whether a twistd with another application runs under this pid: its file is its own, though it does not lock it."""
+    import psutil  # noqa: PLC0415 - for a pid file that somebody has left
+
     try:
         command = psutil.Process(int(said)).cmdline() if said.isascii() and said.isdecimal() else []
     except (psutil.Error, ValueError, OverflowError):

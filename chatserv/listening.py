@@ -1,12 +1,14 @@
 """Where a server listens, read from Twisted's endpoint strings. Pure; nothing is bound here."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
-ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+EVERY_ADDRESS = "0.0.0.0"  # nosec B104  # noqa: S104 - a server is there to be reached
+POSITIONAL_BACKLOG = 4  # tcp:PORT:INTERFACE:BACKLOG and unix:PATH:MODE:BACKLOG, without names
+ANY_ADDRESS = frozenset({"", EVERY_ADDRESS, "::"})
 
 
-@dataclass(frozen=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """One endpoint.
 
     Attributes:
@@ -29,8 +31,8 @@ class Listener:
     def text(self) -> str:
         """How people are told of it: ``127.0.0.1:5000``, ``[::1]:5000``, ``unix:/run/chat``."""
         if self.kind == "tcp":
-            return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host or '0.0.0.0'}:{self.port}"  # noqa: S104
-        return f"{self.kind}:{self.path}"
+            return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host or EVERY_ADDRESS}:{self.port}"
+        return f"systemd: socket {self.index}" if self.kind == "systemd" else f"{self.kind}:{self.path}"
 
 
 def parse_listener(description: str) -> Listener:
@@ -47,6 +49,14 @@ def parse_listener(description: str) -> Listener:
         return Listener("unix", path=path, locked=named.get("lockfile", "1") != "0")
     index = named.get("index", "")
     return Listener(kind, index=int(index) if index.isdecimal() else 0)
+
+
+def with_backlog(description: str, backlog: int) -> str:
+    """The endpoint string with so many connections that wait to be accepted, where it says nothing of that itself."""
+    words, named = _split(description)
+    words = words[words[0] == "haproxy" :]
+    asks = words[0] in {"tcp", "tcp6", "ssl", "unix"} and "backlog" not in named
+    return f"{description}:backlog={backlog}" if asks and len(words) < POSITIONAL_BACKLOG else description
 
 
 def _split(description: str) -> tuple[list[str], dict[str, str]]:

@@ -1,7 +1,10 @@
 """What goes wrong on our own side: bugs, files and settings of this machine. None of it travels."""
 
-from chatserv.errors import ChatError
+import os
+
+from chatserv.errors import ChatError, WireError
 from chatserv.i18n import N_
+from chatserv.owners import reason
 
 
 class LocalProtocolError(ChatError):
@@ -29,6 +32,15 @@ class LocalFileError(ChatError):
         self.file = str(file)
 
 
+def of_system(error: OSError) -> ChatError:
+    """What the system refused, as an error in words that names the file; `NotDone` where it was a connection and no file."""
+    path = os.fsdecode(error.filename) if error.filename else ""
+    if not path and isinstance(error, TimeoutError | ConnectionError):
+        return NotDone(error.strerror or str(error) or type(error).__name__)
+    said = reason(path, error) if path else error.strerror or str(error)
+    return LocalFileError(": ".join(filter(None, (path, said))), file=path)
+
+
 class SettingsError(ChatError):
     """A settings file that cannot be used. ``str()`` is the one line ``file: key: message: hint``."""
 
@@ -43,3 +55,16 @@ class StateDirectoryError(ChatError):
     """The state directory cannot be used: held by another instance, not writable, or readable by others."""
 
     code = "state_directory"
+
+
+class NotDone(ChatError):
+    """An operation of the operator's that was not carried out; the detail is one line for people, and says why."""
+
+    code = "not_done"
+
+
+def words(error: ChatError) -> str:
+    """One line for an operator: what went wrong here says it itself, a refusal of the protocol is explained first."""
+    if not isinstance(error, WireError):
+        return str(error)
+    return f"{error.explain()} ({error.detail})" if error.detail else error.explain()

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from chatserv.discreet import Discreet
 from chatserv.domain.hub import Place
 from chatserv.domain.roles import Role
 
@@ -37,13 +38,14 @@ class Device(msgspec.Struct, frozen=True):
 class Invite(msgspec.Struct, frozen=True):
     """A one-use permission to register; only the SHA-256 of its token is stored.
 
-    ``name`` empty: any name. ``expires_ms``: milliseconds since 1970.
+    ``name`` empty: any name. ``expires_ms``: milliseconds since 1970. ``reset``: for that account, whose devices end then.
     """
 
     token_hash: bytes
     role: Role
     expires_ms: int
     name: str = ""
+    reset: bool = False
 
 
 class LeafDraft(msgspec.Struct, frozen=True):
@@ -53,13 +55,16 @@ class LeafDraft(msgspec.Struct, frozen=True):
     statement: bytes = b""
 
 
-class Registration(msgspec.Struct, frozen=True):
+class Registration(Discreet, frozen=True):
     """A checked request to register; signatures are verified before it gets here.
 
-    ``token_hash`` is None where registration is open. ``skeleton`` is the confusable skeleton of ``name``. ``verifier``
-    holds salt, KDF parameters, StoredKey and ServerKey (docs/protocol.rst 4.3), as bytes. ``leaves``: of the log,
-    appended with the account: each the leaf's 105 bytes and the signed statement behind its hash.
+    ``token_hash``: None where registration is open. ``skeleton``: the confusable skeleton of ``name``. ``verifier``: salt,
+    KDF parameters, StoredKey and ServerKey (docs/protocol.rst 4.3). ``leaves``: of the log, appended with the account: each
+    the leaf's 105 bytes and the signed statement behind its hash. ``reset``: of the account of that name, by an invite that
+    is for that. ``mended``: carried out before a restore, as the log says: no invite is due.
     """
+
+    shown = ("name", "device_id", "reset", "mended")
 
     token_hash: bytes | None
     name: str
@@ -69,14 +74,16 @@ class Registration(msgspec.Struct, frozen=True):
     certificate: bytes
     verifier: bytes
     leaves: tuple[LeafDraft, ...] = ()
+    reset: bool = False
+    mended: bool = False
 
 
 class Room(msgspec.Struct, frozen=True):
     """A room as it stands.
 
-    ``epoch`` is the current one, ``head`` the last ``seq`` given, ``commit_hash`` and ``state`` (docs/rooms.rst 4)
-    those of the newest commit, ``kt_size`` the size of the log that it was checked against. ``name``: of a public room,
-    else empty. ``leaves``: by user, the Leaves that wait for a commit, each ``u32 leaf; sig[64]``.
+    ``epoch`` is the current one, ``head`` the last ``seq`` given, ``commit_hash`` and ``state`` (docs/rooms.rst 4) those of
+    the newest commit, ``kt_size`` the size of the log that it went by. ``name``: of a public room, else empty. ``leaves``:
+    by user, the Leaves that wait for a commit, each ``u32 leaf; sig[64]``. ``gone_through``: the highest seq not kept.
     """
 
     room_id: bytes
@@ -87,13 +94,14 @@ class Room(msgspec.Struct, frozen=True):
     kt_size: int
     state: bytes
     leaves: tuple[tuple[str, bytes], ...] = ()
+    gone_through: int = 0
 
 
 class Consent(IntEnum):
     """Whether a user has agreed to be in a room.
 
     ``ASKED``: somebody else took them in, and they have not said anything. ``YIELDED``: they had too many of these, and the
-    server does not carry this one. ``EARLIER``: nobody asked, in versions that did not; it is never stored.
+    server does not carry this one. ``EARLIER``: nobody asked, in versions that did not.
     """
 
     ASKED = 0
@@ -155,7 +163,9 @@ class CommitDraft(msgspec.Struct, frozen=True):
         kt_size: The size of the log that it was checked against.
         state: The new state, encoded.
         name: The public room's name, else empty; with its confusable ``skeleton``.
-        pair: For a direct message, 32 bytes that stand for its two users; else empty.
+        pair: For a direct message, 32 bytes that stand for its two users, for the own devices' room for its one; else
+            empty.
+        replaces: The room that has had the pair and gives it up, where it is still the one.
         account_id: Whose commit it is; with ``device_id`` and ``sender`` (the name).
         body: The commit's bytes.
         at_ms: The clock, milliseconds since 1970.
@@ -167,6 +177,7 @@ class CommitDraft(msgspec.Struct, frozen=True):
         asked: Users whom the committer takes in without having asked them.
         agreed: Users who are in the room by their own will: the committer.
         gone: Users who are in it no more.
+        at_seq: The place that it goes back to, where a restored store is mended; 0: the next one.
     """
 
     room_id: bytes
@@ -191,6 +202,8 @@ class CommitDraft(msgspec.Struct, frozen=True):
     asked: tuple[str, ...] = ()
     agreed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    replaces: bytes = b""
+    at_seq: int = 0
 
 
 class Event(msgspec.Struct, frozen=True):

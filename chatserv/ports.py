@@ -4,41 +4,34 @@ Every port has an in-memory implementation, and one contract test that all imple
 never Deferreds. The values that travel are in `chatserv.models`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
-from chatserv.domain.roles import Role
+from chatserv.account_ports import AccountStore
+from chatserv.domain.retention import Kept, RetentionDue
+from chatserv.mending_ports import MendingStore
 from chatserv.models import (
-    Account,
-    AccountStatus,
     Appended,
-    Ban,
-    Certified,
     CommitDraft,
     ConsentAt,
-    Device,
     Duplicate,
     Event,
     EventDraft,
-    Invite,
     LeafDraft,
     PairTaken,
-    PlaceAt,
-    PrekeyItem,
-    Registration,
     Room,
     Stale,
     StoredWrap,
-    TakenPrekey,
 )
+from chatserv.node_models import Membership, Numbers, PublicRoom, RoomAt, Standing
+from chatserv.node_ports import CommitListener, LogListener
 
 AppendResult = Appended | Duplicate | Stale
+NO_GENERATION = -1  # of a draft that only asks whether its id is stored: it is above no other
 CommitResult = Appended | Stale | PairTaken
-CommitListener = Callable[[Sequence[Event]], None]
-LogListener = Callable[[int, Sequence[bytes]], None]
 
 
-class Store(Protocol):
+class Store(AccountStore, MendingStore, Protocol):
     """What must survive. Every method answers after its commit; a failed one leaves nothing behind.
 
     Errors: `chatserv.errors.StorageFull` (disk full), `ReadOnly` (after a failed fsync or I/O error), `Busy` (more than
@@ -58,6 +51,10 @@ class Store(Protocol):
         """Commits what waits, then lets go of files and threads. Later calls fail with `Draining`."""
         ...
 
+    def ping(self) -> Awaitable[None]:
+        """Answers as soon as reading and writing would get their turn, however many requests wait for it."""
+        ...
+
     def subscribe(self, listener: CommitListener) -> None:
         """Calls ``listener`` in the reactor's thread after each commit with its new events, in the order of their seqs,
         before any ``append`` or ``commit`` of that transaction answers.
@@ -70,83 +67,41 @@ class Store(Protocol):
         """
         ...
 
-    # -- accounts, devices, invites
-
-    def add_invite(self, invite: Invite, now_ms: int) -> Awaitable[None]:
-        """Stores an invite and forgets expired ones. Raises `Quota` above ``Limits.open_invites``."""
+    def subscribe_control(self, listener: LogListener) -> None:
+        """Calls ``listener`` likewise with the number of the first order and the orders, after leaves and events."""
         ...
 
-    def register(self, registration: Registration, now_ms: int) -> Awaitable[Account]:
-        """Uses up the invite, makes account and device, and appends the leaves to the log, all or nothing.
+    def orders(self, after: int, limit: int) -> Awaitable[Sequence[bytes]]:
+        """Up to ``limit`` orders with numbers above ``after``, in order and without a gap; one server alone keeps none.
 
-        The same registration again (same name, same certificate) answers with the same account and appends nothing: a client
-        whose connection died before the answer may repeat it. Raises `InviteInvalid` (unknown, used, expired, for another
-        name), `NameTaken` (name or skeleton exists), `Quota` (``Limits.accounts``).
+        Where what follows ``after`` is not kept any more the store gives up, and raises `ReadOnly`.
         """
         ...
 
-    def device(self, name: str, device_id: bytes) -> Awaitable[Device | None]:
-        """The device of that account, or None for an unknown account or device, and for a revoked device."""
+    def session_number(self) -> Awaitable[int]:
+        """A number for a session that begins, greater than those of all that have begun before."""
         ...
 
-    def account(self, name: str) -> Awaitable[AccountStatus | None]:
-        """The account of that name."""
-        ...
+    def give_up(self, reason: str) -> None:
+        """What this server has in memory is not what the store has: it writes nothing any more, until it has started anew.
 
-    def accounts(self, after: str, limit: int) -> Awaitable[Sequence[AccountStatus]]:
-        """Accounts with ``name > after``, in order of name."""
-        ...
-
-    def set_account(
-        self, name: str, *, role: Role | None = None, suspended: bool | None = None, muted: bool | None = None
-    ) -> Awaitable[AccountStatus]:
-        """Changes what is given. Raises `NotFound`, or `Forbidden` for the last administrator who is not suspended."""
-        ...
-
-    def set_ban(self, ban: Ban, *, on: bool) -> Awaitable[None]:
-        """Adds a ban, or lifts it; harmless where it is so already, and the first ban stays as it was made.
-
-        Raises `Quota` above ``Limits.bans``.
+        ``reason`` is for the operator.
         """
         ...
 
-    def bans(self) -> Awaitable[Sequence[Ban]]:
-        """All bans, in order of subject."""
-        ...
+    def set_addresses(self, addresses: Sequence[str], before: Sequence[str] | None = None) -> Awaitable[bool]:
+        """Keeps where else the server can be reached, in the place of what was kept before. ``before``: only of that.
 
-    # -- the log and keys
-
-    def log(self) -> Awaitable[Sequence[bytes]]:
-        """All leaves of the log (105 bytes each), in order."""
-        ...
-
-    def statement(self, index: int) -> Awaitable[bytes | None]:
-        """The signed bytes behind the leaf with that index; None where there is no such leaf, or nothing behind it."""
-        ...
-
-    def certificates(self, hashes: Sequence[bytes]) -> Awaitable[Sequence[Certified]]:
-        """Those of the certificates that are known, revoked ones included, in any order."""
-        ...
-
-    def revoke(self, cert_hash: bytes, leaf: LeafDraft, now_ms: int) -> Awaitable[bool]:
-        """Ends the device with this certificate and appends the leaf. False where it is unknown or revoked already."""
-        ...
-
-    def publish_prekeys(self, device_id: bytes, prekeys: Sequence[PrekeyItem], most: int) -> Awaitable[int]:
-        """Lists prekeys; a last-resort one replaces the one before. Returns how many one-time ones the device has.
-
-        One-time prekeys beyond ``most`` are not taken; a number that was ever listed is not taken again: they are taken in
-        order of their numbers, and only above the greatest that the device has ever listed. Raises `NotFound` for a device
-        that is unknown or revoked.
+        Says whether it did.
         """
         ...
 
-    def take_prekey(self, device_id: bytes, *, one_time: bool) -> Awaitable[TakenPrekey]:
-        """Gives out the lowest one-time prekey, which is gone then, or the last-resort one where none is left or wanted."""
+    def announce(self, text: str, at_ms: int) -> Awaitable[None]:
+        """Has every node tell everybody who is online; one server alone writes nothing for that."""
         ...
 
-    def prekeys_left(self, device_id: bytes) -> Awaitable[int]:
-        """How many one-time prekeys the device has."""
+    def addresses(self) -> Awaitable[Sequence[str]]:
+        """What was kept last; none at first."""
         ...
 
     # -- rooms
@@ -155,8 +110,24 @@ class Store(Protocol):
         """All rooms that are not closed, oldest first."""
         ...
 
-    def places(self, device_id: bytes) -> Awaitable[Sequence[PlaceAt]]:
-        """The places of a device in rooms that are not closed, ended ones included."""
+    def rooms_of(self, name: str) -> Awaitable[Sequence[bytes]]:
+        """Open rooms in which a device of the account has or had a place, or to which its user has said something; by id."""
+        ...
+
+    def memberships(self, user: str) -> Awaitable[Sequence[Membership]]:
+        """The open rooms that somebody is in, or was taken into, by age of the room; not those that they are leaving."""
+        ...
+
+    def offers(self, users: Sequence[str]) -> Awaitable[Sequence[ConsentAt]]:
+        """The places of these that others gave them and they have not agreed to, by age of the room."""
+        ...
+
+    def public_rooms(self, after: str, limit: int) -> Awaitable[Sequence[PublicRoom]]:
+        """Up to ``limit`` open rooms with names behind ``after``, in order of name."""
+        ...
+
+    def empty_rooms(self) -> Awaitable[Sequence[bytes]]:
+        """Open rooms that nobody is in, by age."""
         ...
 
     def append(self, draft: EventDraft) -> Awaitable[AppendResult]:
@@ -173,7 +144,8 @@ class Store(Protocol):
         Makes the room in epoch 0. The commit is an event of the room. Every generation counts from 0 again. A device in
         ``added`` that has an open place keeps its ``since`` under the new leaf; another gets ``since`` = the seq before the
         commit's. A device in ``removed`` gets ``until`` = the commit's seq. ``asked``, ``agreed`` and ``gone`` become the
-        consents of the room's users; ``sender`` is the inviter.
+        consents of the room's users; ``sender`` is the inviter. With ``at_seq`` it goes to that place, where nothing is and
+        which lies behind that of the commit before, and the room's end does not go back; else it is stale.
 
         Raises `NameTaken` (another open room has the name or its skeleton), `Quota` (``Limits.rooms``), `NotFound` (a room
         that was closed, or an unknown one above epoch 0).
@@ -184,8 +156,11 @@ class Store(Protocol):
         """What users say to their places in rooms that are not closed, by age of the room; nothing of those of before."""
         ...
 
-    def set_consents(self, consents: Sequence[ConsentAt]) -> Awaitable[None]:
-        """Keeps each in place of what was kept before; of rooms that are closed or unknown, none."""
+    def set_consents(self, consents: Sequence[ConsentAt]) -> Awaitable[Sequence[ConsentAt]]:
+        """Keeps each that may follow what was kept before (`may_follow`); of rooms that are closed or unknown, none.
+
+        Gives those that were kept.
+        """
         ...
 
     def commits(self, room_id: bytes, epoch: int, limit: int) -> Awaitable[Sequence[bytes]]:
@@ -209,10 +184,11 @@ class Store(Protocol):
         """
         ...
 
-    def close_room(self, room_id: bytes, leaf: LeafDraft | None) -> Awaitable[None]:
-        """Ends a room: its events, wraps and places go, its name is free, its id never used again. Appends the leaf.
+    def close_room(self, room_id: bytes, *leaves: LeafDraft | None, epoch: int | None = None) -> Awaitable[None]:
+        """Ends a room: its events, wraps and places go, its name is free, its id never used again. Appends the leaves, the
+        last of which says to all that it has ended.
 
-        Raises `NotFound` for an unknown or closed room.
+        Raises `NotFound` for an unknown or closed room, `StaleCommit` where it is in another epoch than this one.
         """
         ...
 
@@ -224,6 +200,13 @@ class Store(Protocol):
         """The account's read markers by room."""
         ...
 
+    def retain(self, due: RetentionDue) -> Awaitable[Kept]:
+        """Deletes at most ``due.most`` messages that are not to be kept, the oldest first; commits stay.
+
+        A draft with the id of one of them is a `Duplicate` still. Notes how old what is there is, by ``due.now_ms``.
+        """
+        ...
+
     def events(self, room_id: bytes, after: int, limit: int) -> Awaitable[Sequence[Event]]:
         """Up to ``limit`` committed events with ``seq > after``, in order of seq."""
         ...
@@ -232,14 +215,24 @@ class Store(Protocol):
         """The last ``limit`` committed events with ``since < seq < before``, in order of seq."""
         ...
 
+    # -- what a node has to read, to come as far as others; each is of one moment
 
-class Backplane(Protocol):
-    """Carries committed events to the sessions of every node, in the order of their seqs."""
-
-    def publish(self, events: Sequence[Event]) -> None:
-        """Hands on events that are committed."""
+    def rooms_at(self, room_ids: Sequence[bytes]) -> Awaitable[Mapping[bytes, RoomAt]]:
+        """Rooms as they stand; those that are closed or unknown are missing."""
         ...
 
-    def subscribe(self, listener: CommitListener) -> None:
-        """Calls ``listener`` with events as they come, those of one room in order."""
+    def moved(self, heads: Mapping[bytes, int]) -> Awaitable[Mapping[bytes, int]]:
+        """The heads of those of these rooms that are open and not there."""
+        ...
+
+    def standing(self, device_id: bytes) -> Awaitable[Standing]:
+        """What a device that logs in goes by."""
+        ...
+
+    def numbers(self) -> Awaitable[Numbers]:
+        """How far the store has come with what is not a room's."""
+        ...
+
+    def leaves(self, first: int, limit: int) -> Awaitable[Sequence[bytes]]:
+        """Up to ``limit`` leaves of the log from index ``first`` on, in order."""
         ...

@@ -9,11 +9,14 @@ from typing import Final
 
 import platformdirs
 
+from chatserv.failpoints import failpoint
 from chatserv.i18n import N_, _
 from chatserv.local_errors import LocalFileError
+from chatserv.owners import reason, user_name
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+_BLOCK: Final = 1 << 20
 
 
 class PrivateFileError(LocalFileError):
@@ -23,8 +26,8 @@ class PrivateFileError(LocalFileError):
     text = N_("A file with secrets on this machine cannot be used.")
 
 
-def _unusable(path: Path, reason: object) -> PrivateFileError:
-    return PrivateFileError(f"{path}: {reason}", file=path)
+def _unusable(path: Path, why: str) -> PrivateFileError:
+    return PrivateFileError(f"{path}: {why}", file=path)
 
 
 def open_to_others(path: Path, mode: int, wanted: int = FILE_MODE) -> str:
@@ -67,10 +70,12 @@ def make_directory(path: Path) -> None:
     try:
         path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         facts = path.stat()
+    except FileExistsError:
+        raise _unusable(path, _("not a directory")) from None
     except OSError as error:
-        raise _unusable(path, error.strerror) from None
+        raise _unusable(path, reason(path, error)) from None
     if facts.st_uid != os.geteuid():
-        raise _unusable(path, _("belongs to another user"))
+        raise _unusable(path, f"{_('belongs to another user')} ({user_name(facts.st_uid)})")
     mode = stat.S_IMODE(facts.st_mode)
     if mode & 0o077:
         raise PrivateFileError(open_to_others(path, mode, DIRECTORY_MODE), file=path)
@@ -84,7 +89,7 @@ def read_private(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unusable(path, error.strerror) from None
+        raise _unusable(path, reason(path, error)) from None
     if mode & 0o077:
         raise PrivateFileError(open_to_others(path, mode), file=path)
     return data
@@ -98,19 +103,44 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, FILE_MODE)
             file.write(data)
+            failpoint("file.writing")
             if durable:
                 file.flush()
                 os.fsync(descriptor)
+        failpoint("file.replacing")
         temporary.replace(path)
         if durable:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
     except OSError as error:
         with suppress(OSError):  # half a file would only take the place that is missing
             temporary.unlink(missing_ok=True)
-        raise _unusable(path, error.strerror) from None
+        raise _unusable(path, reason(path, error)) from None
 
 
-def _sync_directory(path: Path) -> None:
+def overwrite(path: Path) -> None:
+    """Zeros in the place of a file's bytes, on the disk; nothing where there is no file. Raises `PrivateFileError`.
+
+    File systems that write anew elsewhere, and flash memory, may keep what was there.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(path, reason(path, error)) from None
+    try:
+        size = os.fstat(descriptor).st_size
+        for start in range(0, size, _BLOCK):
+            os.pwrite(descriptor, bytes(min(_BLOCK, size - start)), start)
+        os.fsync(descriptor)
+    except OSError as error:
+        raise _unusable(path, reason(path, error)) from None
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Waits until the names in a directory are on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -2,8 +2,6 @@
 
 import io
 
-import segno
-
 _WHITE_ON_BLACK = "\x1b[38;5;231;48;5;16m"  # entries of the 256-colour cube: themes change the first sixteen alone
 _RESET = "\x1b[0m"
 
@@ -21,6 +19,8 @@ def terminal_qr(text: str, border: int = 1, *, colour: bool = True) -> str:
     Raises:
         ValueError: The text does not fit into a QR code (2,953 bytes at most), or the border is negative.
     """
+    import segno  # noqa: PLC0415 - most starts have no code to show
+
     out = io.StringIO()
     segno.make_qr(text, error="l").terminal(out, border=border, compact=True)
     if not colour:

@@ -22,6 +22,7 @@ _VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u
 _INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0\U0001d159"
 )  # not of category Cf, yet never drawn
+_BRAILLE_BLANK = "\u2800"  # kept, as it is a space between words
 _SELECTORS = frozenset("\u180b\u180c\u180d\u180f") | frozenset(map(chr, range(0xFE00, 0xFE10)))
 _IDEOGRAPH_SELECTORS = frozenset(map(chr, range(0xE0100, 0xE01F0)))
 _JOINERS = frozenset("\u200c\u200d")
@@ -79,6 +80,20 @@ def clean_line(text: str, max_marks: int = 4) -> str:
             carrier = character
             begun = True
     return _without_loose("".join(out), max_marks) if unsure else "".join(out)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text would be seen: it is empty, or has spaces, controls and zero-width characters alone."""
+    return all(map(_is_blank, text))
+
+
+def _is_blank(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category[0] == "Z" or category in {"Cc", "Cf"}:
+        return character not in _VISIBLE_FORMATS
+    return character == _BRAILLE_BLANK or any(
+        character in unseen for unseen in (_INVISIBLE, _SELECTORS, _IDEOGRAPH_SELECTORS)
+    )
 
 
 def _without_loose(text: str, max_marks: int) -> str:

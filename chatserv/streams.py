@@ -8,14 +8,13 @@ import io
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 NAMES: Final = ("stdin", "stdout", "stderr")  # by descriptor, 0 to 2
+_TEXT_CHARS: Final = 8192  # the longest line
 
 
-@dataclass(frozen=True)
-class Mended:
+class Mended(NamedTuple):
     """How the streams were found: which were ``closed``, and whether each has its own place (``in_place``) again."""
 
     closed: frozenset[str]
@@ -89,3 +88,18 @@ def takes(stream: TextIO, text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def escape(text: str) -> str:
+    """Text without control characters, line ends, bidi controls and other invisible ones: they turn to escapes.
+
+    What stays is as `chatserv.sanitize.clean_line` leaves it: no letter carries so many marks that they cover other lines.
+    """
+    if len(text) > _TEXT_CHARS:
+        text = text[:_TEXT_CHARS] + "..."
+    shown = text if text.isprintable() else "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    if shown.isascii():
+        return shown
+    from chatserv.sanitize import clean_line  # noqa: PLC0415 - most texts do without
+
+    return clean_line(shown)

@@ -1,7 +1,7 @@
 """``chatserv-client``: lines of standard input go to a room, messages of the room come out.
 
-Five ways to run it: a person on a terminal, with a line editor (`clients.terminal`) or with plain lines, ``--send`` and
-``--follow`` on pipes, ``--command`` and ``--invite`` without any input.
+Ways to run it: a person on a terminal, with a line editor (`clients.terminal`) or with plain lines, ``--send`` and
+``--follow`` on pipes, ``--command`` and ``--invite`` without any input; ``--check-evidence`` needs no account either.
 """
 
 import sys
@@ -13,19 +13,26 @@ from twisted.internet.task import react
 
 from chatserv.client import ChatError, Profile, translate, use_steady_clock
 from clients.plain.choice import mode_for
+from clients.plain.evidence_check import check_file
 from clients.shared.arguments import Arguments, parse_arguments
 from clients.shared.exit_codes import INTERRUPTED, USAGE, Exit, exit_for
+from clients.shared.first_code import make_first_code
 from clients.shared.process_end import leave_with
 from clients.shared.registration import open_account
 from clients.shared.run import Run
+from clients.shared.sealing import Opening
 from clients.shared.startup import begin_program, end_once, tell
 
 
 async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Run]) -> None:
-    """Registers where needed, then runs what ``make`` makes. Raises `SystemExit` with the exit code."""
+    """Unlocks or seals the profile, registers where needed, and runs what ``make`` makes. Raises `SystemExit`."""
     try:
-        profile = Profile.named(arguments.profile)
-        await open_account(reactor, arguments, profile)
+        opening = Opening(Profile.named(arguments.profile), arguments)
+        if arguments.change_passphrase:
+            raise SystemExit(await opening.change())
+        profile = await opening.run()
+        if await open_account(reactor, arguments, profile):
+            await make_first_code(reactor, arguments, profile)
         running: Deferred[None] = Deferred()  # before, a signal would end us as it ends any program
         reactor.callWhenRunning(running.callback, None)
         await running
@@ -52,6 +59,8 @@ def main() -> None:
     if missing:
         tell(missing)
         sys.exit(USAGE)
+    if arguments.check_evidence is not None:
+        sys.exit(check_file(arguments.check_evidence))
     make: Callable[[Any, Arguments, Profile], Run] = mode_for(arguments)
     if arguments.drawn:
         # It brings another reactor, which has to be there before any other is; pipes need neither that nor its libraries.

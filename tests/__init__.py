@@ -1,12 +1,17 @@
 """Tests, laid out like the tree they test. They read English, whatever the developer's language is.
 
-What a shell ignores for programs that it starts with ``&`` is back at its default: tests interrupt the programs they start.
+Nothing depends on how fast the machine is, nor does Hypothesis. What a shell ignores for programs that it starts with an
+ampersand is back at its default: tests interrupt the programs they start.
 """
 
 import os
 import signal
 import sys
 
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 os.environ["LANGUAGE"] = "en"  # before chatserv.i18n reads it; programs that tests start inherit it
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

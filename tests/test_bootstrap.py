@@ -11,21 +11,24 @@ from pathlib import Path
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv import bootstrap
-from chatserv.bootstrap import Prepared, advertised_link, announce, client_program, prepare
-from chatserv.config import Config, Limits, Security, Server
+from chatserv.announcing import announce, client_program
+from chatserv.bootstrap import Prepared, prepare
+from chatserv.config import Config, Security, Server
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import make_rotation
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
+from chatserv.limits import Limits
 from chatserv.local_errors import StateDirectoryError
 from chatserv.models import LeafDraft, Registration
-from chatserv.net import keys
+from chatserv.net import advertising, certificates, keys
+from chatserv.net.advertising import advertised_link
+from chatserv.qr import terminal_qr
 from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves
-from chatserv.wire.link import format_link, parse_link
+from chatserv.wire.link import ServerLink, format_link, parse_link
 from tests.support.sessions import rsa_key, seeded, spki
 
 NOW_MS = 1_795_000_000_000
@@ -63,8 +66,8 @@ class RotationTests(BootstrapCase):
         """A first start, an account, and the two rows."""
         prepared = self.start()
         old, new = (spki(f"identity of {who}") for who in ("bob", "mallory"))
-        first = user_leaf(LeafType.UIK, prepared.server_id, "bob", sha256(old), old, NOW_MS)
-        second = user_leaf(LeafType.ROTATE, prepared.server_id, "bob", sha256(new), statement, NOW_MS)
+        first = user_leaf(LeafType.UIK, prepared.public.server_id, "bob", sha256(old), old, NOW_MS)
+        second = user_leaf(LeafType.ROTATE, prepared.public.server_id, "bob", sha256(new), statement, NOW_MS)
         engine = writing_engine(self.directory / "chatserv.db")
         with engine.begin() as connection:
             append_leaves(connection, [LeafDraft(first.encode(), old), LeafDraft(second.encode(), statement)])
@@ -81,7 +84,7 @@ class RotationTests(BootstrapCase):
     def test_signed(self) -> None:
         """One that both identities have signed is one."""
         self.log(make_rotation(rsa_key("identity of bob"), rsa_key("identity of mallory"), NOW_MS))
-        self.assertEqual(2, len(self.start().log))
+        self.assertEqual(2, len(self.start().stored.log))
 
 
 class PrepareTests(BootstrapCase):
@@ -90,9 +93,9 @@ class PrepareTests(BootstrapCase):
     def test_first_start(self) -> None:
         """The first start makes keys, an empty database, and an invite; nobody else may read any of it."""
         prepared = self.start()
-        self.assertEqual((prepared.rooms, prepared.log, prepared.bans), ((), (), ()))
+        self.assertEqual((prepared.stored.rooms, prepared.stored.log, prepared.stored.bans), ((), (), ()))
         self.assertEqual(len(prepared.invite or b""), 32)
-        self.assertEqual(prepared.server_id, sha256(rsa_spki(prepared.identity.public_key())))
+        self.assertEqual(prepared.public.server_id, sha256(rsa_spki(prepared.identity.public_key())))
         for path in self.directory.iterdir():
             self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077, 0, path)
 
@@ -100,8 +103,8 @@ class PrepareTests(BootstrapCase):
         """The second start finds everything as it was, the invite too."""
         first, second = self.start(), self.start()
         self.assertEqual(
-            (second.server_id, second.tls_certificate, second.rooms, second.invite),
-            (first.server_id, first.tls_certificate, first.rooms, first.invite),
+            (second.public.server_id, second.tls.certificate, second.stored.rooms, second.invite),
+            (first.public.server_id, first.tls.certificate, first.stored.rooms, first.invite),
         )
 
     def test_invite_has_ended(self) -> None:
@@ -161,27 +164,47 @@ class PrepareTests(BootstrapCase):
         self.assertNotIn("PrivateKey", repr(prepared))
 
 
+def link_of(prepared: Prepared, invite: bytes | None = None) -> ServerLink | None:
+    """Where a link leads."""
+    return advertised_link(prepared.config, prepared.public, invite or b"")
+
+
 class LinkTests(BootstrapCase):
     """Where a link leads."""
 
     def test_host(self) -> None:
         """A link names the advertised host, else the one listened on, else what others reach."""
-        self.patch(bootstrap, "reachable_address", lambda: "192.0.2.9")
+        self.patch(advertising, "reachable_address", lambda: "192.0.2.9")
         for server, host in (
             (Server(advertise="chat.example"), "chat.example"),
             (Server(host="127.0.0.1"), "127.0.0.1"),
             (Server(host="0.0.0.0"), "192.0.2.9"),  # noqa: S104 - compared with, not bound to
             (Server(host="::"), "192.0.2.9"),
         ):
-            link = advertised_link(self.start(Config(server=server)), b"")
+            link = link_of(self.start(Config(server=server)))
             assert link is not None
             self.assertEqual((link.host, link.port, link.invite), (host, 5000, b""))
 
+    def test_several(self) -> None:
+        """A link names all addresses that are advertised, and the certificate all of their hosts; a code can hold it."""
+        longest = ".".join(["a" * 63] * 3 + ["b" * 57, "com"])
+        many = ",".join(f"{number}{longest[1:]}" for number in range(8))
+        for advertise, count in (("a.example, b.example:443, a.example:1", 3), (many, 8)):
+            prepared = self.start(Config(server=Server(advertise=advertise)))
+            link = link_of(prepared, bytes(32))
+            assert link is not None
+            self.assertEqual((count, prepared.config.server.addresses), (len(link.addresses), link.addresses))
+            self.assertIn("\u2580", terminal_qr(format_link(link)))
+        self.assertEqual(
+            ["a.example", "b.example"], certificates.known_by(Server(advertise="a.example,b.example,a.example:1"))[:2]
+        )
+
     def test_endpoints(self) -> None:
         """Where endpoints are listened on, a link leads to the first one of TCP whose port is known."""
-        self.patch(bootstrap, "reachable_address", lambda: "192.0.2.9")
+        self.patch(advertising, "reachable_address", lambda: "192.0.2.9")
         handed = [("0.0.0.0", 5601), ("127.0.0.1", 5602), ("", 0)]  # noqa: S104 - compared with, not bound to
-        self.patch(bootstrap, "handed_over", lambda index: handed[index])
+        for module in (advertising, certificates):
+            self.patch(module, "handed_over", lambda index: handed[index])
         for listen, address in (
             (("tcp:5599",), ("192.0.2.9", 5599)),
             (("tcp:port=5599:interface=127.0.0.1",), ("127.0.0.1", 5599)),
@@ -191,7 +214,7 @@ class LinkTests(BootstrapCase):
             (("systemd:domain=INET:index=0",), ("192.0.2.9", 5601)),
             (("systemd:domain=INET:index=1",), ("127.0.0.1", 5602)),
         ):
-            link = advertised_link(self.start(Config(server=Server(listen=listen))))
+            link = link_of(self.start(Config(server=Server(listen=listen))))
             assert link is not None
             self.assertEqual((link.host, link.port), address)
 
@@ -199,7 +222,7 @@ class LinkTests(BootstrapCase):
         """Where no TCP port is known, no link is shown that leads to none; the terminal says what to set for one."""
         for listen in ("unix:/run/chat", "tcp:0", "haproxy:tcp:5000", "systemd:domain=UNIX:index=2"):
             prepared = self.start(Config(server=Server(listen=(listen,))))
-            self.assertIsNone(advertised_link(prepared))
+            self.assertIsNone(link_of(prepared))
             out = io.StringIO()
             self.assertTrue(announce(prepared, out))
             self.assertNotIn("chatserv://", out.getvalue())
@@ -215,14 +238,14 @@ class LinkTests(BootstrapCase):
     def test_advertised_without_a_port_of_its_own(self) -> None:
         """A server behind something that listens for it has links to the advertised host, at the port of the settings."""
         server = Server(listen=("unix:/run/chat",), advertise="chat.example", port=443)
-        link = advertised_link(self.start(Config(server=server)))
+        link = link_of(self.start(Config(server=server)))
         assert link is not None
         self.assertEqual((link.host, link.port), ("chat.example", 443))
 
     def test_certificate_of_the_advertised_host(self) -> None:
         """The certificate is for the advertised host too."""
         prepared = self.start(Config(server=Server(advertise="chat.example")))
-        self.assertIn(b"chat.example", prepared.tls_certificate.tbs_certificate_bytes)
+        self.assertIn(b"chat.example", prepared.tls.certificate.tbs_certificate_bytes)
 
     def test_certificate_names_what_is_listened_on(self) -> None:
         """The certificate names the hosts that are advertised or listened on, and nothing else of the machine."""
@@ -235,7 +258,7 @@ class LinkTests(BootstrapCase):
             (Server(listen_plain="127.0.0.1:5001"), ["chatserv"]),
         ):
             prepared = self.start(Config(server=server))
-            found = prepared.tls_certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            found = prepared.tls.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             self.assertEqual(expected, [str(name.value) for name in found])
 
     def test_announced(self) -> None:
@@ -245,12 +268,12 @@ class LinkTests(BootstrapCase):
         announce(prepared, out)
         text = out.getvalue()
         assert prepared.invite is not None
-        found = advertised_link(prepared, prepared.invite)
+        found = link_of(prepared, prepared.invite)
         assert found is not None
         link = format_link(found)
         self.assertIn(str(self.directory), text)
         self.assertIn(f"\n{link}\n", text)  # alone on its line, as no argument of a command
-        self.assertEqual(parse_link(link).fingerprint, prepared.server_id)
+        self.assertEqual(parse_link(link).fingerprint, prepared.public.server_id)
         self.assertGreater(len(text.splitlines()), 20)
 
     def test_program(self) -> None:
@@ -294,6 +317,19 @@ class LinkTests(BootstrapCase):
                 raise BrokenPipeError(len(text))
 
         self.assertFalse(announce(self.start(), Gone()))
+
+    def test_announced_to_the_journal(self) -> None:
+        """The journal, which others read too, gets no link; it says which command prints one."""
+        path = Path(self.mktemp())
+        with path.open("w") as out:
+            found = os.fstat(out.fileno())
+            self.patch(os, "environ", {**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"})
+            prepared = self.start()
+            self.assertTrue(announce(prepared, out))
+        said = path.read_text()
+        self.assertNotIn("chatserv://", said)
+        self.assertIn(f"chatserv invite --admin --state-dir {prepared.state.path}", said)
+        self.assertIn("fingerprint", said)
 
     def test_announced_later(self) -> None:
         """With an administrator the terminal shows no invite."""

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support import catalogues
 
 LANGUAGES: Final = ["en", "es"]
-SAME_IN_SPANISH: Final = {"error:", "EMOJI", "Emoji", "FACTOR", "N"}  # the same word in both languages
+SAME_IN_SPANISH: Final = {"error:", "EMOJI", "Emoji", "FACTOR", "N", "no"}  # the same word in both languages
 OPENING: Final = "¿¡("
 ENDS: Final = re.compile(r"(\.\.\.|[^\w\s\"'*}])?\s*$")
 KEPT_AS_THEY_ARE: Final = re.compile(r"(?<![\w/])/(?!text)[a-z][a-z-]*|--[a-z][a-z-]*|chatserv://|#lobby|@bob")

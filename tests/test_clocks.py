@@ -97,4 +97,17 @@ class ProgramsTests(SynchronousTestCase):
             for file in (ROOT / name).rglob("*.py")
             if asks.search(file.read_text(encoding="utf-8"))
         }
-        self.assertEqual(found, {"chatserv/clocks.py", "chatserv/logs.py", "chatserv/net/keys.py", "bench/figures.py"})
+        self.assertEqual(
+            found,
+            {
+                "chatserv/audit_log.py",
+                "chatserv/clocks.py",
+                "chatserv/logs.py",
+                "chatserv/net/keys.py",
+                "chatserv/reloading.py",
+                "bench/figures.py",
+                "bench/irc.py",
+                "bench/recovery.py",
+                "bench/sync.py",
+            },
+        )

@@ -1,6 +1,7 @@
 """The settings: what a file may say, and the one line about everything else."""
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.config import Config, Limits, Loaded, Logging, Monitoring, Server, load
+from chatserv.config import Config, Logging, Monitoring, Server
+from chatserv.limits import Limits
 from chatserv.local_errors import SettingsError
+from chatserv.settings_loading import CROWD, Loaded, load
+from chatserv.settings_sources import Sources
 from chatserv.settings_words import Impossible
 from chatserv.units import is_loopback, parse_duration, parse_size, split_address
 
@@ -34,12 +38,13 @@ class Files(SynchronousTestCase):
 
     def load(self, **tables: Mapping[str, object]) -> Loaded:
         """What these tables, written as JSON, are read as."""
-        return load(self.write(json.dumps(tables)))
+        return load(Sources(self.write(json.dumps(tables))))
 
     def refused(self, path: Path) -> SettingsError:
         """The error for a file, which must be one line of four parts."""
-        error: SettingsError = self.assertRaises(SettingsError, load, path)
-        self.assertEqual(f"{path}: {error.key}: {error.message}: {error.hint}", str(error))
+        error: SettingsError = self.assertRaises(SettingsError, load, Sources(path))
+        self.assertRegex(error.file, rf"^{re.escape(str(path))}(:\d+)?$")
+        self.assertEqual(f"{error.file}: {error.key}: {error.message}: {error.hint}", str(error))
         self.assertEqual([str(error)], str(error).splitlines())
         return error
 
@@ -55,7 +60,7 @@ class SeedTests(Files):
 
     def test_every_key(self) -> None:
         """The seed's file is taken unchanged, and each of its keys arrives where it acts."""
-        config = load(SEED).config
+        config = load(Sources(SEED)).config
         self.assertEqual((ANY, 5000, 10), (config.server.host, config.server.port, config.server.max_connections))
         self.assertEqual((3072, 256), (config.security.rsa_key_size, config.security.aes_key_size))
         logging = config.logging
@@ -64,7 +69,7 @@ class SeedTests(Files):
 
     def test_rsa_2048_is_raised(self) -> None:
         """RSA of 2048 bits becomes 3072 with one warning that says why; 3072 has none."""
-        (warning,) = load(SEED).warnings
+        (warning,) = load(Sources(SEED)).warnings
         self.assertIn("rsa_key_size: 2048 is raised to 3072", warning)
         self.assertIn("112 bits", warning)
         self.assertEqual((), self.load(security={"rsa_key_size": 3072}).warnings)
@@ -74,7 +79,7 @@ class SeedTests(Files):
         lines = []
         for table, values in json.loads(SEED.read_text()).items():
             lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
-        self.assertEqual(load(SEED).config, load(self.write("\n".join(lines), ".toml")).config)
+        self.assertEqual(load(Sources(SEED)).config, load(Sources(self.write("\n".join(lines), ".toml"))).config)
 
 
 class AcceptedTests(Files):
@@ -83,15 +88,17 @@ class AcceptedTests(Files):
     def test_nothing_set(self) -> None:
         """No file and empty files give the defaults without a warning."""
         for path in (None, self.write("{}"), self.write("", ".toml"), self.write(b"\xef\xbb\xbf{}")):
-            self.assertEqual(Loaded(Config()), load(path))
+            self.assertEqual(Loaded(Config()), load(Sources(path)))
 
     def test_units(self) -> None:
         """Sizes and durations may be numbers or text with a unit."""
         config = self.load(
             logging={"max_size": "1GB"},
             monitoring={"interval": "30s", "silence_seconds": "1min"},
+            retention={"age": "90d", "bytes": "10GB"},
             limits={"sendq_soft_bytes": "128 KiB", "idle_seconds": "2min", "rekey_seconds": 60},
         ).config
+        self.assertEqual((90 * 86_400.0, 10 * 2**30), (config.retention.age, config.retention.bytes))
         self.assertEqual(
             (2**30, 30.0, 60.0),
             (config.logging.max_size, config.monitoring.interval, config.monitoring.silence_seconds),
@@ -112,6 +119,13 @@ class AcceptedTests(Files):
         self.assertEqual((ANY, 5001), loaded.config.server.plain_address)
         self.assertIn("without TLS", loaded.warnings[0])
 
+    def test_metrics(self) -> None:
+        """Figures are at an address of this machine, at a UNIX socket, or nowhere; elsewhere where that is said in words."""
+        given = ("", "127.0.0.1:9464", "[::1]:9464", "unix:figures")
+        found = [self.load(metrics={"listen": each}).config.metrics.address for each in given]
+        self.assertEqual(["", ("127.0.0.1", 9464), ("::1", 9464), "figures"], found)
+        self.load(metrics={"listen": f"{ANY}:9464", "allow_network": True})
+
     def test_levels(self) -> None:
         """Every level of the seed's logging module is a level here."""
         for level in ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"):
@@ -127,7 +141,7 @@ class RefusedFileTests(Files):
         directory.mkdir(parents=True)
         for path in (directory, directory / "none.json"):
             self.assertIn("cannot be read", self.refused(path).message)
-        self.assertIn("not a usable path", self.assertRaises(SettingsError, load, Path("a\0.json")).message)
+        self.assertIn("not a usable path", self.assertRaises(SettingsError, load, Sources(Path("a\0.json"))).message)
 
     def test_broken(self) -> None:
         """Broken JSON and TOML are reported with the line."""
@@ -166,6 +180,22 @@ class RefusedFileTests(Files):
             self.assertIn(message, self.refused(self.write(text)).message)
         self.assertIn("deep", self.refused(self.write("a = " + "[" * 50_000, ".toml")).message)
         self.assertIn("neither JSON nor TOML", self.refused(self.write("", ".ini")).message)
+
+
+class CrowdTests(Files):
+    """Places for who has not logged in."""
+
+    def test_several_nodes(self) -> None:
+        """There are more where a node may die beside this one, unless it is said how many."""
+        store, bus = {"url": "postgresql:///chat"}, {"bus": ["nats://127.0.0.1:4222"]}
+        cases: list[tuple[dict[str, Any], int]] = [
+            ({}, 200),
+            ({"store": store, "cluster": {"name": "chat"}}, 200),
+            ({"store": store, "cluster": bus}, CROWD),
+            ({"store": store, "cluster": bus, "limits": {"unauthenticated_connections": 7}}, 7),
+        ]
+        for tables, wanted in cases:
+            self.assertEqual(self.load(**tables).config.limits.unauthenticated_connections, wanted)
 
 
 class RefusedValueTests(Files):
@@ -229,6 +259,26 @@ class RefusedValueTests(Files):
             ("server", "host", "a\n"),
             ("server", "listen", [""]),
             ("server", "listen_plain", "10.0.0.1:5001"),
+            ("retention", "age", "3599s"),
+            ("store", "url", "db1/chat"),
+            ("store", "url", "mysql://db1/chat"),
+            ("store", "readers", 0),
+            ("cluster", "name", "a.b"),
+            ("cluster", "name", ""),
+            ("cluster", "bus", "nats://a"),
+            ("cluster", "bus", ["http://a"]),
+            ("cluster", "bus", ["nats://"]),
+            ("cluster", "bus", ["nats://a/subject"]),
+            ("cluster", "advertise", ["::"]),
+            ("cluster", "advertise", ["a b"]),
+            ("cluster", "poll_seconds", 0),
+            ("cluster", "store_seconds", "0.5s"),
+            ("cluster", "idle_room_seconds", 29),
+            ("retention", "bytes", 16 * 2**20 - 1),
+            ("metrics", "listen", "10.0.0.1:9464"),
+            ("metrics", "listen", "0.0.0.0:9464"),
+            ("metrics", "listen", "localhost"),
+            ("metrics", "listen", "unix:"),
             ("server", "listen_plain", "127.0.0.1"),
             ("server", "listen_plain", "127.0.0.1:0"),
             ("security", "rsa_key_size", 1024),
@@ -241,6 +291,8 @@ class RefusedValueTests(Files):
             ("logging", "max_size", "0MB"),
             ("logging", "file", "logs/"),
             ("logging", "file", "logs/connections.log"),
+            ("logging", "file", "logs/crash.log"),
+            ("logging", "journal", "some"),
             ("logging", "file", "a\0"),
             ("logging", "keep_files", 0),
             ("monitoring", "interval", 0),
@@ -253,19 +305,74 @@ class RefusedValueTests(Files):
         ):
             self.refused_value(table, key, value)
 
+    def test_store(self) -> None:
+        """A bound of bytes is refused beside a PostgreSQL database; no password is in an error, or in what is shown."""
+        url = "postgresql://chat:geheim@db1/chat"
+        together = {"store": {"url": url}, "retention": {"bytes": "1GB"}}
+        self.assertEqual("retention.bytes", self.refused(self.write(json.dumps(together))).key)
+        for wrong in ("geheim://" + url, url + "x" * 5000):
+            self.assertNotIn("geheim", str(self.refused_value("store", "url", wrong)))
+        config = self.load(store={"url": url}).config
+        self.assertEqual(url, config.store.url)
+        self.assertIn("Store(url='postgresql://chat:***@db1/chat', readers=2)", repr(config))
+
+    def test_cluster(self) -> None:
+        """Nodes need a database that they can share; what the bus lets them in by is in no error, and not shown."""
+        bus = ["nats://chat:geheim@a", "tls://geheim@[2001:db8::1]:4223", "nats://c"]
+        alone = self.refused(self.write(json.dumps({"cluster": {"bus": bus}})))
+        self.assertEqual(("cluster.bus", "not without store.url"), (alone.key, alone.message))
+        for wrong in ([*bus, "geheim"], "nats://geheim@a", ["nats://geheim@a" + "x" * 5000]):
+            self.assertNotIn("geheim", str(self.refused_value("cluster", "bus", wrong)))
+        shared = {"store": {"url": "postgresql://db1/chat"}, "server": {"advertise": "me.example"}}
+        config = self.load(
+            **shared, cluster={"bus": bus, "advertise": ["a.example", "me.example", "b.example:5001"]}
+        ).config
+        places = [("me.example", 5000), ("a.example", 5000), ("b.example", 5001)]
+        self.assertEqual((config.cluster.is_set, list(config.addresses)), (True, places))
+        shown = "Cluster(name='chat', bus=['nats://***@a:4222', 'tls://***@[2001:db8::1]:4223', 'nats://c:4222'])"
+        self.assertIn(shown, repr(config))
+        self.assertFalse(self.load().config.cluster.is_set)
+
     def test_hosts(self) -> None:
         """Hosts that mean something to some systems only, or nothing to others, are refused with what to write."""
         for host in ("127.1", "0", "2130706433", "0x7f000001", "fe80::1%eth0", "[::1]", "a b", "x:5000", "-a", "a..b"):
             error = self.refused_value("server", "host", host)
             self.assertEqual(f'"{host}" cannot be listened on', error.message)
             self.assertIn("127.0.0.1", error.hint)
-            error = self.refused_value("server", "advertise", host)
-            self.assertEqual(f'"{host}" leads nowhere', error.message)
-            self.assertIn("without a port", error.hint)
-        for host in ("0.0.0.0", "::", "chatserv://x"):  # noqa: S104 - not bound to
+            if host not in {"[::1]", "x:5000"}:
+                error = self.refused_value("server", "advertise", host)
+                self.assertEqual(f'"{host}" leads nowhere', error.message)
+                self.assertIn("192.0.2.1:5000", error.hint)
+        for host in ("0.0.0.0", "::", "chatserv://x", "0.0.0.0:1", "[::]:1"):  # noqa: S104 - not bound to
             self.refused_value("server", "advertise", host)
         for host in ("::1", "127.0.0.1", "localhost", "chat.example.org.", "xn--mnchen-3ya.example"):
             self.load(server={"host": host, "advertise": host})
+
+    def test_several_addresses(self) -> None:
+        """What is advertised may be several, with ports of their own; one alone may be an IPv6 address without brackets."""
+        for text, addresses in (
+            ("", ()),
+            ("chat.example", (("chat.example", 5001),)),
+            ("Chat.Example:443", (("chat.example", 443),)),
+            ("::1", (("::1", 5001),)),
+            ("a.example, b.example:5002 ,[2001:DB8::1],A.example", (
+                ("a.example", 5001), ("b.example", 5002), ("2001:db8::1", 5001),
+            )),
+        ):  # fmt: skip
+            config = self.load(server={"port": 5001, "advertise": text}).config
+            self.assertEqual((addresses, addresses), (config.server.addresses, config.addresses), text)
+        for text in (
+            "a.example,",
+            "a.example,,b.example",
+            "a.example b.example",
+            "a.example,::1",
+            "a.example,0.0.0.0",
+            ",",
+        ):
+            self.refused_value("server", "advertise", text)
+        eight = ",".join(f"h{number}.example" for number in range(8))
+        self.assertEqual(8, len(self.load(server={"advertise": eight}).config.server.addresses))
+        self.assertIn("8 at most", self.refused_value("server", "advertise", f"{eight},h8.example").hint)
 
     def test_limits_contradict(self) -> None:
         """Limits that exclude each other are refused also where a program makes them."""
@@ -368,7 +475,7 @@ class PropertyTests(SynchronousTestCase):
             path = Path(directory) / f"settings{suffix}"
             path.write_bytes(data)
             try:
-                self.assertIsInstance(load(path).config, Config)
+                self.assertIsInstance(load(Sources(path)).config, Config)
             except SettingsError as error:
                 self.assertEqual(1, len(str(error).splitlines()))
                 str(error).encode()

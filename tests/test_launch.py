@@ -17,6 +17,7 @@ from chatserv.launch import (
     Owner,
     free_pidfile,
     hold_pidfile,
+    owner_of,
     read_launch,
 )
 
@@ -178,3 +179,20 @@ class PidFileTests(SynchronousTestCase):
         ):
             self.assertIn(said, self.assertRaises(CannotStart, free_pidfile, path).detail)
         self.assertTrue(self.path.exists())
+
+
+class OwnerOfTests(SynchronousTestCase):
+    """Whose a directory is."""
+
+    def test_owner(self) -> None:
+        """Its owner, also where the system knows the number alone; who asks, where there is none."""
+        path = Path(self.mktemp())
+        self.assertEqual(os.geteuid(), owner_of(path).uid)
+        path.mkdir()
+        self.assertEqual(path.stat().st_uid, owner_of(path).uid)
+        if os.geteuid() == 0:
+            os.chown(path, 61_234, 61_235)
+            self.assertEqual(Owner(61_234, 61_235, ""), owner_of(path))
+            with owner_of(path).acting():
+                self.assertEqual((61_234, 61_235, [61_235]), (os.geteuid(), os.getegid(), os.getgroups()))
+            self.assertEqual(0, os.geteuid())

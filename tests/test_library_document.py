@@ -20,7 +20,8 @@ class LibraryDocumentTests(SynchronousTestCase):
     def test_examples(self) -> None:
         """Every example gives what it says."""
         text = DOCUMENT.read_text(encoding="utf-8")
-        names = {"maybeDeferred": maybeDeferred, "SelectReactor": SelectReactor}
+        vectors = DOCUMENT.parent.parent / "tests" / "vectors"
+        names = {"maybeDeferred": maybeDeferred, "SelectReactor": SelectReactor, "vectors": vectors}
         examples = doctest.DocTestParser().get_doctest(text, names, DOCUMENT.name, str(DOCUMENT), 0)
         told = io.StringIO()
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)

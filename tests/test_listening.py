@@ -1,10 +1,13 @@
 """What endpoint strings say, read without Twisted."""
 
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.listening import Listener, parse_listener
+from chatserv.config import Server
+from chatserv.listening import Listener, parse_listener, with_backlog
+from chatserv.service import endpoint_strings
 
 
 class ListenerTests(SynchronousTestCase):
@@ -25,6 +28,27 @@ class ListenerTests(SynchronousTestCase):
             self.assertEqual(listener, parse_listener(text))
             if listener.kind != "systemd":
                 self.assertTrue(serverFromString(MemoryReactorClock(), text))
+
+    def test_backlog(self) -> None:
+        """Whoever says nothing of it gets the server's; Twisted takes what comes of it, and what is said stays."""
+        for text, waiting in (
+            ("tcp:5000", 4096),
+            (r"tcp6:5000:interface=\:\:1", 4096),
+            ("haproxy:tcp:5000:interface=127.0.0.1", 4096),
+            ("unix:/run/chat", 4096),
+            ("tcp:5000:backlog=9", 9),
+            ("tcp:5000:127.0.0.1:9", 9),
+            ("haproxy:tcp:5000:127.0.0.1:9", 9),
+            ("unix:/run/chat:660:9", 9),
+        ):
+            reactor = MemoryReactorClock()
+            self.successResultOf(serverFromString(reactor, with_backlog(text, 4096)).listen(Factory()))
+            (listening,) = reactor.tcpServers or reactor.unixServers
+            self.assertEqual(waiting, listening[2], text)
+        self.assertEqual("systemd:domain=INET:index=2", with_backlog("systemd:domain=INET:index=2", 4096))
+        self.assertTrue(
+            all(each.endswith(":backlog=4096") for each in endpoint_strings(Server(listen=("tcp:1", "unix:x"))))
+        )
 
     def test_text(self) -> None:
         """People read an address with its port, and a socket with its path."""

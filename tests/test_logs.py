@@ -15,7 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from chatserv.config import Logging
-from chatserv.logs import LogFiles, RotatingFile, escape, format_line, open_rotating
+from chatserv.log_file import RotatingFile, open_rotating
+from chatserv.logs import LogFiles, format_line
+from chatserv.streams import escape
 
 NOON = 1_795_000_000.0
 
@@ -107,6 +109,27 @@ class RoutingTests(LogsCase):
             for name in ("debug", "info", "warn", "error", "critical"):
                 self.log(files).emit(LogLevel.lookupByName(name), "text")
             self.assertEqual(lines, len(self.read(level).splitlines()))
+
+    def test_other_settings(self) -> None:
+        """Other settings hold from the next line on: its level, its file, its size; what was lost stays counted."""
+        files = self.files(level="ERROR")
+        self.log(files).error("by the old ones")
+        files.follow(Logging(level="DEBUG", file="logs/other.log", max_size=1024, keep_files=1))
+        for number in range(40):
+            self.log(files).debug("by the new ones {number}", number=number)
+        self.assertEqual(1, len(self.read().splitlines()))
+        self.assertIn("new ones 39", self.read("other.log"))
+        self.assertEqual({"server.log", "other.log", "other.log.1"}, {each.name for each in self.directory.iterdir()})
+
+    def test_lost_before(self) -> None:
+        """Lines that the old files have lost stay counted, and the same settings again change nothing."""
+        files = self.files()
+        self.disk.full = True
+        self.log(files).info("lost")
+        files.follow(Logging())
+        self.assertEqual(1, files.lost)
+        files.follow(Logging(level="DEBUG"))
+        self.assertEqual(1, files.lost)
 
     def test_terminal(self) -> None:
         """The terminal has server events from INFO on, and those of connections and monitor at any logged level."""
@@ -213,6 +236,16 @@ class FormatTests(LogsCase):
         """Any text becomes printable, and can be encoded."""
         self.assertTrue(escape(text).isprintable())
         escape(text).encode()
+
+    def test_escape_marks(self) -> None:
+        """No letter of a line carries so many marks that they cover the lines around it; what is not drawn at all goes."""
+        hills = "\u0301" * 9
+        for text, expected in (
+            (f"a{hills}", "a" + hills[:4]),
+            (hills, "\u25cc" + hills[:4]),
+            ("\u3164x\x1b", "x\\x1b"),
+        ):
+            self.assertEqual(expected, escape(text))
 
 
 class RotationTests(LogsCase):
@@ -357,3 +390,32 @@ class TroubleTests(LogsCase):
         self.disk.full = True
         self.log(files).info("lost")
         self.assertEqual(1, files.lost)
+
+
+class JournalTests(LogsCase):
+    """What goes to the journal, where the terminal is one."""
+
+    def journal(self, **settings: Any) -> list[str]:
+        """The lines there of an event of each file, one of them with a traceback."""
+        found = Path(self.mktemp())
+        with found.open("w+") as stream:
+            status = os.fstat(stream.fileno())
+            self.patch(os, "environ", {**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+            observer = LogFiles(Logging(**settings), self.state, stream).observer
+            for namespace in ("service", "net.connections", "monitor", "audit"):
+                Logger(f"chatserv.{namespace}", observer=observer).info("said by {who}", who=namespace)
+            Logger("chatserv.service", observer=observer).failure("broken", Failure(ZeroDivisionError("by\nzero")))
+            return found.read_text().splitlines()
+
+    def test_server(self) -> None:
+        """An event is one line without a date, behind its priority; connections and samples are in their files alone."""
+        first, second, third = self.journal()
+        self.assertEqual((first, second), ("<6>said by service", "<6>said by audit"))
+        self.assertTrue(third.startswith("<2>broken | Traceback") and "ZeroDivisionError: by | zero" in third, third)
+        self.assertIn("said by monitor", (self.directory / "monitor.log").read_text())
+
+    def test_all_and_none(self) -> None:
+        """All of it, or none, where the settings say so; the files have it either way."""
+        self.assertEqual(len(self.journal(journal="all")), 5)
+        self.assertEqual(self.journal(journal="none"), [])
+        self.assertIn("said by service", (self.directory / "server.log").read_text())

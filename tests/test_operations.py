@@ -8,8 +8,12 @@ from typing import Any, get_type_hints
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.config import Config, Loaded, load
+from chatserv.config import Config
+from chatserv.live_settings import WAIT_FOR_RESTART
+from chatserv.settings_loading import load
+from chatserv.settings_sources import Sources
 
+RESTART = "Waits for a restart"
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.rst"
 ROW = re.compile(r"^   \* - ``(\w+)\.(\w+)``\n     - ``(.+)``\n     - (.+(?:\n {7}.+)*)\.$", re.MULTILINE)
@@ -31,13 +35,19 @@ class SettingsTableTests(SynchronousTestCase):
             settings.setdefault(table, {})[name] = json.loads(default)
         path = Path(self.mktemp()).with_suffix(".json")
         path.write_text(json.dumps(settings))
-        self.assertEqual(Loaded(Config()), load(path))
+        loaded = load(Sources(path))
+        self.assertEqual((Config(), ()), (loaded.config, loaded.warnings))
+
+    def test_restart(self) -> None:
+        """What waits for a restart, and nothing else, says so."""
+        said = {f"{table}.{name}" for table, name, _, meaning in ROW.findall(PAGE.read_text()) if RESTART in meaning}
+        self.assertEqual(WAIT_FOR_RESTART, said)
 
     def test_mentions(self) -> None:
         """Wherever the page mentions a setting, there is one."""
         tables = "|".join(get_type_hints(Config))
         for table, name in re.findall(rf"``({tables})\.(\w+)``", PAGE.read_text()):
-            self.assertTrue((table, name) in SETTINGS or name == "log", f"{table}.{name}")
+            self.assertTrue((table, name) in SETTINGS or name in {"log", "crt"}, f"{table}.{name}")
 
 
 class ExampleTests(SynchronousTestCase):
@@ -46,12 +56,12 @@ class ExampleTests(SynchronousTestCase):
     def test_load(self) -> None:
         """They load without a warning."""
         for name in ("settings.toml", "settings.json"):
-            self.assertEqual((), load(ROOT / "deploy" / name).warnings)
+            self.assertEqual((), load(Sources(ROOT / "deploy" / name)).warnings)
 
     def test_defaults(self) -> None:
         """Apart from the number of connections and, in JSON, the list of processes, they name the defaults."""
         for name in ("settings.toml", "settings.json"):
-            config = load(ROOT / "deploy" / name).config
+            config = load(Sources(ROOT / "deploy" / name)).config
             server = msgspec.structs.replace(config.server, max_connections=Config().server.max_connections)
             monitoring = msgspec.structs.replace(config.monitoring, show_python_processes=False)
             self.assertEqual(Config(), msgspec.structs.replace(config, server=server, monitoring=monitoring))
@@ -61,3 +71,22 @@ class ExampleTests(SynchronousTestCase):
         unit = (ROOT / "deploy" / "chatserv.service").read_text()
         self.assertIn("twistd --nodaemon --pidfile= chatserv --config /etc/chatserv/settings.toml", unit)
         self.assertIn("RestartPreventExitStatus=2", unit)
+
+    def test_backup_unit(self) -> None:
+        """It is as confined as the server, but for what the server needs of the network."""
+        server, backup = (
+            (ROOT / "deploy" / name).read_text().splitlines()
+            for name in ("chatserv.service", "chatserv-backup.service")
+        )
+        kinds = "Ambient|Capability|Device|Lock|NoNew|Private|Protect|Remove|Restrict(?!Address|Prevent)|SystemCall"
+        confining = [line for line in server if re.match(kinds, line)]
+        self.assertGreater(len(confining), 20)
+        self.assertEqual([], [line for line in confining if line not in backup])
+
+    def test_user(self) -> None:
+        """Units and package name one user who stays: one that systemd makes up would keep root's commands out."""
+        for name in ("chatserv.service", "chatserv-backup.service"):
+            unit = (ROOT / "deploy" / name).read_text()
+            self.assertRegex(unit, "(?m)^User=chatserv$")
+            self.assertNotRegex(unit, "(?m)^DynamicUser=")
+        self.assertRegex((ROOT / "deploy" / "debian" / "postinst").read_text(), "useradd .* chatserv\n")

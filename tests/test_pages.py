@@ -1,6 +1,7 @@
 """The pages beside the code: what they name is there. Recipes of CONTRIBUTING.rst, commands and options of README.rst."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Slash
+from clients.shared.arguments import parse_arguments
 from tests.test_architecture import names_in
 
 ROOT: Final = Path(__file__).parents[1]
@@ -47,8 +49,8 @@ class RecipeTests(SynchronousTestCase):
     def test_all(self) -> None:
         """There is a recipe for each thing that people add, and each has several steps."""
         found = {title: len(steps) for title, _, steps in recipes()}
-        expected = ["wire command", "slash command", "content type", "setting", "migration of the store"]
-        expected += ["migration of the client's database", "dialog"]
+        expected = ["wire command", "slash command", "content type", "setting", "command of the operator"]
+        expected += ["migration of the store", "migration of the client's database", "dialog"]
         self.assertEqual([*found], [f"A {each}" for each in expected])
         self.assertGreater(min(found.values()), 2)
 
@@ -122,3 +124,40 @@ class PageTests(SynchronousTestCase):
         self.assertTrue((ROOT / picture).exists())
         for command in ("make run", ".venv/bin/chatserv-client"):
             self.assertIn(f"    {command} ", first)
+
+
+class AccountPageTests(SynchronousTestCase):
+    """``docs/accounts.rst``: what it tells people to type and to click is there."""
+
+    page = (ROOT / "docs" / "accounts.rst").read_text(encoding="utf-8")
+
+    def test_commands(self) -> None:
+        """Each slash command is one, with arguments as the page has them."""
+        lines = [line for line in LITERAL.findall(self.page) if line.startswith("/")]
+        lines += re.findall(r"^    (/.*)$", self.page, re.MULTILINE)
+        self.assertGreater(len(lines), 20)
+        for line in lines:
+            name, _space, rest = line[1:].partition(" ")
+            command = Slash.commands[name]
+            if rest:
+                command.words(rest)
+
+    def test_options(self) -> None:
+        """Each command line of the program is one that it takes."""
+        found = re.findall(r"chatserv-client ((?:\\\n|[^\n|`])+)", self.page)
+        self.assertGreater(len(found), 5)
+        for arguments in found:
+            parse_arguments(shlex.split(arguments.replace("\\\n", " ")))
+        sources = (ROOT / "clients" / "shared" / "arguments.py", ROOT / "clients" / "shared" / "common_options.py")
+        known = "".join(path.read_text(encoding="utf-8") for path in sources)
+        for option in set(re.findall(r"(?<=``)--[a-z-]+", self.page)):
+            self.assertIn(f'"{option}"', known)
+
+    def test_menus(self) -> None:
+        """Each entry of a menu that stands beside a command is in the window."""
+        table = self.page.partition("\nWhat to type, ")[2].partition("\nThe recovery code\n")[0]
+        window = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "clients" / "window").rglob("*.py"))
+        labels = {label.replace("&", "") for label in re.findall(r'translate\(\s*"([^"]+)"', window)}
+        found = re.findall(r"\*([^*\n]+)\*", table)
+        self.assertGreater(len(found), 10)
+        self.assertEqual([each for each in found if each not in labels], [])

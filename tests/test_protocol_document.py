@@ -9,7 +9,6 @@ from typing import Any, Final, get_args
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.config import Limits
 from chatserv.crypto import bodies, commits
 from chatserv.crypto.commits import Add, Create, Leave, Remove, SetMember, SetPolicy, encode_op
 from chatserv.crypto.content import ContentType
@@ -18,6 +17,7 @@ from chatserv.crypto.prekeys import PREKEY_BYTES, SIGNED_PREKEY_BYTES
 from chatserv.crypto.room_state import Kind, Policy, Role, RosterEntry
 from chatserv.crypto.wraps import WRAP_BYTES, WrapScope
 from chatserv.errors import Reject, WireError
+from chatserv.limits import Limits
 from chatserv.wire import messages
 from chatserv.wire.session import EARLY_ERRORS
 

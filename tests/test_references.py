@@ -19,7 +19,7 @@ NUMBER: Final = r"\d+(?:\.\d+)?"
 REFERENCE: Final = re.compile(rf"docs/(\w+)\.rst(?:,? ({NUMBER}(?:(?:, | and | to ){NUMBER})*)\b|, (limits)\b)?")
 HEADING: Final = re.compile(rf"^(?:\.\. _([\w-]+):\n\n)?((?:{NUMBER} )?)([^\n]+)\n(-{{3,}}|~{{3,}})$", re.MULTILINE)
 NAMED: Final = re.compile(r"`((?:chatserv|clients|tests|bench)(?:\.\w+)+)`")
-DATABASE: Final = "chatserv.db"  # a file that looks like a module
+FILES: Final = frozenset({"chatserv.db", "chatserv.socket", "chatserv.service"})  # they look like modules
 FOREIGN: Final = re.compile(r"\b(?:CRYPTO|FAULTS|PROTOCOL|ARCHITECTURE|PRODUCT)(?:\.md|,? (?:§|\d|row|sections? \d))")
 
 
@@ -95,7 +95,7 @@ class ReferenceTests(SynchronousTestCase):
         """Each module and definition that is named with its package is there."""
         followed = 0
         for file, text in code():
-            for name in set(NAMED.findall(text)) - {DATABASE}:
+            for name in set(NAMED.findall(text)) - FILES:
                 self.assertTrue(is_there(name), f"{file}: {name}")
                 followed += 1
         self.assertGreater(followed, 50)

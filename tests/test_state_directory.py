@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.local_errors import StateDirectoryError
 from chatserv.private_files import PrivateFileError
 from chatserv.state_directory import StateDirectory, default_directory
+from tests.support.processes import open_files
 
 
 class StateDirectoryTests(SynchronousTestCase):
@@ -67,10 +68,10 @@ class StateDirectoryTests(SynchronousTestCase):
     def test_refusal_leaves_no_descriptor(self) -> None:
         """Refused tries leave no open files behind."""
         self.take()
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         for _ in range(10):
             self.assertRaises(StateDirectoryError, StateDirectory, self.path)
-        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(open_files() - before, set())
 
     def test_open_to_others(self) -> None:
         """A directory that others may enter is refused, with what to do."""

@@ -92,6 +92,9 @@ def all_errors(kind: type[ChatError] = ChatError) -> list[type[ChatError]]:
     return [kind, *(found for each in kind.__subclasses__() for found in all_errors(each))]
 
 
+WORDS_TO_COMPARE = "ice turkey dish hundred butter until"  # of the standard's list, English for everybody
+
+
 class RunningTests(SlashTestCase):
     """Programs with a catalogue that marks every text."""
 
@@ -143,7 +146,9 @@ class RunningTests(SlashTestCase):
                     self.client.there["lobby"].texts = []
                 if name != "help":
                     for answer in self.run_line(line):
-                        self.assert_marked(re.sub(r"CHATSERV-VERIFY:\w+|chatserv://\S+|\baa\d+", "", answer))
+                        self.assert_marked(
+                            re.sub(r"CHATSERV-VERIFY:\w+|chatserv://\S+|\baa\d+|(\w{5}-){7}\w{5}", "", answer)
+                        )
 
     def test_refused(self) -> None:
         """Why a command is refused is marked too."""
@@ -181,8 +186,9 @@ class RunningTests(SlashTestCase):
         for event in [event for event, _ in (*TOLD, *BEGINNINGS)]:
             lines = news(event, find, "carol")
             for line in lines:
-                self.assertIn("⟦", line)
-                self.assert_marked(line)
+                if line.strip() != WORDS_TO_COMPARE:
+                    self.assertIn("⟦", line)
+                    self.assert_marked(line)
 
     def test_errors(self) -> None:
         """What is said of every error is marked, when it is explained and when a program ends with it."""

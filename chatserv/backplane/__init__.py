@@ -1,1 +1,1 @@
-"""What links nodes; one node for now."""
+"""What links nodes: one alone, or several over a bus with the store behind it."""

@@ -15,31 +15,26 @@ Events stand in `chatserv.client.events` too, and errors, more of them, in `chat
 
     client = Client(Profile.named("alice"), reactor, show)
     client.start()
+    client.send("lobby", "hello").addCallback(lambda seq: print("stored as", seq))  # once Status.ONLINE is told
 
-    # once Status.ONLINE is told:
-    client.send("lobby", "hello").addCallback(lambda seq: print("stored as", seq))
-    plans = await client.create_room("plans")           # a RoomHandle: end-to-end encrypted, name and topic too
-    await plans.invite("bob")
-    bob = await client.direct("bob")                    # direct messages
-    print((await client.people.verification("bob")).number)
-
-    slash = Slash(client)                               # what people type, the same in every client
-    for line in await slash.run("/who"):
-        print(line)
+Everything else is in ``docs/library.rst``, by examples.
 """
 
 from chatserv import VERSION
 from chatserv.client.account.profile import DEFAULT_NAME, Profile
+from chatserv.client.account.profile_key import ProfileKey
 from chatserv.client.account.registration import prepare_account
 from chatserv.client.admin import AccountView, Administration, BanView
 from chatserv.client.alarms import KINDS as ALARMS
 from chatserv.client.alarms import AlarmKind, Blame
 from chatserv.client.client import Client
+from chatserv.client.device_list import OwnDevice
 from chatserv.client.errors import (
     AuthFailed,
     ChatError,
     DiskFailed,
     DiskFull,
+    HistoryInvalid,
     InviteInvalid,
     LinkInvalid,
     LocalFileError,
@@ -51,12 +46,14 @@ from chatserv.client.errors import (
     PinMismatch,
     PrivateFileError,
     ProfileError,
+    ProfileLocked,
     Quota,
     Replaced,
     ServerFull,
     SlashError,
     StorageError,
     StorageLocked,
+    TextEmpty,
     TextInvalid,
     WireError,
     Withdrawn,
@@ -64,8 +61,11 @@ from chatserv.client.errors import (
 from chatserv.client.events import (
     Alarm,
     Announced,
+    ArchiveFull,
     ClientEvent,
     Delivered,
+    DeviceAsks,
+    DeviceGone,
     DeviceSeen,
     GapSeen,
     IdentityChanged,
@@ -73,29 +73,46 @@ from chatserv.client.events import (
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
+    OtherServer,
     PresenceSeen,
     Reacted,
     ReadMoved,
+    RetentionChanged,
     RoomChanged,
     RoomJoined,
     RoomLeft,
     RoomOffered,
     RoomRewound,
     RoomTitled,
+    RotationDone,
+    RotationOpen,
     SendAcknowledged,
     SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
+    ServerKeyChanged,
+    ServerRestored,
     Status,
     StatusChanged,
     TypingSeen,
 )
+from chatserv.client.history.results import Exported, Imported, RefusedLine
+from chatserv.client.joining.remote_client import RemoteClient, open_client, shared_key
 from chatserv.client.outbound.pending import WaitingMessage
+from chatserv.client.outbound.sent import Sent
+from chatserv.client.own_account import OwnAccount
+from chatserv.client.own_devices import OwnDevices
 from chatserv.client.people import DeviceView, People, Verification
+from chatserv.client.recovery.approvals import DeviceRequest
+from chatserv.client.recovery.backups import NewRecovery
+from chatserv.client.recovery.guest import BackupView, Guest, Recovered
+from chatserv.client.recovery.login import log_in
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
+from chatserv.client.sealing import change_passphrase, leave_unsealed, seal_profile, unlock
 from chatserv.client.slash.command import SlashCommand, explained, place, shown
 from chatserv.client.slash.dispatcher import Slash
 from chatserv.client.slash.formatting import (
@@ -110,33 +127,66 @@ from chatserv.client.slash.formatting import (
     quotation,
     sender_name,
 )
+from chatserv.client.slash.rule_text import rule_text
+from chatserv.client.storage.cursors import DEFAULT_CURSOR, cursor_name
+from chatserv.client.trust_events import short_id
+from chatserv.client.verification.audit import Audit, AuditEntry, PersonAudit
+from chatserv.client.verification.evidence import Finding, Verdict, check_evidence
 from chatserv.clocks import now_ms, steady_seconds, use_steady_clock
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import LOBBY, room_name, user_name
 from chatserv.domain.passwords import prepared_password
 from chatserv.domain.texts import valid_text
 from chatserv.i18n import _ as translate
-from chatserv.sanitize import clean_line, isolate
-from chatserv.wire.link import ServerLink, format_link, parse_link
+from chatserv.qr import terminal_qr
+from chatserv.sanitize import clean_line, is_blank, isolate
+from chatserv.wire.link import ServerLink, fingerprint_text, format_link, parse_link
 
 __all__ = [
     "VERSION",
     # an account
     "Client",
+    "RemoteClient",
+    "open_client",
+    "shared_key",
     "prepare_account",
+    "log_in",
+    "Guest",
+    "BackupView",
+    "Recovered",
     "Profile",
     "DEFAULT_NAME",
+    "ProfileKey",
+    "unlock",
+    "seal_profile",
+    "leave_unsealed",
+    "change_passphrase",
+    "DEFAULT_CURSOR",
+    "cursor_name",
     "ServerLink",
     "format_link",
     "parse_link",
+    "fingerprint_text",
     # rooms, people, the server
     "LOBBY",
     "RoomHandle",
     "MemberView",
     "WaitingMessage",
+    "Exported",
+    "Imported",
+    "RefusedLine",
+    "Sent",
     "People",
     "Verification",
     "DeviceView",
+    "Audit",
+    "AuditEntry",
+    "PersonAudit",
+    "OwnAccount",
+    "NewRecovery",
+    "OwnDevices",
+    "OwnDevice",
+    "DeviceRequest",
     "Administration",
     "AccountView",
     "BanView",
@@ -155,24 +205,37 @@ __all__ = [
     "SendFailed",
     "SendHeld",
     "GapSeen",
+    "MessagesExpired",
     "MessagesMissing",
     "RoomRewound",
+    "ServerRestored",
+    "ArchiveFull",
     "RoomOffered",
     "RoomJoined",
     "RoomLeft",
     "RoomChanged",
     "RoomTitled",
+    "RotationDone",
+    "ServerKeyChanged",
+    "OtherServer",
+    "RotationOpen",
     "ReadMoved",
     "TypingSeen",
     "PresenceSeen",
     "Announced",
+    "RetentionChanged",
     "IdentityChanged",
+    "DeviceAsks",
+    "DeviceGone",
     "DeviceSeen",
     "KeysBroken",
     "Alarm",
     "ALARMS",
     "AlarmKind",
     "Blame",
+    "check_evidence",
+    "Finding",
+    "Verdict",
     # what people type and read
     "Slash",
     "SlashCommand",
@@ -181,15 +244,19 @@ __all__ = [
     "message_text",
     "moment",
     "parting_line",
+    "rule_text",
     "doubtful_time",
     "quotation",
     "sender_name",
+    "short_id",
     "clock",
     "date",
     "names",
     "place",
     "shown",
+    "terminal_qr",
     "clean_line",
+    "is_blank",
     "isolate",
     "translate",
     "new_user_name",
@@ -207,6 +274,7 @@ __all__ = [
     "AuthFailed",
     "DiskFailed",
     "DiskFull",
+    "HistoryInvalid",
     "InviteInvalid",
     "LinkInvalid",
     "LocalFileError",
@@ -218,12 +286,14 @@ __all__ = [
     "PinMismatch",
     "PrivateFileError",
     "ProfileError",
+    "ProfileLocked",
     "Quota",
     "Replaced",
     "ServerFull",
     "SlashError",
     "StorageError",
     "StorageLocked",
+    "TextEmpty",
     "TextInvalid",
     "Withdrawn",
 ]

@@ -68,6 +68,14 @@ KINDS: Final[dict[str, AlarmKind]] = {
         N_("it gave this device room keys other than those made for it."),
         N_("The room gets new ones automatically. If it happens again, ask whoever runs the server."),
     ),
+    "forgotten_keys": AlarmKind(
+        Blame.UNCLEAR,
+        N_(
+            "a room's keys cannot be opened here. That is so if the files of this device were put back from an older copy; "
+            "if they were not, the server or a member of the room is not honest."
+        ),
+        N_("The room gets new ones automatically; what was said with those keys cannot be read on this device."),
+    ),
     "room_forked": AlarmKind(
         Blame.SERVER,
         N_("it shows different members different rooms."),
@@ -107,10 +115,28 @@ KINDS: Final[dict[str, AlarmKind]] = {
         N_("it withholds a part of its log that others have seen."),
         N_("News about keys may be missing. If this goes on, ask whoever runs the server."),
     ),
+    "revocation_withheld": AlarmKind(
+        Blame.SERVER,
+        N_("it says that a device of yours is revoked, and its log does not: the device can go on reading."),
+        N_("Ask the others some other way to remove the device from their rooms, and ask whoever runs the server."),
+    ),
     "old_log": AlarmKind(
         Blame.SERVER,
         N_("its log is too old."),
         N_("Check this machine's clock; if it is right, news about keys may be missing: ask whoever runs the server."),
+    ),
+    "unlogged_server_key": AlarmKind(
+        Blame.UNCLEAR,
+        N_(
+            "it speaks with a key that its own log does not name as its newest. Somebody who has an old key of the "
+            "server may have taken its place, or its log was put back from an older copy."
+        ),
+        _ASK_OPERATOR,
+    ),
+    "backup_rolled_back": AlarmKind(
+        Blame.SERVER,
+        N_("it has an older backup of your account than before, or none: your recovery code might not have worked."),
+        N_("This device leaves a new one if it can. If it happens again, ask whoever runs the server."),
     ),
     "identity_reset": AlarmKind(
         Blame.SERVER,

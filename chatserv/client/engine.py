@@ -8,34 +8,40 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserv.client.commits.committer import Committer
+from chatserv.client.commits.direct import DirectMessages
 from chatserv.client.commits.maintenance import Maintenance
 from chatserv.client.commits.planner import Planner
 from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.commits.rotation import EpochRotation
 from chatserv.client.connection.requests import Requests
-from chatserv.client.events import MessageReceived, Status, StatusChanged
+from chatserv.client.events import ClientEvent, MessageReceived, RoomOffered, SendQueued, Status, StatusChanged
 from chatserv.client.inbound.agreements import Agreements
 from chatserv.client.inbound.backlog import Backlog
 from chatserv.client.inbound.commit_reader import CommitReader
 from chatserv.client.inbound.content_handler import ContentHandler
 from chatserv.client.inbound.epoch_keys import EpochKeys
-from chatserv.client.inbound.notices import Notices
+from chatserv.client.inbound.notices import Notice, Notices
 from chatserv.client.inbound.places import Places
 from chatserv.client.inbound.room_queue import RoomQueue
+from chatserv.client.mending.offering import Offering
 from chatserv.client.outbound.outbox import Outbox
+from chatserv.client.outbound.pending import SENDING
 from chatserv.client.outbound.receipts import Receipts
+from chatserv.client.own.devices import Devices
 from chatserv.client.state.context import ClientContext, Interrupted
+from chatserv.client.state.listeners import Listener
 from chatserv.client.state.rooms import Room, Rooms
+from chatserv.client.tidying import Tidying
+from chatserv.client.verification.audit import Auditing
 from chatserv.client.verification.certificates import Certificates
 from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.client.verification.prekeys import PrekeyStock
+from chatserv.client.verification.server_key import meet_server
 from chatserv.crypto.bodies import LogEvidence
 from chatserv.errors import BadMessage, ChatError
 from chatserv.wire import messages
 
 MAX_LOOKED_AT: Final = 2000  # rooms in memory; a server that names more is not followed
-SKIPPED_MS: Final = 7 * 86_400_000  # docs/rooms.rst 7.3: keys of messages that never came are kept so long
-TIDY_SECONDS: Final = 300.0  # how long what was taken back may stay on the disk
 STORE: Final = "store"
 
 
@@ -46,6 +52,7 @@ class Engine:
         context: What the client's parts share.
         write: Takes an encoded message that is to leave now.
         refuse: Ends the connection because of an error.
+        listeners: Who is told messages.
         receipts: Whether senders of direct messages are told that they arrived.
     """
 
@@ -54,50 +61,85 @@ class Engine:
         context: ClientContext,
         write: Callable[[bytes], None],
         refuse: Callable[[ChatError], None],
+        listeners: list[Listener],
         *,
         receipts: bool = True,
     ) -> None:
         self.context, self._refuse = context, refuse
-        self.requests = Requests(write)
+        self.requests = Requests(write, context.seconds, context.later)
         self.rooms = Rooms(context.vault, context.user)
         self.certificates = Certificates(context, self.requests)
         self.auditor = LogAuditor(context, self.requests, self.rooms, self.certificates)
+        self.auditing = Auditing(context, self.requests, self.rooms, self.certificates, self.auditor)
         self.prekeys = PrekeyStock(context, self.requests, self.rooms)
         self.contents = ContentHandler(context, self.rooms, self.auditor.gossip)
-        reader = CommitReader(context, self.rooms, self.certificates, self.contents, self.auditor.public_rooms)
+        reader = CommitReader(context, self.rooms, self.certificates, self.contents, self.auditor.logged_rooms)
         self.keys = EpochKeys(context, self.requests, self.rooms, reader)
         self.room_queue = RoomQueue(
             context, self.requests, self.rooms, reader, self.keys, self.certificates, self.auditor, refuse
         )
-        self.backlog = Backlog(context, self.rooms, self.contents, self.room_queue)
         self.places = Places(context, self.rooms)
         self.agreements = Agreements(context, self.requests, self.rooms)
         self.notices = Notices(context, self.rooms)
         self.planner = Planner(context, self.certificates)
         self.outbox = Outbox(context, self.requests, self.rooms, self.auditor, self.planner.due, self.places.denied)
         self.receipts = Receipts(context, self.outbox, wanted=receipts)
+        self.backlog = Backlog(context, self.rooms, self.contents, listeners, self.receipts.arrived)
         committer = Committer(context, self.requests, self.room_queue, self.certificates, self.auditor)
         self.room_changes = RoomChanges(context, self.rooms, committer, self.planner, self.auditor, self.outbox)
         self.maintenance = Maintenance(
             context, self.requests, self.rooms, self.room_changes, self.planner, self.keys, self.outbox
         )
+        self.own = Devices(
+            context, self.requests, self.rooms, self.certificates, self.auditor, self.room_changes, self.maintenance,
+            self.agreements, self.backlog, self.outbox,
+        )  # fmt: skip
+        self.tidying = Tidying(context)
+        self.offering = Offering(context, self.requests)
+        self.direct = DirectMessages(context, self.rooms, self.room_changes, self.agreements, self.outbox)
         self.rotation = EpochRotation(context, self.requests, self.rooms, self.room_changes, self.planner)
-        self.away = False  # as the person says, in this session and the next ones
-        self.role = ""
-        self._welcomed = self._tidying = self.closed = False
+        self.away, self.role = False, ""  # away: as the person says, in this session and the next ones
+        self._welcomed = self.closed = False
         self._wire()
 
     def _wire(self) -> None:
         """Everything that leads back up: what each part tells those that were made after it."""
         self.auditor.gossip.send = self._show_evidence
         self.auditor.moved = self.auditor.gossip.moved = self._trust_moved
-        self.contents.tidy = self._tidy_soon
-        self.room_queue.moved = self._moved
-        self.room_queue.broken = self.maintenance.repair
-        self.places.moved = self._left_or_back
+        self.contents.tidy, self.contents.own = self.tidying.soon, self.own.hearing.take
+        self.own.hearing.trust_moved = self._trust_moved
+        self.room_queue.moved, self.room_queue.broken = self._moved, self.maintenance.repair
+        self.room_queue.hear, self.room_queue.heard = self._hear, self.backlog.heard
+        self.places.moved, self.places.rewound = self._left_or_back, self.backlog.rewound
+        self.places.reach, self.auditor.grown = self.auditor.reach, self.places.log_grown
         self.outbox.fitness.commit_first = self.maintenance.make_sendable
+        self.outbox.fitness.ended, self.outbox.fitness.begin_anew = self.direct.ended, self.direct.begin_anew
         self.outbox.rotate = self.maintenance.rotate
         self.outbox.answers.said = lambda room: self.rotation.look(room, said=True)
+
+    def tell_kept(self) -> None:
+        """Tells of what an earlier run has left: texts on their way, rooms that wait for our consent."""
+        self.outbox.tell_kept()
+        self.room_queue.invitations.tell_kept()
+
+    def standing(self) -> list[ClientEvent]:
+        """The same as it stands now, for who comes later."""
+        found: list[ClientEvent] = []
+        for room in self.rooms.ours():
+            name = self.rooms.name(room)
+            found += [
+                SendQueued(name, each.message_id, each.text, each.at_ms, each.action, each.reply_to, room.room_id)
+                for each in self.outbox.waiting.of(room.room_id)
+                if each.state == SENDING
+            ]
+            if room.offered and not room.hidden and room.row is not None:
+                found.append(RoomOffered(name, room.row.inviter, room.room_id))
+        return found
+
+    def _hear(self, room: Room, message: MessageReceived) -> None:
+        if message.own:
+            self.outbox.waiting.drop(message.message_id)
+        self.backlog.hear(room, message)
 
     def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
         try:
@@ -109,16 +151,18 @@ class Engine:
         for room in self.rooms.ours():
             self.outbox.flush_soon(room)
         self.maintenance.look(self.role)
+        self.own.look()
 
     def _moved(self, room: Room) -> None:
         self.outbox.flush_soon(room)
         self.maintenance.come_back(room)
         self.rotation.look(room)
+        self.own.moved(room)
 
     def _left_or_back(self, room: Room) -> None:
-        if not room.in_it:
-            self.auditor.public_rooms.forget_room(room)
+        self.auditor.logged_rooms.left_or_back(room)
         self.outbox.flush_soon(room)
+        self.own.left_or_back(room)
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
@@ -126,21 +170,23 @@ class Engine:
         """A session is open; its welcome comes first."""
         self.requests.up()
         self.room_queue.connected()
-        self._welcomed = False
+        self._welcomed = self.offering.active = False
 
     def disconnected(self) -> None:
         """The session is over."""
         self.room_queue.disconnected()  # first: what fails below must not take the queues for worked off
         self.requests.down()
+        self.auditor.logged_rooms.disconnected()
         self.outbox.disconnected()
         self.places.disconnected()
+        self.own.recovery.approvals.disconnected()
         self.notices.clear()
 
     def recover(self) -> None:
         """Back to what is stored, after something could not be. Raises `StorageError` as long as that is so."""
         self.context.vault.database.probe()
         self.rooms.reload_all()
-        self.context.log.reload()
+        self.context.recover()
         self.certificates.forget_all()
         self.outbox.recover()
         self.backlog.again()
@@ -149,7 +195,7 @@ class Engine:
         """The end of the program: nothing is done any more."""
         self.closed = True
         try:
-            self.outbox.store()
+            self.outbox.finish()
         finally:
             self.context.vault.close()
 
@@ -162,18 +208,15 @@ class Engine:
     @property
     def own_presence(self) -> str:
         """What others see of this device."""
-        if not self.requests.connected:
-            return "offline"
-        return "away" if self.away else "online"
-
-    def arrived(self, message: MessageReceived) -> None:
-        """A message was shown: its sender may be told."""
-        room = self.rooms.get(message.room_id)
-        if room is not None:
-            self.receipts.arrived(room, message)
+        here = "away" if self.away else "online"
+        return here if self.requests.connected else "offline"
 
     def receive(self, message: messages.ServerMessage) -> None:
         """Takes a message of the server in. Raises `ChatError` where only another connection helps."""
+        if not self.offering.ignores(message):
+            self._take(message)
+
+    def _take(self, message: messages.ServerMessage) -> None:
         match message:
             case messages.Event():
                 self._bound_rooms(message.room)
@@ -183,7 +226,7 @@ class Engine:
                 if self._welcomed:
                     raise BadMessage("welcome: comes twice")
                 self._welcomed = True
-                self.context.spawn(self._begin(message), "begin")
+                self.context.spawn(self.offering.begin(message) if message.mending else self._begin(message), "begin")
             case messages.WrapReady():
                 self._bound_rooms(message.room)
                 self.keys.came(self.rooms.look_at(message.room), message)
@@ -191,6 +234,7 @@ class Engine:
                 if not self.auditor.told(message):
                     self.context.spawn(self.auditor.follow(message.head), "log")
                 self.maintenance.look(self.role)
+                self.own.look()
             case messages.LeaveWaiting():
                 self.maintenance.leave_waits(self.rooms.get(message.room))
             case messages.PrekeysLow():
@@ -199,10 +243,10 @@ class Engine:
                 self.places.hear(message)
             case messages.Keepalive():
                 self.ping()
-            case messages.Presence() | messages.Typing() | messages.Read() | messages.Announcement():
+            case _ if isinstance(message, Notice):
                 self.notices.take(message)
             case _:
-                self.requests.answered(message)
+                _ = self.own.recovery.take(message) or self.requests.answered(message)
 
     def ping(self) -> None:
         """Makes the server say something, if there is a connection."""
@@ -217,13 +261,14 @@ class Engine:
     async def _begin(self, welcome: messages.Welcome) -> None:
         try:
             self.role = welcome.role
-            self.context.log.set_server_key(welcome.server_key)
+            self.requests.pace.announced(welcome.limits)
+            meet_server(self.context, welcome)
+            self.offering.restored.hear(welcome)
             self.context.emit(StatusChanged(Status.SYNCING))
             await self.auditor.follow(welcome.log_head)
             self.auditor.remind()
-            self.auditor.check_age()
-            self.context.vault.chains.drop_skipped(self.context.now_ms() - SKIPPED_MS)
-            await self.prekeys.look(welcome.prekeys, welcome.limits.one_time_prekeys)
+            self.tidying.drop_old()
+            await self.prekeys.look(welcome.prekeys, welcome.limits.one_time_prekeys, welcome.store)
             if self.away:
                 await self.set_away(away=True)  # before the first room is told that we are there
             await self._sync(welcome)
@@ -233,34 +278,23 @@ class Engine:
             self._refuse(error)
             return
         self.context.vault.facts.put(STORE, welcome.store)
-        self._drop_pending()
+        self.context.vault.pending.clear()  # a commit of ours that is not in its room by now was not taken
+        self.auditor.logged_rooms.synced()
         self.outbox.synced()
+        await self.own.recovery.entering.arrive()
         await self.maintenance.enter_lobby(self.role)
         if self.requests.connected:
             self.context.emit(StatusChanged(Status.ONLINE))
         self.maintenance.look(self.role)
         self.rotation.look_at_all()
-        self._tidy()
-
-    def _tidy_soon(self) -> None:
-        if not self._tidying:
-            self._tidying = True
-            self.context.later(TIDY_SECONDS, self._tidy)
-
-    def _tidy(self) -> None:
-        """What was deleted leaves the file."""
-        self._tidying = False
-        self.context.vault.archive.words.clean()
-        self.context.vault.database.checkpoint()
+        self.own.begin(welcome.backup)
+        self.tidying.now()
 
     async def _sync(self, welcome: messages.Welcome) -> None:
-        cursors = self.places.compare(welcome.rooms)
+        cursors = self.places.compare(welcome.rooms, welcome.retention)
+        self.keys.catching_up = True
         await self.requests.ask(messages.Sync, store=welcome.store, cursors=cursors)
         await self.room_queue.settled()
+        self.keys.catching_up = False
         self.places.caught_up(welcome.rooms)
         self.agreements.compare(welcome.rooms)
-
-    def _drop_pending(self) -> None:
-        """A commit of ours that is not in its room by now was not taken."""
-        for pending in self.context.vault.pending.all():
-            self.context.vault.pending.delete(pending.room_id)

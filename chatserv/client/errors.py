@@ -1,16 +1,28 @@
 """Everything that goes wrong on purpose, in one place for programs: errors of the protocol, and of our own side."""
 
-from chatserv.client.account.profile import ProfileError
+from chatserv.client.account.failures import ProfileError, ProfileLocked
+from chatserv.client.account.keyring import NoIdentityKey
 from chatserv.client.commits.room_changes import FalseRoom
 from chatserv.client.connection.backoff import Replaced
+from chatserv.client.history.lines import HistoryInvalid
 from chatserv.client.outbound.pending import Withdrawn
 from chatserv.client.people import NotANumber
+from chatserv.client.recovery.failures import (
+    BackupDamaged,
+    BackupOutdated,
+    EnrolmentRefused,
+    IdentityMismatch,
+    NoBackup,
+    WrongCode,
+)
 from chatserv.client.slash.command import SlashError
 from chatserv.client.state.context import Interrupted, Offline
+from chatserv.client.state.standstill import RoomWithheld, ServerDistrusted, StandsStill
 from chatserv.client.storage.failures import DiskFailed, DiskFull, StorageError, StorageLocked
 from chatserv.client.verification.certificates import FalseKey, NotReady
-from chatserv.domain.passwords import PasswordInvalid
-from chatserv.domain.texts import TextInvalid
+from chatserv.crypto.e2e.recovery_code import CodeMistyped
+from chatserv.domain.passwords import PassphraseInvalid, PasswordInvalid
+from chatserv.domain.texts import TextEmpty, TextInvalid
 from chatserv.errors import (
     AuthFailed,
     BadFrame,
@@ -38,6 +50,7 @@ from chatserv.errors import (
     RoomFull,
     ServerFull,
     SlowReader,
+    StaleBackup,
     StaleCommit,
     StaleEpoch,
     StorageFull,
@@ -55,6 +68,8 @@ from chatserv.wire.link import LinkInvalid
 
 __all__ = [
     "AuthFailed",
+    "BackupDamaged",
+    "BackupOutdated",
     "BadFrame",
     "BadKey",
     "BadMessage",
@@ -62,12 +77,16 @@ __all__ = [
     "Banned",
     "Busy",
     "ChatError",
+    "CodeMistyped",
     "DiskFailed",
     "DiskFull",
     "Draining",
+    "EnrolmentRefused",
     "FalseKey",
     "FalseRoom",
     "Forbidden",
+    "HistoryInvalid",
+    "IdentityMismatch",
     "Internal",
     "Interrupted",
     "InviteInvalid",
@@ -79,31 +98,40 @@ __all__ = [
     "Muted",
     "NameInvalid",
     "NameTaken",
+    "NoBackup",
+    "NoIdentityKey",
     "NotANumber",
     "NotAuthenticated",
     "NotFound",
     "NotMember",
     "NotReady",
     "Offline",
+    "PassphraseInvalid",
     "PasswordInvalid",
     "PinMismatch",
     "PrivateFileError",
     "ProfileError",
+    "ProfileLocked",
     "Quota",
     "RateLimited",
     "ReadOnly",
     "Reject",
     "Replaced",
     "RoomFull",
+    "RoomWithheld",
+    "ServerDistrusted",
     "ServerFull",
     "SlashError",
     "SlowReader",
+    "StaleBackup",
+    "StandsStill",
     "StaleCommit",
     "StaleEpoch",
     "StorageError",
     "StorageFull",
     "StorageLocked",
     "SuiteUnsupported",
+    "TextEmpty",
     "TextInvalid",
     "TimedOut",
     "TooLarge",
@@ -111,4 +139,5 @@ __all__ = [
     "VersionUnsupported",
     "WireError",
     "Withdrawn",
+    "WrongCode",
 ]

@@ -1,16 +1,35 @@
 """What a client tells the program around it.
 
-``room`` is always the name under which the room can be addressed: ``lobby`` for a room, ``@bob`` for the direct messages
-with bob. ``at_ms`` is the server's clock, milliseconds since 1970; it decides nothing.
+``room`` is always the name under which the room can be addressed now: ``lobby`` for a room, ``@bob`` for the direct
+messages with bob. ``room_id`` (16 bytes) names the same room for good. ``at_ms`` is the server's clock, milliseconds since
+1970; it decides nothing. ``seq`` and ``at_ms`` of an edit, a deletion or a sign are those of that change.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chatserv.client.room_events import Announced as Announced
+from chatserv.client.room_events import MessagesExpired as MessagesExpired
+from chatserv.client.room_events import PresenceSeen as PresenceSeen
+from chatserv.client.room_events import ReadMoved as ReadMoved
+from chatserv.client.room_events import RetentionChanged as RetentionChanged
+from chatserv.client.room_events import RoomChanged as RoomChanged
+from chatserv.client.room_events import RoomJoined as RoomJoined
+from chatserv.client.room_events import RoomLeft as RoomLeft
+from chatserv.client.room_events import RoomOffered as RoomOffered
+from chatserv.client.room_events import RoomTitled as RoomTitled
+from chatserv.client.room_events import TypingSeen as TypingSeen
 from chatserv.client.trust_events import Alarm as Alarm
+from chatserv.client.trust_events import DeviceAsks as DeviceAsks
+from chatserv.client.trust_events import DeviceGone as DeviceGone
 from chatserv.client.trust_events import DeviceSeen as DeviceSeen
 from chatserv.client.trust_events import IdentityChanged as IdentityChanged
 from chatserv.client.trust_events import KeysBroken as KeysBroken
+from chatserv.client.trust_events import OtherServer as OtherServer
+from chatserv.client.trust_events import RotationDone as RotationDone
+from chatserv.client.trust_events import RotationOpen as RotationOpen
+from chatserv.client.trust_events import ServerKeyChanged as ServerKeyChanged
+from chatserv.client.trust_events import TrustEvent
 from chatserv.errors import ChatError
 
 
@@ -46,6 +65,7 @@ class MessageReceived:
     ``room_id``: names the room, whatever it is called by now. ``identity_changed``: it was signed by another identity of
     ``sender`` than the one that we go by, which nobody has accepted here: it may be by somebody else. ``at_ms``: when the
     server says that it took it; ``sent_ms``: what the sender has signed as the time, 0 where that is not known.
+    ``unproved``: it came from a file (``import_history``) without anything that shows who has said it.
     """
 
     room: str
@@ -65,6 +85,7 @@ class MessageReceived:
     reactions: tuple[tuple[str, tuple[str, ...]], ...] = ()
     identity_changed: bool = False
     sent_ms: int = 0
+    unproved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,9 @@ class MessageEdited:
     message_id: bytes
     sender: str
     text: str = field(repr=False)
+    seq: int = field(default=0, compare=False)
+    at_ms: int = field(default=0, compare=False)
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +108,9 @@ class MessageDeleted:
     room: str
     message_id: bytes
     by: str
+    seq: int = field(default=0, compare=False)
+    at_ms: int = field(default=0, compare=False)
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +122,9 @@ class Reacted:
     sender: str
     emoji: str
     on: bool
+    seq: int = field(default=0, compare=False)
+    at_ms: int = field(default=0, compare=False)
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +134,7 @@ class Delivered:
     room: str
     user: str
     message_ids: tuple[bytes, ...]
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +147,7 @@ class SendQueued:
     at_ms: int
     action: bool = False
     reply_to: bytes | None = None
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +156,7 @@ class SendAcknowledged:
 
     message_id: bytes
     seq: int
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +165,7 @@ class SendFailed:
 
     message_id: bytes
     error: ChatError
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +174,7 @@ class SendHeld:
 
     room: str
     users: tuple[str, ...]
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +183,21 @@ class SendDelayed:
 
     room: str
     error: ChatError
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class GapSeen:
-    """Messages ``first`` to ``last`` of a room were not delivered: the server lost or withheld them."""
+    """Messages ``first`` to ``last`` of a room were not delivered: the server lost or withheld them.
+
+    ``backup_ms``: see `ServerRestored`; 0 where the server was never restored.
+    """
 
     room: str
     first: int
     last: int
+    room_id: bytes = field(default=b"", repr=False, compare=False)
+    backup_ms: int = field(default=0, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,99 +212,45 @@ class MessagesMissing:
     sender: str
     count: int
     by: str = ""
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomRewound:
-    """The server has less of the room than we have (``position`` above ``head``): it has lost messages or changes."""
+    """The server has less of the room than we have (``position`` above ``head``): it has lost messages or changes.
+
+    ``stopped``: changes, so that nothing can be sent or changed there any more (`RoomHandle.stands_still`). ``backup_ms``:
+    see `ServerRestored`; 0 where the server was never restored.
+    """
 
     room: str
     position: int
     head: int
-
-
-# -- rooms ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RoomOffered:
-    """Somebody has taken us into a private room or begun direct messages: nothing of it is shown until `accept`."""
-
-    room: str
-    by: str
+    room_id: bytes = field(default=b"", repr=False, compare=False)
+    stopped: bool = field(default=False, compare=False)
+    backup_ms: int = field(default=0, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class RoomJoined:
-    """We are in a room from now on."""
+class ServerRestored:
+    """The server says that it was restored at ``at_ms`` from a backup of ``backup_ms``: what came between, it has lost.
 
-    room: str
-
-
-@dataclass(frozen=True, slots=True)
-class RoomLeft:
-    """We are no more in a room. ``by``: who removed us; empty where we left, or the room was closed."""
-
-    room: str
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RoomChanged:
-    """A commit changed the room. ``lines`` tell people what: (word, users), such as ``("joined", ("bob",))``.
-
-    The words: joined, left, kicked, struck (the server's log says that their account is gone, or their identity another
-    one, and whoever commits next takes them out), banned, unbanned, muted, unmuted, owner, moderator, member, devices,
-    policy, rotated.
+    ``mending``: it stores nothing, and is given back what people's devices hold, this one too. It is the server's word, and
+    excuses nothing: no alarm is left out for it.
     """
 
-    room: str
-    by: str
-    lines: tuple[tuple[str, tuple[str, ...]], ...]
-    at_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RoomTitled:
-    """The room has another name or topic. ``room`` is the new name, ``before`` the one so far."""
-
-    room: str
-    before: str
-    topic: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadMoved:
-    """``user`` has read the room up to ``seq``."""
-
-    room: str
-    user: str
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class TypingSeen:
-    """``user`` types in the room."""
-
-    room: str
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class PresenceSeen:
-    """``user`` is ``online``, ``away`` or ``offline``."""
-
-    user: str
-    presence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """An administrator of the server tells everybody something; it was not encrypted end to end."""
-
-    text: str
+    backup_ms: int
     at_ms: int
+    mending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFull:
+    """This device keeps ``limit`` messages of a room, and has so many: the oldest goes with each new one. Told once."""
+
+    room: str
+    limit: int
+    room_id: bytes = field(default=b"", repr=False, compare=False)
 
 
 ClientEvent = (
@@ -279,8 +266,11 @@ ClientEvent = (
     | SendHeld
     | SendDelayed
     | GapSeen
+    | MessagesExpired
     | MessagesMissing
     | RoomRewound
+    | ServerRestored
+    | ArchiveFull
     | RoomOffered
     | RoomJoined
     | RoomLeft
@@ -290,8 +280,6 @@ ClientEvent = (
     | TypingSeen
     | PresenceSeen
     | Announced
-    | IdentityChanged
-    | DeviceSeen
-    | KeysBroken
-    | Alarm
+    | RetentionChanged
+    | TrustEvent
 )

@@ -1,9 +1,10 @@
 """What a client tells its program: every event, whether it is online, and what has become of each message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 
+from chatserv.client.engine import Engine
 from chatserv.client.events import (
     ClientEvent,
     SendAcknowledged,
@@ -12,7 +13,10 @@ from chatserv.client.events import (
     StatusChanged,
 )
 from chatserv.client.outbound.pending import Withdrawn
-from chatserv.client.state.context import log
+from chatserv.client.outbound.sent import Sent
+from chatserv.client.state.listeners import MAX_LISTENERS, Listener
+from chatserv.client.troubles import Troubles
+from chatserv.errors import Quota
 from chatserv.local_errors import LocalProtocolError
 
 
@@ -20,40 +24,72 @@ class Notifier:
     """The side of a client that faces its program.
 
     Args:
-        on_event: Told everything.
+        first: The listener of the program that made the client.
+
+    Attributes:
+        listeners: Who is told.
+        troubles: What is wrong now.
     """
 
-    def __init__(self, on_event: Callable[[ClientEvent], None] | None) -> None:
-        self._on_event = on_event
-        self.status, self._failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
+    def __init__(self, first: Listener) -> None:
+        self.listeners, self.troubles = [first], Troubles()
+        self.status, self.failure = Status.STOPPED, None  # type: tuple[Status, Exception | None]
         self._online: list[Deferred[None]] = []
-        self._acknowledgements: dict[bytes, Deferred[int]] = {}
+        self._acknowledgements: dict[bytes, Sent] = {}
 
     async def online(self) -> None:
         """Returns when everything is here; waits as long as the server is away. Raises a final refusal of the server."""
         if self.status is Status.ONLINE:
             return
-        if self.status is Status.FAILED and self._failure is not None:
-            raise self._failure
+        if self.status is Status.FAILED and self.failure is not None:
+            raise self.failure
         waiting: Deferred[None] = Deferred()
         self._online.append(waiting)
         await waiting
 
-    def await_acknowledgement(self, message_id: bytes) -> "Deferred[int]":
+    def listen(self, listener: Listener, engine: Engine | None) -> Callable[[], None]:
+        """Tells one more, how things stand first. Returns what ends it. Raises `Quota`.
+
+        Args:
+            listener: Who is told.
+            engine: Knows how things stand; None before the start.
+        """
+        if len(self.listeners) >= MAX_LISTENERS:
+            raise Quota(f"{MAX_LISTENERS} listeners")
+
+        def leave() -> None:
+            listener.live = False
+            if listener in self.listeners:
+                self.listeners.remove(listener)
+
+        self.listeners.append(listener)
+        try:
+            if engine is not None:
+                self.tell_standing(listener, engine)
+        except BaseException:
+            leave()
+            raise
+        return leave
+
+    def tell_standing(self, listener: Listener, engine: Engine) -> None:
+        """Tells a listener how things stand, and what it was not shown. Raises `Quota`."""
+        for event in (*engine.standing(), *self.troubles.open(engine), StatusChanged(self.status)):
+            listener.tell(event)
+        engine.backlog.begin(listener)
+
+    def await_acknowledgement(self, message_id: bytes) -> Sent:
         """Fires with the ``seq`` of a message of ours when it is stored."""
-        acknowledged: Deferred[int] = Deferred()
+        acknowledged = Sent(message_id)
         self._acknowledgements[message_id] = acknowledged
         return acknowledged
 
     def emit(self, event: ClientEvent) -> None:
         """Something happened."""
         if isinstance(event, StatusChanged):
-            self.status, self._failure = event.status, event.error
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception:  # noqa: BLE001 - a bug of the program must not lose what comes behind
-                log.failure("the program failed on {event}", event=type(event).__name__)
+            self.status, self.failure = event.status, event.error
+        self.troubles.hear(event)
+        for listener in tuple(self.listeners):
+            listener.tell(event)
         match event:
             case StatusChanged():
                 self._status_changed()
@@ -69,9 +105,10 @@ class Notifier:
         if (acknowledged := self._acknowledgements.pop(message_id, None)) is not None:
             acknowledged.errback(Withdrawn())
 
-    def withdraw_all(self) -> None:
-        """Nobody waits for any message any more."""
-        self._acknowledgements.clear()
+    def forget(self, ids: Iterable[bytes]) -> None:
+        """Nobody waits for these messages any more."""
+        for message_id in ids:
+            self._acknowledgements.pop(message_id, None)
 
     def _status_changed(self) -> None:
         if self.status not in {Status.ONLINE, Status.FAILED, Status.STOPPED}:
@@ -81,4 +118,4 @@ class Notifier:
             if self.status is Status.ONLINE:
                 waiter.callback(None)
             else:
-                waiter.errback(self._failure or LocalProtocolError("the client was stopped"))
+                waiter.errback(self.failure or LocalProtocolError("the client was stopped"))

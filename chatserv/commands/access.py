@@ -8,6 +8,7 @@ from chatserv.commands.room_registry import RoomRecord
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import Banned, Muted, NotMember, StaleCommit, WireError
+from chatserv.wire import messages
 
 
 class Access(Enum):
@@ -19,6 +20,16 @@ class Access(Enum):
     PLACE = "the device has a place, open or ended"
     DEVICE = "a member, with this device in the room"
     LEASE = "the session holds the commit lease"
+
+
+async def bring(context: Context, session: LiveSession, command: Any) -> None:
+    """Has the room here that the command names, which nobody here may need but for this. Raises `Busy`.
+
+    Whether there is one that somebody makes the store says when it is made.
+    """
+    is_new = isinstance(command, messages.BeginCommit) and command.new
+    if command.room not in session.places and not is_new:
+        await context.backplane.load(command.room)
 
 
 def refusal(

@@ -1,14 +1,13 @@
 """What the server's administrators do. It is the server's refusal to carry, never room state (docs/protocol.rst 7)."""
 
-from chatserv.commands.attendance import expel
 from chatserv.commands.ban_list import ban_kind, ban_subject, check_ban
-from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
+from chatserv.commands.endings import end_account
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.names import user_name
 from chatserv.domain.roles import Role
 from chatserv.errors import Forbidden
-from chatserv.models import Ban, BanKind
+from chatserv.models import Ban
 from chatserv.wire import messages
 from chatserv.wire.fields import LIST_PAGE
 
@@ -34,19 +33,27 @@ async def suspend(context: Context, session: LiveSession, command: messages.Susp
     name = user_name(command.user)
     if command.on and name == session.name:
         raise Forbidden("suspend: oneself")
-    await context.store.set_account(name, suspended=command.on)
-    if command.on:
-        _put_out(context, name, "suspended")
+    await suspend_account(context, name, on=command.on)
     return messages.Ok(command.label)
+
+
+async def suspend_account(context: Context, name: str, *, on: bool) -> None:
+    """Ends an account's sessions and lets it in no more, or again. Raises `NotFound`, or `Forbidden`: the last admin."""
+    await change_account(context, name, suspended=on)
+
+
+async def change_account(
+    context: Context, name: str, *, role: Role | None = None, suspended: bool | None = None, muted: bool | None = None
+) -> None:
+    """Changes what is given; sessions and logins on all nodes follow by the order. Raises as `suspend_account`."""
+    await context.store.set_account(name, role=role, suspended=suspended, muted=muted)
+    await context.backplane.ordered()
 
 
 async def server_mute(context: Context, session: LiveSession, command: messages.ServerMute) -> messages.Ok:  # noqa: ARG001
     """Takes no messages from an account, or again."""
     name = user_name(command.user)
-    await context.store.set_account(name, muted=command.on)
-    context.hub.touch_account(name)
-    for each in context.hub.sessions_of(name):
-        each.muted = command.on
+    await change_account(context, name, muted=command.on)
     return messages.Ok(command.label)
 
 
@@ -59,12 +66,21 @@ async def set_server_role(
     name, role = user_name(command.user), Role.ADMIN if command.admin else Role.USER
     if not command.admin and name == session.name:
         raise Forbidden("server role: one's own")
-    if command.admin and context.bans.holds_account(name):
-        raise Forbidden("server role: of a banned account")
-    await context.store.set_account(name, role=role)
-    context.hub.touch_account(name)
-    for each in context.hub.sessions_of(name):
-        each.role = role
+    await give_role(context, name, role)
+    return messages.Ok(command.label)
+
+
+async def give_role(context: Context, name: str, role: Role) -> None:
+    """Gives an account a role. Raises as `suspend_account`; `Forbidden` also where a banned one would administer."""
+    await change_account(context, name, role=role)
+
+
+async def delete_user(context: Context, session: LiveSession, command: messages.DeleteUser) -> messages.Ok:
+    """Ends an account for good. Nobody does that to themselves here: it takes their identity key."""
+    name = user_name(command.user)
+    if name == session.name:
+        raise Forbidden("delete: oneself")
+    await end_account(context, name, b"", None)
     return messages.Ok(command.label)
 
 
@@ -77,16 +93,14 @@ async def set_ban(context: Context, session: LiveSession, command: messages.SetB
     subject = ban_subject(kind, command.subject)
     if command.on:
         check_ban(kind, subject, session.name, session.host)
-    if kind is BanKind.ACCOUNT and command.on:
-        status = await context.store.account(subject)
-        if status is not None and status.account.role is Role.ADMIN:
-            raise Forbidden("ban: of an administrator")
-    ban = Ban(kind, subject, session.name, context.now_ms())
-    await context.store.set_ban(ban, on=command.on)
-    context.bans.change(ban, on=command.on)
-    if kind is BanKind.ACCOUNT and command.on:
-        _put_out(context, subject, "banned")
+    await change_ban(context, Ban(kind, subject, session.name, context.now_ms()), on=command.on)
     return messages.Ok(command.label)
+
+
+async def change_ban(context: Context, ban: Ban, *, on: bool) -> None:
+    """Bans, or lifts a ban. Raises `Forbidden`: of an administrator; `Quota`: there are too many."""
+    await context.store.set_ban(ban, on=on)
+    await context.backplane.ordered()
 
 
 async def list_bans(context: Context, session: LiveSession, command: messages.ListBans) -> messages.BanList:  # noqa: ARG001
@@ -101,11 +115,6 @@ async def list_bans(context: Context, session: LiveSession, command: messages.Li
 
 async def announce(context: Context, session: LiveSession, command: messages.Announce) -> messages.Ok:  # noqa: ARG001
     """Tells everybody who is online."""
-    notify(context.hub.sessions, messages.Announcement(command.text, context.now_ms()))
+    await context.store.announce(command.text, context.now_ms())
+    await context.backplane.ordered()
     return messages.Ok(command.label)
-
-
-def _put_out(context: Context, name: str, code: str) -> None:
-    context.hub.touch_account(name)  # a login that is under way is refused
-    for each in context.hub.sessions_of(name):
-        expel(context, each, code)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from chatserv.commands.broadcast import notify
-from chatserv.commands.presence import introduce
+from chatserv.commands.presence import introduce, introduce_elsewhere
 from chatserv.commands.room_registry import RoomRegistry
 from chatserv.domain.hub import Hub, LiveRoom, LiveSession
+from chatserv.failpoints import failpoint
 from chatserv.models import CommitDraft, Event
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
@@ -27,6 +28,7 @@ def deliver(hub: Hub, registry: RoomRegistry, events: Sequence[Event]) -> None:
 
     A commit moves its room on before anybody hears of it; so whoever is answered later finds the room as it is.
     """
+    failpoint("deliver.begun")
     for room_id, group in groupby(events, key=lambda event: event.room_id):
         plain: list[Event] = []
         for event in group:
@@ -35,8 +37,11 @@ def deliver(hub: Hub, registry: RoomRegistry, events: Sequence[Event]) -> None:
                 continue
             _deliver_plain(hub, room_id, plain)
             plain = []
+            failpoint("commit.delivering")
             _deliver_commit(hub, registry, event, event.change)
+            failpoint("commit.delivered")
         _deliver_plain(hub, room_id, plain)
+        failpoint("deliver.room_done")
 
 
 def _deliver_plain(hub: Hub, room_id: bytes, events: Sequence[Event]) -> None:
@@ -58,7 +63,8 @@ def _deliver_commit(hub: Hub, registry: RoomRegistry, event: Event, change: Comm
     _hand_out_wraps(hub, room, change, len(part))
     hub.deliver(room_id, (part,), event.seq)
     for newcomer in newcomers:
-        introduce(hub, room, newcomer)
+        introduce(hub, registry, room, newcomer)
+    introduce_elsewhere(hub, registry, room, (device_id for device_id, _ in change.added))
     for device_id in change.removed:
         session = hub.session_of(device_id)
         if session is not None:
@@ -94,4 +100,5 @@ def room_info(room: LiveRoom, session: LiveSession, read: int, *, agreed: bool =
     """A room as a session with a place in it sees it. ``agreed``: its user is known to want that."""
     place = session.places[room.room_id]
     head = room.head if place.until is None else place.until
-    return messages.RoomInfo(room.room_id, room.name, room.epoch, place.since, head, read, room.commit_hash, agreed)
+    kept = room.commit_hash, agreed, room.first
+    return messages.RoomInfo(room.room_id, room.name, room.epoch, place.since, head, read, *kept)

@@ -1,8 +1,12 @@
 """What the handlers need of the world beyond the store: clocks, timers, randomness, and ways to wait. No Twisted here."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
+
+from msgspec import Struct
+
+from chatserv.counts import Count
 
 
 class Timer(Protocol):
@@ -23,8 +27,7 @@ class Promise(Protocol):
     def __await__(self) -> Generator[Any, Any, None]: ...
 
 
-@dataclass(frozen=True)
-class Effects:
+class Effects(Struct, frozen=True):
     """The outside, as functions.
 
     Args:
@@ -37,6 +40,7 @@ class Effects:
         spawn: Runs a coroutine that nobody waits for; what it raises is a bug and logged.
         together: Awaits several things at once, and gives their results in order; raises what one of them raises.
         audit: Notes what an administrator did: an event's name, and fields.
+        count: One more, or ``by`` more, of a name of `chatserv.counts.COUNTED`, and of a label where the name has one.
     """
 
     now_ms: Callable[[], int]
@@ -48,3 +52,14 @@ class Effects:
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     together: Callable[[Sequence[Awaitable[Any]]], Awaitable[list[Any]]]
     audit: Callable[..., None]
+    count: Count
+
+    async def pause(self, seconds: float) -> None:
+        """Lets so much time pass."""
+        over = self.promise()
+        self.later(seconds, partial(_end, over))
+        await over
+
+
+def _end(pause: Promise) -> None:
+    pause.callback(None)

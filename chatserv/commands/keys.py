@@ -1,19 +1,18 @@
-"""Prekeys, certificates, the log's pages, and the end of a device."""
+"""Prekeys, certificates, and the log's pages."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from chatserv.commands.attendance import expel
+from chatserv.bus_models import Notice, NoticeKind
 from chatserv.commands.broadcast import notify
 from chatserv.commands.context import Context
-from chatserv.commands.leases import CommitLease
-from chatserv.crypto.log_leaves import LEAF_BYTES, TREE_HEAD_BYTES, LeafType, user_leaf
+from chatserv.commands.lease_line import CommitLease
+from chatserv.commands.rate_limits import Share
+from chatserv.crypto.log_leaves import LEAF_BYTES, TREE_HEAD_BYTES
 from chatserv.crypto.prekeys import SignedPreKey, is_last_resort
-from chatserv.crypto.statements import Revocation, certificate_facts, verify_revocation
-from chatserv.crypto.suite import RSA_BYTES
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadKey, NotFound, Reject
-from chatserv.models import LeafDraft, PrekeyItem, TakenPrekey
+from chatserv.models import PrekeyItem, TakenPrekey
 from chatserv.wire import messages
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
 
@@ -60,9 +59,12 @@ def _may_take_one_time(context: Context, session: LiveSession, lease: CommitLeas
     key = (session.account_id, device_id)
     if not small or rates.wait(key, limits.prekeys_per_hour, HOUR_SECONDS) > 0:
         return False
-    most = limits.prekeys_unused
+    most, flow = limits.prekeys_unused, context.flow
     if unused.wait(key, most, DAY_SECONDS) > 0 or unused.wait(key[:1], UNUSED_DEVICES * most, DAY_SECONDS) > 0:
         return False
+    if flow.wait(Share.PREKEYS, session.account_id) > 0:
+        return False
+    flow.take(Share.PREKEYS, session.account_id)
     rates.take(key)
     for each in (key, key[:1]):
         unused.take(each)
@@ -81,9 +83,13 @@ def note_used(context: Context, lease: CommitLease, device_ids: Iterable[bytes])
 def _warn_when_low(context: Context, device_id: bytes, prekey: TakenPrekey) -> None:
     if prekey.signed is None or is_last_resort(int.from_bytes(prekey.signed[:4], "big")):
         return
+    if prekey.left >= context.config.limits.prekeys_low:
+        return
     target = context.hub.session_of(device_id)
-    if target is not None and prekey.left < context.config.limits.prekeys_low:
+    if target is not None:
         notify([target], messages.PrekeysLow(prekey.left))
+    else:
+        context.backplane.tell(Notice(NoticeKind.PREKEYS_LOW, device_id, number=prekey.left))
 
 
 async def get_certificates(
@@ -97,8 +103,9 @@ async def get_certificates(
 
 
 async def get_log(context: Context, session: LiveSession, command: messages.GetLog) -> messages.LogPage:
-    """Leaves from an index on, as far as the newest signed head covers them."""
+    """Leaves from an index on, as far as the newest signed head covers them, wherever the session has heard of that."""
     await session.outbox.writable()
+    await context.backplane.current()
     limits, log = context.config.limits, context.log
     head, covered = log.signed_head, log.covered_size
     room = plaintext_room(limits.line_bytes) - ARRAY_HEADER_BYTES - PAGE_BYTES - TREE_HEAD_BYTES
@@ -115,35 +122,3 @@ async def get_statement(
         raise NotFound(f"statement {command.index}")
     await session.outbox.writable()
     return messages.StatementFound(command.label, statement)
-
-
-async def revoke(context: Context, session: LiveSession, command: messages.Revoke) -> messages.Ok:
-    """Ends a device of the own account: in the log, at login, and now. Answered when the log's head covers it.
-
-    Raises:
-        NotFound: The account has no such device.
-        BadKey: The statement is not signed by the account's identity key, or names another device.
-        Forbidden: It is the only device of the last administrator who can log in.
-    """
-    try:
-        cert_hash = Revocation.decode(command.statement[:-RSA_BYTES]).cert_hash
-    except Reject as error:
-        raise BadKey(error.detail) from None
-    known = await context.store.certificates([cert_hash])
-    if not known or certificate_facts(known[0].certificate).user != session.name:
-        raise NotFound("revocation: no such device of this account")
-    try:
-        revocation = verify_revocation(command.statement, known[0].certificate, known[0].identity_spki)
-    except Reject as error:
-        raise BadKey(error.detail) from None
-    now_ms = context.now_ms()
-    leaf = user_leaf(LeafType.REVOKE, context.log.server_id, session.name, cert_hash, command.statement, now_ms)
-    await context.store.revoke(cert_hash, LeafDraft(leaf.encode(), command.statement), now_ms)
-    context.hub.touch([revocation.device_id])
-    ended = context.hub.session_of(revocation.device_id)
-    if ended is not None and ended is not session:
-        expel(context, ended, "revoked")
-    await context.log.covered(context.log.size)
-    if ended is session:
-        expel(context, session, "revoked")
-    return messages.Ok(command.label)

@@ -4,16 +4,16 @@ Filled at the start from the store, and moved on in one place, where a committed
 (`chatserv.commands.delivery`), so that no handler sees a room that is ahead of or behind what was handed out.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import nsmallest
 from typing import Final
 
 from chatserv.commands.invitations import Invitation, Invitations
 from chatserv.crypto.encoding import Reader
+from chatserv.crypto.log_facts import LogFacts
 from chatserv.crypto.room_rules import Head
-from chatserv.crypto.room_state import Kind, Role, State
+from chatserv.crypto.room_state import Member, Role, State
 from chatserv.models import CommitDraft, Consent, ConsentAt, Room
+from chatserv.node_models import RoomAt
 
 EARLIER: Final = ConsentAt(b"", "", "", Consent.EARLIER)
 
@@ -27,6 +27,25 @@ def leave_stands(state: State, user: str, leave: bytes) -> bool:
 def members_of(state: State, leaves: Mapping[str, bytes]) -> list[str]:
     """Users with a role above banned, but for those whose Leave waits."""
     return [member.user for member in state.members if member.role and member.user not in leaves]
+
+
+def is_over(facts: LogFacts, state: State, leaves: Mapping[str, bytes]) -> bool:
+    """Whether nobody of a room will ever be back: all have left or are gone, or cannot come in with what they are now.
+
+    Who was given another identity by an administrator comes back to a private room by somebody else's commit alone, and to
+    a public one when somebody else has joined it.
+    """
+    size = facts.size
+
+    def is_out(member: Member) -> bool:
+        if facts.undecided(size, [member.user]):
+            return False
+        return (
+            facts.gone(member.user, size) if state.policy.public else facts.struck(member.user, member.kt_added, size)
+        )
+
+    members = [member for member in state.members if member.role]
+    return bool(members) and all(member.user in leaves or is_out(member) for member in members)
 
 
 class RoomRecord:
@@ -58,6 +77,11 @@ class RoomRecord:
         for user in change.left:
             self.leaves.pop(user, None)
 
+    def replace(self, room: Room, state: State, leaves: dict[str, bytes]) -> None:
+        """Stands where the store has the room."""
+        self.head = Head(room.room_id, room.epoch, room.commit_hash, room.kt_size)
+        self.name, self._encoded, self._state, self.leaves = room.name, room.state, state, leaves
+
     def role(self, user: str) -> Role | None:
         """The user's role; None for who is not in the list. Who has said farewell is none of the members any more."""
         role = self.state.role(user)
@@ -74,49 +98,80 @@ class RoomRecord:
         return members_of(self.state, self.leaves)
 
     @property
-    def is_deserted(self) -> bool:
-        """Whether everybody has left."""
-        return bool(self.leaves) and not self.members
+    def is_fixed(self) -> bool:
+        """Whether its users are the same for ever: a direct message, or the room of one's own devices."""
+        return self.state.policy.kind.fixed
 
-    @property
-    def is_direct(self) -> bool:
-        """Whether it is a direct message."""
-        return self.state.policy.kind is Kind.DM
+
+def standing_leaves(room: Room, state: State) -> dict[str, bytes]:
+    """The Leaves that can still be carried out."""
+    return {user: leave for user, leave in room.leaves if leave_stands(state, user, leave)}
 
 
 class RoomRegistry:
-    """All rooms that are not closed, and in how many somebody is.
+    """The rooms that are here: all that are not closed, or of a node among others those that its people are in.
 
     Attributes:
         invitations: The places that their users have not agreed to.
+        agreeing: Users and rooms of which the store is being told that they agree.
+        over: Rooms in which nobody was left when they were taken in.
+        comparing: Rooms that are compared with the store, and whether that is due once more (`commands.room_comparing`).
     """
 
     def __init__(self) -> None:
         self.invitations = Invitations()
+        self.agreeing: set[tuple[str, bytes]] = set()
+        self.over: list[bytes] = []
+        self.comparing: dict[bytes, bool] = {}
         self._rooms: dict[bytes, RoomRecord] = {}
-        self._memberships: Counter[str] = Counter()
         self._at_hand: dict[bytes, State] = {}
 
     def __iter__(self) -> Iterator[RoomRecord]:
         return iter(list(self._rooms.values()))
 
-    def take_in(self, rooms: Iterable[Room], consents: Iterable[ConsentAt]) -> None:
-        """Takes rooms in as the store has them, and what their users say to that."""
+    def take_in(self, rooms: Iterable[Room], consents: Iterable[ConsentAt], facts: LogFacts) -> None:
+        """Takes rooms in as the store has them, and what their users say to that. ``facts``: the whole log."""
         said = {(each.room_id, each.user): each for each in consents}
         for room in rooms:
             head = Head(room.room_id, room.epoch, room.commit_hash, room.kt_size)
             state = State.decode(room.state)  # not kept: most rooms are quiet
-            leaves = {user: leave for user, leave in room.leaves if leave_stands(state, user, leave)}
+            leaves = standing_leaves(room, state)
             self._rooms[room.room_id] = RoomRecord(head, room.name, room.state, leaves)
+            if is_over(facts, state, leaves):
+                self.over.append(room.room_id)
             for user in members_of(state, leaves):
-                self._memberships[user] += 1
-                answer = said.get((room.room_id, user), EARLIER)
-                if answer.consent is not Consent.AGREED:
-                    self.invitations.put(user, room.room_id, Invitation(answer.inviter, answer.consent))
+                self._ask(user, said.get((room.room_id, user), EARLIER), room.room_id)
+
+    def _ask(self, user: str, answer: ConsentAt, room_id: bytes) -> None:
+        if answer.consent is not Consent.AGREED:
+            self.invitations.put(user, room_id, Invitation(answer.inviter, answer.consent))
+        else:
+            self.invitations.remove(user, room_id)
+
+    def reload(self, found: RoomAt) -> RoomRecord:
+        """Takes in one room as the store has it, in the place of what is here. Returns the room."""
+        room, said = found.room, {each.user: each for each in found.consents}
+        state = State.decode(room.state)
+        record = self._rooms.get(room.room_id)
+        before = [] if record is None else record.members
+        if record is None:
+            record = self._rooms[room.room_id] = RoomRecord(Head.before(room.room_id), room.name, room.state, {})
+        record.replace(room, state, standing_leaves(room, state))
+        for user in record.members:
+            self._ask(user, said.get(user, EARLIER), room.room_id)
+        for user in set(before).difference(record.members):
+            self.invitations.remove(user, room.room_id)
+        return record
 
     def get(self, room_id: bytes) -> RoomRecord | None:
         """The room of that id."""
         return self._rooms.get(room_id)
+
+    def company(self, room_id: bytes) -> list[str]:
+        """Members who have the room: not those for whom it is not carried. Nobody of an unknown room."""
+        record = self._rooms.get(room_id)
+        members = [] if record is None else record.members
+        return [user for user in members if not self.invitations.has_yielded(user, room_id)]
 
     def have_at_hand(self, commit_hash: bytes, state: State) -> None:
         """Keeps what a commit will make of its room, so that nobody has to decode it, until `move` or `let_go`."""
@@ -133,10 +188,7 @@ class RoomRegistry:
         if record is None:
             head = Head.before(change.room_id)
             record = self._rooms[change.room_id] = RoomRecord(head, change.name, change.state, {})
-        else:
-            self._count(record, -1)
         record.move(change, state)
-        self._count(record, 1)
         for user in (*change.gone, *change.agreed):
             self.invitations.remove(user, change.room_id)
         for user in change.asked:
@@ -145,30 +197,10 @@ class RoomRegistry:
 
     def keep_leave(self, record: RoomRecord, user: str, leave: bytes) -> None:
         """The user has left the room, and a commit will say so."""
-        self._count(record, -1)
         record.leaves[user] = leave
-        self._count(record, 1)
         self.invitations.remove(user, record.room_id)
 
     def forget(self, room_id: bytes) -> None:
-        """The room is closed."""
-        record = self._rooms.pop(room_id, None)
-        if record is not None:
-            self._count(record, -1)
-            for user in record.members:
-                self.invitations.remove(user, room_id)
-
-    def _count(self, record: RoomRecord, change: int) -> None:
-        for user in record.members:
-            self._memberships[user] += change
-            if not self._memberships[user]:
-                del self._memberships[user]
-
-    def rooms_of(self, user: str) -> int:
-        """In how many rooms the user is by their own will, or was before anybody asked."""
-        return self._memberships.get(user, 0) - self.invitations.measured(user)
-
-    def public(self, after: str, limit: int) -> list[RoomRecord]:
-        """The first public rooms whose names come after ``after``, in order of name."""
-        found = (record for record in self._rooms.values() if record.name > after)
-        return nsmallest(limit, found, key=lambda record: record.name)
+        """The room is closed, or not needed here any more."""
+        self._rooms.pop(room_id, None)
+        self.invitations.forget(room_id)

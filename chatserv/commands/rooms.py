@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import Final
 
+from msgspec import Struct
+
+from chatserv.bus_models import Notice, NoticeKind
 from chatserv.commands.agreeing import agree
 from chatserv.commands.broadcast import notify_relaxed
 from chatserv.commands.context import Context
@@ -13,14 +16,15 @@ from chatserv.crypto.envelope import Envelope
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadMessage, Busy, NotMember, Quota, RateLimited, Reject, StaleEpoch, TooLarge, WireError
+from chatserv.failpoints import failpoint
 from chatserv.models import Appended, Duplicate, EventDraft, Stale
+from chatserv.ports import NO_GENERATION
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
 
 HISTORY_STEP = 16  # events read at once: enough for most pages, and little where events are large
 PAGE_BYTES = 64  # of a page that are not events
-NO_GENERATION = -1  # of a draft that only asks whether its id is stored: it is above no other
 
 
 def record_of(context: Context, room_id: bytes) -> RoomRecord:
@@ -31,11 +35,13 @@ def record_of(context: Context, room_id: bytes) -> RoomRecord:
     return record
 
 
-@dataclass(frozen=True)
-class SlowMode:
+class SlowMode(Struct, frozen=True):
     """The turn of one user of a room with slow mode. ``give_back`` undoes it where the message came to nothing."""
 
     give_back: Callable[[], None]
+
+
+_NO_TURN: Final = SlowMode(lambda: None)
 
 
 async def send(context: Context, session: LiveSession, command: messages.Send) -> messages.Sent:
@@ -50,11 +56,26 @@ async def send(context: Context, session: LiveSession, command: messages.Send) -
         return await _append(context, session, command, draft)
     except WireError as error:
         if error.retryable and not isinstance(error, StaleEpoch):
-            again = context.effects.seconds() + (error.after_seconds or context.config.limits.retry_seconds)
-            first = session.refused.get(command.room)
-            if first is None or (draft.epoch, draft.generation) < first[:2]:
-                session.refused[command.room] = (draft.epoch, draft.generation, again)
+            _note_refused(context, session, draft, error.after_seconds or context.config.limits.retry_seconds)
         raise
+
+
+def _note_refused(context: Context, session: LiveSession, draft: EventDraft, seconds: float) -> None:
+    again = context.effects.seconds() + seconds
+    first = session.refused.get(draft.room_id)
+    if first is None or (draft.epoch, draft.generation) < first[:2]:
+        session.refused[draft.room_id] = (draft.epoch, draft.generation, again)
+
+
+def turned_away(context: Context, session: LiveSession, command: messages.Send, error: RateLimited) -> None:
+    """A message was refused before it was looked at: those behind it must not overtake it.
+
+    Some of them may have been let into the line, at the end of which the first one could have come again just so.
+    """
+    if command.room in session.places:
+        seconds = (error.after_seconds or 0) + context.config.limits.retry_seconds
+        with suppress(WireError):  # it would be refused for good
+            _note_refused(context, session, _draft(context, session, command), seconds)
 
 
 def _wait_behind(context: Context, session: LiveSession, draft: EventDraft) -> None:
@@ -64,8 +85,11 @@ def _wait_behind(context: Context, session: LiveSession, draft: EventDraft) -> N
         return
     epoch, generation, again = refused
     left = again - context.effects.seconds()
-    if epoch == draft.epoch and draft.generation > generation and left > 0:
-        raise Busy("send: behind one that was refused", after_seconds=left)
+    if epoch == draft.epoch and left > 0:
+        if draft.generation > generation:
+            raise Busy("send: behind one that was refused", after_seconds=left)
+        if draft.generation < generation:
+            return  # it came first, and has waited for its turn
     del session.refused[draft.room_id]
 
 
@@ -79,7 +103,9 @@ async def _append(context: Context, session: LiveSession, command: messages.Send
         return again
     stored = False
     try:
+        failpoint("send.checked")
         result = await context.store.append(draft)
+        failpoint("send.stored")
         stored = isinstance(result, Appended)
     finally:
         if not stored:
@@ -89,11 +115,13 @@ async def _append(context: Context, session: LiveSession, command: messages.Send
     if context.registry.invitations.get(session.name, command.room) is not None:  # who speaks agrees to be there
         with suppress(Quota):  # it is said; and they are in as many rooms as they may be, so this stays an invitation
             await agree(context, session.name, [command.room])
-    return _sent(command, result)
+    return await _sent(context, command, result)
 
 
-def _sent(command: messages.Send, result: Appended | Duplicate) -> messages.Sent:
+async def _sent(context: Context, command: messages.Send, result: Appended | Duplicate) -> messages.Sent:
+    """The answer, which does not overtake what it says is stored."""
     found = result.event if isinstance(result, Appended) else result
+    await context.backplane.reached(command.room, found.seq)
     return messages.Sent(command.label, command.id, found.seq, found.at_ms)
 
 
@@ -107,6 +135,10 @@ def _draft(context: Context, session: LiveSession, command: messages.Send) -> Ev
     place = session.places[command.room]
     if (header.room_id, header.epoch) != (command.room, command.epoch):
         raise BadMessage("envelope: its header names another room or epoch")
+    if (
+        command.epoch > context.hub.rooms[command.room].epoch
+    ):  # what it changed is not known here yet: who is muted, say
+        raise StaleEpoch("of a commit that was not handed out here")
     if header.leaf != place.leaf and command.epoch == context.hub.rooms[command.room].epoch:
         raise BadMessage("envelope: its header names another place in the room")
     return EventDraft(
@@ -127,7 +159,7 @@ def _slow_mode(context: Context, session: LiveSession, record: RoomRecord) -> Sl
     """Takes the user's turn. Raises `RateLimited` where the one before is too near; moderators and owners are free."""
     seconds = record.state.policy.slow_seconds
     if not seconds or record.role(session.name) != Role.MEMBER:
-        return SlowMode(lambda: None)
+        return _NO_TURN
     rates, key = context.rates.messages, (record.room_id, session.name)
     wait = rates.wait(key, 1, seconds)
     if wait > 0:
@@ -155,15 +187,14 @@ async def sent_before(context: Context, session: LiveSession, command: messages.
         generation=NO_GENERATION,
     )
     result = await context.store.append(asking)
-    return _sent(command, result) if isinstance(result, Duplicate) else None
+    return await _sent(context, command, result) if isinstance(result, Duplicate) else None
 
 
 async def history(context: Context, session: LiveSession, command: messages.History) -> messages.Page:
     """The last events before ``before``, as many as asked for, allowed, and fitting into one line."""
     place, limits = session.places[command.room], context.config.limits
     wanted, before = min(command.limit, limits.history_events), command.before
-    if place.until is not None:
-        before = min(before, place.until + 1)
+    before = min(before, context.hub.target(session, command.room) + 1)  # what comes after that is not for it, maybe
     room = plaintext_room(limits.line_bytes) - ARRAY_HEADER_BYTES - PAGE_BYTES
     page: list[messages.Event] = []
     while len(page) < wanted:
@@ -191,12 +222,14 @@ async def mark_read(context: Context, session: LiveSession, command: messages.Ma
         raise BadMessage("read: beyond the head")
     await context.store.mark_read(session.account_id, command.room, command.seq)
     _tell_others(context, session, command.room, messages.Read(command.room, session.name, command.seq))
+    context.backplane.tell(Notice(NoticeKind.READ, command.room, session.name, command.seq))
     return messages.Ok(command.label)
 
 
 async def typing(context: Context, session: LiveSession, command: messages.SetTyping) -> messages.Ok:
     """Tells who is live in the room."""
     _tell_others(context, session, command.room, messages.Typing(command.room, session.name))
+    context.backplane.tell(Notice(NoticeKind.TYPING, command.room, session.name))
     return messages.Ok(command.label)
 
 

@@ -8,13 +8,19 @@ from chatserv.commands.context import Context
 from chatserv.commands.delivery import encode_event
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadMessage, Internal, WireError
+from chatserv.failpoints import failpoint
 from chatserv.wire import messages
 
 
 async def sync(context: Context, session: LiveSession, command: messages.Sync) -> messages.Ok:
-    """Streams what the client misses, room by room in turn, then live events; answers when every gap is closed."""
+    """Streams what the client misses, room by room in turn, then live events; answers when every gap is closed.
+
+    From then on the client holds against the server what the log says of a room and the room does not: so on a node that has
+    heard of a commit by the log alone it is answered behind that commit.
+    """
     if session.synced:
         raise BadMessage("sync: only once a session")
+    failpoint("sync.begun")
     session.synced = True
     show(context, session)
     known = dict(command.cursors) if command.store == context.store.incarnation else {}
@@ -30,6 +36,10 @@ async def sync(context: Context, session: LiveSession, command: messages.Sync) -
         with suppress(WireError):  # only frees wraps: a disk that is full does not keep anybody from reading
             await context.store.passed(session.device_id, passed)
     await catch_up(context, session)
+    with suppress(WireError):
+        await context.backplane.keep_up(session.device_id)
+        await catch_up(context, session)
+    failpoint("sync.live")
     if context.hub.is_attached(session):
         notify_who_is_there(context, session)
         for room_id, place in session.places.items():
@@ -58,8 +68,11 @@ async def _queue_page(context: Context, session: LiveSession, room_id: bytes, po
     # Never past the head: what is committed above it is still to be delivered, and would come twice.
     missing = context.hub.target(session, room_id) - position
     events = await context.store.events(room_id, position, min(missing, context.config.limits.page_events))
+    failpoint("sync.page_read")
     if not events and session.behind.get(room_id) == position:
-        raise Internal(f"room {room_id.hex()}: nothing after {position}")
+        if context.hub.rooms[room_id].first == 1 and not context.config.retention.is_set:
+            raise Internal(f"room {room_id.hex()}: nothing after {position}")
+        session.behind[room_id] = context.hub.target(session, room_id)  # what was there was not kept
     for event in events:
         if session.behind.get(room_id) != position or event.seq > context.hub.target(session, room_id):
             return

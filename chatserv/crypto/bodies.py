@@ -1,7 +1,7 @@
 """What the body of a content says, by its type (docs/rooms.rst 7.4); `chatserv.crypto.content` has what is around it.
 
 Texts are UTF-8 in NFC. What is made here is brought into it; what is read has to be in it. The NFC that counts is that of
-Unicode 3.2, as in `chatserv.crypto.room_state.check_text`: devices with different versions of Unicode validate alike.
+Unicode 3.2, as in `chatserv.crypto.checks.check_text`: devices with different versions of Unicode validate alike.
 """
 
 import unicodedata
@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from chatserv.crypto.checks import check_user, flag, read_list
 from chatserv.crypto.content import ID_BYTES, ContentType
 from chatserv.crypto.encoding import Reader, u8, v8, v16, v32
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
-from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES, check_user, flag, read_list
+from chatserv.crypto.own_bodies import OWN_BODIES, OwnBody, decode_own
+from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES
 from chatserv.errors import Reject
 
 MAX_MENTIONS: Final = 50
@@ -251,9 +253,10 @@ class LogEvidence:
         return cls(heads, asked)
 
 
-Body: TypeAlias = Text | Edit | Delete | Reaction | Receipt | LogEvidence | RoomTitle
+Said: TypeAlias = Text | Edit | Delete | Reaction | Receipt | LogEvidence | RoomTitle
+Body: TypeAlias = Said | OwnBody
 
-_TYPES: Final[dict[type[Body], ContentType]] = {
+_TYPES: Final[dict[type[Said], ContentType]] = {
     Text: ContentType.TEXT,
     Edit: ContentType.EDIT,
     Delete: ContentType.DELETE,
@@ -262,12 +265,15 @@ _TYPES: Final[dict[type[Body], ContentType]] = {
     LogEvidence: ContentType.LOG_EVIDENCE,
     RoomTitle: ContentType.ROOM_NAME,
 }
-_DECODERS: Final[dict[int, Callable[[bytes], Body]]] = {ctype: kind.decode for kind, ctype in _TYPES.items()}
+_DECODERS: Final[dict[int, Callable[[bytes], Body]]] = {
+    **{ctype: kind.decode for kind, ctype in _TYPES.items()},
+    ContentType.OWN: decode_own,
+}
 
 
 def encode_body(body: Body) -> tuple[ContentType, bytes]:
     """The type and the bytes of a content's body."""
-    return _TYPES[type(body)], body.encode()
+    return ContentType.OWN if isinstance(body, OWN_BODIES) else _TYPES[type(body)], body.encode()
 
 
 def decode_body(ctype: int, data: bytes) -> Body | None:

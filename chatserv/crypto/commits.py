@@ -4,16 +4,18 @@ Whether a commit is allowed is for `chatserv.crypto.room_rules` to say.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec import Struct
 
+from chatserv.crypto.checks import check_user, flag, read_list
 from chatserv.crypto.encoding import Reader, u8, u16, u32, u64, v8, v16, v32
-from chatserv.crypto.room_state import NONCE_BYTES, Policy, Role, RosterEntry, check_user, flag, read_list
+from chatserv.crypto.room_state import NONCE_BYTES, Policy, Role, RosterEntry
 from chatserv.crypto.suite import SUITE, VERSION, ed_sign, ed_verify, sha256
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 from chatserv.i18n import N_
 
@@ -30,8 +32,7 @@ class BadCommit(Reject):
     signed_by = ""  # the user whose device has signed it, where that is proven
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(Struct, frozen=True):
     """Makes the room; the first op of epoch 0."""
 
     nonce: bytes
@@ -47,8 +48,7 @@ class Create:
         return cls(reader.take(NONCE_BYTES), Policy.read(reader))
 
 
-@dataclass(frozen=True)
-class Add:
+class Add(Struct, frozen=True):
     """Puts a device on the roster."""
 
     entry: RosterEntry
@@ -63,8 +63,7 @@ class Add:
         return cls(RosterEntry.read(reader))
 
 
-@dataclass(frozen=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """Takes a device off the roster; its user stays a member."""
 
     leaf: int
@@ -79,8 +78,7 @@ class Remove:
         return cls(reader.u32())
 
 
-@dataclass(frozen=True)
-class SetMember:
+class SetMember(Struct, frozen=True):
     """Sets a user's role and mute. ``role`` None strikes the user from the list. Raises `Reject` for a mute without role."""
 
     user: str
@@ -106,8 +104,7 @@ class SetMember:
             raise Reject(f"SetMember: role {number}") from None
 
 
-@dataclass(frozen=True)
-class SetPolicy:
+class SetPolicy(Struct, frozen=True):
     """Sets the room's policy as a whole."""
 
     policy: Policy
@@ -122,8 +119,7 @@ class SetPolicy:
         return cls(Policy.read(reader))
 
 
-@dataclass(frozen=True)
-class Leave:
+class Leave(Struct, frozen=True):
     """A user's farewell, signed by one of their devices and carried by any committer."""
 
     leaf: int
@@ -171,8 +167,7 @@ def verify_leave(leave: Leave, room_id: bytes, public: bytes) -> None:
     ed_verify(public, leave.signature, "leave", room_id + u32(leave.leaf))
 
 
-@dataclass(frozen=True)
-class SenderHead:
+class SenderHead(Struct, frozen=True):
     """The next generation that the committer expected of a sender in the closing epoch; never 0."""
 
     leaf: int
@@ -184,13 +179,14 @@ class SenderHead:
         return cls(reader.u32(), reader.u32())
 
 
-@dataclass(frozen=True)
-class CommitTBS:
+class CommitTBS(Discreet, frozen=True):
     """What a commit says; the fields are those of docs/rooms.rst 5, in its order but for the first two.
 
     Raises:
         Reject: ``heads`` are not in order of leaf, or hold a zero.
     """
+
+    shown = ("room_id", "epoch", "committer_leaf", "ops", "heads", "kt_size")
 
     room_id: bytes
     epoch: int
@@ -202,7 +198,7 @@ class CommitTBS:
     kt_size: int
     kt_root: bytes
     wraps_root: bytes
-    confirmation: bytes = field(repr=False)
+    confirmation: bytes
     version: int = VERSION
     suite: int = SUITE
 
@@ -248,12 +244,13 @@ class CommitTBS:
         return tbs
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(Discreet, frozen=True, dict=True):
     """A signed commit."""
 
+    shown = ("tbs",)
+
     tbs: CommitTBS
-    signature: bytes = field(repr=False)
+    signature: bytes
 
     @cached_property
     def encoded(self) -> bytes:

@@ -23,6 +23,7 @@ class ContentType(IntEnum):
     HISTORY = 8
     LOG_EVIDENCE = 9
     ROOM_NAME = 10
+    OWN = 11
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ See docs/rooms.rst 7.2.
 Neither end needs a secret for this; what opens the ciphertext is in ``chatserv.crypto.e2e``.
 """
 
-from dataclasses import dataclass, field
+import struct
 from typing import Final
 
-from chatserv.crypto.encoding import Reader, u8, u16, u32
+from msgspec import Struct
+
+from chatserv.crypto.encoding import u8, u16
 from chatserv.crypto.suite import SUITE, VERSION, padme
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 KIND: Final = 0x10
@@ -19,11 +22,15 @@ HEADER_BYTES: Final = 37
 TAG_BYTES: Final = 16
 PADDED_BYTES_MIN: Final = 256
 ENVELOPE_BYTES_MIN: Final = HEADER_BYTES + PADDED_BYTES_MIN + TAG_BYTES
+_LAYOUT: Final = struct.Struct(f">BHH{ROOM_ID_BYTES}sIII{GUARD_BYTES}s")
 ENVELOPE_BYTES_MAX: Final = 12_000  # it has to fit into one line (docs/protocol.rst 1.3) with its command
 
 
-@dataclass(frozen=True)
-class Header:
+_BEGIN: Final = u8(KIND) + u16(VERSION) + u16(SUITE)
+_NUMBERS: Final = struct.Struct(">III")
+
+
+class Header(Struct, frozen=True):
     """The clear head of a message: 37 bytes.
 
     Attributes:
@@ -43,8 +50,7 @@ class Header:
     @property
     def signed(self) -> bytes:
         """The part that the sender's signature covers: all but the reuse guard, 33 bytes."""
-        head = u8(KIND) + u16(VERSION) + u16(SUITE) + self.room_id
-        return head + u32(self.epoch) + u32(self.leaf) + u32(self.generation)
+        return _BEGIN + self.room_id + _NUMBERS.pack(self.epoch, self.leaf, self.generation)
 
     def encode(self) -> bytes:
         """``u8=0x10; u16 version; u16 suite; room_id[16]; u32 epoch; u32 leaf; u32 generation; reuse_guard[4]``."""
@@ -53,23 +59,23 @@ class Header:
     @classmethod
     def decode(cls, data: bytes) -> "Header":
         """Parses strictly. Raises `Reject`, also for a version or suite other than the room's only one."""
-        reader = Reader(data, "header")
-        kind, version, suite = reader.u8(), reader.u16(), reader.u16()
+        if len(data) != HEADER_BYTES:
+            raise Reject(f"header: {len(data)} bytes")
+        kind, version, suite, room_id, epoch, leaf, generation, guard = _LAYOUT.unpack(data)
         if kind != KIND:
             raise Reject(f"header: kind {kind}")
         if version != VERSION or suite != SUITE:
             raise Reject(f"header: version {version}, suite {suite:#06x}")
-        header = cls(reader.take(ROOM_ID_BYTES), reader.u32(), reader.u32(), reader.u32(), reader.take(GUARD_BYTES))
-        reader.end()
-        return header
+        return cls(room_id, epoch, leaf, generation, guard)
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(Discreet, frozen=True):
     """A message as it is stored and sent: header and ciphertext with its tag."""
 
+    shown = ("header",)
+
     header: Header
-    ciphertext: bytes = field(repr=False)
+    ciphertext: bytes
 
     def encode(self) -> bytes:
         """``Header || ciphertext``."""

@@ -6,56 +6,16 @@ more there are, so that all who hold the same log validate a commit alike.
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from chatserv.crypto.log_leaves import ROOM_ID_BYTES, ZEROS, Leaf, LeafType, room_tag, user_tag
-from chatserv.crypto.statements import DeviceFacts, UikRotation, verify_rotation
-from chatserv.crypto.suite import RSA_BYTES, same, sha256
+from msgspec import Struct, field
+
+from chatserv.crypto.identities import Identity, Rotation, Said
+from chatserv.crypto.log_leaves import ROOM_ID_BYTES, ZEROS, Leaf, LeafType, removal_tag, room_tag, user_tag
+from chatserv.crypto.statements import DeviceFacts
 from chatserv.errors import Reject
 
 
-@dataclass(frozen=True)
-class Identity:
-    """An identity key that came into force with the leaf ``index``, of type 1, 4 or 5."""
-
-    index: int
-    kind: LeafType
-    fingerprint: bytes
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """A leaf of type 4 as it stands in the log: somebody gave ``old`` up for ``new``, if that is what they signed.
-
-    ``tag`` stands for the user; ``statement`` is the hash of what they signed, 32 bytes.
-    """
-
-    tag: bytes
-    old: Identity
-    new: Identity
-    statement: bytes
-
-    def verify(self, statement: bytes, before: bytes) -> None:
-        """Checks what is said to stand behind the leaf, a ``UikRotation``.
-
-        Args:
-            statement: The signed bytes.
-            before: What stands behind the leaf of the old identity: its SPKI (DER), or the ``UikRotation`` that brought it.
-
-        Raises:
-            Reject: It is not the statement that was logged, is about other keys, or one of the two has not signed it.
-        """
-        if not same(sha256(statement), self.statement):
-            raise Reject("identity rotation: not the one that was logged")
-        rotated = self.old.kind is LeafType.ROTATE
-        old_spki = UikRotation.decode(before[: -2 * RSA_BYTES]).new_spki if rotated else before
-        rotation = verify_rotation(statement, old_spki)
-        if (rotation.old_fingerprint, sha256(rotation.new_spki)) != (self.old.fingerprint, self.new.fingerprint):
-            raise Reject("identity rotation: of other keys than the log says")
-
-
-@dataclass(frozen=True)
-class RoomHead:
+class RoomHead(Struct, frozen=True):
     """A leaf of type 8 for a room's name."""
 
     index: int
@@ -68,8 +28,7 @@ class RoomHead:
         return self.commit_hash == ZEROS
 
 
-@dataclass
-class _Account:
+class _Account(Struct):
     """All leaves of one user, in order; numbers are indices of leaves."""
 
     identities: list[Identity] = field(default_factory=list)
@@ -82,8 +41,21 @@ class _Account:
     def identity(self, at_size: int) -> Identity | None:
         if self.gone is not None and self.gone < at_size:
             return None
-        count = bisect_left(self.identities, at_size, key=lambda identity: identity.index)
+        return self.before(at_size)
+
+    def before(self, index: int) -> Identity | None:
+        """The identity that was in force when the leaf ``index`` came, whether or not the account is gone since."""
+        count = bisect_left(self.identities, index, key=lambda identity: identity.index)
         return self.identities[count - 1] if count else None
+
+    def since(self, at_size: int) -> int | None:
+        """The leaf of the oldest identity from which rotations that are signed lead to the newest."""
+        if self.identity(at_size) is None:
+            return None
+        count = bisect_left(self.identities, at_size, key=lambda identity: identity.index)
+        while self.identities[count - 1].index in self.carried:
+            count -= 1
+        return self.identities[count - 1].index
 
     def stands(self, cert_hash: bytes, since: int, at_size: int) -> bool:
         """Whether the certificate was logged after the leaf ``since`` and not revoked; both before ``at_size``."""
@@ -162,12 +134,19 @@ class LogFacts:
             case LeafType.GONE:
                 account.gone = index
             case _:
-                identity = Identity(index, leaf.kind, leaf.subject)
                 if leaf.kind is LeafType.ROTATE:
-                    self._undecided[index] = Rotation(leaf.tag, account.identities[-1], identity, leaf.statement)
-                account.identities.append(identity)
+                    self._undecided[index] = self.rotation(leaf)
+                account.identities.append(Identity(index, leaf.kind, leaf.subject))
         if leaf.kind in (LeafType.ROTATE, LeafType.RESET, LeafType.GONE):
             account.breaks.append(index)
+
+    def rotation(self, leaf: Leaf) -> Rotation:
+        """What a leaf of type 4 says where it comes next. Raises `Reject` where it is about nobody."""
+        account = self._accounts.get(leaf.tag)
+        if account is None:
+            raise Reject("log: a leaf about nobody")
+        new = Identity(self._size, leaf.kind, leaf.subject)
+        return Rotation(leaf.tag, account.identities[-1], new, leaf.statement)
 
     def undecided(self, at_size: int, users: Iterable[str] | None = None) -> list[Rotation]:
         """The rotations among the first ``at_size`` leaves, of these users or of all, of which `decide` has not told yet."""
@@ -197,8 +176,9 @@ class LogFacts:
     def certificate_valid(self, device: DeviceFacts, cert_hash: bytes, at_size: int) -> bool:
         """Whether a certificate is valid at log size ``at_size`` (docs/rooms.rst 3.2).
 
-        Its leaf is among the first ``at_size`` and came after the leaf that brought its user's newest identity, which is
-        the one that it names; it is not revoked, and the account is not gone.
+        Its leaf is among the first ``at_size`` and came while the identity that it names was in force, from which rotations
+        that are signed lead to its user's newest one; it is not revoked, and the account is not gone. So a rotation voids
+        nothing that was certified before it, and whoever has the old key alone certifies nothing after it.
 
         Args:
             device: What the certificate says; its signatures are verified already.
@@ -206,21 +186,28 @@ class LogFacts:
             at_size: How much of the log counts.
         """
         account = self._account(device.user, at_size)
-        identity = account.identity(at_size)
-        return (
-            device.server_id == self.server_id
-            and identity is not None
-            and device.identity_fingerprint == identity.fingerprint
-            and account.stands(cert_hash, identity.index, at_size)
-        )
+        since = account.since(at_size)
+        if device.server_id != self.server_id or since is None or not account.stands(cert_hash, since, at_size):
+            return False
+        signer = account.before(account.certificates[cert_hash])
+        return signer is not None and signer.fingerprint == device.identity_fingerprint
+
+    def certified(self, device: DeviceFacts, cert_hash: bytes, at_size: int) -> bool:
+        """Whether a certificate was ever logged, under an identity that its user had: valid still, or no more."""
+        account = self._account(device.user, at_size)
+        known = any(each.fingerprint == device.identity_fingerprint for each in account.identities)
+        return device.server_id == self.server_id and known and account.certificates.get(cert_hash, at_size) < at_size
 
     def certificates(self, user: str, at_size: int) -> tuple[bytes, ...]:
-        """The hashes of the certificates that stand for the user's newest identity, in the order of the log."""
+        """The hashes of the certificates that stand for the user, in the order of the log.
+
+        Whether each names the identity that it has to, the log does not say: `certificate_valid` does.
+        """
         account = self._account(user, at_size)
-        identity = account.identity(at_size)
-        if identity is None:
+        since = account.since(at_size)
+        if since is None:
             return ()
-        return tuple(each for each in account.certificates if account.stands(each, identity.index, at_size))
+        return tuple(each for each in account.certificates if account.stands(each, since, at_size))
 
     def struck(self, user: str, kt_added: int, kt_size: int) -> bool:
         """Whether the user has a break, of type 5, 6 or 4 unsigned, at a leaf i with ``kt_added <= i < kt_size``."""
@@ -236,13 +223,42 @@ class LogFacts:
         """All identity keys of the user, oldest first; also of an account that is gone."""
         return tuple(each for each in self._account(user, at_size).identities if each.index < at_size)
 
-    def carried(self, user: str, fingerprint: bytes, at_size: int) -> bool:
-        """Whether rotations that are signed lead from the identity with this fingerprint to the user's newest one."""
+    def signer(self, user: str, index: int) -> Identity | None:
+        """The identity whose signature counts on what the leaf ``index`` says of the user's devices.
+
+        None where there was none. An account that is gone has its last one.
+        """
+        return self._account(user, index).before(index)
+
+    def revoked_at(self, user: str, cert_hash: bytes) -> int | None:
+        """The leaf that ends the device of this certificate, or None where there is none yet."""
+        return self._account(user, self._size).revoked.get(cert_hash)
+
+    def history(self, user: str, at_size: int) -> tuple[Said, ...]:
+        """Everything that the log says about a user, in order, with each certificate and revocation once."""
         account = self._account(user, at_size)
+        found = [
+            Said(each.index, each.kind, each.fingerprint, self._signed(account, each)) for each in account.identities
+        ]
+        found += [Said(index, LeafType.DEVICE, cert_hash) for cert_hash, index in account.certificates.items()]
+        found += [Said(index, LeafType.REVOKE, cert_hash) for cert_hash, index in account.revoked.items()]
+        found += [] if account.gone is None else [Said(account.gone, LeafType.GONE, ZEROS)]
+        return tuple(sorted((each for each in found if each.index < at_size), key=lambda each: each.index))
+
+    def _signed(self, account: _Account, identity: Identity) -> bool | None:
+        if identity.kind is not LeafType.ROTATE or identity.index in self._undecided:
+            return None
+        return identity.index in account.carried
+
+    def carried(self, user: str, fingerprint: bytes, at_size: int, to: bytes | None = None) -> bool:
+        """Whether signed rotations lead from one fingerprint to the other, by default to that of the newest identity."""
+        account = self._account(user, at_size)
+        reached = to is None
         for identity in reversed(self.identities(user, at_size)):
-            if identity.fingerprint == fingerprint:
+            reached = reached or identity.fingerprint == to
+            if reached and identity.fingerprint == fingerprint:
                 return True
-            if identity.index not in account.carried:
+            if reached and identity.index not in account.carried:
                 return False
         return False
 
@@ -251,11 +267,19 @@ class LogFacts:
         index = self._account(user, at_size).gone
         return index is not None and index < at_size
 
+    def heads(self, tag: bytes, at_size: int) -> tuple[RoomHead, ...]:
+        """All leaves of type 8 under a tag, oldest first."""
+        self._check(at_size)
+        heads = self._rooms.get(tag, [])
+        return tuple(heads[: bisect_left(heads, at_size, key=lambda head: head.index)])
+
+    def endings(self, room_id: bytes, at_size: int) -> tuple[RoomHead, ...]:
+        """The leaves that say to all who know a room's id that it has ended, oldest first."""
+        return tuple(head for head in self.heads(removal_tag(self.server_id, room_id), at_size) if head.closed)
+
     def room_heads(self, name: str, at_size: int) -> tuple[RoomHead, ...]:
         """All leaves for the name of a public room, oldest first."""
-        self._check(at_size)
-        heads = self._rooms.get(room_tag(self.server_id, name), [])
-        return tuple(heads[: bisect_left(heads, at_size, key=lambda head: head.index)])
+        return self.heads(room_tag(self.server_id, name), at_size)
 
     def room_head(self, name: str, at_size: int) -> RoomHead | None:
         """The newest leaf for the name of a public room (docs/rooms.rst 5.7)."""

@@ -1,13 +1,13 @@
 """The leaves of the server's log and its signed tree heads (docs/rooms.rst 8.1)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from msgspec import Struct
 
 from chatserv.crypto.encoding import Reader, u8, u64
-from chatserv.crypto.suite import RSA_BYTES, load_rsa_spki, pss_sign, pss_verify, rsa_spki, sha256, to_sign
+from chatserv.crypto.suite import RSA_BYTES, load_rsa_spki, pss_sign, pss_verify, rsa_key_id, sha256, to_sign
 from chatserv.errors import Reject
 
 LEAF_BYTES: Final = 105
@@ -42,13 +42,17 @@ def room_tag(server_id: bytes, name: str) -> bytes:
     return sha256(b"chatserv1 kt room", server_id, name.encode())
 
 
-@dataclass(frozen=True)
-class Leaf:
+def removal_tag(server_id: bytes, room_id: bytes) -> bytes:
+    """What stands in the log for a room that is not public, 32 bytes: it says nothing to who does not know its id."""
+    return sha256(b"chatserv1 kt removal", server_id, room_id)
+
+
+class Leaf(Struct, frozen=True):
     """One entry of the log.
 
-    ``subject`` by type: the new identity's fingerprint (1, 4, 5), the hash of a certificate (2, 3), zeros (6), the new
-    server id (7), a room's id and zeros (8). ``statement``: the hash of what was signed; of type 8 a commit's hash or zeros.
-    ``at_ms``: milliseconds since 1970. Raises `Reject` where zeros are due and something else stands.
+    ``subject`` by type: the new identity's fingerprint (1, 4, 5), the hash of a certificate (2, 3), zeros (6), the hash of
+    the server's new key (7), a room's id and zeros (8). ``statement``: the hash of what was signed, or of type 8 a commit's
+    hash or zeros. ``at_ms``: milliseconds since 1970. Raises `Reject` where zeros are due and something else stands.
     """
 
     kind: LeafType
@@ -89,9 +93,9 @@ def user_leaf(kind: LeafType, server_id: bytes, user: str, subject: bytes, state
     return Leaf(kind, at_ms, user_tag(server_id, user), subject, sha256(statement))
 
 
-def server_key_leaf(new_server_id: bytes, statement: bytes, at_ms: int) -> Leaf:
-    """A leaf of type 7. ``statement``: the signed bytes themselves. For a server that changes its key; none does yet."""
-    return Leaf(LeafType.SERVER_KEY, at_ms, ZEROS, new_server_id, sha256(statement))
+def server_key_leaf(key_id: bytes, statement: bytes, at_ms: int) -> Leaf:
+    """A leaf of type 7: the server has another key. ``statement``: the signed bytes themselves."""
+    return Leaf(LeafType.SERVER_KEY, at_ms, ZEROS, key_id, sha256(statement))
 
 
 def room_leaf(server_id: bytes, name: str, room_id: bytes, commit_hash: bytes, at_ms: int) -> Leaf:
@@ -99,8 +103,12 @@ def room_leaf(server_id: bytes, name: str, room_id: bytes, commit_hash: bytes, a
     return Leaf(LeafType.ROOM, at_ms, room_tag(server_id, name), room_id.ljust(32, b"\x00"), commit_hash)
 
 
-@dataclass(frozen=True)
-class TreeHead:
+def removal_leaf(server_id: bytes, room_id: bytes, commit_hash: bytes, at_ms: int) -> Leaf:
+    """A leaf of type 8: a commit of a room that is not public, by which a device goes."""
+    return Leaf(LeafType.ROOM, at_ms, removal_tag(server_id, room_id), ZEROS, commit_hash)
+
+
+class TreeHead(Struct, frozen=True):
     """What a signed tree head says: how many leaves, the root over them, and when (milliseconds since 1970)."""
 
     size: int
@@ -120,9 +128,14 @@ class TreeHead:
         return head
 
 
-def tree_head_to_sign(head: TreeHead, server_id: bytes) -> bytes:
-    """What the server's key signs for a head, in the form of `chatserv.crypto.suite.to_sign`."""
-    return to_sign("sth", server_id + head.encode())
+def head_size(signed: bytes) -> int:
+    """How many leaves a signed head covers, whoever has signed it; 0 where it is empty. Raises `Reject`."""
+    return TreeHead.decode(signed[:-RSA_BYTES]).size if signed else 0
+
+
+def tree_head_to_sign(head: TreeHead, key_id: bytes) -> bytes:
+    """What the server's key, with the hash ``key_id``, signs for a head; see `chatserv.crypto.suite.to_sign`."""
+    return to_sign("sth", key_id + head.encode())
 
 
 def signed_tree_head(head: TreeHead, signature: bytes) -> bytes:
@@ -132,8 +145,7 @@ def signed_tree_head(head: TreeHead, signature: bytes) -> bytes:
 
 def make_tree_head(head: TreeHead, server: rsa.RSAPrivateKey) -> bytes:
     """The ``STH``: the head, signed by the server's key; `TREE_HEAD_BYTES` bytes."""
-    server_id = sha256(rsa_spki(server.public_key()))
-    return signed_tree_head(head, pss_sign(server, tree_head_to_sign(head, server_id)))
+    return signed_tree_head(head, pss_sign(server, tree_head_to_sign(head, rsa_key_id(server))))
 
 
 def verify_tree_head(signed: bytes, server_spki: bytes) -> TreeHead:

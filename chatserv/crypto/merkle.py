@@ -5,8 +5,9 @@ Two structures of a room or a server are such trees: the transparency log (docs/
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from chatserv.crypto.suite import same, sha256
 from chatserv.errors import Reject
@@ -27,8 +28,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01", left, right)
 
 
-@dataclass(frozen=True)
-class Frontier:
+class Frontier(Struct, frozen=True):
     """The right edge of a tree: enough to append leaves and to know the root, in O(log n) hashes.
 
     Attributes:

@@ -1,6 +1,5 @@
 """Prekeys, the public half: short-lived X-Wing keys that a device leaves with the server (docs/rooms.rst 3.3)."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives import hpke
@@ -8,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 
 from chatserv.crypto.encoding import Reader, u32
 from chatserv.crypto.suite import ed_verify
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 MLKEM_BYTES: Final = 1184
@@ -24,13 +24,14 @@ def is_last_resort(prekey_id: int) -> bool:
     return bool(prekey_id & LAST_RESORT_BIT)
 
 
-@dataclass(frozen=True)
-class PreKey:
+class PreKey(Discreet, frozen=True):
     """The X-Wing public key of one prekey: ML-KEM-768 (1184 bytes, FIPS 203) and X25519 (32 bytes, RFC 7748)."""
 
+    shown = ("id",)
+
     id: int
-    mlkem: bytes = field(repr=False)
-    x25519: bytes = field(repr=False)
+    mlkem: bytes
+    x25519: bytes
 
     @property
     def last_resort(self) -> bool:
@@ -65,12 +66,13 @@ class PreKey:
         return hpke.MLKEM768X25519PublicKey(mlkem_key, x25519_key)
 
 
-@dataclass(frozen=True)
-class SignedPreKey:
+class SignedPreKey(Discreet, frozen=True):
     """A prekey and its device's Ed25519 signature (64 bytes)."""
 
+    shown = ("prekey",)
+
     prekey: PreKey
-    signature: bytes = field(repr=False)
+    signature: bytes
 
     def encode(self) -> bytes:
         """``PreKey; sig[64]``: 1284 bytes."""

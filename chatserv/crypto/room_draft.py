@@ -4,7 +4,9 @@ See docs/rooms.rst 5.2.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chatserv.crypto.commits import Add, BadCommit, Create, Leave, Op, Remove, SetMember, SetPolicy, verify_leave
 from chatserv.crypto.log_facts import LogFacts
@@ -22,8 +24,7 @@ from chatserv.crypto.roster import Roster
 from chatserv.crypto.statements import DeviceFacts
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What a commit is validated by, the same for everybody.
 
     Args:
@@ -57,8 +58,7 @@ class Evidence:
         return self.facts.struck(member.user, member.kt_added, self.kt_size)
 
 
-@dataclass(frozen=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who commits: the user, their role in the old state (epoch 0: owner), and whether from outside the old roster."""
 
     user: str
@@ -92,8 +92,8 @@ class Draft:
             raise BadCommit(f"{type(op).__name__}: not in epoch 0")
         if self._actor.external and not isinstance(op, Add | Remove | Leave):
             raise BadCommit(f"{type(op).__name__}: not in an external commit")
-        if self._policy.kind is Kind.DM and not self._first and not isinstance(op, Add | Remove):
-            raise BadCommit(f"{type(op).__name__}: not in a direct message")
+        if self._policy.kind.fixed and not self._first and not isinstance(op, Add | Remove):
+            raise BadCommit(f"{type(op).__name__}: not where the members are the same for good")
         match op:
             case SetMember():
                 if not self._may_set(op):
@@ -116,11 +116,17 @@ class Draft:
         """Lists the actor themself: the creator of a room, or who joins a public one."""
         self._set(SetMember(self._actor.user, role))
 
+    def strike_self(self) -> None:
+        """Takes out who the actor was before their identity was reset. Raises `BadCommit` where it was not."""
+        if not self._evidence.struck(self._members[self._actor.user]):
+            raise BadCommit("commit: external, and the identity was not reset")
+        self._set(SetMember(self._actor.user, None))
+
     def _may_set(self, op: SetMember) -> bool:
         record = self._members.get(op.user)
         authority = self._actor.authority
-        if self._policy.kind is Kind.DM:
-            return record is None and op.role is Role.MEMBER and not op.muted
+        if self._policy.kind.fixed:
+            return self._policy.kind is Kind.DM and record is None and op.role is Role.MEMBER and not op.muted
         if op.user == self._actor.user:
             steps_down = record is not None and op.role and op.role < record.role and op.muted == record.muted
             return authority is Role.OWNER and bool(steps_down)
@@ -206,7 +212,7 @@ class Draft:
     def _heir(self) -> Member | None:
         """Who becomes the owner of a room that has members and no owner."""
         there = [member for member in self._members.values() if member.role]
-        if self._policy.kind is Kind.DM or not there or any(member.role is Role.OWNER for member in there):
+        if self._policy.kind.fixed or not there or any(member.role is Role.OWNER for member in there):
             return None
         by_leaf = [self._members[entry.user] for entry in self._roster.in_order()]
         moderators = (member for member in by_leaf if member.role is Role.MODERATOR)

@@ -5,14 +5,16 @@ here: it decides what that client sends, never what it accepts.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
+
+from msgspec import Struct
 
 from chatserv.crypto import room_state
 from chatserv.crypto.commits import Add, BadCommit, Commit, CommitTBS, Create, Op, SetMember, verify_commit
 from chatserv.crypto.log_facts import LogFacts
 from chatserv.crypto.room_draft import Actor, Draft, Evidence
-from chatserv.crypto.room_state import Kind, Policy, Role, RosterEntry, State
+from chatserv.crypto.room_state import Policy, Role, RosterEntry, State
 from chatserv.crypto.statements import DeviceFacts
 from chatserv.crypto.suite import SUITE, VERSION
 from chatserv.errors import Reject
@@ -28,8 +30,7 @@ class OtherLog(BadCommit):
     """A commit that was checked against another log than ours, and accepted: the server shows two."""
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where the chain of a room's commits stands: what the next commit has to fit."""
 
     room_id: bytes
@@ -51,8 +52,7 @@ class Head:
         return cls(tbs.room_id, tbs.epoch, commit.commit_hash, tbs.kt_size, tbs.version, tbs.suite)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """What the ops of a commit make of a room.
 
     Args:
@@ -70,8 +70,7 @@ class Step:
     removed: tuple[RosterEntry, ...]
 
 
-@dataclass(frozen=True)
-class Outcome(Step):
+class Outcome(Step, frozen=True):
     """An accepted commit: what it makes of the room, and where the chain stands then."""
 
     head: Head
@@ -81,16 +80,25 @@ class Outcome(Step):
         """The accepted commit's hash, 32 bytes."""
         return self.head.commit_hash
 
+    @property
+    def gone(self) -> tuple[bytes, ...]:
+        """The devices that are in the room no more; not those that have only another leaf."""
+        there = {entry.device_id for entry in self.state.roster}
+        return tuple(entry.device_id for entry in self.removed if entry.device_id not in there)
 
-@dataclass(frozen=True)
-class _Committer:
-    """The committing device as its commit finds it, the policy then, and how many ops speak of entering the list."""
+
+class _Committer(Struct, frozen=True):
+    """The committing device as its commit finds it, the policy then, and how many ops speak of entering the list.
+
+    ``anew``: they strike first who the user was before an identity reset.
+    """
 
     entry: RosterEntry
     actor: Actor
     policy: Policy
     enters_as: Role | None = None
     first_ops: int = 0
+    anew: bool = False
 
 
 def apply_commit(
@@ -206,7 +214,7 @@ def _creator(room_id: bytes, leaf: int, ops: tuple[Op, ...]) -> _Committer:
             pass
         case _:
             raise BadCommit("commit: epoch 0 does not begin with Create, SetMember, Add")
-    due = Role.MEMBER if policy.kind is Kind.DM else Role.OWNER
+    due = Role.MEMBER if policy.kind.fixed else Role.OWNER
     if leaf != 0 or role is not due or entry.user != user:
         raise BadCommit("commit: epoch 0 does not begin with its creator")
     if room_id != room_state.room_id(entry.cert_hash, nonce):
@@ -215,19 +223,22 @@ def _creator(room_id: bytes, leaf: int, ops: tuple[Op, ...]) -> _Committer:
 
 
 def _outsider(state: State, leaf: int, ops: tuple[Op, ...]) -> _Committer:
-    """An external commit: [SetMember of the own user,] Add of the own device, then what follows the log."""
-    join = bool(ops) and isinstance(ops[0], SetMember)
-    add = next(iter(ops[1:] if join else ops), None)
+    """An external commit: [SetMembers of the own user,] Add of the own device, then what follows the log."""
+    entering = tuple(takewhile(lambda op: isinstance(op, SetMember), ops))
+    add = next(iter(ops[len(entering) :]), None)
     if leaf != state.next_leaf or not isinstance(add, Add) or add.entry.leaf != leaf:
         raise BadCommit("commit: not by a device of the room, and not external")
     user, role = add.entry.user, state.role(add.entry.user)
     if state.device(add.entry.device_id) is not None:
         raise BadCommit("commit: external, by a device of the room")
-    if not join and role:
+    if not entering and role:
         return _Committer(add.entry, Actor(user, role, external=True), state.policy)
-    if join and role is None and state.policy.public and ops[0] == SetMember(user, Role.MEMBER):
+    due = (SetMember(user, None), SetMember(user, Role.MEMBER)) if role else (SetMember(user, Role.MEMBER),)
+    if entering == due and role is not Role.BANNED and state.policy.public:
         actor = Actor(user, Role.MEMBER, external=True)
-        return _Committer(add.entry, actor, state.policy, enters_as=Role.MEMBER, first_ops=1)
+        return _Committer(
+            add.entry, actor, state.policy, enters_as=Role.MEMBER, first_ops=len(due), anew=role is not None
+        )
     raise BadCommit("commit: external, by no member of a room that is not open to them")
 
 
@@ -236,6 +247,8 @@ def _outsider(state: State, leaf: int, ops: tuple[Op, ...]) -> _Committer:
 
 def _step(state: State | None, room_id: bytes, committer: _Committer, ops: tuple[Op, ...], evidence: Evidence) -> Step:
     draft = Draft(room_id, committer.actor, evidence, state, committer.policy)
+    if committer.anew:
+        draft.strike_self()
     if committer.enters_as is not None:
         draft.enter(committer.enters_as)
     for op in ops[committer.first_ops :]:

@@ -4,30 +4,30 @@ Every value here is checked when it is made, read from bytes or not; what breaks
 that lead from one state to the next are in `chatserv.crypto.room_rules`.
 """
 
-import unicodedata
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final
 
+from msgspec import Struct
+
+from chatserv.crypto.checks import check_text, check_user, flag, read_list
 from chatserv.crypto.encoding import Reader, u8, u16, u32, u64, v8, v16, v32
 from chatserv.crypto.statements import DEVICE_ID_BYTES
 from chatserv.crypto.suite import sha256
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
-MAX_USER_CHARACTERS: Final = 32
-MAX_USER_BYTES: Final = 64
 MAX_NAME_BYTES: Final = 64
 MAX_TOPIC_BYTES: Final = 1024
 MAX_DEVICES: Final = 1000
 DEFAULT_DEVICES: Final = 500
 MAX_USER_DEVICES: Final = 10  # docs/rooms.rst 3.4
 LEAF_LIMIT: Final = 2**32 - 1
+POLICY_END: Final = 4 + 16 + 1 + MAX_NAME_BYTES + 2 + MAX_TOPIC_BYTES
+"""So many bytes of an encoded state have all of its policy."""
 NONCE_BYTES: Final = 32
-
-T = TypeVar("T")
 
 
 class Kind(IntEnum):
@@ -35,6 +35,18 @@ class Kind(IntEnum):
 
     ROOM = 0
     DM = 1
+    DEVICES = 2
+    """Of one user's own devices, for what they tell each other (docs/rooms.rst 4.3)."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether its users are the same for good, and none is above another."""
+        return self is not Kind.ROOM
+
+    @property
+    def people(self) -> int:
+        """How many users a room of a kind that is `fixed` has."""
+        return 2 if self is Kind.DM else 1
 
 
 class Role(IntEnum):
@@ -51,34 +63,13 @@ def room_id(creator_cert_hash: bytes, nonce: bytes) -> bytes:
     return sha256(b"chatserv1 room", creator_cert_hash, nonce)[:16]
 
 
-def check_text(text: str, limit_bytes: int, what: str) -> None:
-    """Raises `Reject` unless ``text`` is in NFC and has at most ``limit_bytes`` of UTF-8.
-
-    NFC is that of Unicode 3.2, the one version which every Python has: members with different ones must validate alike. A
-    text that is in NFC today is in NFC there as well; server and clients make names and topics with all of the rules.
-    """
+def read_kind(reader: Reader) -> Kind:
+    """The next byte as a kind of room. Raises `Reject` for an unknown one."""
+    value = reader.u8()
     try:
-        size_bytes = len(text.encode())
-    except UnicodeEncodeError:
-        raise Reject(f"{what}: a lone surrogate") from None
-    if size_bytes > limit_bytes:
-        raise Reject(f"{what}: more than {limit_bytes} bytes")
-    if not unicodedata.ucd_3_2_0.is_normalized("NFC", text):
-        raise Reject(f"{what}: not in NFC")
-
-
-def check_user(user: str) -> None:
-    """Raises `Reject` unless ``user`` has the form of a user name (docs/rooms.rst 2); PRECIS is the server's."""
-    if not 1 <= len(user) <= MAX_USER_CHARACTERS:
-        raise Reject(f"user name: {len(user)} characters")
-    check_text(user, MAX_USER_BYTES, "user name")
-
-
-def flag(value: int, what: str) -> bool:
-    """A byte that is 0 or 1. Raises `Reject` for another."""
-    if value not in (0, 1):
-        raise Reject(f"{what}: {value} is not 0 or 1")
-    return bool(value)
+        return Kind(value)
+    except ValueError:
+        raise Reject(f"policy: kind {value}") from None
 
 
 def read_role(reader: Reader) -> Role:
@@ -90,21 +81,11 @@ def read_role(reader: Reader) -> Role:
         raise Reject(f"role: {value}") from None
 
 
-def read_list(data: bytes, what: str, read: Callable[[Reader], T]) -> tuple[T, ...]:
-    """The structures that follow each other in ``data`` up to its end."""
-    reader = Reader(data, what)
-    items = []
-    while reader.left:
-        items.append(read(reader))
-    return tuple(items)
-
-
-@dataclass(frozen=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What an owner sets.
 
     Args:
-        kind: Room or direct message.
+        kind: Room, direct message or one's own devices.
         public: ``join_rule``: whoever has an account may join.
         members_add: ``add_rule``: any member may add users, not only moderators and owners.
         history: Members may share what was before a newcomer's time (docs/rooms.rst 4).
@@ -134,8 +115,8 @@ class Policy:
             raise Reject(f"policy: {self.max_devices} devices")
         if self.public != bool(self.name) or (self.topic and not self.public):
             raise Reject("policy: a public room has a name, and others have neither name nor topic")
-        if self.kind is Kind.DM and (self.public or self.members_add):
-            raise Reject("policy: a direct message admits nobody")
+        if self.kind.fixed and (self.public or self.members_add):
+            raise Reject("policy: this kind of room admits nobody")
 
     def encode(self) -> bytes:
         """The bytes of the structure ``Policy``."""
@@ -146,17 +127,17 @@ class Policy:
     @classmethod
     def read(cls, reader: Reader) -> "Policy":
         """Parses strictly. Raises `Reject`."""
-        kind, public, members_add, history = (flag(reader.u8(), "policy") for _ in range(4))
+        kind = read_kind(reader)
+        public, members_add, history = (flag(reader.u8(), "policy") for _ in range(3))
         numbers = reader.u16(), reader.u32(), reader.u32(), reader.u16()
         name, topic = reader.text8(), reader.v16()
         try:
-            return cls(Kind(kind), public, members_add, history, *numbers, name, topic.decode())
+            return cls(kind, public, members_add, history, *numbers, name, topic.decode())
         except UnicodeDecodeError:
             raise Reject("room topic: not UTF-8") from None
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """A user's place in a room: role, mute, and the log size of the commit that let them in (0 while banned)."""
 
     user: str
@@ -179,8 +160,7 @@ class Member:
         return cls(reader.text8(), read_role(reader), flag(reader.u8(), "member"), reader.u64())
 
 
-@dataclass(frozen=True)
-class RosterEntry:
+class RosterEntry(Struct, frozen=True):
     """A device in a room under its number, the leaf."""
 
     leaf: int
@@ -208,19 +188,20 @@ def _rising(keys: Iterable[str] | Iterable[int], what: str) -> None:
             raise Reject(f"{what}: not in order, or doubled")
 
 
-@dataclass(frozen=True)
-class State:
+class State(Discreet, frozen=True, dict=True):
     """A room at one epoch: members in order of user, roster in order of leaf.
 
     Raises:
-        Reject: Order, doubles, a device of somebody who is no member, a room that nobody owns, or a direct message that is
-            not of two.
+        Reject: Order, doubles, a device of somebody who is no member, a room that nobody owns, a direct message that is
+            not of two, or a devices' room that is not of one.
     """
+
+    shown = ("next_leaf", "policy")
 
     next_leaf: int
     policy: Policy
-    members: tuple[Member, ...] = field(repr=False)
-    roster: tuple[RosterEntry, ...] = field(repr=False)
+    members: tuple[Member, ...]
+    roster: tuple[RosterEntry, ...]
 
     def __post_init__(self) -> None:
         _rising((member.user for member in self.members), "members")
@@ -232,9 +213,9 @@ class State:
         if any((self.role(entry.user) or Role.BANNED) < Role.MEMBER for entry in self.roster):
             raise Reject("roster: a device of no member")
         roles = [member.role for member in self.members]
-        if self.policy.kind is Kind.DM:
-            if roles != [Role.MEMBER] * 2 or any(member.muted for member in self.members):
-                raise Reject("members: a direct message is between two")
+        if self.policy.kind.fixed:
+            if roles != [Role.MEMBER] * self.policy.kind.people or any(member.muted for member in self.members):
+                raise Reject("members: a direct message is between two, and the devices' room of one")
         elif any(roles) and Role.OWNER not in roles:
             raise Reject("members: nobody owns the room")
 
@@ -292,3 +273,15 @@ class State:
         roster = read_list(reader.v32(), "roster", RosterEntry.read)
         reader.end()
         return cls(next_leaf, policy, members, roster)
+
+
+def policy_of(encoded: bytes) -> Policy:
+    """The policy of an encoded state, of which the first `POLICY_END` bytes are enough."""
+    reader = Reader(encoded, "room state")
+    reader.u32()
+    return Policy.read(reader)
+
+
+def is_of_devices(encoded: bytes) -> bool:
+    """Whether an encoded state, of which five bytes are enough, is that of the room of one's own devices."""
+    return encoded[4:5] == u8(Kind.DEVICES)

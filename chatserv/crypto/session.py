@@ -1,6 +1,5 @@
 """Key schedule and records of the client-server session (docs/protocol.rst 1.3, 3.1 and 4), without any order."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -8,6 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chatserv.crypto.encoding import u8
 from chatserv.crypto.suite import extract, mac, sha256, xlabel
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 from chatserv.local_errors import LocalProtocolError
 
@@ -17,22 +17,20 @@ HEADER_BYTES: Final = 2
 SEQUENCE_LIMIT: Final = 2**48  # never reached: a rekey comes after 2^20 records
 
 
-@dataclass(frozen=True)
-class HandshakeSecrets:
+class HandshakeSecrets(Discreet, frozen=True):
     """What follows from the hybrid key exchange alone; protects the handshake's own records."""
 
-    secret: bytes = field(repr=False)
-    client: bytes = field(repr=False)
-    server: bytes = field(repr=False)
+    secret: bytes
+    client: bytes
+    server: bytes
 
 
-@dataclass(frozen=True)
-class TrafficSecrets:
+class TrafficSecrets(Discreet, frozen=True):
     """What follows from the key exchange and from the secret wrapped to the device's RSA key."""
 
-    client: bytes = field(repr=False)
-    server: bytes = field(repr=False)
-    exporter: bytes = field(repr=False)
+    client: bytes
+    server: bytes
+    exporter: bytes
 
 
 def handshake_secrets(mlkem_secret: bytes, x25519_secret: bytes, t1: bytes, binding: bytes) -> HandshakeSecrets:

@@ -1,9 +1,9 @@
 """Signed statements about devices and identities, kept for ever as the bytes that were signed (docs/rooms.rst 3)."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from msgspec import Struct
 
 from chatserv.crypto.encoding import Reader, u8, u16, u64, v8, v16
 from chatserv.crypto.suite import (
@@ -13,27 +13,33 @@ from chatserv.crypto.suite import (
     ed_sign,
     ed_verify,
     load_rsa_spki,
+    of_both,
     pss_sign,
     pss_verify,
+    rsa_key_id,
     rsa_spki,
     sha256,
+    sign_by_both,
     to_sign,
+    verify_both,
 )
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 NEVER_MS: Final = 2**64 - 1
 DEVICE_ID_BYTES: Final = 16
 
 
-@dataclass(frozen=True)
-class DeviceFacts:
+class DeviceFacts(Discreet, frozen=True):
     """What a device certificate says (``DeviceCertTBS``). ``created_ms``: milliseconds since 1970."""
+
+    shown = ("server_id", "user", "device_id", "created_ms", "identity_fingerprint")
 
     server_id: bytes
     user: str
     device_id: bytes
-    rsa_spki: bytes = field(repr=False)
-    ed25519: bytes = field(repr=False)
+    rsa_spki: bytes
+    ed25519: bytes
     created_ms: int
     identity_fingerprint: bytes
 
@@ -67,8 +73,17 @@ class DeviceFacts:
 
 def make_certificate(facts: DeviceFacts, identity: rsa.RSAPrivateKey, device: ed25519.Ed25519PrivateKey) -> bytes:
     """A ``DeviceCert``: the facts, signed by the user's identity key and by the device itself; 1003 bytes and the name."""
+    return complete_certificate(facts, certify(facts, identity), device)
+
+
+def certify(facts: DeviceFacts, identity: rsa.RSAPrivateKey) -> bytes:
+    """The identity's signature under a device's facts, 384 bytes: that of a device elsewhere, or of our own."""
+    return pss_sign(identity, to_sign("device cert", facts.encode()))
+
+
+def complete_certificate(facts: DeviceFacts, signature: bytes, device: ed25519.Ed25519PrivateKey) -> bytes:
+    """The ``DeviceCert``, from the identity's signature and the device's own."""
     tbs = facts.encode()
-    signature = pss_sign(identity, to_sign("device cert", tbs))
     return v16(tbs) + signature + ed_sign(device, "device self", tbs + signature)
 
 
@@ -106,8 +121,7 @@ def verify_certificate(certificate: bytes, identity_spki: bytes, server_id: byte
     return facts
 
 
-@dataclass(frozen=True)
-class Revocation:
+class Revocation(Struct, frozen=True):
     """What a revocation says of a device and its certificate.
 
     ``at_ms``: milliseconds since 1970. ``reason`` (one byte) is for people and decides nothing.
@@ -159,12 +173,13 @@ def verify_revocation(statement: bytes, certificate: bytes, identity_spki: bytes
     return revocation
 
 
-@dataclass(frozen=True)
-class UikRotation:
+class UikRotation(Discreet, frozen=True):
     """What a rotation says: the fingerprint of the old identity key, the new key (DER) and milliseconds since 1970."""
 
+    shown = ("old_fingerprint", "at_ms")
+
     old_fingerprint: bytes
-    new_spki: bytes = field(repr=False)
+    new_spki: bytes
     at_ms: int
 
     def encode(self) -> bytes:
@@ -182,9 +197,8 @@ class UikRotation:
 
 def make_rotation(old: rsa.RSAPrivateKey, new: rsa.RSAPrivateKey, at_ms: int) -> bytes:
     """The rotation from one identity key to the next, signed by both; 1232 bytes."""
-    tbs = UikRotation(sha256(rsa_spki(old.public_key())), rsa_spki(new.public_key()), at_ms).encode()
-    signed = to_sign("uik rotate", tbs)
-    return tbs + pss_sign(old, signed) + pss_sign(new, signed)
+    tbs = UikRotation(rsa_key_id(old), rsa_spki(new.public_key()), at_ms).encode()
+    return sign_by_both(old, new, "uik rotate", tbs)
 
 
 def verify_rotation(statement: bytes, old_spki: bytes) -> UikRotation:
@@ -197,12 +211,72 @@ def verify_rotation(statement: bytes, old_spki: bytes) -> UikRotation:
     Raises:
         Reject: It does not parse, replaces another key or a key by itself, or a signature or key is wrong.
     """
-    tbs, by_old, by_new = statement[: -2 * RSA_BYTES], statement[-2 * RSA_BYTES : -RSA_BYTES], statement[-RSA_BYTES:]
-    rotation = UikRotation.decode(tbs)
+    rotation = UikRotation.decode(of_both(statement))
     if rotation.old_fingerprint != sha256(old_spki):
         raise Reject("identity rotation: of another key")
     if rotation.new_spki == old_spki:
         raise Reject("identity rotation: to the same key")
-    pss_verify(load_rsa_spki(old_spki), by_old, "uik rotate", tbs)
-    pss_verify(load_rsa_spki(rotation.new_spki), by_new, "uik rotate", tbs)
+    verify_both(statement, old_spki, rotation.new_spki, "uik rotate")
     return rotation
+
+
+class Gone(Struct, frozen=True):
+    """What the end of an account says: whose, at which server (32 bytes), and milliseconds since 1970."""
+
+    server_id: bytes
+    user: str
+    at_ms: int
+
+    def encode(self) -> bytes:
+        """The bytes that the signature covers."""
+        return u16(VERSION) + self.server_id + v8(self.user.encode()) + u64(self.at_ms)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Gone":
+        """Parses strictly. Raises `Reject`."""
+        reader = Reader(data, "end of an account")
+        if reader.u16() != VERSION:
+            raise Reject("end of an account: unknown version")
+        gone = cls(reader.take(32), reader.text8(), reader.u64())
+        reader.end()
+        return gone
+
+
+def make_gone(gone: Gone, identity: rsa.RSAPrivateKey) -> bytes:
+    """The end of an account, signed by its newest identity key; 427 bytes and the name."""
+    tbs = gone.encode()
+    return tbs + pss_sign(identity, to_sign("gone", tbs))
+
+
+def verify_gone(statement: bytes, identity_spki: bytes, server_id: bytes, user: str) -> Gone:
+    """Checks the signed end of an account.
+
+    Args:
+        statement: The signed bytes.
+        identity_spki: The account's newest RSA-3072 identity key, DER.
+        server_id: SHA-256 of the server's SPKI, 32 bytes.
+        user: The account's name.
+
+    Raises:
+        Reject: It does not parse, is about another account or server, or the signature is wrong.
+    """
+    gone = Gone.decode(statement[:-RSA_BYTES])
+    if (gone.server_id, gone.user) != (server_id, user):
+        raise Reject("end of an account: of another one")
+    pss_verify(load_rsa_spki(identity_spki), statement[-RSA_BYTES:], "gone", statement[:-RSA_BYTES])
+    return gone
+
+
+def _password_signed(server_id: bytes, user: str, verifier: bytes) -> bytes:
+    return server_id + v8(user.encode()) + verifier
+
+
+def sign_password(server_id: bytes, user: str, verifier: bytes, identity: rsa.RSAPrivateKey) -> bytes:
+    """The identity's signature under a new verifier of the account's, 384 bytes (docs/protocol.rst 4.3)."""
+    return pss_sign(identity, to_sign("password", _password_signed(server_id, user, verifier)))
+
+
+def verify_password(server_id: bytes, user: str, verifier: bytes, signature: bytes, identity_spki: bytes) -> None:
+    """Raises `Reject` unless the account's newest identity key (DER) has signed that verifier, for it and this server."""
+    signed = _password_signed(server_id, user, verifier)
+    pss_verify(load_rsa_spki(identity_spki), signature, "password", signed)

@@ -21,6 +21,7 @@ RSA_BITS: Final = 3072
 SPKI_BYTES: Final = 422
 RSA_BYTES: Final = RSA_BITS // 8
 PUBLIC_EXPONENT: Final = 65537
+SHA256_BYTES: Final = 32
 
 _FIELD: Final = 2**255 - 19
 _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of two points of order 8
@@ -53,6 +54,8 @@ def extract(salt: bytes, key_material: bytes) -> bytes:
 def xlabel(secret: bytes, label: str, context: bytes, length: int) -> bytes:
     """``XLabel``: HKDF-Expand with label and context, ``length`` bytes (in the form of RFC 9420 section 8)."""
     info = u16(length) + v8(b"chatserv1 " + label.encode()) + v32(context)
+    if length <= SHA256_BYTES:  # the first block alone, T(1) of RFC 5869 section 2.3: three for each message
+        return mac(secret, info + b"\x01")[:length]
     return HKDFExpand(_SHA256, length, info).derive(secret)
 
 
@@ -93,6 +96,11 @@ def rsa_spki(key: rsa.RSAPublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def rsa_key_id(key: rsa.RSAPrivateKey) -> bytes:
+    """What a key of ours is called by: SHA-256 of its public half (SPKI), 32 bytes."""
+    return sha256(rsa_spki(key.public_key()))
+
+
 def load_rsa_spki(spki: bytes) -> rsa.RSAPublicKey:
     """The RSA key of ``spki``. Raises `Reject` unless it has 3072 bits, exponent 65537 and the canonical encoding."""
     if len(spki) != SPKI_BYTES:
@@ -122,6 +130,24 @@ def pss_verify(key: rsa.RSAPublicKey, signature: bytes, label: str, message: byt
         key.verify(signature, to_sign(label, message), _PSS, _SHA256)
     except InvalidSignature:
         raise Reject(f"{label}: RSA signature does not verify") from None
+
+
+def sign_by_both(old: rsa.RSAPrivateKey, new: rsa.RSAPrivateKey, label: str, message: bytes) -> bytes:
+    """A statement by which one key gives way to another: the message, signed by both; 768 bytes longer."""
+    signed = to_sign(label, message)
+    return message + pss_sign(old, signed) + pss_sign(new, signed)
+
+
+def of_both(statement: bytes) -> bytes:
+    """The message of what `sign_by_both` made, whose signatures nobody has looked at."""
+    return statement[: -2 * RSA_BYTES]
+
+
+def verify_both(statement: bytes, old_spki: bytes, new_spki: bytes, label: str) -> None:
+    """Raises `Reject` unless both keys (DER) can be used and have signed the statement under ``label``."""
+    message, by_old, by_new = of_both(statement), statement[-2 * RSA_BYTES : -RSA_BYTES], statement[-RSA_BYTES:]
+    pss_verify(load_rsa_spki(old_spki), by_old, label, message)
+    pss_verify(load_rsa_spki(new_spki), by_new, label, message)
 
 
 def ed_sign(key: ed25519.Ed25519PrivateKey, label: str, message: bytes) -> bytes:

@@ -4,12 +4,14 @@ See docs/rooms.rst 6.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from chatserv.crypto.encoding import Reader, u16, u32, v16
 from chatserv.crypto.merkle import Tree, leaf_hash, verify_path
 from chatserv.crypto.suite import RSA_BYTES, SUITE, VERSION, sha256
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 PAYLOAD_BYTES: Final = 32
@@ -18,8 +20,7 @@ WRAP_BYTES: Final = 4 + 2 + RSA_BYTES + 2 + HPKE_BYTES + 2 + PAYLOAD_BYTES + 16
 _CONTEXT: Final = b"chatserv1 wrap" + u16(VERSION) + u16(SUITE)
 
 
-@dataclass(frozen=True)
-class WrapScope:
+class WrapScope(Struct, frozen=True):
     """What all wraps of one commit have in common.
 
     Attributes:
@@ -40,8 +41,7 @@ class WrapScope:
         return common + device_id + cert_hash + u32(prekey_id)
 
 
-@dataclass(frozen=True)
-class Wrap:
+class Wrap(Discreet, frozen=True):
     """One wrap: a 32-byte secret under RSA-OAEP and HPKE/X-Wing, both needed to open it.
 
     Attributes:
@@ -51,10 +51,12 @@ class Wrap:
         sealed: ``ct3``, AES-256-GCM, 48 bytes.
     """
 
+    shown = ("prekey_id",)
+
     prekey_id: int
-    rsa: bytes = field(repr=False)
-    hpke: bytes = field(repr=False)
-    sealed: bytes = field(repr=False)
+    rsa: bytes
+    hpke: bytes
+    sealed: bytes
 
     def encode(self) -> bytes:
         """``u32 prekey_id; ct1<V16>; ct2<V16>; ct3<V16>``: 1610 bytes."""

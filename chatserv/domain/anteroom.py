@@ -68,13 +68,13 @@ class Anteroom(Generic[T]):
     """Who is in it.
 
     Args:
-        most: How many places there are.
-        per_network: How many of them one network may have.
+        most: How many places there are; can be changed, and nobody is put out for it.
+        per_network: How many of them one network may have; can be changed.
         chance: Gives some number from 0 up to 1.
     """
 
     def __init__(self, most: int, per_network: int, chance: Callable[[], float]) -> None:
-        self._most, self._per_network, self._chance = most, per_network, chance
+        self.most, self.per_network, self._chance = most, per_network, chance
         self._inside: dict[T, tuple[str, str]] = {}
         self._networks: _Groups[T] = _Groups()
         self._blocks: _Groups[T] = _Groups()
@@ -94,11 +94,11 @@ class Anteroom(Generic[T]):
     def lets_in(self, host: str) -> bool:
         """Whether there is a place for somebody from there, or one can be made."""
         near = self.near(host)
-        if near >= self._per_network:
+        if near >= self.per_network:
             return False
-        if near >= FEW and self._chance() < 2 * len(self._inside) / self._most - 1:
+        if near >= FEW and self._chance() < 2 * len(self._inside) / self.most - 1:
             return False
-        return len(self._inside) < self._most or self._who_yields(host) is not None
+        return len(self._inside) < self.most or self._who_yields(host) is not None
 
     def _who_yields(self, host: str) -> T | None:
         """The newest of the network that has most, if it has more than the newcomer's would have; else of the block."""
@@ -109,7 +109,7 @@ class Anteroom(Generic[T]):
 
     def add(self, newcomer: T, host: str) -> T | None:
         """Takes somebody in that `lets_in` has a place for. Returns who had to go, and is out already."""
-        yielding = self._who_yields(host) if len(self._inside) >= self._most else None
+        yielding = self._who_yields(host) if len(self._inside) >= self.most else None
         if yielding is not None:
             self.remove(yielding)
         network, block = self._inside[newcomer] = network_of(host), block_of(host)

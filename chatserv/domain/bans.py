@@ -27,6 +27,14 @@ def parse_network(text: str) -> Network:
     return network
 
 
+def is_address(host: str) -> bool:
+    """Whether it is one, of IPv4 or IPv6; a scope id may name the interface."""
+    try:
+        return bool(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return False
+
+
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 WIDEST = {4: 8, 6: 16}  # bits of the widest network that may be banned, by version; a wider one is nearly everybody
 

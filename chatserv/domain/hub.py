@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from chatserv.domain.arriving import Arrivals
 from chatserv.domain.closing import CloseReason
+from chatserv.domain.elsewhere import Elsewhere
 from chatserv.domain.roles import Role
 
 
@@ -64,10 +66,12 @@ class LiveSession:
     """One authenticated connection of a device.
 
     ``places``: by room id. ``ed25519``: its signature key. ``muted``: by the server's administrators. ``away``: the person
-    is not at the device. ``seen``: others know of it. ``expelled``: it is being ended, nothing is done for it. ``behind``:
-    rooms that are read from the log, with the last seq that was queued; a room is there, or live, or (before ``sync``)
-    neither. ``host``: where the connection comes from. ``refused``: by room, epoch and generation of the first message that
-    was refused for now, and until when those behind it wait for it (monotonic seconds).
+    is not at the device. ``seen``: others know of it. ``expelled``: it is being ended, nothing is done for it.
+    ``last_word``: the code with which a command of its own ends it, once that is answered; ``over``: that has become so.
+    ``behind``: rooms that are read from the log, with the last seq that was queued; a room is there, or live, or (before
+    ``sync``) neither. ``host``: where the connection comes from. ``refused``: by room, epoch and generation of the first
+    message that was refused for now, and until when those behind it wait for it (monotonic seconds). ``number``: the
+    store's, greater than those of sessions that began before.
     """
 
     account_id: bytes
@@ -80,20 +84,21 @@ class LiveSession:
     muted: bool = False
     away: bool = False
     expelled: bool = False
+    last_word: str = ""
+    over: bool = False
     seen: bool = False
     synced: bool = False
     behind: dict[bytes, int] = field(default_factory=dict)
     catching_up: bool = False
     host: str = ""
     refused: dict[bytes, tuple[int, int, float]] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(eq=False, slots=True)
 class LiveRoom:
-    """A room as the sessions of this node see it.
-
-    ``head``: last seq handed to live sessions. ``commit_hash``: of the epoch's commit. ``here``: sessions with an open
-    place. ``live``: those of them that keep up.
+    """A room as the sessions of this node see it. ``head``: last seq handed to live sessions. ``first``: before it messages
+    may be gone. ``commit_hash``: of the epoch's commit. ``here``: sessions with an open place. ``live``: those that keep up.
     """
 
     room_id: bytes
@@ -101,32 +106,25 @@ class LiveRoom:
     epoch: int
     head: int
     commit_hash: bytes = b""
+    first: int = 1
     here: dict[LiveSession, None] = field(default_factory=dict)
     live: dict[LiveSession, None] = field(default_factory=dict)
 
 
-@dataclass(eq=False, slots=True)
-class Arrival:
-    """A device that logs in. ``touched``: its places, or its account, have changed since they were asked for."""
-
-    device_id: bytes
-    name: str = ""
-    touched: bool = False
-
-
-class Hub:
-    """All live sessions, by device, by account and by room.
+class Hub(Arrivals):
+    """All live sessions, by device, by account and by room; and who is elsewhere.
 
     Args:
-        max_sessions: How many may be logged in at once.
+        max_sessions: How many may be logged in at once; can be changed.
     """
 
     def __init__(self, max_sessions: int) -> None:
-        self._max_sessions = max_sessions
+        super().__init__()
+        self.max_sessions = max_sessions
         self._sessions: dict[bytes, LiveSession] = {}
         self._names: dict[str, dict[LiveSession, None]] = {}
-        self._arriving: dict[bytes, dict[Arrival, None]] = {}
         self.rooms: dict[bytes, LiveRoom] = {}
+        self.elsewhere = Elsewhere()
 
     # -- who is online ------------------------------------------------------------------------------------------------
 
@@ -138,7 +136,7 @@ class Hub:
     @property
     def full(self) -> bool:
         """Whether nobody new may log in."""
-        return len(self._sessions) >= self._max_sessions
+        return len(self._sessions) >= self.max_sessions
 
     def has_room_for(self, device_id: bytes) -> bool:
         """Whether this device may log in: there is a place left, or it takes over its own."""
@@ -185,31 +183,9 @@ class Hub:
         """Whether the session is still the one of its device."""
         return self._sessions.get(session.device_id) is session
 
-    def expect(self, device_id: bytes, name: str = "") -> Arrival:
-        """Notices from now on what happens to the places of a device that is about to log in, and to its account."""
-        arrival = Arrival(device_id, name)
-        self._arriving.setdefault(device_id, {})[arrival] = None
-        return arrival
-
-    def arrived(self, arrival: Arrival) -> None:
-        """Notices no more."""
-        arrivals = self._arriving[arrival.device_id]
-        del arrivals[arrival]
-        if not arrivals:
-            del self._arriving[arrival.device_id]
-
-    def touch(self, device_ids: Iterable[bytes]) -> None:
-        """Places of these devices have changed."""
-        for device_id in device_ids:
-            for arrival in self._arriving.get(device_id, ()):
-                arrival.touched = True
-
-    def touch_account(self, name: str) -> None:
-        """The account has changed: its role, or whether it may log in or speak."""
-        for arrivals in self._arriving.values():
-            for arrival in arrivals:
-                if arrival.name == name:
-                    arrival.touched = True
+    def knows(self, device_id: bytes) -> bool:
+        """Whether the device is here, or about to be."""
+        return device_id in self._sessions or device_id in self._arriving
 
     # -- who is in which room -----------------------------------------------------------------------------------------
 
@@ -278,14 +254,14 @@ class Hub:
     def deliver(self, room_id: bytes, parts: Sequence[bytes], head: int) -> int:
         """Hands encoded events, the last of which has seq ``head``, to everybody who is live and has place for them.
 
-        Who has no place falls behind, from here on. Returns how many got the events.
+        Who has no place, or was not given what came before, falls behind. Returns how many are live then.
         """
-        room = self.rooms[room_id]
+        room, size = self.rooms[room_id], sum(map(len, parts))
         position, room.head = room.head, head
-        size = sum(map(len, parts))
+        whole = position + len(parts) == head  # else something has failed in between, and the log alone has it
         full: list[LiveSession] = []
         for session in room.live:
-            if session.outbox.has_place(size):
+            if whole and session.outbox.has_place(size):
                 session.outbox.queue(parts, size)
             else:
                 full.append(session)

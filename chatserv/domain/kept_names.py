@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Final
 
-from chatserv.domain.names import skeleton, user_name
+from chatserv.domain.names import check_beginning, skeleton, user_name
 from chatserv.errors import NameTaken
 
 # fmt: off
@@ -21,13 +21,13 @@ KEPT: Final = frozenset({
 
 
 def new_user_name(text: str) -> str:
-    """`user_name`, for an account that is to be made: none of `KEPT`, in whatever way it is written.
+    """`user_name`, for an account that is to be made: begins with a letter or digit, and is none of `KEPT`.
 
     Signs in such a word and numbers behind it do not help, nor does what looks like it: ``r00t``, ``adm1n_``, ``lobby2``.
     Accounts that have such a name from before keep it.
 
     Raises:
-        NameInvalid: As `user_name`.
+        NameInvalid: As `user_name`, or for how it begins (`check_beginning`).
         NameTaken: It is one of these.
     """
     word = name = user_name(text)
@@ -35,6 +35,7 @@ def new_user_name(text: str) -> str:
         word = word[:-1]
     if not _at_a_glance_kept().isdisjoint((_at_a_glance(name), _at_a_glance(word))):
         raise NameTaken("kept for the server")
+    check_beginning(name)
     return name
 
 

@@ -74,6 +74,27 @@ def room_name(text: str) -> str:
     return name
 
 
+def new_room_name(text: str) -> str:
+    """`room_name`, for a room that is to have a name of its own from now on: see `check_beginning`.
+
+    Raises:
+        NameInvalid: As `room_name`, or for how it begins. Rooms that have such a name from before keep it.
+    """
+    name = room_name(text)
+    check_beginning(name)
+    return name
+
+
+def check_beginning(name: str) -> None:
+    """Raises `NameInvalid` unless a new name begins with a letter or a digit.
+
+    Other systems take signs in front of a name for a rank, a target or an option.
+    """
+    category = unicodedata.category(name[0])
+    if category[0] != "L" and category != "Nd":
+        raise NameInvalid("begins with neither a letter nor a digit")
+
+
 def skeleton(name: str) -> str:
     """What a name looks like: two names with the same skeleton can be taken for each other.
 

@@ -29,6 +29,12 @@ class TextInvalid(ChatError):
         return _("This text is too long: at most {size} bytes.").format(size=self._most_bytes)
 
 
+class TextEmpty(TextInvalid):
+    """A text of which nothing would be seen."""
+
+    text = N_("There is nothing in this text that can be seen. Nothing was sent.")
+
+
 def valid_text(text: str, most_bytes: int | None = None) -> str:
     """The text in NFC, if it has characters alone: a lone surrogate, as of a byte that is not UTF-8 (PEP 383), is none.
 

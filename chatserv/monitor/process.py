@@ -22,6 +22,7 @@ __all__ = ["TABLE", "Input", "MonitorProcess", "MonitorReactor", "MonitorService
 
 STABLE_SECONDS = 60.0  # a child that lived so long starts the back-off anew
 TERM_SECONDS = 2.0  # between TERM and KILL
+PULSE_SECONDS = 1.0  # between two signs of life for the child
 SILENCE_TICKS = 4  # silence counts in ticks of the reactor, so that a blocked reactor does not pass for a silent child
 
 
@@ -59,6 +60,7 @@ class MonitorService(Service):
         settings: Interval, silence and back-off.
         executable: The Python that runs the child.
         environ: What the child's environment is taken from; by default the process's own.
+        lag: How late the reactor was at most since this was asked the last time, in seconds.
     """
 
     log = Logger(namespace="chatserv.monitor")
@@ -70,6 +72,7 @@ class MonitorService(Service):
         settings: Monitoring,
         executable: str = sys.executable,
         environ: Mapping[str, str] | None = None,
+        lag: Callable[[], float] = float,
     ) -> None:
         self.state = State.STOPPED
         self.last_sample: Sample | None = None
@@ -85,6 +88,9 @@ class MonitorService(Service):
         self._silent_ticks = 0
         self._ticks = LoopingCall(self._tick)
         self._ticks.clock = reactor
+        self._lag = lag
+        self._pulse = LoopingCall(self._beat)
+        self._pulse.clock = reactor
         self._stopped: list[Deferred[None]] = []
 
     def startService(self) -> None:
@@ -102,6 +108,16 @@ class MonitorService(Service):
         done: Deferred[None] = Deferred()
         self._stopped.append(done)
         return done
+
+    def follow(self, settings: Monitoring) -> None:
+        """Goes on by other settings: a child that runs by the old ones is replaced, or ended where none is wanted."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        if self.running:
+            self._happened(Input.STOP)
+            if settings.enabled:
+                self._happened(Input.START)
 
     # What the child tells.
 
@@ -144,6 +160,7 @@ class MonitorService(Service):
         self._silent_ticks = 0
         command = [self._executable, "-P", "-m", "chatserv.monitor.child"]  # -P: the directory is no place for modules
         command += ["--interval", f"{settings.interval:g}", "--server-pid", str(os.getpid())]
+        command += ["--stuck-seconds", f"{settings.stuck_seconds:g}"]
         if settings.show_python_processes:
             command.append("--python-processes")
         environment = child_environment(os.environ if self._environ is None else self._environ)
@@ -155,11 +172,17 @@ class MonitorService(Service):
             return
         self._pid = getattr(self._child.transport, "pid", None)
         self._ticks.start(settings.silence_seconds / SILENCE_TICKS, now=False)
+        self._pulse.start(PULSE_SECONDS)
 
     def _tick(self) -> None:
         self._silent_ticks += 1
         if self._silent_ticks > SILENCE_TICKS:
             self.child_misbehaved(f"is silent for {self._settings.silence_seconds:g} seconds")
+
+    def _beat(self) -> None:
+        """Tells the child that the reactor lives, and how late it was."""
+        if self._child is not None:
+            self._child.transport.writeToChild(0, b"%d\n" % min(self._lag() * 1000, 10**9))
 
     def _greet(self) -> None:
         self.log.info("monitor child {pid} runs", pid=self._pid)
@@ -215,8 +238,9 @@ class MonitorService(Service):
             self._timer = None
 
     def _stop_ticks(self) -> None:
-        if self._ticks.running:
-            self._ticks.stop()
+        for call in (self._ticks, self._pulse):
+            if call.running:
+                call.stop()
 
 
 Action = Callable[[MonitorService], None]

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from chatserv.decoding import UNREADABLE
+
 Figure = Annotated[float, Meta(ge=0, le=1e9)]
 Number = Annotated[int, Meta(ge=0, le=2**62)]
 Pid = Annotated[int, Meta(ge=1, lt=2**31)]
@@ -37,6 +39,14 @@ class PythonProcess(msgspec.Struct, frozen=True):
     memory_percent: Figure
 
 
+class Child(msgspec.Struct, frozen=True):
+    """A process that the server has started: its name, and its state in psutil's words."""
+
+    pid: Pid
+    name: Annotated[str, Meta(max_length=64)]
+    status: Annotated[str, Meta(max_length=64)]
+
+
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """The child runs."""
 
@@ -48,10 +58,15 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
 
 
 class Sample(msgspec.Struct, frozen=True, tag="sample"):
-    """What the child measured. ``python`` is None unless it was asked for."""
+    """What the child measured. ``python`` is None unless it was asked for.
+
+    ``lag_seconds``: how late the server's reactor was at most since the last sample, by its own word; None: it said none.
+    """
 
     system: System
     server: ServerProcess
+    lag_seconds: Figure | None = None
+    children: Annotated[tuple[Child, ...], Meta(max_length=100)] = ()
     python: Annotated[tuple[PythonProcess, ...], Meta(max_length=1000)] | None = None
 
     def lines(self) -> list[str]:
@@ -64,6 +79,10 @@ class Sample(msgspec.Struct, frozen=True, tag="sample"):
             f"server: CPU {_figure(server.cpu_percent)} %, RSS {_figure(rss)} MiB, "
             f"{_count(server.fds)} fds, {_count(server.threads)} threads"
         )
+        if self.lag_seconds is not None:
+            first += f", reactor late by {self.lag_seconds * 1000:.0f} ms"
+        if self.children:
+            first += "; " + ", ".join(f"{one.name} {one.pid} {one.status}" for one in self.children)
         return [first] + [
             f"python pid {one.pid}: CPU {_figure(one.cpu_percent)} %, memory {one.memory_percent:.1f} %"
             for one in self.python or ()
@@ -78,7 +97,7 @@ def parse(line: bytes) -> Message:
     """One line of the child, without its end. Raises ValueError for anything that is no message."""
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ValueError(str(error)) from None
 
 

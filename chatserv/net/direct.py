@@ -1,21 +1,32 @@
-"""Writing to a TLS connection without Twisted's detours, while nothing else waits to be written.
+"""Writing to a TLS connection without Twisted's and pyOpenSSL's detours, while nothing else waits to be written.
 
 The ordinary path, ``transport.write``, goes through an aggregator, two turns of the reactor and two ``epoll_ctl`` calls for
-each connection: half of what a delivery costs when there is little to coalesce (docs/performance.rst). Where the socket's
-buffer is empty, the bytes can be sealed and handed to the kernel at once; else the ordinary path keeps the order.
+each connection, and pyOpenSSL makes a dozen objects of each write: most of what a delivery costs when there is little to
+coalesce (docs/performance.rst; ``python -m bench --scenario s2`` measures it). Where the socket's buffer is empty, the bytes
+go through OpenSSL's own functions, and one buffer that all connections use in turn, to the kernel at once. Else, and where
+OpenSSL does not take them, the ordinary path keeps the order and finds out what is wrong.
 
-This leans on private names of Twisted's TLS and TCP transports; tests/net/test_direct.py notices when they change.
+This leans on private names of Twisted's transports and of pyOpenSSL. Where one is missing, all writes go the ordinary way;
+tests/net/test_direct.py notices.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from OpenSSL import SSL
 from twisted.internet import tcp
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-TLS_RECORD_BYTES: Final = 16_384
-TLS_OVERHEAD_BYTES: Final = 64  # more than header, type and tag of one TLS record take
+from chatserv.net.tls import TLSConnection
+
+BUFFER_BYTES: Final = 69_632  # a line of `chatserv.wire.framing` and what TLS puts around it; more goes in pieces
+
+try:
+    _ssl_write, _bio_read, _forget_errors = SSL._lib.SSL_write, SSL._lib.BIO_read, SSL._lib.ERR_clear_error  # type: ignore[attr-defined]
+    _buffer: Any = SSL._ffi.new("char[]", BUFFER_BYTES)  # type: ignore[attr-defined] # for the reactor's thread alone
+    _records: Final = memoryview(SSL._ffi.buffer(_buffer))  # type: ignore[attr-defined]
+except AttributeError:
+    _buffer = None
 
 
 class DirectWriter:
@@ -25,10 +36,13 @@ class DirectWriter:
         transport: The TLS transport; its handshake is done.
     """
 
-    __slots__ = ("_socket", "_tls", "_transport")
+    __slots__ = ("_bio", "_send", "_socket", "_ssl", "_transport")
 
     def __init__(self, transport: Any) -> None:
-        self._transport, self._tls, self._socket = transport, transport.getHandle(), transport.transport
+        self._transport, self._socket, self._send = transport, transport.transport, transport.transport.socket.send
+        self._ssl = transport.getHandle()._ssl
+        self._bio = transport.getHandle()._from_ssl  # belongs to the other, which lives as long as it is kept here
+        self.write(b"")  # where a name is missing, that comes out now
 
     def write(self, data: bytes) -> None:
         """Writes now where nothing waits, and in the ordinary way, after what waits, otherwise."""
@@ -36,26 +50,31 @@ class DirectWriter:
         if socket.dataBuffer or socket._tempDataBuffer or outer._appSendBuffer or outer._lostTLSConnection:
             outer.write(data)
             return
-        sealed = 0
-        try:
-            while sealed < len(data):
-                sealed += self._tls.send(data[sealed:] if sealed else data)
-        except SSL.Error:
-            outer.write(data[sealed:])  # TLS wants to read first; this also writes out what was sealed
-            return
-        self._hand_over(self._tls.bio_read(sealed + (sealed // TLS_RECORD_BYTES + 2) * TLS_OVERHEAD_BYTES))
-
-    def _hand_over(self, records: bytes) -> None:
-        written = self._socket.writeSomeData(records)
-        if isinstance(written, Exception):  # the connection is gone: the ordinary path finds out and tells
-            written = 0
-        if written < len(records):
-            self._socket.write(records[written:])
+        sealed, size = 0, len(data)
+        while sealed < size:  # a TLS record a time
+            count = _ssl_write(self._ssl, data[sealed:], size - sealed)
+            if count <= 0:  # TLS wants to read first, or has ended: this also writes out what was sealed
+                _forget_errors()
+                outer.write(data[sealed:])
+                return
+            sealed += count
+        waits = False
+        while (count := _bio_read(self._bio, _buffer, BUFFER_BYTES)) > 0:
+            try:
+                sent = 0 if waits else self._send(_records[:count])
+            except OSError:  # the kernel's buffer is full; or the connection is gone, which the ordinary path tells
+                sent = 0
+            if sent < count:
+                waits = True
+                socket.write(bytes(_records[sent:count]))
+            if count < BUFFER_BYTES:
+                break
 
 
 def fast_writer(transport: Any) -> Callable[[bytes], object]:
     """The quickest way to write to ``transport`` that keeps the order of all that is written to it."""
-    if type(transport) is TLSMemoryBIOProtocol and isinstance(transport.transport, tcp.Connection):
-        return DirectWriter(transport).write
+    if _buffer is not None and type(transport) is TLSConnection and isinstance(transport.transport, tcp.Connection):
+        with suppress(AttributeError):
+            return DirectWriter(transport).write
     write: Callable[[bytes], object] = transport.write
     return write

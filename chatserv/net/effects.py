@@ -10,19 +10,23 @@ from twisted.python.failure import Failure
 
 from chatserv.clocks import AwakeClock
 from chatserv.commands.effects import Effects, Promise
+from chatserv.counts import Counts
 from chatserv.net.timers import AwakeCall
 
 audit = Logger(namespace="chatserv.audit")
 bugs = Logger(namespace="chatserv.net.effects")
 
 
-def reactor_effects(reactor: Any, now_ms: Callable[[], int], random: Callable[[int], bytes]) -> Effects:
+def reactor_effects(
+    reactor: Any, now_ms: Callable[[], int], random: Callable[[int], bytes], counts: Counts | None = None
+) -> Effects:
     """What commands get from this process.
 
     Args:
         reactor: Gives time.
         now_ms: The clock, in milliseconds since 1970.
         random: Gives so many random bytes.
+        counts: Who is told what is counted; by default one that nobody asks.
     """
     awake = AwakeClock(reactor.seconds).seconds
     return Effects(
@@ -34,7 +38,8 @@ def reactor_effects(reactor: Any, now_ms: Callable[[], int], random: Callable[[i
         promise=_promise,
         spawn=_spawn,
         together=_together,
-        audit=_audit,
+        audit=partial(note_audit, audit),
+        count=(counts or Counts()).add,
     )
 
 
@@ -64,6 +69,7 @@ async def _together(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
         raise
 
 
-def _audit(event: str, **fields: object) -> None:
+def note_audit(audit: Logger, event: str, **fields: object) -> None:
+    """Notes for ``audit.log`` what was done or tried: ``who``, by which ``way``, its ``result``, and what else there is."""
     text = " ".join(f"{name}={value!r}" for name, value in fields.items())
     audit.info("{event} {text}", event=event, text=text, **{f"audit_{name}": value for name, value in fields.items()})

@@ -21,15 +21,21 @@ class CryptoPool:
 
     Args:
         reactor: The reactor that answers come back to.
-        max_waiting: How many operations may run or wait at once.
+        max_waiting: How many operations may run or wait at once; can be changed.
         threads: How many run at once; by default one less than there are cores, at least one.
     """
 
     def __init__(self, reactor: Any, max_waiting: int, threads: int | None = None) -> None:
         self._reactor = reactor
-        self._max_waiting = max_waiting
+        self.max_waiting = max_waiting
         self._waiting = 0
-        self._pool = ThreadPool(1, threads or max(1, (os.cpu_count() or 1) - 1), "crypto")
+        count = threads or max(1, (os.cpu_count() or 1) - 1)
+        self._pool = ThreadPool(count, count, "crypto")  # all from the start: later the system may refuse one
+
+    @property
+    def waiting(self) -> int:
+        """How many are under way."""
+        return self._waiting
 
     def start(self) -> None:
         """Starts the threads; after the fork."""
@@ -42,7 +48,7 @@ class CryptoPool:
 
     def run(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
         """Runs ``operation`` in the pool. Raises `Busy` at once where ``max_waiting`` are under way."""
-        if self._waiting >= self._max_waiting:
+        if self._waiting >= self.max_waiting:
             raise Busy("crypto pool: queue is full", after_seconds=1.0)
         self._waiting += 1
         running: Deferred[T] = deferToThreadPool(self._reactor, self._pool, operation, *args)

@@ -9,17 +9,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatserv.config import Limits
 from chatserv.domain.closing import CloseReason
+from chatserv.errors import SlowReader
+from chatserv.failpoints import failpoint
+from chatserv.limits import Limits
 from chatserv.net.direct import fast_writer
 from chatserv.wire.server_session import ServerSession
 
 bugs = Logger(namespace="chatserv.net.sendq")
 WRITE_BYTES = 49_152  # about one full line a write, so that the transport's buffer can say stop in between
+UNREAD = f"{SlowReader.code}: did not read what it was sent"
 
 
 class Watcher(Protocol):
@@ -68,9 +73,10 @@ class TurnFlusher:
     def _flush(self) -> None:
         filled, self._filled = self._filled, []
         for queue in filled:
-            with bugs.failuresHandled("a send queue failed on our side") as flushing:  # the others flush all the same
+            try:
                 queue.flush()
-            if flushing.failed:
+            except Exception:  # noqa: BLE001 - the others flush all the same
+                bugs.failure("a send queue failed on our side")
                 queue.give_up()
 
 
@@ -164,9 +170,14 @@ class SendQueue:
         """Seals and writes what is queued, until the transport says stop."""
         self._scheduled = False
         while self._parts and not self._paused and not self.closed:
-            parts = self._take()
+            if self.queued_bytes <= WRITE_BYTES:
+                parts, self._parts, self.queued_bytes = self._parts, [], 0
+            else:
+                parts = self._take()
+            failpoint("sendq.sealing")
             self._write(b"".join(self._session.seal(parts)))
-        if self.queued_bytes <= self._soft:
+            failpoint("sendq.written")
+        if (self._pressed or self._waiting) and self.queued_bytes <= self._soft:
             self._relax()
         if self._end_reason is not None and not self.closed:
             self._write(self._session.close(self._end_reason))
@@ -174,10 +185,6 @@ class SendQueue:
             self._watcher.ended(self._end_reason)
 
     def _take(self) -> list[bytes]:
-        if self.queued_bytes <= WRITE_BYTES:
-            parts, self._parts = self._parts, []
-            self.queued_bytes = 0
-            return parts
         size = count = 0
         while count < len(self._parts) and (not count or size + len(self._parts[count]) <= WRITE_BYTES):
             size += len(self._parts[count])
@@ -225,3 +232,11 @@ class SendQueue:
     def stopProducing(self) -> None:
         """The transport is gone."""
         self.close()
+
+
+def ended_by_peer(queue: SendQueue | None, reason: Failure | None) -> str:
+    """Why a connection is gone that we have not ended, in words. Where nothing leaves any more the system gives up as well
+    (`chatserv.net.sockets`), and may come before the watch does.
+    """
+    stalled = queue is not None and queue.stalled_since is not None
+    return UNREAD if stalled and reason is not None and not reason.check(ConnectionDone) else "closed by the other side"

@@ -1,4 +1,4 @@
-"""One timer for all connections: a wheel of ticks instead of a ``DelayedCall`` each."""
+"""One timer for all connections, a wheel of ticks instead of a ``DelayedCall`` each."""
 
 from collections.abc import Callable
 from math import ceil

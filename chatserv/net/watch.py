@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from chatserv.config import Limits
+from chatserv.limits import Limits
 
 
 class Phase(Enum):
@@ -32,11 +32,15 @@ class Watch:
         began: When the connection was accepted.
     """
 
-    __slots__ = ("_asked", "_began", "_heard", "_limits")
+    __slots__ = ("_asked", "_began", "_heard", "_lifetime", "_limits")
 
     def __init__(self, limits: Limits, began: float) -> None:
         self._limits, self._began, self._heard = limits, began, began
-        self._asked = False
+        self._asked, self._lifetime = False, limits.session_max_seconds
+
+    def lasts(self, seconds: float) -> None:
+        """The session may last so long, since the connection was accepted."""
+        self._lifetime = seconds
 
     def heard(self, now: float) -> None:
         """Something came from the peer."""
@@ -49,7 +53,7 @@ class Watch:
             return Finding.SILENT
         if stalled_since is not None and now - stalled_since >= limits.idle_reply_seconds:
             return Finding.STALLED
-        if now - self._began >= limits.session_max_seconds:
+        if now - self._began >= self._lifetime:
             return Finding.OLD
         if silent >= limits.idle_seconds and not self._asked:
             self._asked = True
@@ -61,7 +65,7 @@ class Watch:
         limits = self._limits
         times = [
             self._heard + limits.idle_seconds + (limits.idle_reply_seconds if self._asked else 0),
-            self._began + limits.session_max_seconds,
+            self._began + self._lifetime,
         ]
         if stalled_since is not None:
             times.append(stalled_since + limits.idle_reply_seconds)

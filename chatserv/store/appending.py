@@ -15,9 +15,11 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.base import Executable
 
 from chatserv.errors import NotFound
+from chatserv.failpoints import failpoint
 from chatserv.models import Appended, Duplicate, Event, EventDraft, EventKind, Stale
 from chatserv.ports import AppendResult
-from chatserv.store.schema import event, place, room
+from chatserv.store.retention_statements import digest
+from chatserv.store.schema import event, gone_message, place, room
 
 Outcome = AppendResult | NotFound
 """What becomes of a draft; `NotFound` (an unknown or closed room) is returned, since it concerns one draft of many."""
@@ -64,6 +66,7 @@ def _places(count: int) -> str:
 
 
 _rooms = select(room.c.room_id, room.c.pk, room.c.epoch, room.c.head).where(room.c.closed.is_(False))
+_gone = select(gone_message.c.digest, gone_message.c.seq, gone_message.c.at_ms)
 _stored = select(event.c.room, event.c.device_id, event.c.msg_id, event.c.seq, event.c.at_ms)
 
 
@@ -91,6 +94,13 @@ def _find_places(cursor: DBAPICursor, pairs: set[tuple[int, bytes]]) -> dict[tup
     return {(pk, device_id): (seat, leaf, last) for pk, device_id, seat, leaf, last in cursor.fetchall()}
 
 
+def _find_gone(cursor: DBAPICursor, drafts: Sequence[EventDraft]) -> dict[tuple[bytes, bytes, bytes], tuple[int, int]]:
+    """Which of them came once, and were not kept: their seq and time, by room, device and id."""
+    keys = {digest(each.room_id, each.device_id, each.id): (each.room_id, each.device_id, each.id) for each in drafts}
+    found = _find(cursor, _gone, gone_message.c.digest, keys)
+    return {keys[each]: (seq, at_ms) for each, seq, at_ms in found}
+
+
 def append_batch(conn: Connection, drafts: Sequence[EventDraft]) -> list[Outcome]:
     """Decides and stores drafts in their order, as `chatserv.ports.Store.append` says.
 
@@ -105,6 +115,7 @@ def append_batch(conn: Connection, drafts: Sequence[EventDraft]) -> list[Outcome
     rooms = {row[0]: row for row in _find(cursor, _rooms, room.c.room_id, {draft.room_id for draft in drafts})}
     found = _find(cursor, _stored, event.c.msg_id, [draft.id for draft in drafts])
     stored = {(pk, device_id, msg_id): (seq, at_ms) for pk, device_id, msg_id, seq, at_ms in found}
+    gone = _find_gone(cursor, drafts)
     known = [(rooms[draft.room_id][1], draft.device_id) for draft in drafts if draft.room_id in rooms]
     places = _find_places(cursor, set(known))
     heads: dict[int, int] = {}
@@ -119,6 +130,8 @@ def append_batch(conn: Connection, drafts: Sequence[EventDraft]) -> list[Outcome
         key = (pk, draft.device_id, draft.id)
         first = stored.get(key)
         seat, leaf, last = places.get(key[:2], _NOWHERE)
+        if first is None:
+            first = gone.get((draft.room_id, draft.device_id, draft.id))
         if first is not None:
             outcomes.append(Duplicate(*first))
         elif draft.epoch != epoch or draft.leaf != leaf or draft.generation <= generations.get(seat, last):
@@ -131,6 +144,7 @@ def append_batch(conn: Connection, drafts: Sequence[EventDraft]) -> list[Outcome
             outcomes.append(Appended(Event(room_id, seq, draft.at_ms, draft.sender, EventKind.MESSAGE, draft.body)))
     if rows:
         cursor.executemany(_insert, rows)
+        failpoint("store.inserted")
         cursor.executemany(_update, [(seq, pk) for pk, seq in heads.items()])
         cursor.executemany(_advance, [(last, seat) for seat, last in generations.items()])
     return outcomes

@@ -8,24 +8,24 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, inspect
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy import event as hooks
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from chatserv.errors import Busy, ChatError, Internal, ReadOnly, StorageFull, WireError
 from chatserv.i18n import N_
+from chatserv.owners import reason
 from chatserv.store import statements
+from chatserv.store.checking import WAY_BACK, Damage, check_length, look_at_newest
+from chatserv.store.schema import REVISION
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+SMALL_BYTES = 16 * 2**20  # written anew in a fraction of a second
+INCREMENTAL = 2  # of PRAGMA auto_vacuum
 
 _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -93,7 +93,8 @@ def writing_engine(path: Path) -> Engine:
 
 
 def _begin_immediate(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE")
+    driver = cast(sqlite3.Connection, conn.connection.driver_connection)
+    driver.execute("BEGIN IMMEDIATE")  # through SQLAlchemy it takes as long as all that an append reads
 
 
 def reading_engine(path: Path) -> Engine:
@@ -115,14 +116,79 @@ def prepare(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
     except OSError as error:
-        raise DatabaseRefused(file, error.strerror or "cannot be opened", "check its owner and mode") from error
+        raise DatabaseRefused(file, reason(path, error), "check its owner and mode") from error
     engine = writing_engine(path)
     try:
+        with refusals(path):
+            check_length(path)
+            if path.stat().st_size == 0:
+                _let_shrink(path)
         with refusals(path), engine.connect() as conn:
             with conn.begin():
-                _check(conn, file)
-            with conn.begin():
-                _upgrade(conn)
+                current = _check(conn, file)
+            if not current:
+                with conn.begin():
+                    _upgrade(conn)
+    finally:
+        engine.dispose()
+    if path.stat().st_size <= SMALL_BYTES:
+        with refusals(path):
+            _let_shrink(path)
+
+
+def _let_shrink(path: Path) -> None:
+    """Lets a file that is new, or small, give back its free pages, a few at a time (``PRAGMA incremental_vacuum``).
+
+    That has to be so before the first table, or needs a VACUUM, which is quick where the file is small.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)) as conn:
+            if conn.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
+                compact(conn)
+    except sqlite3.Error as error:
+        raise DatabaseError("VACUUM", None, error) from error
+
+
+def compact(conn: sqlite3.Connection) -> None:
+    """Writes the whole database anew, without free pages, so that it gives back those of later."""
+    conn.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+    conn.execute("PRAGMA secure_delete = ON")
+    conn.execute("VACUUM")
+
+
+def take_back(path: Path, revision: str) -> str:
+    """Takes the database at ``path`` back to an earlier schema, for an older program. Gives the one that it had.
+
+    Raises:
+        DatabaseRefused: As of `prepare`.
+    """
+    prepare(path)
+    from chatserv.store import migrating  # noqa: PLC0415
+
+    engine = writing_engine(path)
+    try:
+        with refusals(path), engine.begin() as conn:
+            if statements.mending(conn):
+                hint = "start the server and let it finish, or end it by chatserv restore --finish"
+                raise DatabaseRefused(str(path), "restored, and not mended yet", hint)
+            migrating.downgrade(conn, revision)
+    finally:
+        engine.dispose()
+    return REVISION
+
+
+def check(path: Path) -> bool:
+    """Looks at a database without changing it, also while a server has it open. False: of an older version.
+
+    Raises:
+        DatabaseRefused: As of `prepare`.
+    """
+    engine = reading_engine(path)
+    try:
+        with refusals(path):
+            check_length(path)
+        with refusals(path), engine.connect() as conn:
+            return _check(conn, str(path))
     finally:
         engine.dispose()
 
@@ -132,9 +198,11 @@ def refusals(path: Path) -> Iterator[None]:
     """Puts what the database at ``path`` raises inside into words for the operator. Raises `DatabaseRefused`."""
     try:
         yield
-    except DatabaseError as error:
+    except Damage as damage:
+        raise DatabaseRefused(str(path), f"the database is damaged ({damage})", WAY_BACK) from damage
+    except (DatabaseError, sqlite3.DatabaseError) as error:
         failure = translate(error)
-        message, hint = f"not a usable database ({failure.detail})", "move it away, or restore a backup"
+        message, hint = f"not a usable database ({failure.detail})", WAY_BACK
         if isinstance(failure, StorageFull):
             message, hint = "the disk is full", "make space on it"
         elif isinstance(failure, Busy):
@@ -144,31 +212,26 @@ def refusals(path: Path) -> Iterator[None]:
         raise DatabaseRefused(str(path), message, hint) from error
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
-
-
-def _check(conn: Connection, file: str) -> None:
-    problems = conn.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
-    if problems != ["ok"]:
-        raise DatabaseRefused(file, "the database is damaged", "restore a backup")
-    tables = set(inspect(conn).get_table_names())
+def _check(conn: Connection, file: str) -> bool:
+    """Looks at schema and the newest rows; the rest is `chatserv.store.checking`'s. False: empty, or of an older version."""
+    tables = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
     if tables and "alembic_version" not in tables:
         raise DatabaseRefused(file, "a database of another program", "name another file")
-    known = ScriptDirectory.from_config(_config())
-    for revision in MigrationContext.configure(conn).get_current_heads():
-        try:
-            known.get_revision(revision)
-        except CommandError as error:
-            message = f"made by a newer version (schema {revision!r})"
-            raise DatabaseRefused(file, message, "install that version, or restore an older backup") from error
+    look_at_newest(conn)
+    revision = conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if tables else None
+    if revision in {None, REVISION}:
+        return revision is not None
+    from chatserv.store import migrating  # noqa: PLC0415 - Alembic takes a tenth of a second
+
+    if revision not in migrating.steps():
+        message = f"made by a newer version (schema {revision!r})"
+        raise DatabaseRefused(file, message, "install that version, or restore an older backup")
+    return False
 
 
 def _upgrade(conn: Connection) -> None:
-    config = _config()
-    config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    from chatserv.store import migrating  # noqa: PLC0415
+
+    migrating.upgrade_to(conn)
     if statements.incarnation(conn) is None:
         statements.renew_incarnation(conn)

@@ -5,12 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from chatserv.account_models import OwnDevice
 from chatserv.crypto.prekeys import is_last_resort
 from chatserv.domain.roles import Role
 from chatserv.errors import NotFound
-from chatserv.models import Account, Certified, Device, LeafDraft, PrekeyItem, TakenPrekey
-from chatserv.store.account_statements import require_another_administrator
-from chatserv.store.log_statements import append_leaves
+from chatserv.models import Account, Certified, Device, PrekeyItem, TakenPrekey
 from chatserv.store.schema import account, device, identity, prekey
 
 _HASHES = 500
@@ -25,15 +24,16 @@ _device = (
         device.c.revoked_ms.is_(None),
     )
 )
-_valid = (
-    select(device.c.pk, device.c.account, account.c.name, account.c.role, account.c.suspended)
+_devices = (
+    select(device.c.device_id, device.c.cert_hash, device.c.created_ms, func.coalesce(device.c.seen_ms, 0))
     .join_from(device, account)
-    .where(device.c.cert_hash == bindparam("cert_hash"), device.c.revoked_ms.is_(None))
+    .where(account.c.name == bindparam("name"), device.c.revoked_ms.is_(None))
+    .order_by(device.c.pk)
 )
-_others = (
-    select(device.c.pk)
-    .where(device.c.account == bindparam("account"), device.c.pk != bindparam("pk"), device.c.revoked_ms.is_(None))
-    .limit(1)
+_saw = (
+    update(device)
+    .where(device.c.device_id == bindparam("of_device"), func.coalesce(device.c.seen_ms, 0) < bindparam("now_ms"))
+    .values(seen_ms=bindparam("now_ms"))
 )
 _certified = (
     select(device.c.cert_hash, device.c.certificate, identity.c.spki)
@@ -50,6 +50,8 @@ _lowest = (
     .order_by(prekey.c.number)
     .limit(1)
 )
+_listed = update(device).where(device.c.pk == bindparam("of_device"))
+_new_prekeys = insert(prekey)
 
 
 def find_device(conn: Connection, name: str, device_id: bytes) -> Device | None:
@@ -67,26 +69,18 @@ def certificates(conn: Connection, hashes: Sequence[bytes]) -> list[Certified]:
     return [Certified(*row) for page in pages for row in conn.execute(_certified, {"hashes": page})]
 
 
-def revoke(conn: Connection, cert_hash: bytes, leaf: LeafDraft, now_ms: int) -> bool:
-    """Ends a device, deletes its prekeys, and appends the leaf; False where it is unknown or revoked already.
+def devices(conn: Connection, name: str) -> list[OwnDevice]:
+    """The valid devices of the account called ``name``, oldest first."""
+    return [OwnDevice(*row) for row in conn.execute(_devices, {"name": name})]
 
-    Raises:
-        Forbidden: It is the only device of the last administrator who can log in.
-    """
-    found = conn.execute(_valid, {"cert_hash": cert_hash}).first()
-    if found is None:
-        return False
-    pk, name, administers = found.pk, found.name, found.role == int(Role.ADMIN) and not found.suspended
-    if administers and conn.execute(_others, {"account": found.account, "pk": pk}).first() is None:
-        require_another_administrator(conn, name)
-    conn.execute(update(device).where(device.c.pk == pk).values(revoked_ms=now_ms, last_resort=None))
-    conn.execute(delete(prekey).where(prekey.c.device == pk))
-    append_leaves(conn, [leaf])
-    return True
+
+def saw(conn: Connection, device_id: bytes, now_ms: int) -> None:
+    """Notes when a device was here; never an earlier time than is noted."""
+    conn.execute(_saw, {"of_device": device_id, "now_ms": now_ms})
 
 
 def publish_prekeys(conn: Connection, device_id: bytes, prekeys: Sequence[PrekeyItem], most: int) -> int:
-    """Lists prekeys as `chatserv.ports.Store.publish_prekeys` says; returns how many one-time ones there are.
+    """Lists prekeys as `chatserv.account_ports.AccountStore.publish_prekeys` says; returns how many one-time ones there are.
 
     Raises:
         NotFound: The device is unknown or revoked.
@@ -103,9 +97,9 @@ def publish_prekeys(conn: Connection, device_id: bytes, prekeys: Sequence[Prekey
         elif item.number > highest and left + len(taken) < most:
             highest = item.number
             taken.append({"device": row.pk, "number": item.number, "signed": item.signed})
-    conn.execute(update(device).where(device.c.pk == row.pk).values(highest_prekey=highest, last_resort=last_resort))
+    conn.execute(_listed, {"of_device": row.pk, "highest_prekey": highest, "last_resort": last_resort})
     if taken:
-        conn.execute(insert(prekey), taken)
+        conn.execute(_new_prekeys, taken)
     return left + len(taken)
 
 

@@ -3,12 +3,13 @@
 import msgspec
 
 
-class StoreLimits(msgspec.Struct, frozen=True):
-    """How much a store takes.
+class StoreLimits(msgspec.Struct):
+    """How much a store takes. All parts of a store share it; it is changed in place where settings are read anew.
 
     ``queue``: calls waiting for the writer (and, counted apart, for the reader). ``batch``: calls in one commit.
     ``open_invites``: invites neither used nor expired. ``accounts``: accounts in all. ``devices``: of one account, revoked
-    ones not counted. ``rooms``: rooms that are not closed. ``bans``: bans in all.
+    ones not counted. ``rooms``: rooms that are not closed. ``bans``: bans in all. ``networks``: of one
+    account, where it has logged in from.
     """
 
     queue: int = 10_000
@@ -18,3 +19,4 @@ class StoreLimits(msgspec.Struct, frozen=True):
     devices: int = 10
     rooms: int = 10_000
     bans: int = 10_000
+    networks: int = 16

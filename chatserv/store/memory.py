@@ -3,37 +3,40 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from twisted.logger import Logger
 
-from chatserv.domain.roles import Role
-from chatserv.errors import Draining, NotFound
+from chatserv.control_models import Addressed, RoomClosed, entered, retained
+from chatserv.crypto.log_leaves import TreeHead
+from chatserv.crypto.suite import RSA_BYTES
+from chatserv.domain.retention import Kept, RetentionDue
+from chatserv.errors import Busy, Draining, NotFound, ReadOnly
 from chatserv.local_errors import LocalProtocolError
 from chatserv.models import (
-    Account,
-    AccountStatus,
-    Ban,
-    Certified,
     CommitDraft,
     ConsentAt,
-    Device,
+    Duplicate,
     Event,
     EventDraft,
-    Invite,
     LeafDraft,
-    PlaceAt,
-    PrekeyItem,
-    Registration,
     Room,
     StoredWrap,
-    TakenPrekey,
 )
-from chatserv.ports import AppendResult, CommitListener, CommitResult, LogListener
+from chatserv.node_models import Membership, Numbers, PublicRoom, RoomAt, Standing
+from chatserv.node_ports import CommitListener, LogListener
+from chatserv.ports import NO_GENERATION, AppendResult, CommitResult
+from chatserv.store import memory_members
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory_accounts import AccountTable
+from chatserv.store.memory_calls import AccountCalls
+from chatserv.store.memory_leases import LeaseCalls
+from chatserv.store.memory_mending import MendingCalls
+from chatserv.store.memory_orders import OrderCalls
+from chatserv.store.memory_retention import MemoryRetention
 from chatserv.store.memory_rooms import RoomTable
 
 
-class MemoryStore:
+class MemoryStore(LeaseCalls, OrderCalls, AccountCalls, MendingCalls):
     """`chatserv.ports.Store` in dictionaries. Every call is a commit of its own and answers at once, so none waits.
 
     Args:
@@ -44,15 +47,20 @@ class MemoryStore:
     _logger = Logger()
 
     def __init__(self, limits: StoreLimits, incarnation: bytes | None = None) -> None:
+        super().__init__()
         self._incarnation = incarnation or secrets.token_bytes(16)
         self._opened = False
         self._closed = False
+        self._gave_up = ""
         self._listeners: list[CommitListener] = []
         self._log_listeners: list[LogListener] = []
         self._leaves: list[bytes] = []
+        self._head = b""
+        self._addresses: tuple[str, ...] = ()
         self._statements: dict[int, bytes] = {}
-        self._accounts = AccountTable(limits, self._append_log)
         self._rooms = RoomTable(limits, self._append_log, self._publish)
+        self._retention = MemoryRetention(self._rooms)
+        self._accounts = AccountTable(limits, self._append_log, self._rooms.end_device)
 
     @property
     def incarnation(self) -> bytes:
@@ -69,6 +77,10 @@ class MemoryStore:
         """Later calls fail with `Draining`."""
         self._closed = True
 
+    async def ping(self) -> None:
+        """Answers at once."""
+        self._check_open()
+
     def subscribe(self, listener: CommitListener) -> None:
         """Calls ``listener`` with every new event; one that raises is logged and disturbs nobody."""
         self._listeners.append(listener)
@@ -77,47 +89,9 @@ class MemoryStore:
         """Calls ``listener`` with new leaves of the log; one that raises is logged and disturbs nobody."""
         self._log_listeners.append(listener)
 
-    async def add_invite(self, invite: Invite, now_ms: int) -> None:
-        """Stores an invite. Raises `Quota`, or `LocalProtocolError` for a token that exists."""
-        self._check_open()
-        self._accounts.add_invite(invite, now_ms)
-
-    async def register(self, registration: Registration, now_ms: int) -> Account:
-        """Makes an account. Raises `InviteInvalid`, `NameTaken`, `Quota` or `BadMessage` (a device that exists)."""
-        self._check_open()
-        return self._accounts.register(registration, now_ms)
-
-    async def device(self, name: str, device_id: bytes) -> Device | None:
-        """The device of that account, or None."""
-        self._check_open()
-        return self._accounts.device(name, device_id)
-
-    async def account(self, name: str) -> AccountStatus | None:
-        """The account of that name."""
-        self._check_open()
-        return self._accounts.account(name)
-
-    async def accounts(self, after: str, limit: int) -> Sequence[AccountStatus]:
-        """Accounts with ``name > after``, in order of name."""
-        self._check_open()
-        return self._accounts.accounts(after, limit)
-
-    async def set_account(
-        self, name: str, *, role: Role | None = None, suspended: bool | None = None, muted: bool | None = None
-    ) -> AccountStatus:
-        """Changes what is given. Raises `NotFound`, or `Forbidden` for the last administrator who is not suspended."""
-        self._check_open()
-        return self._accounts.set_account(name, role, suspended, muted)
-
-    async def set_ban(self, ban: Ban, *, on: bool) -> None:
-        """Adds a ban, or lifts it. Raises `Quota`."""
-        self._check_open()
-        self._accounts.set_ban(ban, on)
-
-    async def bans(self) -> Sequence[Ban]:
-        """All bans, in order of subject."""
-        self._check_open()
-        return self._accounts.bans()
+    def give_up(self, reason: str) -> None:
+        """Takes no calls any more."""
+        self._gave_up = self._gave_up or reason
 
     async def log(self) -> Sequence[bytes]:
         """All leaves of the log, in order."""
@@ -129,60 +103,91 @@ class MemoryStore:
         self._check_open()
         return self._statements.get(index) or None
 
-    async def certificates(self, hashes: Sequence[bytes]) -> Sequence[Certified]:
-        """Those of the certificates that are known."""
+    async def keep_head(self, signed: bytes, last: bytes) -> bytes:
+        """Keeps a signed head; gives the one that is kept then. Raises `NotFound`."""
         self._check_open()
-        return self._accounts.certificates(hashes)
+        new = TreeHead.decode(signed[:-RSA_BYTES])
+        if b"".join(self._leaves[: new.size][new.size - 1 :]) != last:
+            raise NotFound(f"log: another leaf {new.size - 1}")
+        old = TreeHead.decode(self._head[:-RSA_BYTES]) if self._head else None
+        if old is None or (old.size, old.at_ms) < (new.size, new.at_ms):
+            self._head = signed
+        return self._head
 
-    async def revoke(self, cert_hash: bytes, leaf: LeafDraft, now_ms: int) -> bool:  # noqa: ARG002 - nothing here tells when
-        """Ends a device; False where it is unknown or revoked already."""
+    async def set_addresses(self, addresses: Sequence[str], before: Sequence[str] | None = None) -> bool:
+        """Keeps where else the server can be reached."""
         self._check_open()
-        return self._accounts.revoke(cert_hash, leaf)
+        if before is not None and tuple(before) != self._addresses:
+            return False
+        self._addresses = tuple(addresses)
+        self._order(Addressed(self._addresses))
+        return True
 
-    async def publish_prekeys(self, device_id: bytes, prekeys: Sequence[PrekeyItem], most: int) -> int:
-        """Lists prekeys. Raises `NotFound` for a device that is unknown or revoked."""
+    async def addresses(self) -> Sequence[str]:
+        """What was kept last."""
         self._check_open()
-        return self._accounts.publish_prekeys(device_id, prekeys, most)
-
-    async def take_prekey(self, device_id: bytes, *, one_time: bool) -> TakenPrekey:
-        """Gives out a prekey."""
-        self._check_open()
-        return self._accounts.take_prekey(device_id, one_time)
-
-    async def prekeys_left(self, device_id: bytes) -> int:
-        """How many one-time prekeys the device has."""
-        self._check_open()
-        return self._accounts.prekeys_left(device_id)
+        return self._addresses
 
     async def rooms(self) -> Sequence[Room]:
         """All open rooms, oldest first."""
         self._check_open()
         return self._rooms.rooms()
 
-    async def places(self, device_id: bytes) -> Sequence[PlaceAt]:
-        """The places of a device, ended ones included."""
+    async def rooms_of(self, name: str) -> Sequence[bytes]:
+        """Open rooms that an account has to do with, by id."""
         self._check_open()
-        return self._rooms.places(device_id)
+        return self._rooms.rooms_of(name, self._accounts.device_ids(name))
 
     async def append(self, draft: EventDraft) -> AppendResult:
         """Puts a message at the end of its room. Raises `NotFound` for an unknown or closed room."""
         self._check_open()
-        return self._rooms.append(draft)
+        if not memory_members.is_silent(self._accounts, draft.sender):
+            return self._rooms.append(draft)
+        found = self._rooms.append(msgspec.structs.replace(draft, generation=NO_GENERATION))
+        if isinstance(found, Duplicate) or draft.generation == NO_GENERATION:
+            return found
+        raise Busy("its sender may not speak", after_seconds=1)
 
     async def commit(self, draft: CommitDraft) -> CommitResult:
         """Makes a commit the room's newest. Raises `NotFound`, `NameTaken` or `Quota`."""
         self._check_open()
-        return self._rooms.commit(draft)
+        result = self._rooms.commit(draft)
+        for order in entered(draft, result):
+            self._order(order)
+        return result
 
     async def consents(self) -> Sequence[ConsentAt]:
         """What users say to their places in open rooms."""
         self._check_open()
-        return self._rooms.consents()
+        return memory_members.consents(self._rooms.open_rooms())
 
-    async def set_consents(self, consents: Sequence[ConsentAt]) -> None:
-        """Keeps each in place of what was kept before."""
+    async def memberships(self, user: str) -> Sequence[Membership]:
+        """The places of somebody in open rooms, by age of the room."""
         self._check_open()
-        self._rooms.set_consents(consents)
+        return memory_members.memberships(self._rooms.open_rooms(), user)
+
+    async def offers(self, users: Sequence[str]) -> Sequence[ConsentAt]:
+        """The places of these that others gave them and they have not agreed to, by age of the room."""
+        self._check_open()
+        return memory_members.offers(self._rooms.open_rooms(), users)
+
+    async def public_rooms(self, after: str, limit: int) -> Sequence[PublicRoom]:
+        """Up to ``limit`` rooms with names behind ``after``, in order of name."""
+        self._check_open()
+        return memory_members.public_rooms(self._rooms.open_rooms(), after, limit)
+
+    async def empty_rooms(self) -> Sequence[bytes]:
+        """Open rooms that nobody is in, by age."""
+        self._check_open()
+        return memory_members.empty_rooms(self._rooms.open_rooms())
+
+    async def set_consents(self, consents: Sequence[ConsentAt]) -> Sequence[ConsentAt]:
+        """Keeps what may follow what was kept before; gives that."""
+        self._check_open()
+        orders = self._rooms.set_consents(consents)
+        for order in orders:
+            self._order(order)
+        return [order.said for order in orders]
 
     async def commits(self, room_id: bytes, epoch: int, limit: int) -> Sequence[bytes]:
         """Up to ``limit`` commits from ``epoch`` on, in order."""
@@ -202,12 +207,13 @@ class MemoryStore:
     async def leave(self, room_id: bytes, user: str, leave: bytes) -> None:
         """Keeps a Leave until a commit takes it. Raises `NotFound`."""
         self._check_open()
-        self._rooms.leave(room_id, user, leave)
+        self._order(self._rooms.leave(room_id, user, leave))
 
-    async def close_room(self, room_id: bytes, leaf: LeafDraft | None) -> None:
-        """Ends a room. Raises `NotFound`."""
+    async def close_room(self, room_id: bytes, *leaves: LeafDraft | None, epoch: int | None = None) -> None:
+        """Ends a room. Raises `NotFound` or `StaleCommit`."""
         self._check_open()
-        self._rooms.close_room(room_id, leaf)
+        self._rooms.close_room(room_id, *leaves, epoch=epoch)
+        self._order(RoomClosed(room_id, len(self._leaves) if leaves and leaves[-1] is not None else 0))
 
     async def mark_read(self, account_id: bytes, room_id: bytes, seq: int) -> None:
         """Moves the account's read marker forward, never back. Raises `NotFound`."""
@@ -221,6 +227,14 @@ class MemoryStore:
         self._check_open()
         return self._rooms.read_marks(account_id)
 
+    async def retain(self, due: RetentionDue) -> Kept:
+        """Deletes some of what is not to be kept."""
+        self._check_open()
+        kept = self._retention.retain(due)
+        for order in retained(kept.floors):
+            self._order(order)
+        return kept
+
     async def events(self, room_id: bytes, after: int, limit: int) -> Sequence[Event]:
         """Up to ``limit`` events with ``seq > after``, in order."""
         self._check_open()
@@ -231,6 +245,34 @@ class MemoryStore:
         self._check_open()
         found = self._rooms.between(room_id, since, before)
         return found[max(len(found) - max(limit, 0), 0) :]
+
+    async def rooms_at(self, room_ids: Sequence[bytes]) -> Mapping[bytes, RoomAt]:
+        """Rooms as they stand."""
+        self._check_open()
+        return self._rooms.rooms_at(room_ids, (await self.numbers()).control)
+
+    async def moved(self, heads: Mapping[bytes, int]) -> Mapping[bytes, int]:
+        """The heads of those of these rooms that are open and not there."""
+        self._check_open()
+        now = {each.room_id: each.head for each in self._rooms.rooms()}
+        return {room_id: now[room_id] for room_id, head in heads.items() if now.get(room_id, head) != head}
+
+    async def standing(self, device_id: bytes) -> Standing:
+        """What a device that logs in goes by."""
+        self._check_open()
+        places = tuple(self._rooms.places(device_id))
+        theirs, heads = {each.room_id for each in places}, {each.room_id: each.head for each in self._rooms.rooms()}
+        return Standing(places, {room_id: heads[room_id] for room_id in theirs}, await self.numbers())
+
+    async def numbers(self) -> Numbers:
+        """How far the store has come with what is not a room's."""
+        self._check_open()
+        return Numbers(len(self._leaves), self._ordered, self._head)
+
+    async def leaves(self, first: int, limit: int) -> Sequence[bytes]:
+        """Up to ``limit`` leaves of the log from index ``first`` on, in order."""
+        self._check_open()
+        return self._leaves[first : first + limit]
 
     def _append_log(self, drafts: Sequence[LeafDraft]) -> None:
         if not drafts:
@@ -249,6 +291,8 @@ class MemoryStore:
                 listener([event])
 
     def _check_open(self) -> None:
+        if self._gave_up:
+            raise ReadOnly(self._gave_up)
         if self._closed:
             raise Draining("the store is closing")
         if not self._opened:

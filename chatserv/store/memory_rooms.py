@@ -1,10 +1,11 @@
 """Rooms of the store in memory: commits, messages, places and wraps."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from chatserv.control_models import Consented, LeaveKept
 from chatserv.domain.hub import Place
-from chatserv.errors import NameTaken, NotFound, Quota
+from chatserv.errors import NameTaken, NotFound, Quota, StaleCommit
+from chatserv.mending_models import MendedMessage
 from chatserv.models import (
     Appended,
     CommitDraft,
@@ -21,31 +22,10 @@ from chatserv.models import (
     Stale,
     StoredWrap,
 )
+from chatserv.node_models import RoomAt
 from chatserv.ports import AppendResult, CommitResult
 from chatserv.store.limits import StoreLimits
-
-
-@dataclass
-class _Seat:
-    """A place, and the last generation that its device has sent in the current epoch."""
-
-    place: Place
-    generation: int = -1
-
-
-@dataclass
-class _Room:
-    """An open room. ``newest``: its newest commit; ``commits``: the seqs of all, by epoch."""
-
-    newest: CommitDraft
-    events: list[Event] = field(default_factory=list)
-    messages: dict[tuple[bytes, bytes], Duplicate] = field(default_factory=dict)
-    commits: list[int] = field(default_factory=list)
-    seats: dict[bytes, _Seat] = field(default_factory=dict)
-    wraps: dict[tuple[int, bytes], StoredWrap] = field(default_factory=dict)
-    leaves: dict[str, bytes] = field(default_factory=dict)
-    consents: dict[str, ConsentAt] = field(default_factory=dict)
-    marks: dict[bytes, int] = field(default_factory=dict)
+from chatserv.store.memory_room import NOTHING, MemoryRoom, Seat
 
 
 class RoomTable:
@@ -63,7 +43,7 @@ class RoomTable:
         self._limits = limits
         self._log = log
         self._publish = publish
-        self._rooms: dict[bytes, _Room] = {}
+        self._rooms: dict[bytes, MemoryRoom] = {}
         self._closed: set[bytes] = set()
 
     def append(self, draft: EventDraft) -> AppendResult:
@@ -93,9 +73,13 @@ class RoomTable:
             raise NotFound("room")
         if room is not None and (draft.epoch, draft.prev) != (room.newest.epoch + 1, room.newest.commit_hash):
             return Stale(room.newest.epoch)
-        for room_id, other in self._rooms.items():
-            if draft.pair and other.newest.pair == draft.pair and room_id != draft.room_id:
-                return PairTaken(room_id)
+        if draft.at_seq and not _is_free(room, draft.at_seq):
+            return Stale(-1 if room is None else room.newest.epoch)
+        same_pair = None
+        if draft.pair and room is None:
+            same_pair = next((each for each, other in self._rooms.items() if other.pair == draft.pair), None)
+        if same_pair is not None and same_pair != draft.replaces:
+            return PairTaken(same_pair)
         for room_id, other in self._rooms.items():
             named = room_id != draft.room_id and other.newest.name and draft.name
             if named and (other.newest.name == draft.name or other.newest.skeleton == draft.skeleton):
@@ -103,14 +87,16 @@ class RoomTable:
         if room is None:
             if len(self._rooms) >= self._limits.rooms:
                 raise Quota("rooms")
-            room = self._rooms[draft.room_id] = _Room(draft)
+            if same_pair is not None:
+                self._rooms[same_pair].pair = b""
+            room = self._rooms[draft.room_id] = MemoryRoom(draft, pair=draft.pair)
         return Appended(self._take(room, draft))
 
-    def _take(self, room: _Room, draft: CommitDraft) -> Event:
+    def _take(self, room: MemoryRoom, draft: CommitDraft) -> Event:
         room.newest = draft
-        before = len(room.events)
+        before = (draft.at_seq or len(room.events) + 1) - 1
         stored = Event(draft.room_id, before + 1, draft.at_ms, draft.sender, EventKind.COMMIT, draft.body)
-        room.events.append(stored)
+        room.put(stored)
         room.commits.append(stored.seq)
         for seat in room.seats.values():
             seat.generation = -1
@@ -121,7 +107,7 @@ class RoomTable:
         for device_id, leaf in draft.added:
             had = room.seats.get(device_id)
             since = had.place.since if had is not None and had.place.until is None else before
-            room.seats[device_id] = _Seat(Place(leaf, since))
+            room.seats[device_id] = Seat(Place(leaf, since))
         for user in draft.left:
             room.leaves.pop(user, None)
         for wrap in draft.wraps:
@@ -139,25 +125,42 @@ class RoomTable:
         self._publish(event)
         return event
 
-    def close_room(self, room_id: bytes, leaf: LeafDraft | None) -> None:
-        """Ends a room. Raises `NotFound` where there is none."""
-        self._open(room_id)
+    def close_room(self, room_id: bytes, *leaves: LeafDraft | None, epoch: int | None = None) -> None:
+        """Ends a room. Raises `NotFound` or `StaleCommit`."""
+        if epoch not in {None, self._open(room_id).newest.epoch}:
+            raise StaleCommit("room: somebody has committed")
         del self._rooms[room_id]
         self._closed.add(room_id)
-        self._log([] if leaf is None else [leaf])
+        self._log([leaf for leaf in leaves if leaf is not None])
 
-    def leave(self, room_id: bytes, user: str, leave: bytes) -> None:
+    def leave(self, room_id: bytes, user: str, leave: bytes) -> LeaveKept:
         """Keeps a Leave. Raises `NotFound`."""
         room = self._open(room_id)
         room.leaves[user] = leave
         room.consents.pop(user, None)
+        return LeaveKept(room_id, room.newest.epoch, len(room.events), user, leave)
 
-    def set_consents(self, consents: Sequence[ConsentAt]) -> None:
-        """Keeps each in place of what was kept before."""
-        for each in consents:
-            room = self._rooms.get(each.room_id)
-            if room is not None:
-                room.consents[each.user] = each
+    def end_device(self, device_id: bytes) -> None:
+        """The device is at its end: its places end where they are, and its wraps go."""
+        for room in self._rooms.values():
+            if (seat := room.seats.get(device_id)) is None:
+                continue
+            if seat.place.until is None:
+                seat.place = Place(seat.place.leaf, seat.place.since, len(room.events))
+            for key in [key for key in room.wraps if key[1] == device_id]:
+                del room.wraps[key]
+
+    def end_account(self, account_id: bytes, name: str) -> None:
+        """Nothing is kept of what the account has read and agreed to."""
+        for room in self._rooms.values():
+            room.marks.pop(account_id, None)
+            room.consents.pop(name, None)
+
+    def set_consents(self, consents: Sequence[ConsentAt]) -> list[Consented]:
+        """Keeps what may follow what was kept before; of rooms that are closed or unknown, none."""
+        found = [(self._rooms.get(each.room_id), each) for each in consents]
+        orders = [room.say(each) for room, each in found if room is not None]
+        return [order for order in orders if order is not None]
 
     def passed(self, device_id: bytes, cursors: Mapping[bytes, int]) -> None:
         """Forgets a device's wraps of epochs that ended before its cursors."""
@@ -173,6 +176,43 @@ class RoomTable:
         marks = self._open(room_id).marks
         marks[account_id] = max(marks.get(account_id, seq), seq)
 
+    # -- mending
+
+    def is_closed(self, room_id: bytes) -> bool:
+        """Whether there was such a room."""
+        return room_id in self._closed
+
+    def is_taken(self, room_id: bytes, seq: int) -> bool:
+        """Whether something is at a place of a room."""
+        room = self._rooms.get(room_id)
+        return room is not None and room.at(seq) is not None
+
+    def mend(self, room_id: bytes, mended: MendedMessage) -> bool:
+        """Puts a message where nothing is; says whether it did. Raises `NotFound`."""
+        room = self._open(room_id)
+        key = (mended.device_id, mended.id)
+        if room.at(mended.seq) is not None or key in room.messages:
+            return False
+        seat = room.seats.get(mended.device_id)
+        open_here = seat is not None and seat.place.until is None and seat.place.leaf == mended.leaf
+        if seat is not None and open_here and mended.epoch == room.newest.epoch:
+            if mended.generation <= seat.generation:
+                return False
+            seat.generation = mended.generation
+        room.put(Event(room_id, mended.seq, mended.at_ms, mended.sender, EventKind.MESSAGE, mended.body))
+        room.messages[key] = Duplicate(mended.seq, mended.at_ms)
+        return True
+
+    def open_rooms(self) -> list[MemoryRoom]:
+        """All of them."""
+        return list(self._rooms.values())
+
+    def forget(self, gone: Event) -> None:
+        """A message is not kept; its id is."""
+        room = self._rooms[gone.room_id]
+        room.events[gone.seq - 1] = NOTHING
+        room.gone_through = max(room.gone_through, gone.seq)
+
     # -- questions
 
     def rooms(self) -> list[Room]:
@@ -187,13 +227,29 @@ class RoomTable:
                 kt_size=room.newest.kt_size,
                 state=room.newest.state,
                 leaves=tuple(sorted(room.leaves.items())),
+                gone_through=room.gone_through,
             )
             for room_id, room in self._rooms.items()
         ]
 
-    def consents(self) -> list[ConsentAt]:
-        """What users say to their places in open rooms, by age of the room."""
-        return [room.consents[user] for room in self._rooms.values() for user in sorted(room.consents)]
+    def rooms_at(self, room_ids: Collection[bytes], control: int) -> dict[bytes, RoomAt]:
+        """Rooms as they stand, behind so many orders."""
+        found = {}
+        for each in self.rooms():
+            if each.room_id in room_ids:
+                room = self._rooms[each.room_id]
+                places = {device_id: seat.place for device_id, seat in room.seats.items()}
+                said = tuple(room.consents[user] for user in sorted(room.consents))
+                found[each.room_id] = RoomAt(each, places, said, control)
+        return found
+
+    def rooms_of(self, name: str, device_ids: Collection[bytes]) -> list[bytes]:
+        """Open rooms in which one of the devices has or had a place, or the user has said something to theirs, by id."""
+        return sorted(
+            room_id
+            for room_id, room in self._rooms.items()
+            if name in room.consents or any(each in room.seats for each in device_ids)
+        )
 
     def places(self, device_id: bytes) -> list[PlaceAt]:
         """The places of a device, ended ones included, by age of the room."""
@@ -209,7 +265,8 @@ class RoomTable:
         if room is None:
             return []
         first = max(epoch, 0)
-        return [room.events[seq - 1].body for seq in room.commits[first : first + max(limit, 0)]]
+        found = (room.at(seq) for seq in room.commits[first : first + max(limit, 0)])
+        return [each.body for each in found if each is not None]
 
     def wrap(self, room_id: bytes, epoch: int, device_id: bytes) -> StoredWrap | None:
         """The wrap of a device in an epoch, where it is still kept."""
@@ -226,10 +283,15 @@ class RoomTable:
         if room is None:
             return []
         end = len(room.events) if before is None else max(before - 1, 0)
-        return room.events[max(after, 0) : end]
+        return [each for each in room.events[max(after, 0) : end] if each is not NOTHING]
 
-    def _open(self, room_id: bytes) -> _Room:
+    def _open(self, room_id: bytes) -> MemoryRoom:
         room = self._rooms.get(room_id)
         if room is None:
             raise NotFound("room")
         return room
+
+
+def _is_free(room: MemoryRoom | None, seq: int) -> bool:
+    """Whether nothing is at a place that lies behind the room's newest commit; a room begins with its first one."""
+    return seq == 1 if room is None else room.at(seq) is None and seq > room.commits[-1]

@@ -7,21 +7,23 @@ leaves nothing behind.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from chatserv.errors import NameTaken, NotFound, Quota
+from chatserv.errors import NameTaken, NotFound, Quota, StaleCommit
+from chatserv.failpoints import failpoint
 from chatserv.models import Appended, CommitDraft, Event, EventKind, LeafDraft, PairTaken, Stale
 from chatserv.ports import CommitResult
 from chatserv.store.consent_statements import forget_consents, move_consents
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves
+from chatserv.store.retention_statements import cut_marks
 from chatserv.store.schema import account, commit_at, consent, event, place, read_mark, room, waiting_leave, wrap
 
 _room = select(room.c.pk, room.c.closed, room.c.epoch, room.c.head, room.c.commit_hash).where(
     room.c.room_id == bindparam("room_id")
 )
-_pair = select(room.c.room_id).where(room.c.pair == bindparam("pair"), room.c.room_id != bindparam("room_id"))
+_pair = select(room.c.room_id).where(room.c.pair == bindparam("pair"))
 _name = select(room.c.pk).where(
     (room.c.name == bindparam("name")) | (room.c.skeleton == bindparam("skeleton")),
     room.c.room_id != bindparam("room_id"),
@@ -37,7 +39,7 @@ _put_place = _new_place.on_conflict_do_update(
     index_elements=[place.c.device_id, place.c.room],
     set_={
         "leaf": _new_place.excluded.leaf,
-        "since": func.iif(place.c.until.is_(None), place.c.since, _new_place.excluded.since),
+        "since": case((place.c.until.is_(None), place.c.since), else_=_new_place.excluded.since),
         "until": None,
         "generation": _new_place.excluded.generation,
     },
@@ -62,7 +64,8 @@ _forget = delete(wrap).where(
 _new_mark = sqlite.insert(read_mark)
 _put_mark = _new_mark.on_conflict_do_update(
     index_elements=[read_mark.c.account, read_mark.c.room],
-    set_={"seq": func.max(read_mark.c.seq, _new_mark.excluded.seq)},
+    set_={"seq": _new_mark.excluded.seq},
+    where=read_mark.c.seq < _new_mark.excluded.seq,
 )
 
 
@@ -79,17 +82,23 @@ def commit(conn: Connection, draft: CommitDraft, limits: StoreLimits) -> CommitR
         raise NotFound("room")
     if row is not None and (draft.epoch, draft.prev) != (row.epoch + 1, row.commit_hash):
         return Stale(row.epoch)
-    same_pair = conn.execute(_pair, {"pair": draft.pair, "room_id": draft.room_id}).scalar() if draft.pair else None
-    if same_pair is not None:
+    if draft.at_seq and not _is_free(conn, row, draft.at_seq):
+        return Stale(-1 if row is None else row.epoch)
+    makes_pair = bool(draft.pair) and row is None
+    same_pair = conn.execute(_pair, {"pair": draft.pair}).scalar() if makes_pair else None
+    if same_pair is not None and same_pair != draft.replaces:
         return PairTaken(same_pair)
     names = {"name": draft.name, "skeleton": draft.skeleton, "room_id": draft.room_id}
     if draft.name and conn.execute(_name, names).first() is not None:
         raise NameTaken("name or skeleton of a room")
     if row is None and conn.execute(_open_rooms).scalar_one() >= limits.rooms:
         raise Quota("rooms")
-    seq = 1 if row is None else row.head + 1
+    if same_pair is not None:
+        conn.execute(update(room).where(room.c.room_id == same_pair).values(pair=None))
+    seq = draft.at_seq or (1 if row is None else row.head + 1)
     pk = _put_room(conn, row, draft, seq)
     _put_commit(conn, pk, draft, seq)
+    failpoint("commit.inserted")
     _move_places(conn, pk, draft, seq)
     _put_wraps(conn, pk, draft, seq)
     if draft.left:
@@ -99,14 +108,24 @@ def commit(conn: Connection, draft: CommitDraft, limits: StoreLimits) -> CommitR
     return Appended(Event(draft.room_id, seq, draft.at_ms, draft.sender, EventKind.COMMIT, draft.body, change=draft))
 
 
+def _is_free(conn: Connection, row: Any, seq: int) -> bool:
+    """Whether nothing is at a place that lies behind the room's newest commit; a room begins with its first one."""
+    if row is None:
+        return seq == 1
+    taken = (event.c.room == row.pk) & (event.c.seq == seq)
+    before = (commit_at.c.room == row.pk) & (commit_at.c.seq >= seq)
+    return conn.execute(select(event.c.pk).where(taken)).first() is None and (
+        conn.execute(select(commit_at.c.seq).where(before)).first() is None
+    )
+
+
 def _put_room(conn: Connection, row: Any, draft: CommitDraft, seq: int) -> int:
     """Changes the room's ``row``, or makes it where that is None; returns its key."""
     values = {
         "name": draft.name or None,
         "skeleton": draft.skeleton if draft.name else None,
-        "pair": draft.pair or None,
         "epoch": draft.epoch,
-        "head": seq,
+        "head": seq if row is None else max(row.head, seq),
         "commit_hash": draft.commit_hash,
         "kt_size": draft.kt_size,
         "state": draft.state,
@@ -114,7 +133,9 @@ def _put_room(conn: Connection, row: Any, draft: CommitDraft, seq: int) -> int:
     if row is not None:
         conn.execute(update(room).where(room.c.pk == row.pk).values(values))
         return int(row.pk)
-    new = insert(room).values(room_id=draft.room_id, closed=False, **values).returning(room.c.pk)
+    new = (
+        insert(room).values(room_id=draft.room_id, closed=False, pair=draft.pair or None, **values).returning(room.c.pk)
+    )
     return int(conn.execute(new).scalar_one())
 
 
@@ -173,20 +194,42 @@ def leave(conn: Connection, room_id: bytes, user: str, signed: bytes) -> None:
     forget_consents(conn, pk, [user])
 
 
-def close_room(conn: Connection, room_id: bytes, leaf: LeafDraft | None) -> None:
-    """Ends a room and appends the leaf: only its id stays. Raises `NotFound`."""
+def point_of(conn: Connection, room_id: bytes) -> tuple[int, int]:
+    """The epoch and the head of a room, which there has to be."""
+    row = conn.execute(_room, {"room_id": room_id}).one()
+    return row.epoch, row.head
+
+
+def close_room(conn: Connection, room_id: bytes, *leaves: LeafDraft | None, epoch: int | None = None) -> None:
+    """Ends a room and appends the leaves that there are: only its id stays.
+
+    Raises:
+        NotFound: There is none.
+        StaleCommit: It is in another epoch than this one.
+    """
     pk = _open(conn, room_id)
+    if epoch not in {None, point_of(conn, room_id)[0]}:
+        raise StaleCommit("room: somebody has committed")
     for table in (event, commit_at, place, wrap, waiting_leave, consent, read_mark):
         conn.execute(delete(table).where(table.c.room == pk))
-    nothing = {"name": None, "skeleton": None, "pair": None, "commit_hash": b"", "kt_size": 0, "state": b""}
+    nothing = {
+        "name": None,
+        "skeleton": None,
+        "pair": None,
+        "commit_hash": b"",
+        "kt_size": 0,
+        "state": b"",
+        "gone_through": 0,
+    }
     conn.execute(update(room).where(room.c.pk == pk).values(closed=True, epoch=0, head=0, **nothing))
-    if leaf is not None:
-        append_leaves(conn, [leaf])
+    cut_marks(conn)
+    append_leaves(conn, [leaf for leaf in leaves if leaf is not None])
 
 
 def mark_read(conn: Connection, account_id: bytes, room_id: bytes, seq: int) -> None:
     """Moves the account's read marker forward, never back. Raises `NotFound`."""
-    reader = conn.execute(select(account.c.pk).where(account.c.account_id == account_id)).scalar()
+    here = (account.c.account_id == account_id) & account.c.gone_ms.is_(None)
+    reader = conn.execute(select(account.c.pk).where(here)).scalar()
     if reader is None:
         raise NotFound("account")
     conn.execute(_put_mark, {"account": reader, "room": _open(conn, room_id), "seq": seq})

@@ -5,14 +5,24 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select, union
 
 from chatserv.crypto.merkle import HASH_BYTES
-from chatserv.domain.hub import Place
-from chatserv.models import Event, EventKind, PlaceAt, Room, StoredWrap
-from chatserv.store.schema import account, commit_at, event, place, read_mark, room, waiting_leave, wrap
+from chatserv.models import Event, EventKind, Room, StoredWrap
+from chatserv.store.schema import (
+    account,
+    commit_at,
+    consent,
+    device,
+    event,
+    place,
+    read_mark,
+    room,
+    waiting_leave,
+    wrap,
+)
 
-_rooms = (
+rooms_and_leaves = (
     select(
         room.c.room_id,
         room.c.name,
@@ -21,6 +31,7 @@ _rooms = (
         room.c.commit_hash,
         room.c.kt_size,
         room.c.state,
+        room.c.gone_through,
         waiting_leave.c.user,
         waiting_leave.c.leave,
     )
@@ -28,11 +39,27 @@ _rooms = (
     .where(room.c.closed.is_(False))
     .order_by(room.c.pk, waiting_leave.c.user)
 )
-_places = (
-    select(room.c.room_id, place.c.leaf, place.c.since, place.c.until)
+_rooms_of = (
+    select(room.c.room_id)
+    .where(
+        room.c.closed.is_(False),
+        room.c.pk.in_(
+            union(
+                select(place.c.room)
+                .join_from(place, device, place.c.device_id == device.c.device_id)
+                .join(account)
+                .where(account.c.name == bindparam("name")),
+                select(consent.c.room).where(consent.c.user == bindparam("name")),
+            )
+        ),
+    )
+    .order_by(room.c.room_id)
+)
+_rooms_of_device = (
+    select(room.c.room_id)
     .join_from(place, room)
-    .where(place.c.device_id == bindparam("device_id"), room.c.closed.is_(False))
-    .order_by(room.c.pk)
+    .join(device, place.c.device_id == device.c.device_id)
+    .where(device.c.cert_hash == bindparam("cert_hash"))
 )
 _commits = (
     select(event.c.body)
@@ -69,20 +96,28 @@ _events_before = _events.where(event.c.seq < bindparam("before")).order_by(event
 
 def rooms(conn: Connection) -> list[Room]:
     """All rooms that are not closed, oldest first, with the Leaves that wait."""
+    return rooms_from(conn.execute(rooms_and_leaves).all())
+
+
+def rooms_from(rows: Sequence[Any]) -> list[Room]:
+    """The rooms in rows of `rooms_and_leaves`."""
     found: list[Room] = []
-    rows: Sequence[Any] = conn.execute(_rooms).all()
     for room_id, same in groupby(rows, itemgetter(0)):
         leaves = list(same)
-        name, epoch, head, commit_hash, kt_size, state = leaves[0][1:7]
+        name, epoch, head, commit_hash, kt_size, state, gone = leaves[0][1:8]
         waiting = tuple((row.user, row.leave) for row in leaves if row.user is not None)
-        found.append(Room(room_id, name or "", epoch, head, commit_hash, kt_size, state, waiting))
+        found.append(Room(room_id, name or "", epoch, head, commit_hash, kt_size, state, waiting, gone))
     return found
 
 
-def places(conn: Connection, device_id: bytes) -> list[PlaceAt]:
-    """The places of a device in rooms that are not closed, by age of the room."""
-    found = conn.execute(_places, {"device_id": device_id})
-    return [PlaceAt(room_id, Place(leaf, since, until)) for room_id, leaf, since, until in found]
+def rooms_of(conn: Connection, name: str) -> list[bytes]:
+    """Open rooms that the account of this name has, or had, to do with, by id."""
+    return list(conn.execute(_rooms_of, {"name": name}).scalars())
+
+
+def rooms_of_device(conn: Connection, cert_hash: bytes) -> list[bytes]:
+    """The rooms in which the device with this certificate has or had a place."""
+    return list(conn.execute(_rooms_of_device, {"cert_hash": cert_hash}).scalars())
 
 
 def commits(conn: Connection, room_id: bytes, epoch: int, limit: int) -> list[bytes]:

@@ -5,38 +5,64 @@ All state here belongs to the reactor's thread; the lane's thread only executes 
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from msgspec import Struct, field
 from sqlalchemy import Connection
 from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatserv.control_models import encode_order
+from chatserv.counts import Histogram
 from chatserv.errors import Busy, ChatError, Internal, ReadOnly, StorageFull, WireError
+from chatserv.failpoints import failpoint
 from chatserv.models import Appended, EventDraft
-from chatserv.ports import CommitListener, LogListener
+from chatserv.node_ports import CommitListener, LogListener
 from chatserv.store.appending import append_batch
-from chatserv.store.database import translate
 from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
+from chatserv.store.locks import Locked
 from chatserv.store.log_statements import log, log_size
 
 Work = EventDraft | Callable[[Connection], object]
 """What goes into a commit: a draft, or a function that writes and may refuse with a `ChatError`."""
 
+Translate = Callable[[BaseException | None], WireError]
+"""Puts what a call of the database raised into an error of the protocol."""
 
-@dataclass
-class Done:
-    """What a transaction came to: an outcome for each call, and the new leaves of the log, the first with its index."""
+COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
+
+
+class Done(Struct):
+    """What a transaction came to: an outcome for each call, and the new leaves of the log, the first with its index.
+
+    ``orders``: what every node has to hear, each with the number of its call, from 0 on; ``first_order``: the number of the
+    first order, 0 where none are kept. ``before``:
+    what an earlier one came to, of which that was not known; its calls were refused, and it was committed.
+    """
 
     outcomes: list[object]
     first_leaf: int = 0
     leaves: list[bytes] = field(default_factory=list)
+    first_order: int = 0
+    orders: list[tuple[int, bytes]] = field(default_factory=list)
+    before: "Done | None" = None
+
+    def take(self, conn: Connection, work: Callable[[Connection], object], outcome: object) -> None:
+        """What a function has come to, with the orders that follow."""
+        if isinstance(work, Locked) and work.orders is not None and not isinstance(outcome, ChatError):
+            self.orders.extend((len(self.outcomes), encode_order(order)) for order in work.orders(conn, outcome))
+        self.outcomes.append(outcome)
+
+
+Execute = Callable[[Sequence[Work], Connection], Done]
+"""Makes one transaction of what is to be written, all in its order; a refused call does not undo the others."""
 
 
 class Phase(Enum):
@@ -45,7 +71,7 @@ class Phase(Enum):
     IDLE = 0
     GATHERING = 1  # the turn of the first call is not over
     COMMITTING = 2
-    BROKEN = 3  # the disk failed: nothing is written any more
+    BROKEN = 3  # the disk failed, say: nothing is written any more
 
 
 class Writer:
@@ -57,28 +83,43 @@ class Writer:
         reactor: Ends the turns.
         publish: Called with the new events of a commit before anyone is answered.
         publish_log: Called before that with the index of the first new leaf of the log, and the leaves.
+        publish_orders: Called after both with the number of the first order, and the orders.
+        execute: Makes a transaction of what is written.
+        translate: What a failed one means.
     """
 
     _log = Logger()
 
     def __init__(
-        self, lane: Lane, limits: StoreLimits, reactor: ReactorBase, publish: CommitListener, publish_log: LogListener
+        self,
+        lane: Lane,
+        limits: StoreLimits,
+        reactor: ReactorBase,
+        publish: CommitListener,
+        publish_log: LogListener,
+        publish_orders: LogListener,
+        execute: Execute,
+        translate: Translate,
     ) -> None:
+        self._execute, self._translate = execute, translate
         self._lane, self._limits, self._reactor = lane, limits, reactor
-        self._publish, self._publish_log = publish, publish_log
+        self._publish, self._publish_log, self._publish_orders = publish, publish_log, publish_orders
+        self._ordered = 0  # where none are kept, they are numbered here
         self._phase = Phase.IDLE
         self._waiting: deque[tuple[Work, Deferred[Any]]] = deque()
         self._drained: list[Deferred[None]] = []
+        self._began = 0.0
+        self.commit_seconds = Histogram(COMMIT_BOUNDS)
 
-    async def write(self, work: Work) -> Any:
-        """The outcome of ``work``, after its commit. The order is that in which the coroutines are started.
+    def write(self, work: Work) -> Deferred[Any]:
+        """The outcome of ``work``, after its commit. The order is that of the calls.
 
         Raises:
             Busy: ``limits.queue`` calls wait for a commit.
             StorageFull, ReadOnly, Internal: The commit failed, nothing of it is stored.
         """
         if self._phase is Phase.BROKEN:
-            raise ReadOnly("an earlier commit failed")
+            raise ReadOnly("an earlier commit failed, or the database is damaged")
         if len(self._waiting) >= self._limits.queue:
             raise Busy("the store's queue is full", after_seconds=1)
         answer: Deferred[Any] = Deferred()
@@ -86,7 +127,7 @@ class Writer:
         if self._phase is Phase.IDLE:
             self._phase = Phase.GATHERING
             self._reactor.callLater(0, self._submit)
-        return await answer
+        return answer
 
     async def drain(self) -> None:
         """Returns when all that waits is answered; the caller takes care that nothing more comes."""
@@ -95,40 +136,87 @@ class Writer:
             self._drained.append(drained)
             await drained
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a commit."""
+        return len(self._waiting)
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing is written any more."""
+        return self._phase is Phase.BROKEN
+
+    def break_off(self, reason: str) -> None:
+        """Writes nothing any more, as after a failed commit; one that is under way is still answered."""
+        if self._phase is not Phase.BROKEN:
+            self._phase = Phase.BROKEN
+            waiting, self._waiting = self._waiting, deque()
+            for _, answer in waiting:
+                answer.errback(ReadOnly(reason))
+
     def _submit(self) -> None:
+        if self._phase is Phase.BROKEN:
+            return
         self._phase = Phase.COMMITTING
         batch = [self._waiting.popleft() for _ in range(min(self._limits.batch, len(self._waiting)))]
-        done = self._lane.run(partial(execute, [work for work, _ in batch]))
+        failpoint("store.batched")
+        self._began = self._reactor.seconds()
+        done = self._lane.run(partial(self._execute, [work for work, _ in batch]))
         done.addBoth(self._finish, [answer for _, answer in batch])
 
     def _finish(self, result: Done | Failure, answers: list[Deferred[Any]]) -> None:
         """Answers a batch; the thread has the next one before that, so that it works meanwhile."""
+        self.commit_seconds.observe(max(self._reactor.seconds() - self._began, 0.0))
         done = Done(self._refusals(result, answers)) if isinstance(result, Failure) else result
         if self._phase is Phase.COMMITTING:
             if self._waiting:
                 self._submit()
             else:
                 self._phase = Phase.IDLE
-        if done.leaves:
-            self._publish_log(done.first_leaf, done.leaves)
-        events = [outcome.event for outcome in done.outcomes if type(outcome) is Appended]
-        if events:
-            self._publish(events)
+        failpoint("store.publishing")
+        if done.before is not None:
+            self._tell(done.before)
+        self._tell(done)
+        failpoint("store.published")
         for answer, outcome in zip(answers, done.outcomes, strict=True):
             if isinstance(outcome, ChatError):
                 answer.errback(outcome)
             else:
                 answer.callback(outcome)
+        failpoint("store.answered")
         if self._phase is not Phase.COMMITTING:
             drained, self._drained = self._drained, []
             for waiter in drained:
                 waiter.callback(None)
 
+    def _tell(self, done: Done) -> None:
+        if done.leaves:
+            self._publish_log(done.first_leaf, done.leaves)
+        first, told = done.first_order, 0
+        for call, group in groupby(done.orders, itemgetter(0)):  # what was done before an order is heard before it
+            self._tell_events(done.outcomes[told:call])
+            orders = [order for _, order in group]
+            self.order(orders, first)
+            first, told = first and first + len(orders), call
+        self._tell_events(done.outcomes[told:])
+
+    def _tell_events(self, outcomes: Sequence[object]) -> None:
+        events = [outcome.event for outcome in outcomes if type(outcome) is Appended]
+        if events:
+            self._publish(events)
+
+    def order(self, orders: Sequence[bytes], first: int = 0) -> None:
+        """Tells what every node has to hear. ``first``: the number of the first; 0: the next one."""
+        if orders:
+            first = first or self._ordered + 1
+            self._ordered = first + len(orders) - 1
+            self._publish_orders(first, orders)
+
     def _refusals(self, failure: Failure, answers: list[Deferred[Any]]) -> list[object]:
         """One error for each call of a failed commit. After an I/O error those that still wait are refused with it."""
-        error: WireError = translate(failure.value)
+        error: WireError = self._translate(failure.value)
         if isinstance(error, ReadOnly):
-            self._log.critical("The disk failed ({reason}): nothing is stored until a restart.", reason=error.detail)
+            self._log.critical("Nothing is stored until a restart ({reason}).", reason=error.detail)
             self._phase = Phase.BROKEN
             answers.extend(answer for _, answer in self._waiting)
             self._waiting.clear()
@@ -150,6 +238,7 @@ def execute(works: Sequence[Work], conn: Connection) -> Done:
     done = Done([])
     functions = not all(map(_is_draft, works))  # messages append no leaves
     try:
+        failpoint("store.beginning")
         with conn.begin():
             if functions:
                 done.first_leaf = log_size(conn)
@@ -157,12 +246,15 @@ def execute(works: Sequence[Work], conn: Connection) -> Done:
                 if is_draft:
                     done.outcomes.extend(append_batch(conn, list(run)))  # type: ignore[arg-type]
                 else:
-                    done.outcomes.extend(_attempt(conn, work) for work in run)  # type: ignore[arg-type]
+                    for work in run:
+                        done.take(conn, work, attempt(conn, work))  # type: ignore[arg-type]
             if functions:
                 done.leaves = log(conn, done.first_leaf)
+            failpoint("store.committing")
     except BaseException:
         conn.connection.rollback()  # after a failed COMMIT SQLAlchemy leaves this to the driver; else it does nothing
         raise
+    failpoint("store.committed")
     return done
 
 
@@ -170,7 +262,8 @@ def _is_draft(work: Work) -> bool:
     return type(work) is EventDraft
 
 
-def _attempt(conn: Connection, work: Callable[[Connection], object]) -> object:
+def attempt(conn: Connection, work: Callable[[Connection], object]) -> object:
+    """What a function comes to, or with what it refuses; then nothing of it is there, and the transaction goes on."""
     try:
         with conn.begin_nested():
             return work(conn)

@@ -8,39 +8,43 @@ from typing import Any, TypeVar
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.test import iosim
 from zope.interface import implementer
 
 from chatserv.backplane.local import LocalBackplane
-from chatserv.client.account.keyring import Keyring
+from chatserv.client.account.keyring import Keyring, rsa_key_der
 from chatserv.client.account.profile import Profile
 from chatserv.commands.context import Context
-from chatserv.config import Config, Limits, Security, Server
-from chatserv.crypto.password import PasswordParameters, make_verifier
+from chatserv.commands.effects import Effects
+from chatserv.commands.mending import prepare as prepare_mending
+from chatserv.config import Config, Security, Server
+from chatserv.crypto.password import PasswordParameters, make_verifier, own_secret
 from chatserv.crypto.statements import DeviceFacts, make_certificate
-from chatserv.crypto.suite import generate_rsa, pss_sign, rsa_spki, sha256
+from chatserv.crypto.suite import generate_rsa, pss_sign, rsa_key_id, rsa_spki, sha256
 from chatserv.domain.roles import Role
+from chatserv.limits import Limits
+from chatserv.live_settings import LiveSettings
 from chatserv.models import Invite, Registration
-from chatserv.net.authenticator import Authenticator
+from chatserv.net.authenticator import Authenticator, first_leaves
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
 from chatserv.net.keys import _self_signed
 from chatserv.net.tls import server_context
+from chatserv.node_ports import Backplane
+from chatserv.own_identity import public_identity
 from chatserv.private_files import make_directory
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
+from chatserv.testing.memory_reactor import InlinePool, MemoryReactor
 from chatserv.wire.framing import ALPN
-from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
-from chatserv.wire.parameters import ServerIdentity, SessionContext
+from chatserv.wire.parameters import SessionContext
 
 T = TypeVar("T")
 NOW_MS = 1_760_000_000_000
@@ -64,7 +68,7 @@ def tls_material() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
 
 def server_id() -> bytes:
     """What clients pin."""
-    return sha256(rsa_spki(rsa_key("server").public_key()))
+    return rsa_key_id(rsa_key("server"))
 
 
 @functools.cache
@@ -90,51 +94,14 @@ def keyring(user: str) -> Keyring:
         port=5000,
         user=user,
         device_id=device_id,
-        identity_key=_der(identity),
-        device_key=_der(device),
+        identity_key=rsa_key_der(identity),
+        device_key=rsa_key_der(device),
         signing_key=signing.private_bytes_raw(),
         rng_seed=bytes(32),
         certificate=make_certificate(facts, identity, signing),
         verifier=make_verifier(PASSWORD, bytes(16), CHEAP).encode(),
         registered=False,
     )
-
-
-def _der(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-class InlinePool:
-    """A thread pool that does everything at once, in the calling thread."""
-
-    def callInThreadWithCallback(  # noqa: N802 - Twisted's name
-        self, done: Callable[[bool, Any], None], function: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> None:
-        """Runs it and tells the result."""
-        try:
-            result = function(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - the caller gets the Failure
-            done(False, Failure())
-        else:
-            done(True, result)
-
-    def run(self, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """The face of `chatserv.net.pool.CryptoPool`."""
-        return succeed(operation(*args))
-
-
-class MemoryReactor(Clock):
-    """A clock with the threads of `InlinePool`."""
-
-    def getThreadPool(self) -> InlinePool:  # noqa: N802 - Twisted's name
-        """The pool."""
-        return InlinePool()
-
-    def callFromThread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:  # noqa: N802
-        """There are no threads."""
-        function(*args, **kwargs)
 
 
 @implementer(IStreamClientEndpoint)
@@ -164,50 +131,72 @@ class MemoryServer:
         max_connections: int = 100,
         **limits: Any,
     ) -> None:
-        self.reactor = MemoryReactor()
+        self.reactor = self._make_reactor()
         self.up, self.attempts, self.connections = True, [], []  # type: tuple[bool, list[float], list[Any]]
         self.config = Config(
             server=Server(max_connections=max_connections),
             security=Security(registration=registration),
             limits=Limits(unauthenticated_per_network=100, **limits),
         )
-        self.store = MemoryStore(StoreLimits())
-        self.await_(self.store.open())
+        self.store = self._open_store()
         self._random_count = 0
+        self.key, self.rotations = "server", ()  # type: tuple[str, tuple[bytes, ...]]
         self.compose()
+
+    def _make_reactor(self) -> MemoryReactor:
+        return MemoryReactor()
+
+    def _open_store(self) -> MemoryStore:
+        store = MemoryStore(StoreLimits())
+        self.await_(store.open())
+        return store
+
+    def _make_backplane(self, _effects: Effects) -> Backplane:
+        return LocalBackplane()
 
     def compose(self) -> None:
         """Puts the server together over its store: at first, and after `restart`."""
-        server_key = rsa_spki(rsa_key("server").public_key())
+        key = rsa_key(self.key)
+        identity = public_identity(key, self.rotations)
         effects = reactor_effects(self.reactor, self.now_ms, self._random)
-        self.context = Context.of(self.store, self.config, effects, server_key, self._sign)
-        backplane = LocalBackplane()
-        self.store.subscribe(backplane.publish)
-        backplane.subscribe(self.context.deliver)
+        settings = LiveSettings(self.config)
+        self.context = Context.of(self.store, self._make_backplane(effects), settings, effects, identity, self._sign)
         store = self.store
+        rooms, consents = self._rooms_here()
         self.context.take_in(
-            self.await_(store.rooms()),
-            self.await_(store.consents()),
+            rooms,
+            consents,
             self.await_(store.log()),
             self.await_(store.bans()),
+            self.await_(store.addresses()),
         )
-        self.context.log.sign_first(functools.partial(pss_sign, rsa_key("server")))
-        identity = ServerIdentity(server_key, bytes((METHOD_DEVICE, METHOD_REGISTER)))
+        sign = functools.partial(pss_sign, key)
+        self._sign_first(sign)
+        prepare_mending(self.context, self.await_(store.mending_state()), sign)
+        self.context.mending.begin()
         around = SessionContext(self._random, self.now_ms, self.reactor.seconds)
-        authenticator = Authenticator(self.context, InlinePool(), rsa_key("server"))  # type: ignore[arg-type]
+        secret = own_secret(rsa_key("server"))
+        authenticator = Authenticator(self.context, InlinePool(), key, secret)  # type: ignore[arg-type]
         self.factory = ChatFactory(self.context, identity, around, authenticator, self.reactor)
         self.factory.wheel.start()
+
+    def _rooms_here(self) -> Any:
+        """The rooms that a start takes in, and what their users say."""
+        return self.await_(self.store.rooms()), self.await_(self.store.consents())
+
+    def _sign_first(self, sign: Callable[[bytes], bytes]) -> None:
+        self.context.log.sign_first(sign)
 
     def restart(self) -> None:
         """The process dies and another one starts over the same store."""
         self.cut()
         self.factory.wheel.stop()
-        self.store._listeners.clear()
-        self.store._log_listeners.clear()
+        for listeners in (self.store._listeners, self.store._log_listeners, self.store._control_listeners):
+            listeners.clear()
         self.compose()
 
     async def _sign(self, signed: bytes) -> bytes:
-        return pss_sign(rsa_key("server"), signed)
+        return pss_sign(rsa_key(self.key), signed)
 
     def _random(self, size: int) -> bytes:
         self._random_count += 1
@@ -225,8 +214,7 @@ class MemoryServer:
 
         results: list[Any] = []
         Deferred.fromCoroutine(wait()).addBoth(results.append)
-        if not results:
-            raise AssertionError("it waits")
+        assert results, "it waits"
         if isinstance(results[0], Failure):
             results[0].raiseException()
         return results[0]  # type: ignore[no-any-return]
@@ -237,10 +225,11 @@ class MemoryServer:
         self.await_(self.store.add_invite(Invite(sha256(token), role, NOW_MS * 2, user), self.now_ms()))
         return token
 
-    def add_account(self, user: str) -> None:
-        """Registers the account of `keyring` without a connection, and without leaves of the log."""
+    def add_account(self, user: str, *, logged: bool = False) -> None:
+        """Registers the account of `keyring` without a connection; only where ``logged`` does the log know of it."""
         ring, spki = keyring(user), keyring(user).identity_spki()
-        registration = Registration(None, user, user, spki, ring.device_id, ring.certificate, ring.verifier)
+        leaves = first_leaves(server_id(), user, spki, ring.certificate, self.now_ms()) if logged else ()
+        registration = Registration(None, user, user, spki, ring.device_id, ring.certificate, ring.verifier, leaves)
         self.await_(self.store.register(registration, self.now_ms()))
 
     def profile(self, directory: str, user: str, *, registered: bool = False) -> Profile:

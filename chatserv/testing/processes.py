@@ -3,6 +3,7 @@
 Everything is on 127.0.0.1, bounded in time, and ended by the id of the process that was started here.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -10,16 +11,21 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 TWISTD: Final = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 CLIENT: Final = (sys.executable, "-m", "clients.stdio")
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of accounts that live for a minute
-START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 15.0
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 60.0
+PATIENCE: Final = ("--timeout", "120")  # of clients, on a busy machine
+LOOK_SECONDS: Final = 0.01  # between two looks whether a server listens: a benchmark measures by it
+_PORTS: Final = range(20_000, 32_000)  # below those that Linux gives by itself (ip_local_port_range)
 _LINK = re.compile(r"chatserv://[^'\s]+")
 
 
@@ -28,10 +34,39 @@ class ProgramError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on just now."""
+    """A TCP port of 127.0.0.1 that is the caller's for the next minutes: nobody is given it again before all others.
+
+    The system gives the ports above these to whoever asks for any, our own connections among them; and tests run side
+    by side. So these are given in turns, by a counter in a file that all programs of this user share.
+    """
+    with Path(tempfile.gettempdir(), f"chatserv-ports-{os.getuid()}").open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        given = int(file.read() or b"0")
+        port = next(
+            _PORTS[n % len(_PORTS)] for n in range(given, given + len(_PORTS)) if _is_free(_PORTS[n % len(_PORTS)])
+        )
+        file.truncate(0)
+        file.write(b"%d" % (_PORTS.index(port) + 1))
+        return port
+
+
+def listens(port: int) -> bool:
+    """Whether who connects to this TCP port of 127.0.0.1 is taken."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class ServerProgram:
@@ -41,21 +76,33 @@ class ServerProgram:
         directory: Gets settings, state and output.
         settings: Overrides for the settings file, by table.
         program: The command in place of ``twistd``; gets its arguments.
+        port: Where it listens; 0: a free one.
+
+    Attributes:
+        started: Told of each server that has started, of any.
+        tables: Its settings.
+        environment: What the next start has in its environment beside ours; None: what it has not.
+        program: The command of the next start.
     """
+
+    started: ClassVar[list[Callable[["ServerProgram"], None]]] = []
 
     def __init__(
         self,
         directory: Path,
         settings: dict[str, dict[str, Any]] | None = None,
         program: tuple[str, ...] = TWISTD,
+        port: int = 0,
     ) -> None:
-        self.directory, self.port, self._program = directory, free_port(), program
+        self.directory, self.port, self.program = directory, port or free_port(), program
         tables: dict[str, dict[str, Any]] = {"monitoring": {"interval": 60}, **(settings or {})}
         tables["server"] = {"host": "127.0.0.1", "port": self.port, **tables.get("server", {})}
+        self.tables = tables
         self._settings = directory / "settings.json"
         self._settings.write_text(json.dumps(tables))
         self._output = directory / "server.out"
         self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str | None] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,6 +119,11 @@ class ServerProgram:
         if self._process is None:
             raise ProgramError("the server was not started")
         return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of the last start, negative for a signal; None while it runs."""
+        return None if self._process is None else self._process.poll()
 
     @property
     def state(self) -> Path:
@@ -93,9 +145,13 @@ class ServerProgram:
         arguments = ("-n", "--pidfile=", "chatserv", "--config", str(self._settings))
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                [*self._program, *arguments, "--state-dir", str(self.state)],
+                [*self.program, *arguments, "--state-dir", str(self.state)],
                 cwd=self.directory,
-                env=child_environment(self.directory),
+                env={
+                    name: value
+                    for name, value in {**child_environment(self.directory), **self.environment}.items()
+                    if value is not None
+                },
                 stdout=output,
                 stderr=output,
             )
@@ -103,12 +159,11 @@ class ServerProgram:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ProgramError(f"the server ended with {self._process.returncode}:\n{self.output}")
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
+            if listens(self.port):
+                for told in self.started:
+                    told(self)
                 return
+            time.sleep(LOOK_SECONDS)
         raise ProgramError(f"the server does not listen:\n{self.output}")
 
     def link(self) -> str:
@@ -153,18 +208,19 @@ def child_environment(directory: Path) -> dict[str, str]:
 
 
 def client_command(directory: Path, profile: str, *arguments: str, program: tuple[str, ...] = CLIENT) -> list[str]:
-    """The command line of a client with a profile of its own."""
+    """The command line of a client with a profile of its own, which is sealed only by a passphrase among the arguments."""
     password = directory / "password"
     if not password.exists():
         password.touch(0o600)
         password.write_text(PASSWORD + "\n")
-    return [*program, "--profile", profile, "--user", profile, "--password-file", str(password), *arguments]
+    unsealed = () if "--passphrase-file" in arguments else ("--no-seal",)
+    return [*program, "--profile", profile, "--user", profile, "--password-file", str(password), *unsealed, *arguments]
 
 
-def run_client(directory: Path, profile: str, *arguments: str, typed: str = "", seconds: float = 60) -> str:
+def run_client(directory: Path, profile: str, *arguments: str, typed: str = "", seconds: float = 150) -> str:
     """Runs a client to its end and returns what it printed. Raises `ProgramError` for any exit code but 0."""
     done = subprocess.run(
-        client_command(directory, profile, *arguments),
+        client_command(directory, profile, *PATIENCE, *arguments),
         cwd=directory,
         env=child_environment(directory),
         input=typed,

@@ -8,6 +8,9 @@ For tests of programs that use `chatserv.client`, without network, threads, disk
     bob.say("lobby", "hello")
     alice.texts("lobby")                           # [("bob", "hello")]
 
+    phone = world.new_device(bob, code=bob.recovery_code)      # all that a person has, on another machine
+    tablet = world.approved_device(bob)                        # the same, with bob's other device at hand
+
     bot = world.person("bot", listens=False)       # bot.client has no callback: `async for event in bot.client`
     running = Deferred.fromCoroutine(my_program(bot.client))
     alice.say("lobby", "@bot hello")
@@ -26,9 +29,11 @@ from twisted.python.failure import Failure
 from chatserv.client.account.profile import Profile
 from chatserv.client.client import Client
 from chatserv.client.events import ClientEvent, MessageReceived, Status, StatusChanged
+from chatserv.client.recovery.guest import Guest
+from chatserv.client.recovery.login import log_in
 from chatserv.client.room_handle import RoomHandle
 from chatserv.domain.roles import Role
-from chatserv.testing.memory_server import MemoryServer, server_id
+from chatserv.testing.memory_server import PASSWORD, MemoryServer, server_id
 from chatserv.wire.link import ServerLink
 
 T = TypeVar("T")
@@ -50,6 +55,7 @@ class Person:
         listens: bool = True,
     ) -> None:
         self.world, self.name, self.profile, self._listens = world, name, profile, listens
+        self._code = ""
         self.told: list[ClientEvent] = []
         self.client = self._make(follow=follow)
         self.client.start(token)
@@ -92,6 +98,13 @@ class Person:
         """Sends a text and waits until it is stored."""
         return self.do(self.client.send(room, text))
 
+    @property
+    def recovery_code(self) -> str:
+        """The code that opens our backup; the first time it is made."""
+        if not self._code:
+            self._code = self.do(self.client.account.new_recovery()).code
+        return self._code
+
     # -- what was seen -------------------------------------------------------------------------------------------------
 
     def events(self, kind: type[E]) -> list[E]:
@@ -114,8 +127,11 @@ class World:
     def __init__(self, directory: str = "", **limits: Any) -> None:
         self._temporary = None if directory else tempfile.TemporaryDirectory()
         self.directory = directory or f"{self._temporary.name}/profiles"  # type: ignore[union-attr]
-        self.server = MemoryServer(**limits)
+        self.server = self._make_server(**limits)
         self.people: list[Person] = []
+
+    def _make_server(self, **limits: Any) -> MemoryServer:
+        return MemoryServer(**limits)
 
     def person(
         self,
@@ -145,6 +161,61 @@ class World:
         if wait:
             self.settle()
         return person
+
+    # -- further devices -----------------------------------------------------------------------------------------------
+
+    def guest(self, name: str, device: str = "new") -> Guest:
+        """Logs somebody in on a machine that has no account; to be closed.
+
+        Args:
+            name: User name.
+            device: What the machine's profile is called; one that is there already is taken again.
+        """
+        profile = Profile.named(f"{name}-{device}", Path(self.directory))
+        around = {key: self.surroundings[key] for key in ("endpoint", "in_thread", "clock", "seconds")}
+        link = ServerLink("chat.example", 5000, server_id())
+        return self.do(log_in(profile, link, name, PASSWORD, reactor=self.reactor, **around))
+
+    def new_device(self, person: Person, code: str, device: str = "new", *, wait: bool = True) -> Person:
+        """A further device of somebody, by the recovery code; their other devices need not be there.
+
+        Args:
+            person: Whose.
+            code: `Person.recovery_code`.
+            device: What its profile is called.
+            wait: Whether to let time pass until it is in all rooms.
+        """
+        guest = self.guest(person.name, device)
+        self.do(guest.recover(code))
+        return self._arrived(person, guest, device, wait=wait)
+
+    def approved_device(
+        self, person: Person, device: str = "approved", *, hand_over: bool = False, wait: bool = True
+    ) -> Person:
+        """A further device of somebody, approved by the one that is given, which has to be online.
+
+        Args:
+            person: Whose, and on which device it is approved.
+            device: What its profile is called.
+            hand_over: Whether it gets the identity key.
+            wait: Whether to let time pass until it is in all rooms.
+        """
+        guest, words = self.guest(person.name, device), list[str]()
+        asking = Deferred.fromCoroutine(guest.ask(words.append, _same))
+        self.run()
+        (waiting,) = [each for each in person.client.devices.waiting if each.words in words]
+        self.do(person.client.devices.approve(waiting.device_id, hand_over=hand_over))
+        self.do(asking)
+        return self._arrived(person, guest, device, wait=wait)
+
+    def _arrived(self, person: Person, guest: Guest, device: str, *, wait: bool) -> Person:
+        self.do(guest.close())
+        profile = Profile.named(f"{person.name}-{device}", Path(self.directory))
+        arrived = Person(self, person.name, profile, None)
+        self.people.append(arrived)
+        if wait:
+            self.settle(30)
+        return arrived
 
     # -- for clients that somebody else makes --------------------------------------------------------------------------
 
@@ -204,3 +275,8 @@ class World:
             self.run()
             self.server.pass_time(1)
         self.run()
+
+
+async def _same(_words: str) -> bool:
+    """Somebody has compared them."""
+    return True

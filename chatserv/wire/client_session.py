@@ -5,6 +5,9 @@ States, what may come in each, and what comes out::
     IDLE      start()       ClientHello                     -> HELLO
     HELLO     ServerHello                                   -> AUTH
     AUTH      ServerAuth    ClientAuth                      -> FINISH    (nothing of the client's is revealed before this)
+                            or, by password, ClientAuth     -> CHALLENGE
+    CHALLENGE PasswordChallenge  PasswordKeyWanted          -> DERIVE
+    DERIVE    derived()     PasswordProof                   -> FINISH
     FINISH    ServerFinish  UnwrapWanted                    -> UNWRAP
     UNWRAP    unwrapped()   FINISHED, Authenticated         -> OPEN
     OPEN      DATA, KEY_UPDATE, CLOSE, ALERT
@@ -12,6 +15,8 @@ States, what may come in each, and what comes out::
 
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 
+from chatserv.crypto.password import PasswordKeys, password_keys, server_proof
+from chatserv.crypto.server_keys import ServerKeys
 from chatserv.crypto.session import finished_mac, handshake_secrets, traffic_secrets
 from chatserv.crypto.suite import ed_sign, load_rsa_spki, pss_verify, same, sha256
 from chatserv.errors import Internal, Reject, WireError, wire_error
@@ -20,6 +25,7 @@ from chatserv.wire.core import HandshakeKeys, SessionCore, missing_keys
 from chatserv.wire.framing import ERROR_LINE, GREETING, line_to_record, record_to_line
 from chatserv.wire.handshake import (
     EXTENSION_METHODS,
+    EXTENSION_ROTATIONS,
     METHOD_DEVICE,
     METHOD_REGISTER,
     ClientHello,
@@ -30,16 +36,49 @@ from chatserv.wire.handshake import (
     ServerHello,
     client_auth_message,
     decode_extensions,
+    decode_rotations,
     server_auth_message,
     wrap_label,
 )
-from chatserv.wire.parameters import DeviceCredentials, NewAccount, SessionContext
+from chatserv.wire.parameters import DeviceCredentials, GuestCredentials, NewAccount, SessionContext
+from chatserv.wire.password_login import (
+    EXTENSION_SERVER_PROOF,
+    METHOD_PASSWORD,
+    NONCE_BYTES,
+    PasswordChallenge,
+    PasswordLogin,
+    PasswordProof,
+    password_auth_message,
+)
 from chatserv.wire.records import RecordType, decode_alert, encode_alert
-from chatserv.wire.session import EARLY_ERRORS, Authenticated, Event, Failed, LineReady, State, UnwrapWanted
+from chatserv.wire.session import (
+    EARLY_ERRORS,
+    Authenticated,
+    Event,
+    Failed,
+    LineReady,
+    PasswordKeyWanted,
+    State,
+    UnwrapWanted,
+)
 
 
 class PinMismatch(Reject):
     """The server showed another identity than the pinned one: the wrong server, or somebody in the middle."""
+
+    text = N_(
+        "This is not the server that your link or profile names: its identity key is another one. Somebody may be in "
+        "the middle, or the server was set up anew. Nothing was sent. Ask its operator before you go on."
+    )
+
+
+class OtherAccount(Reject):
+    """The server lets us in by a password without having shown that it is that of our account."""
+
+    text = N_(
+        "The server does not answer for this account: it lets you in without knowing the account's password, or as "
+        "somebody else. Nothing was done. Ask whoever runs the server."
+    )
 
 
 class Unproven(Internal):
@@ -60,8 +99,8 @@ class ClientSession(SessionCore):
     """One session of a client.
 
     Args:
-        pin: ``server_id`` of the only server that is accepted, 32 bytes.
-        credentials: Who we are.
+        keys: Those of the only server that is accepted, as far as they are known. The session follows it to newer ones.
+        credentials: Who we are: a device, or somebody who has the password.
         session_context: Clock, randomness and limits.
         binding: The channel binding ``CB`` of this connection, 33 bytes.
         new_account: Register instead of logging in.
@@ -69,19 +108,21 @@ class ClientSession(SessionCore):
 
     def __init__(
         self,
-        pin: bytes,
-        credentials: DeviceCredentials,
+        keys: ServerKeys,
+        credentials: DeviceCredentials | GuestCredentials,
         session_context: SessionContext,
         binding: bytes,
         new_account: NewAccount | None = None,
     ) -> None:
         super().__init__(session_context, binding, State.IDLE)
-        self._pin, self._credentials, self._new_account = pin, credentials, new_account
+        self._server, self._credentials, self._new_account = keys, credentials, new_account
         random = session_context.random
         self._mlkem = mlkem.MLKEM768PrivateKey.from_seed_bytes(random(64))
         self._x25519 = x25519.X25519PrivateKey.from_private_bytes(random(32))
         self._keys: HandshakeKeys | None = None
         self._client_hello = self._t1 = self._t2 = self._t3 = self._t4 = self._session_id = b""
+        self.proven = False  # whether it is our server that answers
+        self._server_proof: bytes | None = None  # what a server that has the verifier of our account shows
 
     # -- steps that the edge takes ------------------------------------------------------------------------------------
 
@@ -93,9 +134,25 @@ class ClientSession(SessionCore):
             self._mlkem.public_key().public_bytes_raw(),
             self._x25519.public_key().public_bytes_raw(),
             self._binding[0],
-            self._pin,
+            self._server.key_id,
         ).encode()
         return [LineReady(GREETING + record_to_line(self._client_hello))]
+
+    def derived(self, salted: bytes) -> list[Event]:
+        """Goes on after `PasswordKeyWanted`, with the 32 bytes that the password gives."""
+        if self.state is State.CLOSED:
+            return []
+        self._enter(State.DERIVE, State.FINISH)
+        who = self._credentials
+        if not isinstance(who, GuestCredentials):
+            missing_keys()
+        keys: PasswordKeys = password_keys(salted)
+        message = password_auth_message(self._t2, self._binding, self._server.server_id, who.user)
+        self._server_proof = server_proof(keys.server_key, message)
+        proof = PasswordProof(keys.proof(message), who.offer, self._signature()).encode()
+        sealed = (self._keys or missing_keys()).sending.seal(RecordType.PASSWORD_PROOF, proof)
+        self._t3 = self._transcript.add(sealed)
+        return [LineReady(record_to_line(sealed))]
 
     def unwrapped(self, secret: bytes | None) -> list[Event]:
         """Goes on after `UnwrapWanted`; None where the ciphertext did not open, which only the keys will show."""
@@ -125,6 +182,8 @@ class ClientSession(SessionCore):
         kind, plaintext = (self._keys or missing_keys()).receiving.open(record)
         if self.state is State.AUTH and kind == RecordType.SERVER_AUTH:
             return self._on_server_auth(record, plaintext)
+        if self.state is State.CHALLENGE and kind == RecordType.PASSWORD_CHALLENGE:
+            return self._on_password_challenge(record, plaintext)
         if self.state is State.FINISH and kind == RecordType.SERVER_FINISH:
             return self._on_server_finish(record, plaintext)
         if kind == RecordType.ALERT:
@@ -152,32 +211,58 @@ class ClientSession(SessionCore):
 
     def _on_server_auth(self, record: bytes, plaintext: bytes) -> list[Event]:
         auth = ServerAuth.decode(plaintext)
-        server_id = sha256(auth.spki)
-        if not same(server_id, self._pin):
+        extensions, key_id = decode_extensions(auth.extensions), sha256(auth.spki)
+        try:
+            self._server.follow(decode_rotations(extensions.get(EXTENSION_ROTATIONS, b"")))
+        except Reject as error:
+            raise PinMismatch(f"ServerAuth: {error.detail}") from None
+        if not self._server.accepts(key_id):
             raise PinMismatch("ServerAuth: another server than the pinned one")
-        message = server_auth_message(self._t1, self._binding, server_id)
+        message = server_auth_message(self._t1, self._binding, key_id)
         pss_verify(load_rsa_spki(auth.spki), auth.signature, "server auth", message)
+        self.proven = True
         self._t2 = self._transcript.add(record)
-        method = METHOD_DEVICE if self._new_account is None else METHOD_REGISTER
-        if method not in decode_extensions(auth.extensions).get(EXTENSION_METHODS, b""):
+        method, body, then = self._client_auth()
+        if method not in extensions.get(EXTENSION_METHODS, b""):
             raise MethodRefused("ServerAuth: method not offered")
-        sealed = (self._keys or missing_keys()).sending.seal(RecordType.CLIENT_AUTH, self._client_auth())
+        sealed = (self._keys or missing_keys()).sending.seal(RecordType.CLIENT_AUTH, body)
         self._t3 = self._transcript.add(sealed)
-        self.state = State.FINISH
+        self.state = then
         return [LineReady(record_to_line(sealed))]
 
-    def _client_auth(self) -> bytes:
+    def _client_auth(self) -> tuple[int, bytes, State]:
+        """Our method, what we say, and what we wait for then."""
         who, new = self._credentials, self._new_account
-        message = client_auth_message(self._t2, self._binding, self._pin, who.user, who.device_id)
-        signature = ed_sign(who.signing_key, "client auth", message)
+        if isinstance(who, GuestCredentials):
+            return (
+                METHOD_PASSWORD,
+                PasswordLogin(who.user, self._surroundings.random(NONCE_BYTES)).encode(),
+                State.CHALLENGE,
+            )
         if new is None:
-            return DeviceLogin(who.user, who.device_id, signature).encode()
-        return RegistrationRequest(
-            new.token, who.user, new.identity_spki, new.certificate, new.verifier, signature
-        ).encode()
+            return METHOD_DEVICE, DeviceLogin(who.user, who.device_id, self._signature()).encode(), State.FINISH
+        request = RegistrationRequest(
+            new.token, who.user, new.identity_spki, new.certificate, new.verifier, self._signature()
+        )
+        return METHOD_REGISTER, request.encode(), State.FINISH
+
+    def _signature(self) -> bytes:
+        who = self._credentials
+        message = client_auth_message(self._t2, self._binding, self._server.server_id, who.user, who.device_id)
+        return ed_sign(who.signing_key, "client auth", message)
+
+    def _on_password_challenge(self, record: bytes, plaintext: bytes) -> list[Event]:
+        challenge = PasswordChallenge.decode(plaintext)
+        self._t2 = self._transcript.add(record)
+        self.state = State.DERIVE
+        return [PasswordKeyWanted(challenge.salt, challenge.parameters)]
 
     def _on_server_finish(self, record: bytes, plaintext: bytes) -> list[Event]:
         finish = ServerFinish.decode(plaintext)
+        if self._server_proof is not None:
+            shown = decode_extensions(finish.extensions).get(EXTENSION_SERVER_PROOF, b"")
+            if not same(shown, self._server_proof):
+                raise OtherAccount("ServerFinish: the server does not have the verifier of this account")
         self._t4 = self._transcript.add(record)
         self._session_id = finish.session_id
         self.state = State.UNWRAP

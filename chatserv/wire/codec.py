@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
 
+from chatserv.decoding import UNREADABLE
 from chatserv.errors import BadMessage, UnknownType, WireError
 from chatserv.wire.messages import ClientMessage, ServerMessage
 
@@ -75,11 +76,11 @@ class Decoder(Generic[M]):
             raise BadMessage("record: too many messages")
         try:
             return self._all.decode(plaintext)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        except UNREADABLE:
             pass
         try:
             raw_messages = _raw_decoder.decode(plaintext)
-        except (msgspec.MsgspecError, RecursionError):
+        except UNREADABLE:
             raise BadMessage("record: not an array of messages") from None
         found, refused = [], 0
         for raw in raw_messages:
@@ -93,11 +94,11 @@ class Decoder(Generic[M]):
     def _decode_one(self, raw: msgspec.Raw) -> "M | Refused":
         try:
             return self._one.decode(raw)  # type: ignore[no-any-return]
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             problem = str(error)
         try:
             tag = _tag_decoder.decode(raw)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        except UNREADABLE:
             return Refused(0, BadMessage("message: no type"))
         label = tag.label if 0 <= tag.label < 2**32 else 0
         if tag.t not in self._tags:

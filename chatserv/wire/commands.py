@@ -1,4 +1,4 @@
-"""The client's messages: commands, each answered by one reply with the same label."""
+"""The client's messages: commands, each answered by one reply with the same label. Those of everybody in rooms."""
 
 from typing import Annotated
 
@@ -11,7 +11,6 @@ from chatserv.wire.fields import (
     MAX_ROOMS,
     PREKEYS_PAGE,
     WRAPS_PAGE,
-    Code,
     Command,
     CommitBytes,
     Epoch,
@@ -200,67 +199,27 @@ class GetStatement(Command, frozen=True, tag="statement"):
     index: Size
 
 
-class Revoke(Command, frozen=True, tag="revoke"):
-    """Ends a device of the own account by a signed Revocation (docs/rooms.rst 3.2). Answered by `Ok`."""
-
-    statement: Annotated[bytes, Meta(min_length=443, max_length=443)]
-
-
-# -- the server's administrators --------------------------------------------------------------------------------------
-
-
-class MakeInvite(Command, frozen=True, tag="invite"):
-    """Asks for a one-use invite; administrators only. Answered by `Invited`. ``name`` empty: for any name."""
-
-    name: Annotated[str, Meta(max_length=64)] = ""
-    admin: bool = False
-
-
-class ListAccounts(Command, frozen=True, tag="accounts"):
-    """Asks for the accounts whose names come after ``after``. Answered by `AccountList`."""
-
-    after: Name = ""
-
-
-class Suspend(Command, frozen=True, tag="suspend"):
-    """Lets an account in no more (``on``), or again. Answered by `Ok`. What it is in rooms stays."""
-
-    user: Name
-    on: bool
-
-
-class ServerMute(Command, frozen=True, tag="server_mute"):
-    """Takes no messages from an account (``on``), or again. Answered by `Ok`."""
-
-    user: Name
-    on: bool
-
-
-class SetServerRole(Command, frozen=True, tag="server_role"):
-    """Makes an account an administrator, or a user. Answered by `Ok`."""
-
-    user: Name
-    admin: bool
-
-
-class SetBan(Command, frozen=True, tag="ban"):
-    """Bans an ``address`` (or network) or an ``account`` name from the server, or lifts that. Answered by `Ok`.
-
-    Unlike a suspension, the ban of a name also keeps it from being registered.
-    """
-
-    kind: Code
-    subject: Annotated[str, Meta(min_length=1, max_length=64)]
-    on: bool
-
-
-class ListBans(Command, frozen=True, tag="bans"):
-    """Asks for the bans whose subjects come after ``after``. Answered by `BanList`."""
-
-    after: Name = ""
-
-
-class Announce(Command, frozen=True, tag="announce"):
-    """Tells everybody who is online something, in the clear. Answered by `Ok`."""
-
-    text: Annotated[str, Meta(min_length=1, max_length=1000)]
+TalkCommand = (
+    Ping
+    | Sync
+    | Bye
+    | SetPresence
+    | Send
+    | History
+    | ListRooms
+    | GetRoom
+    | BeginCommit
+    | EndCommit
+    | PutWraps
+    | PutCommit
+    | GetWrap
+    | Agreed
+    | Leave
+    | MarkRead
+    | SetTyping
+    | PublishPrekeys
+    | FetchKeys
+    | GetCertificates
+    | GetLog
+    | GetStatement
+)

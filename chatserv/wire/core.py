@@ -64,7 +64,9 @@ class SessionCore(ABC):
 
     def seal(self, parts: Sequence[bytes]) -> list[bytes]:
         """Encoded messages as few lines as hold them. Raises `LocalProtocolError` unless the session is open."""
-        return self._open_layer("seal").seal(parts)
+        if self._layer is None or self.state is not State.OPEN:
+            raise LocalProtocolError(f"seal in state {self.state.name}")
+        return self._layer.seal(parts)
 
     def close(self, reason: CloseReason) -> bytes:
         """The last line: ends an open session on purpose."""

@@ -1,11 +1,14 @@
 """The structures of the handshake, parse beside encode (docs/protocol.rst 4 and 4.2). No order, no keys, no sockets."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Final
 
 from chatserv.crypto.encoding import Reader, u8, u16, u64, v8, v16
+from chatserv.crypto.server_keys import MAX_ROTATIONS
 from chatserv.crypto.suite import SUITE, VERSION
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject, SuiteUnsupported, VersionUnsupported
+from chatserv.wire.password_login import METHOD_PASSWORD, NONCE_BYTES, PasswordLogin
 
 RANDOM_BYTES: Final = 32
 MLKEM_KEY_BYTES: Final = 1184
@@ -13,7 +16,11 @@ MLKEM_CIPHERTEXT_BYTES: Final = 1088
 TOKEN_BYTES: Final = 32
 METHOD_DEVICE: Final = 1
 METHOD_REGISTER: Final = 3
+ALL_METHODS: Final = bytes((METHOD_DEVICE, METHOD_PASSWORD, METHOD_REGISTER))
 EXTENSION_METHODS: Final = 1  # ServerAuth: the methods that this server takes, one byte each
+EXTENSION_ROTATIONS: Final = (
+    3  # ServerAuth: signed rotations from the key that the client expects, each behind its length
+)
 
 
 def encode_extensions(extensions: dict[int, bytes]) -> bytes:
@@ -35,13 +42,29 @@ def decode_extensions(data: bytes) -> dict[int, bytes]:
     return found
 
 
-@dataclass(frozen=True)
-class ClientHello:
-    """The client's first line. ``expected_server_id`` is the pin, or empty."""
+def encode_rotations(statements: Iterable[bytes]) -> bytes:
+    """The data of `EXTENSION_ROTATIONS`: ``statement<V16>`` each, in order."""
+    return b"".join(v16(statement) for statement in statements)
+
+
+def decode_rotations(data: bytes) -> tuple[bytes, ...]:
+    """Parses the same. Raises `Reject`, also where there are too many."""
+    reader, found = Reader(data, "rotations"), list[bytes]()
+    while reader.left:
+        found.append(reader.v16())
+        if len(found) > MAX_ROTATIONS:
+            raise Reject(f"rotations: more than {MAX_ROTATIONS}")
+    return tuple(found)
+
+
+class ClientHello(Discreet, frozen=True):
+    """The client's first line. ``expected_server_id``: the hash of the key that it expects, or empty."""
+
+    shown = ("random", "binding_type", "expected_server_id", "suites", "extensions")
 
     random: bytes
-    mlkem_key: bytes = field(repr=False)
-    x25519_key: bytes = field(repr=False)
+    mlkem_key: bytes
+    x25519_key: bytes
     binding_type: int
     expected_server_id: bytes = b""
     suites: tuple[int, ...] = (SUITE,)
@@ -92,13 +115,14 @@ class ClientHello:
         return cls(random, mlkem_key, x25519_key, binding_type, expected, suites, extensions)
 
 
-@dataclass(frozen=True)
-class ServerHello:
+class ServerHello(Discreet, frozen=True):
     """The server's first line."""
 
+    shown = ("random", "binding_type", "extensions")
+
     random: bytes
-    mlkem_ciphertext: bytes = field(repr=False)
-    x25519_key: bytes = field(repr=False)
+    mlkem_ciphertext: bytes
+    x25519_key: bytes
     binding_type: int
     extensions: bytes = b""
 
@@ -124,12 +148,13 @@ class ServerHello:
         return cls(random, ciphertext, key, binding_type, extensions)
 
 
-@dataclass(frozen=True)
-class ServerAuth:
+class ServerAuth(Discreet, frozen=True):
     """The server's identity key and its signature over the transcript. ``time_ms``: milliseconds since 1970."""
 
+    shown = ("spki", "time_ms", "extensions")
+
     spki: bytes
-    signature: bytes = field(repr=False)
+    signature: bytes
     time_ms: int
     extensions: bytes = b""
 
@@ -147,32 +172,34 @@ class ServerAuth:
         return auth
 
 
-@dataclass(frozen=True)
-class DeviceLogin:
+class DeviceLogin(Discreet, frozen=True):
     """ClientAuth, method 1: a known device."""
+
+    shown = ("user", "device_id")
 
     user: str
     device_id: bytes
-    signature: bytes = field(repr=False)
+    signature: bytes
 
     def encode(self) -> bytes:
         """The bytes of the structure."""
         return u8(METHOD_DEVICE) + v8(self.user.encode()) + self.device_id + self.signature
 
 
-@dataclass(frozen=True)
-class RegistrationRequest:
+class RegistrationRequest(Discreet, frozen=True):
     """ClientAuth, method 3: a new account with its first device. ``token`` is empty where registration is open.
 
     The device signs as in method 1, so that a request is of no use on another connection.
     """
 
-    token: bytes = field(repr=False)
+    shown = ("user",)
+
+    token: bytes
     user: str
-    identity_spki: bytes = field(repr=False)
-    certificate: bytes = field(repr=False)
-    verifier: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
+    identity_spki: bytes
+    certificate: bytes
+    verifier: bytes
+    signature: bytes
 
     def encode(self) -> bytes:
         """The bytes of the structure."""
@@ -180,13 +207,18 @@ class RegistrationRequest:
         return head + v16(self.certificate) + v8(self.verifier) + self.signature
 
 
-def decode_client_auth(data: bytes) -> DeviceLogin | RegistrationRequest:
+ClientAuth = DeviceLogin | PasswordLogin | RegistrationRequest
+
+
+def decode_client_auth(data: bytes) -> ClientAuth:
     """Parses ClientAuth strictly. Raises `Reject`; unknown methods included."""
     reader = Reader(data, "ClientAuth")
     method = reader.u8()
-    request: DeviceLogin | RegistrationRequest
+    request: ClientAuth
     if method == METHOD_DEVICE:
         request = DeviceLogin(reader.text8(), reader.take(16), reader.take(64))
+    elif method == METHOD_PASSWORD:
+        request = PasswordLogin(reader.text8(), reader.take(NONCE_BYTES))
     elif method == METHOD_REGISTER:
         token, user = reader.v8(), reader.text8()
         if len(token) not in {0, TOKEN_BYTES}:
@@ -198,12 +230,13 @@ def decode_client_auth(data: bytes) -> DeviceLogin | RegistrationRequest:
     return request
 
 
-@dataclass(frozen=True)
-class ServerFinish:
+class ServerFinish(Discreet, frozen=True):
     """The session's id and the secret wrapped to the device's RSA key."""
 
+    shown = ("session_id", "extensions")
+
     session_id: bytes
-    rsa_wrap: bytes = field(repr=False)
+    rsa_wrap: bytes
     extensions: bytes = b""
 
     def encode(self) -> bytes:
@@ -220,9 +253,9 @@ class ServerFinish:
         return finish
 
 
-def server_auth_message(t1: bytes, binding: bytes, server_id: bytes) -> bytes:
-    """What the server's identity key signs under "server auth"."""
-    return t1 + binding + server_id
+def server_auth_message(t1: bytes, binding: bytes, key_id: bytes) -> bytes:
+    """What the server's identity key signs under "server auth". ``key_id``: the hash of that key, 32 bytes."""
+    return t1 + binding + key_id
 
 
 def client_auth_message(t2: bytes, binding: bytes, server_id: bytes, user: str, device_id: bytes) -> bytes:

@@ -1,7 +1,9 @@
 """The link of an invite: where a server is, who it is, and the token that lets one in.
 
-``chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT``; without an invite it is a plain pointer to a server. Token and
-fingerprint are all 32 bytes in Crockford's base32: 52 characters, the last of which has four bits of padding that are zero.
+``chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT``; without an invite it is a plain pointer to a server. One that can be
+reached at several addresses has them all, the first one first: ``chatserv://HOST:PORT,HOST:PORT/``. A server whose key
+has changed adds the newest: ``?invite=TOKEN&key=KEY``. Token, key and fingerprint are all 32 bytes in Crockford's base32: 52
+characters, the last of which has four bits of padding that are zero.
 """
 
 import ipaddress
@@ -13,20 +15,25 @@ import idna
 
 from chatserv.errors import ChatError
 from chatserv.i18n import N_
+from chatserv.units import join_address
 
 DEFAULT_PORT = 5000
+MAX_LINK_ADDRESSES = 8
+
+Address = tuple[str, int]
 
 _SIZE_BYTES = 32
 _TEXT_LENGTH = 52
-_MAX_LINK_LENGTH = 1024
+_MAX_LINK_LENGTH = 2560  # eight of the longest addresses, and the rest
 _MAX_PASTED_LENGTH = 4096  # a link, and what stands around it
 _MAX_PIECES = 64  # into which a screen or a mail may have broken a link
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {character: value for value, character in enumerate(_DIGITS)} | {"I": 1, "L": 1, "O": 0}
 _LINK = re.compile(
-    r"chatserv://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[^\s/?#@:\[\]]+))(?::(?P<port>[0-9]{1,5}))?/?"
-    r"(?:\?(?P<query>[^#]*))?(?:#(?P<fingerprint>.*))?",
-    re.ASCII | re.IGNORECASE,
+    r"chatserv://(?P<addresses>[^\s/?#@]+)/?(?:\?(?P<query>[^#]*))?(?:#(?P<fingerprint>.*))?", re.ASCII | re.IGNORECASE
+)
+_ADDRESS = re.compile(
+    r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[^\s/?#@:,\[\]]+))(?::(?P<port>[0-9]{1,5}))?", re.ASCII | re.IGNORECASE
 )
 _BEGIN = re.compile("chatserv://", re.IGNORECASE)
 _BEHIND = re.compile(r"(?<=[0-9A-Z])[^0-9A-Z]+\Z", re.ASCII | re.IGNORECASE)  # quotes, brackets, the end of a sentence
@@ -52,24 +59,43 @@ class ServerLink:
         port: 1 to 65535.
         fingerprint: ``server_id``, 32 bytes.
         invite: The token, 32 bytes, or none. A secret: kept out of ``repr``.
+        key: SHA-256 of the key that the server had when the link was made, 32 bytes; none: its first one.
+        others: Where it is besides, host and port each; what is given twice is kept once.
 
     Raises:
-        LinkInvalid: A part is out of its range.
+        LinkInvalid: A part is out of its range, or there are more than `MAX_LINK_ADDRESSES` addresses.
     """
 
     host: str
     port: int
     fingerprint: bytes
     invite: bytes = field(default=b"", repr=False)
+    key: bytes = b""
+    others: tuple[Address, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "host", checked_host(self.host))
-        if not 1 <= self.port <= 65535:
-            raise LinkInvalid("port out of range")
+        addresses = tuple(dict.fromkeys(_checked(*each) for each in self.addresses))
+        if len(addresses) > MAX_LINK_ADDRESSES:
+            raise LinkInvalid(f"{len(addresses)} addresses, at most {MAX_LINK_ADDRESSES} allowed")
+        object.__setattr__(self, "host", addresses[0][0])
+        object.__setattr__(self, "others", addresses[1:])
         if len(self.fingerprint) != _SIZE_BYTES:
             raise LinkInvalid(f"fingerprint: {len(self.fingerprint)} bytes, {_SIZE_BYTES} wanted")
         if len(self.invite) not in {0, _SIZE_BYTES}:
             raise LinkInvalid(f"invite: {len(self.invite)} bytes, {_SIZE_BYTES} wanted")
+        if len(self.key) not in {0, _SIZE_BYTES}:
+            raise LinkInvalid(f"key: {len(self.key)} bytes, {_SIZE_BYTES} wanted")
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Everywhere that the server is: host and port each."""
+        return (self.host, self.port), *self.others
+
+
+def _checked(host: str, port: int) -> Address:
+    if not 1 <= port <= 65535:
+        raise LinkInvalid("port out of range")
+    return checked_host(host), port
 
 
 def parse_link(text: str) -> ServerLink:
@@ -80,8 +106,8 @@ def parse_link(text: str) -> ServerLink:
     token and fingerprint do not matter. A host's name may have any letters (UTS #46).
 
     Raises:
-        LinkInvalid: Another scheme, a bad host or port, an unknown or repeated query key, a fingerprint that is missing,
-            or a token or fingerprint that is not 52 characters of base32 with zero padding.
+        LinkInvalid: Another scheme, a bad host or port, too many addresses, an unknown or repeated query key, a fingerprint
+            that is missing, or a token or fingerprint that is not 52 characters of base32 with zero padding.
     """
     if len(text) > _MAX_PASTED_LENGTH:
         raise LinkInvalid(f"{len(text)} characters, at most {_MAX_PASTED_LENGTH} allowed")
@@ -115,27 +141,55 @@ def _parse(text: str) -> ServerLink:
         raise LinkInvalid("not of the form chatserv://HOST:PORT/?invite=TOKEN#FINGERPRINT")
     if match["fingerprint"] is None:
         raise LinkInvalid("no fingerprint")
+    (host, port), *others = parse_addresses(match["addresses"])
+    given = {} if match["query"] is None else _parse_query(match["query"])
+    return ServerLink(host, port, parse_fingerprint(match["fingerprint"]), others=tuple(others), **given)
+
+
+def parse_addresses(text: str, port: int = DEFAULT_PORT) -> list[Address]:
+    """The addresses of ``HOST:PORT,HOST,[IPV6]:PORT``, as a link names them, hosts in their one spelling.
+
+    Args:
+        text: One, or several with commas between them.
+        port: Of those that name none.
+
+    Raises:
+        LinkInvalid: One of them is none, or there are more than `MAX_LINK_ADDRESSES`.
+    """
+    parts = text.split(",")
+    if len(parts) > MAX_LINK_ADDRESSES:
+        raise LinkInvalid(f"{len(parts)} addresses, at most {MAX_LINK_ADDRESSES} allowed")
+    return [_parse_address(part, port) for part in parts]
+
+
+def _parse_address(text: str, port: int) -> Address:
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise LinkInvalid("an address that is not of the form HOST:PORT")
     if match["ipv6"] is not None and ":" not in match["ipv6"]:
         raise LinkInvalid("brackets around something that is no IPv6 address")
-    invite = b""
-    if match["query"] is not None:
-        key, _, value = match["query"].partition("=")
-        if key.lower() != "invite":
+    return _checked(match["ipv6"] or match["host"], port if match["port"] is None else int(match["port"]))
+
+
+def _parse_query(query: str) -> dict[str, bytes]:
+    given: dict[str, bytes] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        name = name.lower()
+        if name not in {"invite", "key"}:
             raise LinkInvalid("unknown query key")
-        invite = _decode(value, "invite")
-    return ServerLink(
-        host=match["ipv6"] or match["host"],
-        port=DEFAULT_PORT if match["port"] is None else int(match["port"]),
-        fingerprint=parse_fingerprint(match["fingerprint"]),
-        invite=invite,
-    )
+        if name in given:
+            raise LinkInvalid(f"{name}: given twice")
+        given[name] = _decode(value, name)
+    return given
 
 
 def format_link(link: ServerLink) -> str:
     """The canonical text of a link. It holds the invite's secret; `parse_link` gives the same link again."""
-    host = f"[{link.host}]" if ":" in link.host else link.host
-    query = f"?invite={_encode(link.invite)}" if link.invite else ""
-    return f"chatserv://{host}:{link.port}/{query}#{_encode(link.fingerprint)}"
+    where = ",".join(join_address(*each) for each in link.addresses)
+    given = [f"{name}={_encode(value)}" for name, value in (("invite", link.invite), ("key", link.key)) if value]
+    query = f"?{'&'.join(given)}" if given else ""
+    return f"chatserv://{where}/{query}#{_encode(link.fingerprint)}"
 
 
 def fingerprint_text(server_id: bytes) -> str:

@@ -4,9 +4,21 @@ A command carries ``label``, the client's choice, and gets exactly one reply wit
 Ids are 16 bytes without meaning, times are milliseconds since 1970, unknown fields are ignored.
 """
 
+from chatserv.wire.admin_commands import (
+    AdminCommand,
+    Announce,
+    DeleteUser,
+    ListAccounts,
+    ListBans,
+    MakeInvite,
+    Operate,
+    ServerMute,
+    SetBan,
+    SetServerRole,
+    Suspend,
+)
 from chatserv.wire.commands import (
     Agreed,
-    Announce,
     BeginCommit,
     Bye,
     EndCommit,
@@ -18,65 +30,90 @@ from chatserv.wire.commands import (
     GetWrap,
     History,
     Leave,
-    ListAccounts,
-    ListBans,
     ListRooms,
-    MakeInvite,
     MarkRead,
     Ping,
     PublishPrekeys,
     PutCommit,
     PutWraps,
-    Revoke,
     Send,
-    ServerMute,
-    SetBan,
     SetPresence,
-    SetServerRole,
     SetTyping,
-    Suspend,
     Sync,
+    TalkCommand,
 )
 from chatserv.wire.fields import (
     KEYS_PAGE,
     LIST_PAGE,
+    MAX_BACKUP_BYTES,
     MAX_CURSORS,
     MAX_PAGE,
     MAX_ROOMS,
     PREKEYS_PAGE,
+    TELL_BYTES,
     WRAPS_PAGE,
     Command,
     Message,
     Reply,
 )
+from chatserv.wire.mending import (
+    LEAVES_PAGE,
+    OFFERS_PAGE,
+    Offered,
+    OfferEvents,
+    OfferLog,
+)
 from chatserv.wire.notices import (
+    Addresses,
     Announcement,
     DrainingNotice,
     Event,
     Farewell,
+    GuestGone,
+    GuestWaits,
+    GuestWelcome,
     Keepalive,
     LeaveWaiting,
     LimitInfo,
     LogHead,
+    Notice,
     PrekeysLow,
     Presence,
     Read,
+    RetentionInfo,
     RoomClosed,
     RoomEntered,
     RoomInfo,
+    Told,
     Typing,
     Welcome,
     WrapReady,
 )
+from chatserv.wire.own_commands import (
+    DeleteAccount,
+    Enrol,
+    GetBackup,
+    ListDevices,
+    OwnCommand,
+    OwnRooms,
+    PutBackup,
+    Revoke,
+    Rotate,
+    SetPassword,
+    Tell,
+)
 from chatserv.wire.replies import (
     AccountInfo,
     AccountList,
+    Backup,
     BanInfo,
     BanList,
     CertificateItem,
     Certificates,
     Chain,
     Committed,
+    DeviceInfo,
+    DeviceList,
     Error,
     Existing,
     Invited,
@@ -84,96 +121,30 @@ from chatserv.wire.replies import (
     Lease,
     LogPage,
     Ok,
+    Operated,
+    OwnRoom,
+    OwnRoomList,
     Page,
     PublicRoom,
     RoomList,
     Sent,
+    ServerReply,
     StatementFound,
     Stock,
+    Taken,
     Wrapped,
 )
 
-ClientMessage = (
-    Ping
-    | Sync
-    | Bye
-    | SetPresence
-    | Send
-    | History
-    | ListRooms
-    | GetRoom
-    | BeginCommit
-    | EndCommit
-    | PutWraps
-    | PutCommit
-    | GetWrap
-    | Leave
-    | Agreed
-    | MarkRead
-    | SetTyping
-    | PublishPrekeys
-    | FetchKeys
-    | GetCertificates
-    | GetLog
-    | GetStatement
-    | Revoke
-    | MakeInvite
-    | ListAccounts
-    | Suspend
-    | ServerMute
-    | SetServerRole
-    | SetBan
-    | ListBans
-    | Announce
-)
-
-ServerReply = (
-    Ok
-    | Error
-    | Sent
-    | Invited
-    | Page
-    | RoomList
-    | Chain
-    | Lease
-    | Committed
-    | Existing
-    | Wrapped
-    | Stock
-    | Keys
-    | Certificates
-    | LogPage
-    | StatementFound
-    | AccountList
-    | BanList
-)
-
-Notice = (
-    Welcome
-    | Event
-    | RoomEntered
-    | RoomClosed
-    | WrapReady
-    | LeaveWaiting
-    | LogHead
-    | PrekeysLow
-    | Presence
-    | Typing
-    | Read
-    | Announcement
-    | Keepalive
-    | DrainingNotice
-    | Farewell
-)
-
+ClientMessage = TalkCommand | OwnCommand | AdminCommand | OfferEvents | OfferLog
 ServerMessage = ServerReply | Notice
 
 __all__ = [
-    "Agreed",
     "AccountInfo",
     "AccountList",
+    "Agreed",
     "Announce",
     "Announcement",
+    "Backup",
     "BanInfo",
     "BanList",
     "BeginCommit",
@@ -184,33 +155,47 @@ __all__ = [
     "ClientMessage",
     "Command",
     "Committed",
+    "DeleteAccount",
+    "DeleteUser",
+    "DeviceInfo",
+    "DeviceList",
     "DrainingNotice",
     "EndCommit",
+    "Enrol",
     "Error",
     "Event",
     "Existing",
+    "Addresses",
     "Farewell",
     "FetchKeys",
+    "GetBackup",
     "GetCertificates",
     "GetLog",
     "GetRoom",
     "GetStatement",
     "GetWrap",
+    "GuestGone",
+    "GuestWaits",
+    "GuestWelcome",
     "History",
     "Invited",
     "KEYS_PAGE",
     "Keepalive",
     "Keys",
+    "LEAVES_PAGE",
     "LIST_PAGE",
     "Lease",
     "Leave",
     "LeaveWaiting",
     "LimitInfo",
+    "RetentionInfo",
     "ListAccounts",
     "ListBans",
+    "ListDevices",
     "ListRooms",
     "LogHead",
     "LogPage",
+    "MAX_BACKUP_BYTES",
     "MAX_CURSORS",
     "MAX_PAGE",
     "MAX_ROOMS",
@@ -218,7 +203,16 @@ __all__ = [
     "MarkRead",
     "Message",
     "Notice",
+    "OFFERS_PAGE",
+    "OfferEvents",
+    "OfferLog",
+    "Offered",
     "Ok",
+    "Operate",
+    "Operated",
+    "OwnRoom",
+    "OwnRoomList",
+    "OwnRooms",
     "PREKEYS_PAGE",
     "Page",
     "Ping",
@@ -226,6 +220,7 @@ __all__ = [
     "Presence",
     "PublicRoom",
     "PublishPrekeys",
+    "PutBackup",
     "PutCommit",
     "PutWraps",
     "Read",
@@ -235,12 +230,14 @@ __all__ = [
     "RoomEntered",
     "RoomInfo",
     "RoomList",
+    "Rotate",
     "Send",
     "Sent",
     "ServerMessage",
     "ServerMute",
     "ServerReply",
     "SetBan",
+    "SetPassword",
     "SetPresence",
     "SetServerRole",
     "SetTyping",
@@ -248,6 +245,10 @@ __all__ = [
     "Stock",
     "Suspend",
     "Sync",
+    "TELL_BYTES",
+    "Taken",
+    "Tell",
+    "Told",
     "Typing",
     "WRAPS_PAGE",
     "Welcome",

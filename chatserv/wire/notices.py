@@ -5,7 +5,23 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chatserv.wire.fields import MAX_ROOMS, Code, Epoch, Id, Message, Name, Path, Seq, Size, Wrap
+from chatserv.crypto.restored import RESTORED_BYTES
+from chatserv.wire.fields import (
+    MAX_ROOMS,
+    AddressList,
+    Code,
+    Epoch,
+    Hash,
+    Id,
+    Message,
+    Name,
+    Path,
+    Seq,
+    Size,
+    Spki,
+    TellBody,
+    Wrap,
+)
 
 
 class RoomInfo(msgspec.Struct, frozen=True):
@@ -13,7 +29,7 @@ class RoomInfo(msgspec.Struct, frozen=True):
 
     ``head`` ends, in a room that the device is no more in, with the commit that removed it. ``name``: of a public room.
     ``read``: the account's read marker. ``commit_hash``: of the epoch's commit. ``agreed``: the account is known to want to
-    be in it.
+    be in it. ``first``: messages before this seq may be gone by the server's rule (`RetentionInfo`).
     """
 
     room: Id
@@ -24,10 +40,22 @@ class RoomInfo(msgspec.Struct, frozen=True):
     read: Seq = 0
     commit_hash: Annotated[bytes, Meta(max_length=32)] = b""
     agreed: bool = True
+    first: Seq = 1
+
+
+class RetentionInfo(msgspec.Struct, frozen=True):
+    """For how long the server keeps messages: ``age`` in seconds, and while its database has ``bytes``. 0: for ever."""
+
+    age: Annotated[float, Meta(ge=0)] = 0.0
+    bytes: Annotated[int, Meta(ge=0)] = 0
 
 
 class LimitInfo(msgspec.Struct, frozen=True):
-    """Limits that both ends keep, in bytes and seconds."""
+    """Limits that both ends keep, in bytes and seconds; 0: the server names none.
+
+    ``chat_burst``, ``chat_per_second``: of what is said, typing, read marks and presence, at once and after that;
+    ``chat_burst_bytes``, ``chat_bytes_per_second``: of the bytes of envelopes above the smallest.
+    """
 
     line_bytes: int
     envelope_bytes: int
@@ -35,13 +63,21 @@ class LimitInfo(msgspec.Struct, frozen=True):
     history_events: int
     one_time_prekeys: int = 50
     rooms_per_account: int = 200
+    chat_burst: int = 0
+    chat_per_second: float = 0.0
+    chat_burst_bytes: int = 0
+    chat_bytes_per_second: int = 0
 
 
 class Welcome(Message, frozen=True, tag="welcome"):
     """The first message after login.
 
     ``log_head``: the newest signed tree head (432 bytes). ``server_key``: the server's identity key (DER), whose hash is the
-    pin. ``prekeys``: one-time prekeys of this device at the server. ``muted``: by the server's administrators.
+    pin. ``prekeys``: one-time prekeys of this device at the server. ``muted``: by the server's administrators. ``backup``:
+    the counter of the account's backup at the server, 0 where there is none. ``restored``: what the server has signed about
+    its last restore from a backup (docs/crypto.rst 5), empty where there was none. ``mending``: what it lacks since is being
+    mended: it stores nothing, wants to be offered what the client holds, and ends the session when that is over.
+    ``addresses``: see `Addresses`.
     """
 
     account: Id
@@ -55,6 +91,57 @@ class Welcome(Message, frozen=True, tag="welcome"):
     server_key: Annotated[bytes, Meta(max_length=1024)] = b""
     prekeys: int = 0
     muted: bool = False
+    backup: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    restored: Annotated[bytes, Meta(max_length=RESTORED_BYTES)] = b""
+    mending: bool = False
+    addresses: AddressList = ()
+    retention: RetentionInfo = RetentionInfo()
+
+
+class GuestWelcome(Message, frozen=True, tag="guest_welcome"):
+    """The first message to a guest, somebody who has logged in by password and is no device yet: whose guest it is.
+
+    ``log_head``: the newest signed tree head (432 bytes). ``server_key``: the server's identity key (DER), whose hash is the
+    pin. ``identity_spki``: the account's newest identity key (DER), as the server says; the log has its fingerprint.
+    """
+
+    account: Id
+    name: Name
+    time: int
+    log_head: Annotated[bytes, Meta(max_length=432)]
+    server_key: Annotated[bytes, Meta(max_length=1024)]
+    identity_spki: Spki
+    limits: LimitInfo
+
+
+class GuestWaits(Message, frozen=True, tag="guest_waits"):
+    """A guest of the own account is there since ``at``, and would like to be the device that it offered to be.
+
+    ``rsa_spki``: DER. ``created``: milliseconds since 1970, as its certificate is to say.
+    """
+
+    device_id: Id
+    rsa_spki: Spki
+    ed25519: Hash
+    created: int
+    at: int
+
+
+class GuestGone(Message, frozen=True, tag="guest_gone"):
+    """A guest of the own account is there no more: it has become a device, or left."""
+
+    device_id: Id
+
+
+class Told(Message, frozen=True, tag="told"):
+    """Another session of the own account says something: the device or guest ``sender``."""
+
+    sender: Id
+    guest: bool
+    body: TellBody
+
+    def __repr__(self) -> str:
+        return f"Told(sender={self.sender.hex()}, guest={self.guest}, {len(self.body)} bytes)"
 
 
 class Event(Message, frozen=True, tag="event"):
@@ -78,9 +165,13 @@ class RoomEntered(Message, frozen=True, tag="room"):
 
 
 class RoomClosed(Message, frozen=True, tag="room_closed"):
-    """The room's last member left it; there is no such room any more."""
+    """There is no such room any more, or no place in it for who did not agree to it.
+
+    ``logged``: how long the log is whose leaves say that it has ended; 0: they do not.
+    """
 
     room: Id
+    logged: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
 class WrapReady(Message, frozen=True, tag="wrap"):
@@ -127,7 +218,7 @@ class Typing(Message, frozen=True, tag="typing"):
 
 
 class Read(Message, frozen=True, tag="read"):
-    """Somebody, perhaps we on another device, has read the room up to ``seq``."""
+    """Somebody says that they have read the room up to ``seq``."""
 
     room: Id
     user: Name
@@ -151,7 +242,37 @@ class DrainingNotice(Message, frozen=True, tag="draining"):
     reconnect_after: float
 
 
+class Addresses(Message, frozen=True, tag="addresses"):
+    """Where the server can be reached besides, or will be: it is about to move. Takes the place of what was said before."""
+
+    addresses: AddressList
+
+
 class Farewell(Message, frozen=True, tag="bye"):
     """The server ends this session; ``code`` says why."""
 
     code: Code
+
+
+Notice = (
+    Welcome
+    | GuestWelcome
+    | GuestWaits
+    | GuestGone
+    | Told
+    | Event
+    | RoomEntered
+    | RoomClosed
+    | WrapReady
+    | LeaveWaiting
+    | LogHead
+    | PrekeysLow
+    | Presence
+    | Typing
+    | Read
+    | Announcement
+    | Keepalive
+    | DrainingNotice
+    | Addresses
+    | Farewell
+)

@@ -1,17 +1,19 @@
 """What the sessions of one process share, for either end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec import Struct, field
 
+from chatserv.crypto.server_keys import first_key_id
 from chatserv.crypto.suite import sha256
+from chatserv.discreet import Discreet
+from chatserv.wire.password_login import GuestOffer
 from chatserv.wire.records import RekeyLimits
 
 
-@dataclass(frozen=True)
-class SessionContext:
+class SessionContext(Struct, frozen=True):
     """What a core must not take from the world itself, and the limits that both ends keep.
 
     Args:
@@ -31,33 +33,61 @@ class SessionContext:
     rekey: RekeyLimits = field(default_factory=RekeyLimits)
 
 
-@dataclass(frozen=True)
-class ServerIdentity:
-    """The public half of a server: its RSA-3072 identity key (DER) and the ClientAuth methods that it takes."""
+class ServerIdentity(Discreet, frozen=True, dict=True):
+    """The public half of a server.
 
-    spki: bytes = field(repr=False)
+    Attributes:
+        spki: Its RSA-3072 identity key (DER): the newest.
+        methods: The ClientAuth methods that it takes.
+        rotations: The signed rotations from its first key to this one.
+    """
+
+    shown = ("methods",)
+
+    spki: bytes
     methods: bytes
+    rotations: tuple[bytes, ...] = ()
+
+    @cached_property
+    def key_id(self) -> bytes:
+        """SHA-256 of the identity key, 32 bytes."""
+        return sha256(self.spki)
 
     @cached_property
     def server_id(self) -> bytes:
-        """What clients pin: SHA-256 of the identity key, 32 bytes."""
-        return sha256(self.spki)
+        """What the server is called by: SHA-256 of its first identity key, 32 bytes."""
+        return first_key_id(self.rotations) if self.rotations else self.key_id
 
 
-@dataclass(frozen=True)
-class DeviceCredentials:
+class DeviceCredentials(Discreet, frozen=True):
     """Who a client is. The RSA half of the device's keys stays with the edge, which answers `UnwrapWanted`."""
+
+    shown = ("user", "device_id")
 
     user: str
     device_id: bytes
-    signing_key: ed25519.Ed25519PrivateKey = field(repr=False)
+    signing_key: ed25519.Ed25519PrivateKey
 
 
-@dataclass(frozen=True)
-class NewAccount:
+class GuestCredentials(Discreet, frozen=True):
+    """Who logs in by password, and as what device it would like to be known. The edge answers `PasswordKeyWanted`."""
+
+    shown = ("user", "offer")
+
+    user: str
+    offer: GuestOffer
+    signing_key: ed25519.Ed25519PrivateKey
+
+    @property
+    def device_id(self) -> bytes:
+        """The id of that device, 16 bytes."""
+        return self.offer.device_id
+
+
+class NewAccount(Discreet, frozen=True):
     """What a registration adds to the credentials: the signed bytes, and the invite's token (32 bytes, or empty)."""
 
-    token: bytes = field(repr=False)
-    identity_spki: bytes = field(repr=False)
-    certificate: bytes = field(repr=False)
-    verifier: bytes = field(repr=False)
+    token: bytes
+    identity_spki: bytes
+    certificate: bytes
+    verifier: bytes

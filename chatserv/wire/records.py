@@ -4,9 +4,10 @@ See docs/protocol.rst 1.3, 3.1 and 3.2.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
 
 from chatserv.crypto.encoding import Reader, u32, v8
 from chatserv.crypto.session import HEADER_BYTES, TAG_BYTES, RecordKey
@@ -27,11 +28,15 @@ class RecordType(IntEnum):
     FINISHED = 5
     KEY_UPDATE = 6
     CLOSE = 7
+    PASSWORD_CHALLENGE = 8
+    PASSWORD_PROOF = 9
     DATA = 16
 
 
-@dataclass(frozen=True)
-class RekeyLimits:
+_DATA: Final = int(RecordType.DATA)  # an enumeration is slow to read and to encode
+
+
+class RekeyLimits(Struct, frozen=True):
     """When a sender moves to its next key: after so many records, plaintext bytes or seconds."""
 
     records: int = 2**20
@@ -89,22 +94,30 @@ class RecordLayer:
         Raises:
             TooLarge: One part alone does not fit into a line; nothing was sealed.
         """
+        plaintexts, key, limits = self._cut(parts), self._sending, self._limits
+        due = key.sequence >= limits.records or key.sealed_bytes >= limits.sealed_bytes
+        lines = [self._rekey()] if due or self._monotonic() - self._since >= limits.seconds else []
+        for plaintext in plaintexts:
+            lines.append(record_to_line(key.seal(_DATA, plaintext)))
+        return lines
+
+    def _cut(self, parts: Sequence[bytes]) -> list[bytes]:
+        """The plaintexts of as few records as hold the parts."""
+        if 0 < len(parts) <= MAX_MESSAGES and ARRAY_HEADER_BYTES + sum(map(len, parts)) <= self._room:
+            return [join(parts)]
         largest = max(map(len, parts), default=0)
         if ARRAY_HEADER_BYTES + largest > self._room:
             raise TooLarge(f"message: {largest} bytes")
-        lines = self._rekey_when_due()
-        if 0 < len(parts) <= MAX_MESSAGES and ARRAY_HEADER_BYTES + sum(map(len, parts)) <= self._room:
-            lines.append(self._line(RecordType.DATA, join(parts)))
-            return lines
+        cut: list[bytes] = []
         start, size = 0, ARRAY_HEADER_BYTES
         for at, part in enumerate(parts):
             if size + len(part) > self._room or at - start == MAX_MESSAGES:
-                lines.append(self._line(RecordType.DATA, join(parts[start:at])))
+                cut.append(join(parts[start:at]))
                 start, size = at, ARRAY_HEADER_BYTES
             size += len(part)
         if start < len(parts):
-            lines.append(self._line(RecordType.DATA, join(parts[start:])))
-        return lines
+            cut.append(join(parts[start:]))
+        return cut
 
     def control(self, kind: RecordType, body: bytes) -> bytes:
         """One line with an ALERT, CLOSE or KEY_UPDATE record."""
@@ -122,13 +135,8 @@ class RecordLayer:
     def _line(self, kind: RecordType, plaintext: bytes) -> bytes:
         return record_to_line(self._sending.seal(kind, plaintext))
 
-    def _rekey_when_due(self) -> list[bytes]:
-        key, limits = self._sending, self._limits
-        now = self._monotonic()
-        due = key.sequence >= limits.records or key.sealed_bytes >= limits.sealed_bytes
-        if not due and now - self._since < limits.seconds:
-            return []
+    def _rekey(self) -> bytes:
         line = self._line(RecordType.KEY_UPDATE, b"")
-        key.update()
-        self._since = now
-        return [line]
+        self._sending.update()
+        self._since = self._monotonic()
+        return line

@@ -5,11 +5,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from chatserv.discreet import Discreet
 from chatserv.wire.fields import (
     KEYS_PAGE,
     LIST_PAGE,
+    MAX_BACKUP_BYTES,
+    AddressList,
     Code,
     CommitBytes,
+    Counter,
     Epoch,
     Hash,
     Host,
@@ -19,11 +23,14 @@ from chatserv.wire.fields import (
     Reply,
     Seq,
     Size,
+    Slots,
     Text,
     Token,
     Wrap,
 )
 from chatserv.wire.notices import Event
+
+RESULT_CHARACTERS = 16_384  # of what came of an operation
 
 
 class Ok(Reply, frozen=True, tag="ok"):
@@ -51,19 +58,20 @@ class Sent(Reply, frozen=True, tag="sent"):
     at: int
 
 
-class Invited(Reply, frozen=True, tag="invited"):
+class Invited(Reply, Discreet, frozen=True, tag="invited"):
     """A fresh invite; the server keeps only its hash.
 
     ``host`` and ``port``: where the link has to lead; empty and 0 where the server does not know better than its clients.
+    ``others``: what it has to name besides, ``HOST:PORT`` each.
     """
+
+    shown = ("label", "expires")
 
     token: Token
     expires: int
     host: Host = ""
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
-
-    def __repr__(self) -> str:
-        return f"Invited(label={self.label}, expires={self.expires})"
+    others: AddressList = ()
 
 
 class Page(Reply, frozen=True, tag="page"):
@@ -163,9 +171,53 @@ class LogPage(Reply, frozen=True, tag="log_page"):
 
 
 class StatementFound(Reply, frozen=True, tag="statement_found"):
-    """What was signed behind a leaf: of type 3 the Revocation, of 1 the identity key (DER), of 2 the ``DeviceCert``."""
+    """What was signed behind a leaf, by its type: 1 and 5 the identity key (DER), 2 the ``DeviceCert``, 3 the Revocation,
+    4 the UikRotation, 6 the Gone.
+    """
 
     statement: Annotated[bytes, Meta(max_length=2048)]
+
+
+class Backup(Reply, frozen=True, tag="backup"):
+    """The account's sealed backup as a device of it left it with the server, and when; to be opened by a slot alone."""
+
+    counter: Counter
+    at: int
+    blob: Annotated[bytes, Meta(max_length=MAX_BACKUP_BYTES)]
+    slots: Slots
+
+    def __repr__(self) -> str:
+        return f"Backup(label={self.label}, counter={self.counter}, at={self.at}, {len(self.blob)} bytes)"
+
+
+class DeviceInfo(msgspec.Struct, frozen=True):
+    """A valid device of the own account. ``seen``: when it was last here, to within an hour; 0: never."""
+
+    device_id: Id
+    cert_hash: Hash
+    created: int
+    seen: int
+    online: bool
+
+
+class DeviceList(Reply, frozen=True, tag="device_list"):
+    """The own account's valid devices, oldest first."""
+
+    items: Annotated[tuple[DeviceInfo, ...], Meta(max_length=LIST_PAGE)]
+
+
+class OwnRoom(msgspec.Struct, frozen=True):
+    """A room whose member the account is. ``agreed``: the account is known to want to be in it."""
+
+    room: Id
+    agreed: bool
+
+
+class OwnRoomList(Reply, frozen=True, tag="own_room_list"):
+    """Rooms in order of id. ``more``: there are others after the last one."""
+
+    rooms: Annotated[tuple[OwnRoom, ...], Meta(max_length=LIST_PAGE)]
+    more: bool = False
 
 
 class AccountInfo(msgspec.Struct, frozen=True):
@@ -199,3 +251,42 @@ class BanList(Reply, frozen=True, tag="ban_list"):
 
     bans: Annotated[tuple[BanInfo, ...], Meta(max_length=LIST_PAGE)]
     more: bool = False
+
+
+class Operated(Reply, frozen=True, tag="operated"):
+    """What came of an `Operate`, as a JSON object: ``result`` and ``code``, or ``error`` with ``code`` and ``text``."""
+
+    result: Annotated[str, Meta(max_length=RESULT_CHARACTERS)]
+
+
+class Taken(Reply, frozen=True, tag="taken"):
+    """How much of an offer was taken: see `OfferEvents`."""
+
+    count: Seq
+
+
+ServerReply = (
+    Ok
+    | Error
+    | Sent
+    | Invited
+    | Page
+    | RoomList
+    | Chain
+    | Lease
+    | Committed
+    | Existing
+    | Wrapped
+    | Stock
+    | Keys
+    | Certificates
+    | LogPage
+    | StatementFound
+    | Backup
+    | DeviceList
+    | OwnRoomList
+    | AccountList
+    | BanList
+    | Operated
+    | Taken
+)

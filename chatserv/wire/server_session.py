@@ -5,7 +5,11 @@ States, what may come in each, and what comes out::
     HELLO     ClientHello               SignatureWanted                       -> SIGNING
     SIGNING   signed()                  ServerHello, ServerAuth               -> AUTH
     AUTH      ClientAuth                DeviceWanted or RegistrationWanted    -> LOOKUP
+                                        or, by password, VerifierWanted       -> VERIFIER
     LOOKUP    device() or registered()  ServerFinish                          -> FINISHED
+    VERIFIER  challenge()               PasswordChallenge                     -> PROOF
+    PROOF     PasswordProof             ProofWanted                           -> TURN
+    TURN      proved()                  ServerFinish                          -> FINISHED
     FINISHED  FINISHED                  Authenticated                         -> OPEN
     OPEN      DATA, KEY_UPDATE, CLOSE, ALERT
 
@@ -16,16 +20,18 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 
-from chatserv.crypto.password import PasswordVerifier
+from chatserv.crypto.password import PasswordVerifier, proof_holds, server_proof
+from chatserv.crypto.server_keys import rotations_from
 from chatserv.crypto.session import finished_mac, handshake_secrets, traffic_secrets
 from chatserv.crypto.statements import certificate_facts, verify_certificate
-from chatserv.crypto.suite import ed_verify, load_rsa_spki, oaep, same, to_sign
+from chatserv.crypto.suite import ed_public_ok, ed_verify, load_rsa_spki, oaep, same, to_sign
 from chatserv.domain.names import user_name
 from chatserv.errors import AuthFailed, NameInvalid, Reject, TooLarge, WireError
 from chatserv.wire.core import HandshakeKeys, SessionCore, missing_keys
 from chatserv.wire.framing import DELIMITER, ERROR_LINE, GREETING, line_to_record, record_to_line
 from chatserv.wire.handshake import (
     EXTENSION_METHODS,
+    EXTENSION_ROTATIONS,
     ClientHello,
     DeviceLogin,
     RegistrationRequest,
@@ -35,10 +41,20 @@ from chatserv.wire.handshake import (
     client_auth_message,
     decode_client_auth,
     encode_extensions,
+    encode_rotations,
     server_auth_message,
     wrap_label,
 )
 from chatserv.wire.parameters import ServerIdentity, SessionContext
+from chatserv.wire.password_login import (
+    EXTENSION_SERVER_PROOF,
+    METHOD_PASSWORD,
+    NONCE_BYTES,
+    PasswordChallenge,
+    PasswordLogin,
+    PasswordProof,
+    password_auth_message,
+)
 from chatserv.wire.records import RecordType, decode_alert, encode_alert
 from chatserv.wire.session import (
     EARLY_ERRORS,
@@ -47,9 +63,11 @@ from chatserv.wire.session import (
     Event,
     Failed,
     LineReady,
+    ProofWanted,
     RegistrationWanted,
     SignatureWanted,
     State,
+    VerifierWanted,
 )
 
 # Verified against when a device is unknown, so that the answer takes as long as for a known one (key of RFC 8032, 7.1).
@@ -70,10 +88,13 @@ class ServerSession(SessionCore):
         self._identity = identity
         self._received_bytes = 0
         self._keys: HandshakeKeys | None = None
-        self._hello_line = b""
+        self._hello_line = self._expected = b""
         self._user, self._device_id, self._signature = "", b"", b""
         self._t2 = self._t3 = self._finished = b""
         self._authenticated: Authenticated | None = None
+        self._verifier: PasswordVerifier | None = None
+        self._proof: PasswordProof | None = None
+        self._auth_message, self._known = b"", False
 
     # -- answers of the edge ------------------------------------------------------------------------------------------
 
@@ -83,8 +104,12 @@ class ServerSession(SessionCore):
             return []
         self._enter(State.SIGNING, State.AUTH)
         keys = self._keys or missing_keys()
-        extensions = encode_extensions({EXTENSION_METHODS: self._identity.methods})
-        auth = ServerAuth(self._identity.spki, signature, self._surroundings.now_ms(), extensions)
+        extensions = {EXTENSION_METHODS: self._identity.methods}
+        rotations = rotations_from(self._identity.rotations, self._expected)
+        if rotations:
+            extensions[EXTENSION_ROTATIONS] = encode_rotations(rotations)
+        now_ms = self._surroundings.now_ms()
+        auth = ServerAuth(self._identity.spki, signature, now_ms, encode_extensions(extensions))
         record = keys.sending.seal(RecordType.SERVER_AUTH, auth.encode())
         self._t2 = self._transcript.add(record)
         return [LineReady(self._hello_line), LineReady(record_to_line(record))]
@@ -101,11 +126,42 @@ class ServerSession(SessionCore):
             return self.refuse(AuthFailed("device login: unknown device or wrong signature"))
         if certificate is None:
             return self.refuse(AuthFailed("device login: unknown device or wrong signature"))
-        return self._finish(certificate)
+        return self._finish(certificate_facts(certificate).rsa_spki)
 
     def registered(self, certificate: bytes) -> list[Event]:
         """Goes on after `RegistrationWanted`, once account and device are durable."""
-        return [] if self.state is State.CLOSED else self._finish(certificate)
+        return [] if self.state is State.CLOSED else self._finish(certificate_facts(certificate).rsa_spki)
+
+    def challenge(self, verifier: PasswordVerifier, *, known: bool) -> list[Event]:
+        """Goes on after `VerifierWanted`.
+
+        Args:
+            verifier: The user's, or what stands in for it (`chatserv.crypto.password.verifier_of_nobody`).
+            known: Whether there is such a user; what leaves and how long it takes is the same.
+        """
+        if self.state is State.CLOSED:
+            return []
+        self._enter(State.VERIFIER, State.PROOF)
+        self._verifier, self._known = verifier, known
+        asked = PasswordChallenge(verifier.salt, verifier.parameters, self._surroundings.random(NONCE_BYTES))
+        record = (self._keys or missing_keys()).sending.seal(RecordType.PASSWORD_CHALLENGE, asked.encode())
+        self._t2 = self._transcript.add(record)
+        self._auth_message = password_auth_message(self._t2, self._binding, self._identity.server_id, self._user)
+        return [LineReady(record_to_line(record))]
+
+    def proved(self) -> list[Event]:
+        """Goes on after `ProofWanted`: tries the proof. Ends in `Failed` where it does not hold."""
+        if self.state is State.CLOSED:
+            return []
+        self._require(State.TURN)
+        verifier, proof = self._verifier or missing_keys(), self._proof or missing_keys()
+        self._verifier = self._proof = None
+        holds = proof_holds(verifier, proof.proof, self._auth_message)
+        shown = server_proof(verifier.server_key, self._auth_message)
+        if not (holds and self._known):
+            return self.refuse(AuthFailed("password login: unknown user or wrong password"))
+        self.state = State.LOOKUP
+        return self._finish(proof.offer.rsa_spki, encode_extensions({EXTENSION_SERVER_PROOF: shown}))
 
     # -- the handshake, step by step ----------------------------------------------------------------------------------
 
@@ -119,6 +175,8 @@ class ServerSession(SessionCore):
         kind, plaintext = (self._keys or missing_keys()).receiving.open(record)
         if self.state is State.AUTH and kind == RecordType.CLIENT_AUTH:
             return self._on_client_auth(record, plaintext)
+        if self.state is State.PROOF and kind == RecordType.PASSWORD_PROOF:
+            return self._on_password_proof(record, plaintext)
         if self.state is State.FINISHED and kind == RecordType.FINISHED:
             return self._on_finished(plaintext)
         if kind == RecordType.ALERT:
@@ -132,7 +190,7 @@ class ServerSession(SessionCore):
         hello = ClientHello.decode(client_hello)
         if hello.binding_type != self._binding[0]:
             raise Reject("ClientHello: another channel binding than the connection has")
-        random = self._surroundings.random
+        random, self._expected = self._surroundings.random, hello.expected_server_id
         ephemeral = x25519.X25519PrivateKey.from_private_bytes(random(32))
         try:
             mlkem_secret, ciphertext = mlkem.MLKEM768PublicKey.from_public_bytes(hello.mlkem_key).encapsulate()
@@ -145,16 +203,36 @@ class ServerSession(SessionCore):
         self._keys = HandshakeKeys(handshake_secrets(mlkem_secret, x25519_secret, t1, self._binding), server=True)
         self._hello_line = GREETING + record_to_line(server_hello)
         self.state = State.SIGNING
-        return [
-            SignatureWanted(to_sign("server auth", server_auth_message(t1, self._binding, self._identity.server_id)))
-        ]
+        return [SignatureWanted(to_sign("server auth", server_auth_message(t1, self._binding, self._identity.key_id)))]
 
     def _on_client_auth(self, record: bytes, plaintext: bytes) -> list[Event]:
         request = decode_client_auth(plaintext)
+        if isinstance(request, PasswordLogin):
+            return self._on_password_login(request, record)
         wanted = self._check_login(request) if isinstance(request, DeviceLogin) else self._check_registration(request)
         self._t3 = self._transcript.add(record)
         self.state = State.LOOKUP
         return [wanted]
+
+    def _on_password_login(self, request: PasswordLogin, record: bytes) -> list[Event]:
+        if METHOD_PASSWORD not in self._identity.methods:
+            raise Reject("ClientAuth: method not offered")
+        self._user = request.user
+        self._transcript.add(record)
+        self.state = State.VERIFIER
+        return [VerifierWanted(request.user)]
+
+    def _on_password_proof(self, record: bytes, plaintext: bytes) -> list[Event]:
+        proof = PasswordProof.decode(plaintext)
+        offer = proof.offer
+        load_rsa_spki(offer.rsa_spki)
+        if not ed_public_ok(offer.ed25519):
+            raise Reject("PasswordProof: unusable signature key")
+        self._device_id, self._proof = offer.device_id, proof
+        self._check_signature(offer.ed25519, proof.signature)
+        self._t3 = self._transcript.add(record)
+        self.state = State.TURN
+        return [ProofWanted(self._user, offer)]
 
     def _check_login(self, request: DeviceLogin) -> Event:
         self._user, self._device_id, self._signature = request.user, request.device_id, request.signature
@@ -176,12 +254,12 @@ class ServerSession(SessionCore):
         message = client_auth_message(self._t2, self._binding, server_id, self._user, self._device_id)
         ed_verify(public, signature, "client auth", message)
 
-    def _finish(self, certificate: bytes) -> list[Event]:
+    def _finish(self, rsa_key: bytes, extensions: bytes = b"") -> list[Event]:
         self._enter(State.LOOKUP, State.FINISHED)
         keys, random = self._keys or missing_keys(), self._surroundings.random
         wrapped, session_id = random(32), random(16)
-        device_key = load_rsa_spki(certificate_facts(certificate).rsa_spki)
-        finish = ServerFinish(session_id, device_key.encrypt(wrapped, oaep(wrap_label(self._t3))))
+        wrap = load_rsa_spki(rsa_key).encrypt(wrapped, oaep(wrap_label(self._t3)))
+        finish = ServerFinish(session_id, wrap, extensions)
         record = keys.sending.seal(RecordType.SERVER_FINISH, finish.encode())
         t4 = self._transcript.add(record)
         traffic = traffic_secrets(keys.secrets, wrapped, t4, self._binding)
@@ -194,7 +272,8 @@ class ServerSession(SessionCore):
         keys, authenticated = self._keys or missing_keys(), self._authenticated or missing_keys()
         if not same(plaintext, self._finished):
             raise AuthFailed("FINISHED: does not verify")
-        self._keys = self._authenticated = None
+        self._keys = self._authenticated = None  # nor the rest of the handshake, 2 KB, as long as the session lasts
+        self._hello_line = self._signature = self._t2 = self._t3 = self._finished = self._auth_message = b""
         self._open_session(keys.sending, keys.receiving)
         return [authenticated]
 

@@ -7,13 +7,17 @@ has ended (a deadline passed, say) is ignored.
 """
 
 import hashlib
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from msgspec import Struct
+
+from chatserv.crypto.password import PasswordParameters
 from chatserv.crypto.statements import DeviceFacts
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject, WireError
 from chatserv.wire.handshake import RegistrationRequest
+from chatserv.wire.password_login import GuestOffer
 from chatserv.wire.records import RecordLayer, RecordType, decode_alert
 
 # Errors that the server names before there are keys: ``ERR <index + 1>``, and nothing else.
@@ -28,6 +32,11 @@ class State(Enum):
     SIGNING = "waiting for the identity key's signature"
     AUTH = "waiting for the other side to say who it is"
     LOOKUP = "waiting for the store"
+    VERIFIER = "waiting for the store, for what checks a password"
+    PROOF = "waiting for the proof of a password"
+    TURN = "waiting until the proof may be tried"
+    CHALLENGE = "waiting for PasswordChallenge"
+    DERIVE = "waiting for the password's key"
     FINISH = "waiting for ServerFinish"
     UNWRAP = "waiting for the device key's decryption"
     FINISHED = "waiting for the proof of the traffic keys"
@@ -35,73 +44,90 @@ class State(Enum):
     CLOSED = "over"
 
 
-WAITING_FOR_US: Final = frozenset({State.IDLE, State.SIGNING, State.LOOKUP, State.UNWRAP})
+WAITING_FOR_US: Final = frozenset(
+    {State.IDLE, State.SIGNING, State.LOOKUP, State.VERIFIER, State.TURN, State.DERIVE, State.UNWRAP}
+)
 
 
-@dataclass(frozen=True, slots=True)
-class LineReady:
+class LineReady(Discreet, frozen=True):
     """Write these bytes (one line with its CRLF) now."""
 
-    line: bytes = field(repr=False)
+    line: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureWanted:
+class SignatureWanted(Discreet, frozen=True):
     """Server: sign this with the identity key, then call ``signed``."""
 
-    to_sign: bytes = field(repr=False)
+    to_sign: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceWanted:
+class DeviceWanted(Struct, frozen=True):
     """Server: look this device up, then call ``device`` with its certificate or None, or ``refuse``."""
 
     user: str
     device_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationWanted:
+class RegistrationWanted(Struct, frozen=True):
     """Server: make this account durable, then call ``registered`` or ``refuse``. All signatures are checked."""
 
     request: RegistrationRequest
     facts: DeviceFacts
 
 
-@dataclass(frozen=True, slots=True)
-class UnwrapWanted:
+class VerifierWanted(Struct, frozen=True):
+    """Server: look up what checks this user's password, then call ``challenge`` with it, or ``refuse``."""
+
+    user: str
+
+
+class ProofWanted(Struct, frozen=True):
+    """Server: when this user's password may be tried, call ``proved``, which tries it; or ``refuse``."""
+
+    user: str
+    offer: GuestOffer
+
+
+class PasswordKeyWanted(Discreet, frozen=True):
+    """Client: derive 32 bytes from the password (`chatserv.crypto.password.salted_password`), then call ``derived``."""
+
+    shown = ("parameters",)
+
+    salt: bytes
+    parameters: PasswordParameters
+
+
+class UnwrapWanted(Discreet, frozen=True):
     """Client: open this RSA-OAEP ciphertext with the device's key, then call ``unwrapped`` with the result or None."""
 
-    ciphertext: bytes = field(repr=False)
-    label: bytes = field(repr=False)
+    ciphertext: bytes
+    label: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
+class Authenticated(Discreet, frozen=True):
     """The session is open. ``exporter`` is 32 bytes for other protocols to bind to."""
+
+    shown = ("user", "device_id", "session_id")
 
     user: str
     device_id: bytes
     session_id: bytes
-    exporter: bytes = field(repr=False)
+    exporter: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PlaintextReceived:
+class PlaintextReceived(Discreet, frozen=True):
     """A DATA record: an array of messages."""
 
-    plaintext: bytes = field(repr=False)
+    plaintext: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CloseReceived:
+class CloseReceived(Struct, frozen=True):
     """The other side ended the session on purpose; ``reason`` is a `chatserv.domain.closing.CloseReason`, or unknown."""
 
     reason: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The session is over: the other side broke a rule, or refused us. ``told``: the error is the other side's word."""
 
     error: WireError
@@ -113,6 +139,9 @@ Event = (
     | SignatureWanted
     | DeviceWanted
     | RegistrationWanted
+    | VerifierWanted
+    | ProofWanted
+    | PasswordKeyWanted
     | UnwrapWanted
     | Authenticated
     | PlaintextReceived

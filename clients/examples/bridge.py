@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
-from chatserv.client import Client, Profile, explained, sender_name, translate, use_steady_clock
+from chatserv.client import Client, Profile, explained, open_client, sender_name, translate, use_steady_clock
 from chatserv.client.errors import ChatError
 from chatserv.client.events import MessageReceived
 
@@ -50,7 +50,7 @@ async def bridge(left: Client, left_room: str, right: Client, right_room: str) -
 
 async def run(reactor: Any, left_profile: str, left_room: str, right_profile: str, right_room: str) -> None:
     """Connects both sides, and carries until it is interrupted."""
-    left, right = (Client(Profile.named(name), reactor) for name in (left_profile, right_profile))
+    left, right = (open_client(Profile.named(name), reactor) for name in (left_profile, right_profile))
     async with left, right:
         for client in (left, right):
             reactor.addSystemEventTrigger("before", "shutdown", client.stop)

@@ -2,7 +2,7 @@
 
 Register an account for it first, then run it::
 
-    chatserv-client --link-file LINK --profile echo --user echo --password-file FILE --send < /dev/null
+    chatserv-client --link-file LINK --profile echo --user echo --password-file FILE --no-seal --send < /dev/null
     python -m clients.examples.echo_bot echo
 """
 

@@ -2,6 +2,7 @@
 
 from clients.plain.commands_mode import CommandsMode
 from clients.plain.follow_mode import FollowMode, SendAndFollowMode
+from clients.plain.history_mode import HistoryMode
 from clients.plain.invite_mode import InviteMode
 from clients.plain.mode import Mode
 from clients.plain.send_mode import SendMode
@@ -11,6 +12,8 @@ from clients.shared.arguments import Arguments
 
 def mode_for(arguments: Arguments) -> type[Mode]:
     """The one that was asked for; without a word a talk on a terminal, and on a pipe lines to send."""
+    if arguments.export_file is not None or arguments.import_file is not None:
+        return HistoryMode
     if arguments.commands:
         return CommandsMode
     if arguments.invite:

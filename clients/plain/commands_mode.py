@@ -1,24 +1,25 @@
 """``--command``: slash commands in order."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import Client, ClientEvent, Profile, Slash, explained, translate
+from chatserv.client import Client, ClientEvent, Profile, Slash, explained, open_client, translate
 from chatserv.client.errors import ChatError, LocalFileError, NotMember
 from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
 from clients.plain.script import Errand
 from clients.shared.arguments import Arguments
-from clients.shared.event_text import held_text
 from clients.shared.exit_codes import DONE, REFUSED, SERVER_AWAY, Exit, exit_for
 from clients.shared.patience import Patience
+from clients.shared.trouble_text import held_text
 
 
 class CommandsMode(Errand):
     """Carries commands out, each when the one before is done and what it sent is stored. The room need not be there."""
 
     def __init__(
-        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: Callable[..., Client] = open_client
     ) -> None:
         super().__init__(reactor, arguments, profile, make_client)
         self._under_way: list[Deferred[int]] = []

@@ -1,8 +1,9 @@
 """``--follow``: what is said in one room, line by line."""
 
+from collections.abc import Callable
 from typing import Any
 
-from chatserv.client import ChatError, Client, ClientEvent, MessageReceived, Profile, RoomOffered
+from chatserv.client import ChatError, Client, ClientEvent, MessageReceived, Profile, RoomOffered, open_client
 from clients.plain.script import RoomScript
 from clients.plain.send_mode import SendMode
 from clients.shared.arguments import Arguments
@@ -15,7 +16,7 @@ class FollowMode(RoomScript):
     follows = True
 
     def __init__(
-        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: Callable[..., Client] = open_client
     ) -> None:
         super().__init__(reactor, arguments, profile, make_client)
         name, write = (lambda: self._wanted.name), self._printing.line

@@ -1,8 +1,9 @@
 """What every run of ``chatserv-client`` without a line editor does: it connects, prints, and ends with a code."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status, StatusChanged
+from chatserv.client import Client, ClientEvent, LocalFileError, Profile, Status, StatusChanged, is_blank, open_client
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import SERVER_AWAY, Exit, exit_for, trying_again
 from clients.shared.line_queue import LineQueue
@@ -29,9 +30,11 @@ class Mode(TimedRun):
     reads: ClassVar[bool] = False
 
     def __init__(
-        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: Callable[..., Client] = open_client
     ) -> None:
-        client = make_client(profile, reactor, self._on_event, follow=self.follows, plain=arguments.no_tls)
+        client = make_client(
+            profile, reactor, self._on_event, follow=self.follows, name=arguments.name, plain=arguments.no_tls
+        )
         super().__init__(reactor, client, reading=self.reads, timeout_seconds=arguments.timeout_seconds)
         self._arguments = arguments
         self._printing = Printing(self.finish)
@@ -49,7 +52,7 @@ class Mode(TimedRun):
 
     def line_typed(self, line: str) -> None:
         """A line came; empty ones are nothing."""
-        if line.strip() and not self.done.called:
+        if not is_blank(line) and not self.done.called:
             self._take(line)
             self._regulate()
 

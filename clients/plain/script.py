@@ -1,6 +1,7 @@
 """What runs for scripts have in common: warnings on standard error, and an end in every case."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from chatserv.client import (
     Profile,
     RoomJoined,
     RoomTitled,
+    open_client,
     translate,
 )
 from clients.plain.mode import Mode
@@ -25,10 +27,10 @@ class Script(Mode):
     """A run that nobody watches. What it could not send does not go out behind its back later."""
 
     def __init__(
-        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: Callable[..., Client] = open_client
     ) -> None:
         super().__init__(reactor, arguments, profile, make_client)
-        self._warnings = Warnings(self._client, lambda: self._wanted.name)
+        self._warnings = Warnings(self._client, lambda: self._wanted.called)
 
     @property
     def _sending(self) -> bool:

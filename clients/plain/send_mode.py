@@ -1,13 +1,16 @@
 """``--send``, or a pipe: lines of standard input go to one room, and all of them are stored, or the run fails."""
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from chatserv.client import ClientEvent, explained, translate
 from chatserv.client.errors import ChatError, LocalFileError
 from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
 from clients.plain.script import RoomScript
-from clients.shared.event_text import held_text
 from clients.shared.exit_codes import NOT_SENT, Exit, exit_for
+from clients.shared.trouble_text import held_text
 
 
 class SendMode(RoomScript):
@@ -65,10 +68,20 @@ class SendMode(RoomScript):
         super().sent(stored)
         self._wait_for_answers()
 
+    def _answered(self, result: Any) -> None:
+        """A line is stored, or will not be; what other programs have sent is theirs."""
+        if isinstance(result, Failure) and isinstance(result.value, ChatError):
+            self.finish(Exit(NOT_SENT, explained(result.value), clean=True))
+        super()._answered(result)
+
     def _wait_for_answers(self) -> None:
         """What was taken in has to be stored in time, whatever keeps it from that; each answer begins the time anew."""
         if self._client.unacknowledged:
             self._patience.begin()
+
+    def _look_whether_done(self) -> None:
+        if not self.done.called:
+            self.check_done()
 
     def check_done(self) -> None:
         """Ends the run where nothing is left to send."""
@@ -77,11 +90,11 @@ class SendMode(RoomScript):
 
     def _happened(self, event: ClientEvent) -> None:
         match event:
-            case SendAcknowledged():
-                self._patience.end()
-                self._wait_for_answers()
-            case SendFailed(error=error):
-                self.finish(Exit(NOT_SENT, explained(error), clean=True))
+            case SendAcknowledged() | SendFailed():  # also of what was there before us
+                if isinstance(event, SendAcknowledged):
+                    self._patience.end()
+                    self._wait_for_answers()
+                self._reactor.callLater(0, self._look_whether_done)
             case SendHeld(room, users):
                 if room == self._wanted.name:
                     self.finish(Exit(NOT_SENT, held_text(users), clean=True))

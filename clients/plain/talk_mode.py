@@ -1,11 +1,26 @@
 """A person at a terminal who wants plain lines, as for a screen reader."""
 
+from collections.abc import Callable
 from typing import Any
 
-from chatserv.client import Client, ClientEvent, MessageReceived, Profile, place, translate
+from twisted.internet.defer import Deferred
+
+from chatserv.client import (
+    Client,
+    ClientEvent,
+    MessageReceived,
+    Profile,
+    Sent,
+    SlashError,
+    open_client,
+    place,
+    translate,
+)
 from clients.plain.mode import Mode
 from clients.shared.arguments import Arguments
 from clients.shared.notifications import NONE
+from clients.shared.questions import unseen
+from clients.shared.server_address import with_address
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
 
@@ -16,7 +31,7 @@ class TalkMode(Mode):
     follows = reads = True
 
     def __init__(
-        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
+        self, reactor: Any, arguments: Arguments, profile: Profile, make_client: Callable[..., Client] = open_client
     ) -> None:
         super().__init__(reactor, arguments, profile, make_client)
         write, rings = self._printing.line, self._printing.terminal and arguments.notify != NONE
@@ -24,6 +39,14 @@ class TalkMode(Mode):
         self._talk = Talk(
             self._client, arguments.room, write=write, say=self.say, sent=self.sent, quit=self.quit, codes=False
         )
+        self._talk.slash.ask_secret = self._ask_secret
+        self._asking: Deferred[str] | None = None
+
+    def sent(self, stored: "Deferred[int]") -> None:
+        """A message is under way, and stands there already."""
+        if isinstance(stored, Sent):
+            self._showing.typed(stored.message_id)
+        super().sent(stored)
 
     def say(self, line: str) -> None:
         """News."""
@@ -33,8 +56,21 @@ class TalkMode(Mode):
         """It is told."""
         self.say(why)
 
+    async def _ask_secret(self, question: str) -> str:
+        """The next line, which stands nowhere on the screen."""
+        if self._asking is not None:
+            raise SlashError(translate("Answer the question before this one first."))
+        self.say(question)
+        self._asking = Deferred()
+        with unseen():
+            return await self._asking
+
     def _take(self, line: str) -> None:
-        self._talk.line_typed(line)
+        asking, self._asking = self._asking, None
+        if asking is None:
+            self._talk.line_typed(line)
+        else:
+            asking.callback(line)
 
     def _give_up(self) -> None:
         """A person waits for as long as they like."""
@@ -49,7 +85,7 @@ class TalkMode(Mode):
         else:
             said = translate("Connected to {room} as {name}.")
             said = said.format(room=place(handle.name), name=self._client.keyring.user)
-        self.say(said)
+        self.say(with_address(said, self._client))
         self._lines.begin()
 
     def _happened(self, event: ClientEvent) -> None:

@@ -3,13 +3,26 @@
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client import Alarm, Client, ClientEvent, IdentityChanged, KeysBroken, place, translate
+from chatserv.client import (
+    Alarm,
+    Client,
+    ClientEvent,
+    IdentityChanged,
+    KeysBroken,
+    OtherServer,
+    RotationDone,
+    RotationOpen,
+    ServerKeyChanged,
+    place,
+    translate,
+)
 from chatserv.client.errors import NotMember
-from chatserv.client.events import GapSeen, MessagesMissing, RoomLeft, RoomRewound
+from chatserv.client.events import GapSeen, MessagesMissing, RoomLeft, RoomRewound, ServerRestored
 from clients.shared.event_text import news
-from clients.shared.exit_codes import UNTRUSTED, Exit
+from clients.shared.exit_codes import REFUSED, UNTRUSTED, Exit
 from clients.shared.startup import tell
 
+_OF_ALL: Final = (Alarm, IdentityChanged, RotationDone, RotationOpen, ServerKeyChanged, OtherServer, ServerRestored)
 _OF_ROOM: Final = (GapSeen, MessagesMissing, KeysBroken, RoomRewound, RoomLeft)
 
 
@@ -18,17 +31,16 @@ class Warnings:
 
     Args:
         client: Knows the rooms.
-        room: Gives the name of that room; empty while it is not there.
+        room: Gives the name of that room, or what it was while it was there; empty where it never was.
     """
 
     def __init__(self, client: Client, room: Callable[[], str]) -> None:
         self._client, self._room = client, room
-        self._last = ""  # what the room was called while it was there
 
     def look(self, event: ClientEvent) -> Exit | None:
-        """Tells of an event that is a warning; says how to end where nothing can be trusted after it."""
-        self._last = self._room() or self._last
-        if isinstance(event, Alarm | IdentityChanged) or (isinstance(event, _OF_ROOM) and event.room == self._last):
+        """Tells of an event that is a warning; says how to end where nothing more comes, or nothing that can be trusted."""
+        room = self._room()
+        if isinstance(event, _OF_ALL) or (isinstance(event, _OF_ROOM) and event.room == room):
             for line in news(event, lambda _room, _message_id: None, self._client.user):
                 tell(line)
         if self._client.distrusted:
@@ -37,16 +49,16 @@ class Warnings:
                 "lines above, and ask whoever runs it."
             )
             return Exit(UNTRUSTED, said)
-        if isinstance(event, Alarm | RoomRewound) and self._stands_still():
+        if isinstance(event, Alarm | RoomRewound) and self._stands_still(room):
             said = translate(
                 "{room} is on hold: nothing that arrives can be trusted. Keep the lines above, and ask "
                 "whoever runs the server."
             )
-            return Exit(UNTRUSTED, said.format(room=place(self._last)), clean=True)
-        return None
+            return Exit(UNTRUSTED, said.format(room=place(room)), clean=True)
+        return Exit(REFUSED) if isinstance(event, RoomLeft) and event.closed and event.room == room else None
 
-    def _stands_still(self) -> bool:
+    def _stands_still(self, room: str) -> bool:
         try:
-            return bool(self._last) and self._client.room(self._last).stands_still
+            return bool(room) and self._client.room(room).stands_still
         except NotMember:
             return False

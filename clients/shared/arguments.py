@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chatserv.client import translate
+from chatserv.client import DEFAULT_CURSOR, ChatError, cursor_name, translate
 from clients.shared.argument_parser import Parser
-from clients.shared.common_options import add_link, add_no_tls, add_notify, add_place, check_link
+from clients.shared.common_options import (
+    add_link,
+    add_no_tls,
+    add_notify,
+    add_place,
+    add_sealing,
+    check_link,
+    check_sealing,
+)
 from clients.shared.notifications import DESKTOP
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
+FOLLOWING: Final = "follow"
 NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals
 
 
@@ -39,23 +48,41 @@ class Arguments:
     accept_invites: bool = False
     plain: bool = False
     notify: str = DESKTOP
+    check_evidence: Path | None = None
+    export_file: Path | None = None
+    import_file: Path | None = None
+    recovery_file: Path | None = None
+    cursor: str | None = None
+    passphrase_file: Path | None = None
+    seal: bool = False
+    no_seal: bool = False
+    change_passphrase: bool = False
 
     @property
     def interactive(self) -> bool:
         """Whether to talk to a person line by line."""
-        scripted = self.send or self.follow or self.invite or bool(self.commands)
-        return not scripted and sys.stdin.isatty() and sys.stdout.isatty()
+        return not (self.send or self.follow or self._errand) and sys.stdin.isatty() and sys.stdout.isatty()
 
     @property
     def reading(self) -> bool:
         """Whether lines of standard input are wanted: by a person who talks, or to be sent."""
-        return self.interactive or self.send or not (self.follow or self.invite or self.commands)
+        return self.interactive or self.send or not (self.follow or self._errand)
+
+    @property
+    def _errand(self) -> bool:
+        files = (self.check_evidence, self.export_file, self.import_file)
+        return self.invite or bool(self.commands) or any(each is not None for each in files)
+
+    @property
+    def name(self) -> str:
+        """Under which it is remembered what was shown: a script has a place of its own."""
+        return self.cursor or (FOLLOWING if self.follow else DEFAULT_CURSOR)
 
     def missing(self, closed: frozenset[str]) -> str:
         """Why this cannot be done with these standard streams closed; empty where it can."""
         if "stdin" in closed and self.reading:
             return translate("Standard input is closed: there is nothing to send.")
-        if "stdout" in closed and (self.follow or self.invite or self.commands):
+        if "stdout" in closed and (self.follow or self._errand):
             return translate("Standard output is closed: nobody would see what is printed.")
         return ""
 
@@ -77,10 +104,12 @@ def parse_arguments(argv: list[str]) -> Arguments:
         ),
     )
     _add_account(parser)
+    _add_files(parser)
     _add_script(parser)
     _add_manner(parser)
     found = parser.parse(argv)
     check_link(parser, found)
+    check_sealing(parser, found)
     _check_script(parser, found)
     if not 0 < found.timeout_seconds <= 86_400:
         parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
@@ -99,6 +128,21 @@ def _add_account(parser: Parser) -> None:
         metavar=translate("FILE"),
         help=translate("file whose first line is the password; nobody else may read it"),
     )
+    add(
+        "--recovery-file",
+        type=Path,
+        metavar=translate("FILE"),
+        help=translate(
+            "recovery code: one that is there lets this machine into the account, else a new account's code is written to it"
+        ),
+    )
+
+
+def _add_files(parser: Parser) -> None:
+    """How they are sealed on this device."""
+    add_sealing(parser)
+    said = translate("ask for another passphrase of this device's files, and exit")
+    parser.add_argument("--change-passphrase", action="store_true", help=said)
 
 
 def _add_script(parser: Parser) -> None:
@@ -107,6 +151,14 @@ def _add_script(parser: Parser) -> None:
     add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
     add("--follow", action="store_true", help=translate("print what comes"))
     add("--count", type=int, metavar=translate("N"), help=translate("with --follow: exit after N messages"))
+    add(
+        "--as",
+        dest="cursor",
+        metavar=translate("NAME"),
+        help=translate(
+            "with --follow: whose place to go on from, where several follow; each name has its own (follow)"
+        ),
+    )
     add("--json", action="store_true", help=translate("with --follow: one JSON object a line"))
     add(
         "--accept-invites",
@@ -126,6 +178,30 @@ def _add_script(parser: Parser) -> None:
         "--invite-name", default="", metavar=translate("NAME"), help=translate("with --invite: for this user name only")
     )
     add("--invite-admin", action="store_true", help=translate("with --invite: for another administrator"))
+    add(
+        "--check-evidence",
+        type=Path,
+        metavar=translate("FILE"),
+        help=translate("say whether a file proves that a server has lied, and exit; needs no account"),
+    )
+    add(
+        "--export",
+        dest="export_file",
+        type=Path,
+        metavar=translate("FILE"),
+        help=translate(
+            "write the messages on this device, unsealed, to a new file for another device of yours, and exit"
+        ),
+    )
+    add(
+        "--import",
+        dest="import_file",
+        type=Path,
+        metavar=translate("FILE"),
+        help=translate(
+            "read the messages that another device of yours has exported, and exit; 5 if lines were refused"
+        ),
+    )
 
 
 def _add_manner(parser: Parser) -> None:
@@ -150,7 +226,20 @@ def _check_script(parser: Parser, found: argparse.Namespace) -> None:
         parser.error(translate("--count N: N is at least 1, and it goes with --follow"))
     if found.json and not found.follow:
         parser.error(translate("--json needs --follow"))
+    if found.cursor is not None and not found.follow:
+        parser.error(translate("--as NAME needs --follow"))
+    try:
+        cursor_name(found.cursor or DEFAULT_CURSOR)
+    except ChatError:
+        parser.error(translate("--as NAME: letters, digits, dot, underscore and hyphen, at most 64"))
     if found.accept_invites and not found.follow:
         parser.error(translate("--accept-invites needs --follow"))
+    if found.check_evidence is not None and (
+        found.send or found.follow or found.invite or found.commands or found.link
+    ):
+        parser.error(translate("--check-evidence FILE: stands alone"))
+    files = [each for each in (found.export_file, found.import_file) if each is not None]
+    if files and (len(files) > 1 or found.send or found.follow or found.invite or found.commands):
+        parser.error(translate("--export FILE, --import FILE: stand alone"))
     if found.commands and (found.send or found.follow or found.invite):
         parser.error(translate("--command cannot be combined with --send, --follow or --invite"))

@@ -37,6 +37,29 @@ def add_place(parser: Parser, room: str) -> None:
     add("--room", default=LOBBY, metavar=translate("ROOM"), help=room)
 
 
+def add_sealing(parser: Parser) -> None:
+    """How what this device keeps is sealed."""
+    add = parser.add_argument
+    add(
+        "--passphrase-file",
+        type=Path,
+        metavar=translate("FILE"),
+        help=translate("file whose first line is the passphrase of this device's files; nobody else may read it"),
+    )
+    add("--seal", action="store_true", help=translate("seal what this device keeps, where it is not sealed yet"))
+    add(
+        "--no-seal",
+        action="store_true",
+        help=translate("leave what this device keeps unsealed, also later; for bots on a machine of their own"),
+    )
+
+
+def check_sealing(parser: Parser, found: argparse.Namespace) -> None:
+    """Sealed or not."""
+    if found.no_seal and (found.seal or found.passphrase_file is not None):
+        parser.error(translate("--no-seal cannot be combined with --seal or --passphrase-file"))
+
+
 def add_no_tls(parser: Parser) -> None:
     """Without TLS."""
     said = translate("without TLS, where the server allows it; the session protects")

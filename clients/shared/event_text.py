@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import Final
 
 from chatserv.client import (
-    ALARMS,
     Alarm,
-    Blame,
     ClientEvent,
+    DeviceAsks,
     DeviceSeen,
     IdentityChanged,
     KeysBroken,
@@ -18,34 +16,44 @@ from chatserv.client import (
     names,
     place,
     quotation,
+    rule_text,
     shown,
     translate,
 )
 from chatserv.client.events import (
     Announced,
+    ArchiveFull,
     GapSeen,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
+    OtherServer,
     PresenceSeen,
     Reacted,
+    RetentionChanged,
     RoomChanged,
     RoomJoined,
     RoomLeft,
     RoomOffered,
     RoomRewound,
     RoomTitled,
+    RotationDone,
+    RotationOpen,
     SendDelayed,
     SendFailed,
     SendHeld,
+    ServerKeyChanged,
+    ServerRestored,
     TypingSeen,
 )
+from clients.shared.own_text import asks
+from clients.shared.trouble_text import trouble_text
+from clients.shared.trust_text import about_trust
 
 Finder = Callable[[str, bytes], MessageReceived | None]
 """The message of a room with this id, if this device keeps it and it is not too old."""
-
-_SHORT_ID_DIGITS: Final = 8
 
 
 def readable(message: MessageReceived, *, room: bool = False, quoted: MessageReceived | None = None) -> str:
@@ -88,14 +96,25 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
             return [f"{place(event.room)}: {line}" for line in _changes(event)]
         case RoomOffered() | RoomJoined() | RoomLeft() | RoomTitled():
             return [_about_room(event, us)]
-        case RoomRewound() | GapSeen() | MessagesMissing() | KeysBroken() | SendHeld():
-            return [f"{place(event.room)}: {_trouble(event, us)}"]
-        case SendFailed(error=error):
-            return [f"{translate('Not sent:')} {explained(error)}"]
-        case SendDelayed(room=room, error=error):
-            return [f"{place(room)}: {explained(error)} {translate('Trying again...')}"]
-        case IdentityChanged() | DeviceSeen() | Alarm():
-            return [about_trust(event)]
+        case RoomRewound() | GapSeen() | MessagesExpired() | MessagesMissing() | KeysBroken() | SendHeld():
+            return [f"{place(event.room)}: {trouble_text(event, us)}"]
+        case ArchiveFull() | RetentionChanged():
+            return [_about_keeping(event)]
+        case SendFailed() | SendDelayed():
+            return [_not_sent(event)]
+        case DeviceAsks():
+            return asks(event)
+        case (
+            IdentityChanged()
+            | DeviceSeen()
+            | RotationOpen()
+            | RotationDone()
+            | ServerKeyChanged()
+            | OtherServer()
+            | ServerRestored()
+            | Alarm()
+        ):
+            return [about_trust(event, us)]
         case PresenceSeen(user, presence):
             return [_presence(shown(user), presence)]
         case TypingSeen(room=room, user=user):
@@ -108,6 +127,17 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
 
 
 # -- messages ---------------------------------------------------------------------------------------------------------
+
+
+def _about_keeping(event: ArchiveFull | RetentionChanged) -> str:
+    """What this device keeps no longer, or the server."""
+    if isinstance(event, RetentionChanged):
+        return rule_text(event)
+    said = translate(
+        "{room}: this device has reached the {limit} messages of a room that it keeps; with each new one the oldest "
+        "goes. /keep changes that."
+    )
+    return said.format(room=place(event.room), limit=event.limit)
 
 
 def _about_message(event: MessageEdited | MessageDeleted | Reacted, find: Finder) -> str:
@@ -176,6 +206,16 @@ def _about_room(event: RoomOffered | RoomJoined | RoomLeft | RoomTitled, us: str
             return said.format(user=shown(by), room=room)
         case RoomJoined():
             return translate("You joined {room}.").format(room=room)
+        case RoomLeft(closed=True, warned=warned):
+            said = translate(
+                "{room} is closed, for everybody: whoever runs the server has closed it, or everybody left."
+            )
+            if warned:
+                said = translate(
+                    "{room} is closed, for everybody: whoever runs the server has closed it, or everybody left. So the "
+                    "server did not hold it back, and the warning about that is void."
+                )
+            return said.format(room=room)
         case RoomLeft(by=by):
             said = translate("You are no longer in {room}.")
             if by not in {"", us}:
@@ -186,56 +226,6 @@ def _about_room(event: RoomOffered | RoomJoined | RoomLeft | RoomTitled, us: str
             if before == event.room:
                 said = translate("{room}: {user} changed the topic to: {topic}")
             return said.format(user=shown(by), before=place(before), room=room, topic=shown(topic))
-
-
-def _trouble(event: RoomRewound | GapSeen | MessagesMissing | KeysBroken | SendHeld, us: str) -> str:
-    match event:
-        case RoomRewound():
-            return translate("The server lost messages of this room; what is left may be shown again.")
-        case GapSeen(first=first, last=last):
-            text = translate("Messages missing here: {count}. The server lost or withheld them.")
-            return text.format(count=last - first + 1)
-        case MessagesMissing(sender=sender, count=count, by="") if sender == us:
-            text = translate(
-                "Messages of yours that never arrived here, although the server had confirmed them: "
-                "{count}. It lost or withheld them; send them again."
-            )
-            return text.format(count=count)
-        case MessagesMissing(sender=sender, count=count, by=by) if by and sender == us:
-            text = translate(
-                "Messages of yours that {user} did not get, although the server had confirmed them: "
-                "{count}. It lost or withheld them, or {user} cannot read them. Ask {user}, and send them "
-                "again."
-            )
-            return text.format(count=count, user=shown(by))
-        case MessagesMissing(sender=sender, count=count, by=by) if by:
-            text = translate(
-                "Messages of {user} are missing ({count}), as {by} says: the server lost or withheld them, or {by} made "
-                "them up."
-            )
-            return text.format(count=count, user=shown(sender), by=shown(by))
-        case MessagesMissing(sender=sender, count=count):
-            text = translate(
-                "Messages of {user} are missing ({count}): the server lost or withheld them, or {user} never sent them."
-            )
-            return text.format(count=count, user=shown(sender))
-        case KeysBroken(by=by):
-            text = translate(
-                "{user} changed the room with keys that do not work here. The room gets new ones automatically."
-            )
-            todo = translate("If it happens again, ask {user} why; a moderator can remove them from the room.")
-            return f"{text} {todo}".format(user=shown(by))
-        case SendHeld(users=users):
-            return held_text(users)
-
-
-def held_text(users: tuple[str, ...]) -> str:
-    """Why nothing is sent, and what to do."""
-    text = translate(
-        "The identity of {users} has changed; nothing is sent until you have checked it. /verify USER "
-        "compares it, /trust USER accepts it without comparing."
-    )
-    return text.format(users=names(users))
 
 
 # -- people -----------------------------------------------------------------------------------------------------------
@@ -250,33 +240,7 @@ def _presence(user: str, presence: str) -> str:
     return known[presence].format(user=user) if presence in known else f"{user}: {shown(presence)}"
 
 
-def about_trust(event: IdentityChanged | DeviceSeen | Alarm) -> str:
-    """What a person has to know about identities, devices and the server."""
-    match event:
-        case IdentityChanged(user=user, signed=True):
-            said = translate("{user} has a new identity key, signed with the previous one: there is nothing to do.")
-            return said.format(user=shown(user))
-        case IdentityChanged(user=user, was_verified=verified):
-            said = translate("WARNING: {user} has a new identity key: a new account, or somebody in the middle.")
-            if verified:
-                said = translate(
-                    "WARNING: {user}, whom you had verified, has a new identity key. Ask them some other "
-                    "way, such as a call."
-                )
-            return f"{said} {translate('/verify {user} shows it.')}".format(user=shown(user))
-        case DeviceSeen(user=user, device_id=device_id):
-            text = translate("{user} has a new device: {id}")
-            return text.format(user=shown(user), id=device_id.hex()[:_SHORT_ID_DIGITS])
-        case Alarm():
-            return alarm_text(event)
-
-
-def alarm_text(event: Alarm) -> str:
-    """What happened, who did it, and what to do."""
-    kind, user, detail = ALARMS.get(event.what), shown(event.user), f" ({shown(event.detail)})" if event.detail else ""
-    if kind is None:
-        return f"{translate('ALARM: the server breaks the rules:')} {shown(event.what)}{detail}"
-    server = kind.blame is Blame.SERVER
-    begin = translate("ALARM: the server breaks the rules:") if server else translate("ALARM:")
-    signed = translate("{user} signed it.").format(user=user) if server and user else ""
-    return " ".join(filter(None, (begin, f"{kind.explain(user)}{detail}", signed, kind.advise())))
+def _not_sent(event: SendFailed | SendDelayed) -> str:
+    if isinstance(event, SendFailed):
+        return f"{translate('Not sent:')} {explained(event.error)}"
+    return f"{place(event.room)}: {explained(event.error)} {translate('Trying again...')}"

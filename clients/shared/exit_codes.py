@@ -13,6 +13,7 @@ from chatserv.client.errors import (
     NameInvalid,
     NameTaken,
     NotMember,
+    PassphraseInvalid,
     PasswordInvalid,
     PinMismatch,
     Replaced,
@@ -40,6 +41,7 @@ _CODES: Final[tuple[tuple[type[ChatError], int], ...]] = (
     (NameTaken, NAME),
     (NameInvalid, NAME),
     (PasswordInvalid, USAGE),
+    (PassphraseInvalid, USAGE),
     (LinkInvalid, USAGE),
     (TextInvalid, USAGE),
     (Replaced, PROFILE),
@@ -68,12 +70,6 @@ class Exit(Exception):
 
 def exit_for(error: Exception | None) -> Exit:
     """How to end for this error: its code, and a text that says what happened and what to do."""
-    if isinstance(error, PinMismatch):
-        text = translate(
-            "This is not the server that your link or profile names: its identity key is another one. Somebody may be in "
-            "the middle, or the server was set up anew. Nothing was sent. Ask its operator before you go on."
-        )
-        return Exit(WRONG_PIN, text)
     if isinstance(error, MethodRefused):
         return Exit(INVITE, translate("This server does not accept registrations."))
     for kind, code in _CODES:

@@ -126,3 +126,8 @@ def private_text(file: Path, cannot: str) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise Exit(USAGE, cannot.format(file=file, error=translate("it is no UTF-8 text"))) from None
+
+
+def first_line(file: Path, cannot: str) -> str:
+    """The first line of a file that nobody else may read; see `private_text`."""
+    return private_text(file, cannot).partition("\n")[0].rstrip("\r")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from chatserv.client import translate
+from chatserv.client import is_blank, translate
 
-MAX_PASTED_LINES: Final = 200
+MAX_PASTED_LINES: Final = 2000  # they leave at the pace that the server allows
 MAX_LINE_CHARACTERS: Final = 8192  # no message is longer
 
 
@@ -33,7 +33,7 @@ def pasted(data: str, before: str = "", after: str = "") -> Pasted:
         after: And behind it.
     """
     text = data.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    lines = [line for line in f"{before}{text}{after}".split("\n") if line.strip()]
+    lines = [line for line in f"{before}{text}{after}".split("\n") if not is_blank(line)]
     if any(len(line) > MAX_LINE_CHARACTERS for line in lines):
         said = translate("What was pasted is too long for a message: at most {size} characters.")
         return Pasted(refusal=said.format(size=MAX_LINE_CHARACTERS))

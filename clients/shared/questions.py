@@ -1,17 +1,19 @@
 """Questions on a terminal, before anything is drawn there."""
 
+import atexit
 import contextlib
 import getpass
 import select
 import signal
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from chatserv.client import new_user_name, prepared_password, translate, valid_text
 from chatserv.client.errors import LinkInvalid, NameInvalid, NameTaken, PasswordInvalid, TextInvalid
 from clients.shared.exit_codes import USAGE, Exit, exit_for
-from clients.shared.startup import tell
+from clients.shared.startup import on_terminal, tell
 
 TRIES: Final = 5
 MORE_SECONDS: Final = 0.2  # within which the next line of something that was pasted comes
@@ -31,6 +33,28 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """What is typed is not shown meanwhile, whichever way the program ends."""
+    try:
+        before = termios.tcgetattr(sys.stdin)
+    except (termios.error, ValueError, OSError):  # no terminal
+        yield
+        return
+
+    def restore() -> None:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    changed = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    atexit.register(restore)
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, changed)
+    try:
+        yield
+    finally:
+        restore()
+        atexit.unregister(restore)
+
+
 def somebody_there() -> bool:
     """Whether there is a terminal to ask on."""
     return sys.stdin.isatty()
@@ -41,7 +65,7 @@ def ask(question: str) -> str:
     if not somebody_there():
         raise Exit(USAGE, translate("There is no terminal to ask on: use --user NAME and --password-file FILE."))
     if sys.stdout.isatty():
-        print(question, end="", flush=True)
+        print(on_terminal(question, sys.stdout), end="", flush=True)
     else:
         tell(question, end="")
     try:
@@ -50,6 +74,13 @@ def ask(question: str) -> str:
     except EOFError:
         tell("")
         raise Exit(USAGE, translate("Nothing entered.")) from None
+
+
+def agrees(question: str) -> bool:
+    """Whether somebody says yes, in English or in their own language; anything else is a no. Raises as `ask`."""
+    # The words that count as a yes, apart by spaces; the first one is the letter in questions that end in (y/n).
+    yes = translate("y yes").split()
+    return ask(question).strip().casefold() in {"y", "yes", *yes}
 
 
 def more_waits() -> bool:
@@ -66,33 +97,38 @@ def ask_password() -> str:
     """A password, prepared; the same one twice."""
     if not somebody_there():
         raise Exit(USAGE, translate("There is no terminal to ask on: use --user NAME and --password-file FILE."))
+    return ask_twice(translate("Password: "))
+
+
+def ask_twice(question: str) -> str:
+    """Something secret, prepared as passwords are; the same twice. Raises `Exit` where nothing is entered."""
 
     def enter() -> str:
-        with interruptible():
-            first = _hidden(translate("Password: "))
-            if first != _hidden(translate("Once more: ")):
-                raise _Differ
+        first = prepared_password(ask_hidden(question))
+        if first != prepared_password(ask_hidden(translate("Once more: "))):
+            raise _Differ
         return first
 
+    return until_it_fits(enter)
+
+
+def ask_hidden(question: str) -> str:
+    """Something secret, once and as it was typed. Raises `Exit` where nothing is entered."""
     try:
-        return until_it_fits(enter)
+        with interruptible():
+            return getpass.getpass(on_terminal(question, sys.stderr))
+    except UnicodeDecodeError:
+        raise PasswordInvalid from None
     except EOFError:
         raise Exit(USAGE, translate("Nothing entered.")) from None
 
 
-def _hidden(question: str) -> str:
-    try:
-        return prepared_password(getpass.getpass(question))
-    except UnicodeDecodeError:
-        raise PasswordInvalid from None
-
-
 class _Differ(PasswordInvalid):
-    """The password was not the same both times."""
+    """It was not the same both times."""
 
     def explain(self) -> str:
         """In words."""
-        return translate("The two passwords differ.")
+        return translate("The two were not the same.")
 
 
 def until_it_fits(enter: Callable[[], T]) -> T:

@@ -18,7 +18,8 @@ from chatserv.client.errors import ChatError, InviteInvalid, NameInvalid, NameTa
 from chatserv.client.events import Status, StatusChanged
 from clients.shared.arguments import Arguments
 from clients.shared.exit_codes import DONE, PROFILE, REFUSED, USAGE, Exit, exit_for, trying_again
-from clients.shared.link_input import asked_link, given_link, link_of, private_text
+from clients.shared.link_input import asked_link, first_line, given_link, link_of
+from clients.shared.logging_in import enter_account, has_account
 from clients.shared.questions import TRIES, ask_name, ask_password, somebody_there
 from clients.shared.run import TimedRun
 from clients.shared.startup import tell
@@ -26,8 +27,11 @@ from clients.shared.startup import tell
 
 async def open_account(
     reactor: Any, arguments: Arguments, profile: Profile, make_client: type[Client] = Client
-) -> None:
-    """Makes sure that the profile has an account, and makes one where it has none.
+) -> bool:
+    """Makes sure that the profile has an account: makes one where it has none, or logs in to one that there is.
+
+    Returns:
+        Whether an account was made.
 
     Args:
         reactor: The reactor; it need not run yet.
@@ -44,11 +48,16 @@ async def open_account(
         if keyring is not None and keyring.registered:
             if given is not None:
                 _move(profile, link_of(given))
-            return
+            return False
         link = _link(given, begun=keyring is not None)
+        begun = keyring is not None and keyring.enrolling
+        if begun or has_account(arguments, somebody=somebody_there()):
+            await enter_account(reactor, arguments, profile, link)
+            return False
         await _register(reactor, arguments, profile, link, make_client)
     except ChatError as error:
         raise exit_for(error) from None
+    return True
 
 
 def _link(given: str | None, *, begun: bool) -> ServerLink:
@@ -70,7 +79,7 @@ def _move(profile: Profile, link: ServerLink) -> None:
     if keyring is None or keyring.server_id != link.fingerprint:
         text = translate("This profile belongs to another server; use --profile NAME to keep the two apart.")
         raise Exit(PROFILE, f"{text} ({profile.directory})")
-    profile.move(link.host, link.port)
+    profile.move(link.host, link.port, link.others)
     if link.invite:
         text = translate(
             "You already have the account {name} here; the invite was not used. --profile NAME creates another one."
@@ -83,7 +92,7 @@ async def _register(
 ) -> None:
     """Registers; asks for another name where that one is taken or is not the invite's, and for nothing else again."""
     user = user_name(arguments.user) if arguments.user else ask_name()
-    password = prepared_password(_first_line(arguments.password_file)) if arguments.password_file else ask_password()
+    password = _password(arguments.password_file)
     for left in reversed(range(TRIES)):
         tell(translate("Making your keys..."))
         await prepare_account(profile, link, user, password)
@@ -106,12 +115,10 @@ async def _register(
         user = ask_name()
 
 
-def _first_line(file: Path) -> str:
-    return (
-        private_text(file, translate("The password file {file} cannot be read: {error}"))
-        .partition("\n")[0]
-        .rstrip("\r")
-    )
+def _password(file: Path | None) -> str:
+    if file is None:
+        return ask_password()
+    return prepared_password(first_line(file, translate("The password file {file} cannot be read: {error}")))
 
 
 class Registration(TimedRun):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chatserv.client import MessageReceived, date
+from chatserv.client import MessageReceived, date, translate
 from clients.shared.dates import day_text
 
 
@@ -14,8 +14,18 @@ class Day:
 
 
 @dataclass(frozen=True)
+class Anew:
+    """Here direct messages begin anew, as the identity of one of the two was reset."""
+
+
+@dataclass(frozen=True)
 class Unread:
     """Here begins what was not read."""
+
+
+def anew_text() -> str:
+    """What stands on the line where direct messages begin anew."""
+    return translate("new identity: the conversation begins anew")
 
 
 def is_unread(message: MessageReceived, read: int) -> bool:
@@ -35,11 +45,15 @@ class Separators:
 
     def __init__(self, after: MessageReceived | Day | None = None) -> None:
         self._day = "" if after is None else date(after.at_ms)
+        self._room_id = after.room_id if isinstance(after, MessageReceived) else b""
         self.marked = False
 
-    def before(self, message: MessageReceived, read: int | None = None) -> list[Day | Unread]:
+    def before(self, message: MessageReceived, read: int | None = None) -> list[Day | Anew | Unread]:
         """What stands in front of this message. ``read``: the read marker; None where what is new is not looked for."""
-        found: list[Day | Unread] = []
+        found: list[Day | Anew | Unread] = []
+        if self._room_id not in (b"", message.room_id):
+            found.append(Anew())
+        self._room_id = message.room_id
         day = date(message.at_ms)
         if day != self._day and day_text(message.at_ms):  # else it is no time at all
             self._day = day

@@ -3,12 +3,14 @@
 import contextlib
 import ctypes
 import resource
+import shutil
 import sys
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from twisted.internet.error import ReactorNotRunning
 
 from chatserv.streams import mend_streams, say
+from clients.shared.wrapping import LEAST_COLUMNS, folded, is_code, is_link
 
 _PR_SET_DUMPABLE: Final = 4  # prctl(2)
 
@@ -38,5 +40,17 @@ def end_once(reactor: Any) -> None:
 
 
 def tell(text: str, end: str = "\n") -> None:
-    """Prints on standard error, as well as it can be: whether somebody reads it or not changes nothing."""
-    say(sys.stderr, text + end)
+    """Prints on standard error, as well as it can be: whether somebody reads it or not changes nothing.
+
+    On a terminal no word is broken at the edge.
+    """
+    say(sys.stderr, on_terminal(text, sys.stderr) + end)
+
+
+def on_terminal(text: str, stream: TextIO | None) -> str:
+    """The text, with its lines broken at spaces where the stream is a terminal."""
+    if stream is None or not stream.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, LEAST_COLUMNS)
+    lines = text.split("\n")
+    return "\n".join(line if is_code(line) or is_link(line) else folded(line, width) for line in lines)

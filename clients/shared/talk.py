@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from chatserv.client import ChatError, Client, RoomHandle, Slash, SlashError, explained, translate
 
-MAX_WAITING: Final = 1000  # lines that were typed while a command goes to another room
+MAX_WAITING: Final = 3000  # lines that were typed while a command goes to another room: more than may be pasted
 
 
 @dataclass(frozen=True, eq=False)

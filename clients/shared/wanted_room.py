@@ -14,6 +14,7 @@ class WantedRoom:
     def __init__(self, client: Client, wanted: str) -> None:
         self._client, self._wanted = client, wanted
         self._handle: RoomHandle | None = None
+        self._called = ""
 
     def find(self) -> RoomHandle | None:
         """The room, if we are in it and have agreed to it."""
@@ -22,13 +23,21 @@ class WantedRoom:
                 self._handle = self._client.room(self._wanted)
             except NotMember:
                 self._handle = None
-        return None if self._handle is None or self._handle.offered else self._handle
+        if self._handle is None or self._handle.offered:
+            return None
+        self._called = self._handle.name
+        return self._handle
 
     @property
     def name(self) -> str:
         """What it is called now; empty where it is not there."""
         handle = self.find()
         return "" if handle is None else handle.name
+
+    @property
+    def called(self) -> str:
+        """The same, or what it was called while it was there; empty where it never was."""
+        return self.name or self._called
 
     def missing(self) -> str:
         """Why it cannot be used, in words; clean."""

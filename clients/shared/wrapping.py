@@ -53,7 +53,7 @@ def _columns(text: str) -> int:
     return sum(max(wcwidth(each), 0) for each in text)
 
 
-def rows(text: str, width: int) -> list[tuple[int, int]]:
+def rows(text: str, width: int, indent: int | None = None) -> list[tuple[int, int]]:
     """The parts of a line, one for each row, as (begin, end); at spaces where there are some, which are left out.
 
     Links stay whole, so that they can be clicked and copied: such a row may be wider than the screen.
@@ -61,8 +61,10 @@ def rows(text: str, width: int) -> list[tuple[int, int]]:
     Args:
         text: The line, clean.
         width: Of the screen in columns, 4 or more.
+        indent: How far rows that go on are indented, if not as `indent_for` says.
     """
     found, begin, taken, space, at = [], 0, 0, -1, 0
+    indent = indent_for(width) if indent is None else indent
     whole = _whole(text)
     while at < len(text):
         behind = whole.get(at, at + 1)
@@ -73,10 +75,10 @@ def rows(text: str, width: int) -> list[tuple[int, int]]:
             end, go_on = (space, space + 1) if space > begin else (at, at)
             found.append((begin, end))
             begin, space = go_on, -1
-            taken = indent_for(width) + _columns(text[begin:at])
-            if begin > at:
-                at = begin
-                continue
+            taken = indent + _columns(text[begin:at])
+            if begin > at or at not in whole:
+                at = max(at, begin)
+                continue  # what has gone to the next row may fill it already
         if text[at] == " ":
             space = at
         taken += columns
@@ -88,3 +90,8 @@ def wrapped(text: str, width: int) -> list[str]:
     """The rows of a line; all but the first are indented."""
     first, *others = (text[begin:end] for begin, end in rows(text, width))
     return [first, *(" " * indent_for(width) + each for each in others)]
+
+
+def folded(text: str, width: int) -> str:
+    """The program's own words, which nobody else chose, in rows that begin at the left edge."""
+    return "\n".join(text[begin:end] for begin, end in rows(text, width, 0))

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from chatserv.client import Client, ClientEvent, Profile, RoomHandle, place, sender_name, shown, translate
+from chatserv.client import Client, ClientEvent, Profile, RoomHandle, open_client, place, sender_name, shown, translate
 from chatserv.client.errors import ChatError
 from chatserv.client.events import (
     MessageReceived,
@@ -21,7 +21,9 @@ from clients.shared.arguments import Arguments
 from clients.shared.desktop import find_desktop
 from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for, trying_again
 from clients.shared.notifications import Notifier
+from clients.shared.own_text import OPEN_MATTERS, open_matters
 from clients.shared.run import Run
+from clients.shared.server_address import with_address
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
 from clients.terminal.completion import candidates
@@ -73,7 +75,7 @@ class Conversation(Run):
         arguments: Arguments,
         profile: Profile,
         make_screen: "Callable[[Conversation], Screen]",
-        make_client: type[Client] = Client,
+        make_client: Callable[..., Client] = open_client,
     ) -> None:
         client = make_client(profile, reactor, self._on_event, follow=True, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=True)
@@ -86,6 +88,8 @@ class Conversation(Run):
         self._talk = RoomTalk(
             self._look, client, arguments.room, write=self._write, say=self.say, sent=self.sent, quit=self.quit
         )
+        self._talk.slash.ask_secret = self._screen.ask_secret
+        self._notices: list[Line] = []
         self._notifier = Notifier(reactor, arguments.notify, self._screen.bell, find_desktop(reactor))
         self._status: Status | None = None
         self._begun = False
@@ -206,6 +210,10 @@ class Conversation(Run):
         handle = None if self.done.called else self._here()
         return [] if handle is None else waiting_lines(handle.waiting(), self._client.user)
 
+    def notices(self) -> list[Line]:
+        """New devices that wait, and an identity key that has to be renewed."""
+        return self._notices
+
     def candidates(self, line: str) -> tuple[int, list[str]]:
         """What the line may become."""
         return (0, []) if self.done.called else candidates(line, self._talk.slash)
@@ -230,6 +238,8 @@ class Conversation(Run):
             self._showing.news(event)
         if isinstance(event, RoomJoined | RoomLeft | RoomTitled | StatusChanged):
             self._look()
+        if isinstance(event, OPEN_MATTERS):
+            self._notices = [[("class:question", each)] for each in open_matters(self._client)]
         self._screen.refresh()
 
     def _stands_there(self, event: ClientEvent) -> bool:
@@ -274,5 +284,5 @@ class Conversation(Run):
         said = translate("Connected again.")
         if not self._begun:
             said = translate("Connected as {name}.").format(name=shown(self._client.user))
-        self.say(said)
+        self.say(with_address(said, self._client))
         self._begun, self._last_said = True, ""

@@ -16,7 +16,7 @@ class Drafts:
     Args:
         buffer: Where one types.
         switching: Whether a command is under way that may lead to another room: what is typed meanwhile is for that one.
-        later: Calls a function in the next turn of the reactor.
+        later: Calls a function in the next turn of the reactor, and draws.
     """
 
     def __init__(

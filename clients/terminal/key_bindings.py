@@ -13,7 +13,8 @@ def bindings(screen: TerminalScreen) -> KeyBindings:
     """The keys of a talk."""
     made = KeyBindings()
     asked = Condition(lambda: screen.asked)
-    typing = ~asked & ~is_searching
+    secret = Condition(lambda: screen.secret)
+    typing = ~asked & ~secret & ~is_searching
     empty = Condition(lambda: screen.empty)
 
     made.add("tab", filter=typing)(lambda _event: screen.complete(1))

@@ -1,23 +1,31 @@
 """Which news a person reads where."""
 
-from chatserv.client import Alarm, ClientEvent, DeviceSeen, IdentityChanged, KeysBroken
+from chatserv.client import Alarm, ClientEvent, DeviceAsks, DeviceGone, DeviceSeen, IdentityChanged, KeysBroken
 from chatserv.client.events import (
     Announced,
+    ArchiveFull,
     Delivered,
     GapSeen,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
+    OtherServer,
     PresenceSeen,
     ReadMoved,
+    RetentionChanged,
     RoomJoined,
     RoomLeft,
     RoomOffered,
     RoomRewound,
+    RotationDone,
+    RotationOpen,
     SendAcknowledged,
     SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
+    ServerKeyChanged,
+    ServerRestored,
     StatusChanged,
     TypingSeen,
 )
@@ -28,7 +36,11 @@ def concerns(event: ClientEvent, room: str) -> bool:
     match event:
         case Alarm() | Announced() | DeviceSeen() | IdentityChanged() | SendHeld() | SendDelayed() | SendFailed():
             return True
-        case GapSeen() | MessagesMissing() | RoomRewound() | KeysBroken():
+        case ServerRestored() | DeviceAsks() | DeviceGone() | RotationOpen() | RotationDone() | ServerKeyChanged():
+            return True
+        case RetentionChanged() | MessagesExpired() | OtherServer():
+            return True
+        case ArchiveFull() | GapSeen() | MessagesMissing() | RoomRewound() | KeysBroken():
             return True
         case RoomJoined() | RoomLeft() | RoomOffered() | PresenceSeen():  # presence: of the room's members (Showing)
             return True

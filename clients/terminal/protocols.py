@@ -52,6 +52,10 @@ class Talker(Protocol):
         """The lines above: messages of ours that are not in the room yet."""
         ...
 
+    def notices(self) -> list[Line]:
+        """What waits for the person to do something about it, until it is done."""
+        ...
+
     def candidates(self, line: str) -> tuple[int, list[str]]:
         """See `clients.terminal.completion.candidates`."""
         ...
@@ -78,6 +82,10 @@ class Screen(Protocol):
 
     def bell(self) -> None:
         """Rings."""
+        ...
+
+    async def ask_secret(self, question: str) -> str:
+        """Asks for something that is shown nowhere. Raises `SlashError` where nothing is entered."""
         ...
 
     def leave(self) -> "Deferred[None]":

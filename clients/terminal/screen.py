@@ -11,37 +11,28 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings
-from prompt_toolkit.layout import (
-    AnyContainer,
-    BufferControl,
-    Dimension,
-    HSplit,
-    Layout,
-    VerticalAlign,
-    Window,
-)
-from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.widgets import SearchToolbar
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from chatserv.client import translate
+from chatserv.client import is_blank, translate
 from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
 from clients.shared.wrapping import LEAST_COLUMNS
-from clients.terminal.areas import pieces, rows
+from clients.terminal.areas import pieces
 from clients.terminal.completion import Completion
 from clients.terminal.drafts import Drafts
+from clients.terminal.layout import Areas, lay_out
 from clients.terminal.line_history import LineHistory
 from clients.terminal.protocols import Talker
 from clients.terminal.resizing import ResizableApplication
+from clients.terminal.secret_prompt import SecretPrompt
 from clients.terminal.steady_output import SteadyOutput
 from clients.terminal.styled_lines import Line, fitted
 from clients.terminal.styles import STYLE
 
 MAX_BATCH: Final = 500  # lines that are written together
-INPUT_ROWS: Final = 5
 
 
 class TerminalScreen:
@@ -76,18 +67,20 @@ class TerminalScreen:
         self._asked_in: Line = []
         self._hint = ""
         self._completion = Completion(talker.candidates)
+        self._secret = SecretPrompt(self._focus)
         self._buffer = Buffer(
             multiline=False, history=LineHistory(), accept_handler=self._accept, on_text_changed=self._changed
         )
-        self._drafts = Drafts(self._buffer, lambda: talker.switching, later)
+        self._drafts = Drafts(self._buffer, lambda: talker.switching, self._next)
         self._search = SearchToolbar(
             forward_search_prompt=lambda: translate("Search forward: "),
             backward_search_prompt=lambda: translate("Search: "),
             ignore_case=True,
         )
+        layout, self._typed = lay_out(talker, self._buffer, self._search, self._secret, self._areas())
         self.app = ResizableApplication(
             breaks=breaks,
-            layout=self._layout(),
+            layout=layout,
             key_bindings=bindings(self),
             style=STYLE,
             color_depth=depth,
@@ -98,22 +91,13 @@ class TerminalScreen:
         )
         self.app.ttimeoutlen = 0.1
 
-    def _layout(self) -> Layout:
-        prompt = BufferControl(
-            self._buffer,
-            input_processors=[BeforeInput(lambda: pieces(self._talker.prompt()))],
-            search_buffer_control=self._search.control,
-            preview_search=True,
-        )
-        parts: list[AnyContainer] = [
-            rows(self._talker.waiting),
-            rows(self._question),
-            Window(prompt, height=Dimension(min=1, max=INPUT_ROWS), wrap_lines=True, dont_extend_height=True),
-            self._search,
-            rows(self._completion.shown),
-            rows(lambda: [self._talker.bar(self._output.get_size().columns)], style="class:bar"),
-        ]
-        return Layout(HSplit(parts, align=VerticalAlign.TOP), focused_element=prompt)
+    def _areas(self) -> Areas:
+        bar = lambda: [self._talker.bar(self._output.get_size().columns)]  # noqa: E731 - as the others, and it has no name
+        return Areas(self._notices, self._question, self._completion.shown, bar)
+
+    def _notices(self) -> list[Line]:
+        width = max(self._output.get_size().columns, LEAST_COLUMNS)
+        return [row for line in self._talker.notices() for row in fitted(line, width)]
 
     def _question(self) -> list[Line]:
         text = self._asked.question if self._asked is not None else self._hint
@@ -180,6 +164,15 @@ class TerminalScreen:
         else:
             self._output.release()
 
+    def _next(self, change: Callable[[], None]) -> None:
+        """Changes the line in the next turn, and draws it: what was to be drawn meanwhile may have been drawn before."""
+
+        def changed() -> None:
+            change()
+            self.refresh()
+
+        self._later(changed)
+
     def refresh(self) -> None:
         """Something around the prompt has changed."""
         if not self._left:
@@ -200,6 +193,19 @@ class TerminalScreen:
         self.refresh()
 
     # -- what keys do (clients.terminal.key_bindings) ------------------------------------------------------------------
+
+    @property
+    def secret(self) -> bool:
+        """Whether something secret is asked for."""
+        return self._secret.asking
+
+    async def ask_secret(self, question: str) -> str:
+        """Asks for something that stands nowhere; what was typed before stays. Raises `SlashError`."""
+        return await self._secret.ask(question)
+
+    def _focus(self) -> None:
+        self.app.layout.focus(self._secret.window if self._secret.asking else self._typed)
+        self.refresh()
 
     @property
     def asked(self) -> bool:
@@ -285,5 +291,5 @@ class TerminalScreen:
         return False
 
     def _take(self, line: str) -> None:
-        if line.strip():
+        if not is_blank(line):
             self._talker.line_typed(line)

@@ -31,21 +31,23 @@ class Scrollback:
         self._separators = Separators()
         self._room: RoomHandle | None = None
         self._printed = 0  # the place of the newest message on the screen
+        self._room_id = b""
         self._marking = False
 
     def enter(self, handle: RoomHandle) -> None:
         """Heads the room, and shows what was said there last, with a line before what is new."""
         unread, read = handle.unread, handle.read
-        kept = handle.history(min(max(unread + CONTEXT, LEAST_KEPT), MOST_KEPT))
+        kept = [] if handle.offered else handle.history(min(max(unread + CONTEXT, LEAST_KEPT), MOST_KEPT))
         self._room = handle
         self._separators = Separators()
-        self._write(header(handle.name, handle.topic))
+        self._write(header(handle.name, "" if handle.offered else handle.topic))
         if unread > len(kept):
             said = translate("More unread messages: {count}; /log shows them.")
             self._write(news_line(said.format(count=unread - len(kept))))
         for line in conversation(kept, self._separators, read):
             self._write(line)
-        self._printed = min(kept[-1].seq, handle.position) if kept else 0
+        self._printed = max(0, min(kept[-1].seq, handle.position)) if kept else 0
+        self._room_id = handle.room_id
         self._separators.marked = unread > 0
         self._mark_seen()
 
@@ -56,6 +58,8 @@ class Scrollback:
             message: Which.
             missed: Whether it was said while we were not there, so that a line belongs before the first such one.
         """
+        if message.room_id != self._room_id:  # direct messages have begun anew, with places of their own
+            self._room_id, self._printed = message.room_id, 0
         if message.seq <= self._printed:
             return  # it was among those that stand there since the room was entered
         for each in self._separators.before(message, 0 if missed else None):

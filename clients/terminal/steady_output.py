@@ -29,8 +29,9 @@ class SteadyOutput(Vt100_Output):
         self.flush()
 
     def leave(self) -> None:
-        """Until `come_back`, paste is as the renderer wants it."""
+        """Until `come_back`, paste is as the renderer wants it, which may believe that it is off already."""
         self._left = True
+        super().disable_bracketed_paste()
         self.release()
 
     def come_back(self) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from chatserv.client import MessageReceived, message_line, place, shown, translate
 from clients.shared.dates import day_text
 from clients.shared.sender_colours import sender_colour
-from clients.shared.separators import Day, Separators, Unread
+from clients.shared.separators import Anew, Day, Separators, Unread, anew_text
 from clients.shared.wrapping import indent_for, is_code, is_link, rows
 
 Line = list[tuple[str, str]]
@@ -98,9 +98,15 @@ def new_line() -> Line:
     return rule(translate("new"), "class:new")
 
 
-def separator_line(separator: Day | Unread) -> Line:
+def separator_line(separator: Day | Anew | Unread) -> Line:
     """What parts messages, as a line."""
-    return new_line() if isinstance(separator, Unread) else rule(day_text(separator.at_ms), "class:day")
+    match separator:
+        case Unread():
+            return new_line()
+        case Anew():
+            return rule(anew_text(), "class:day")
+        case Day(at_ms=at_ms):
+            return rule(day_text(at_ms), "class:day")
 
 
 def conversation(messages: Iterable[MessageReceived], separators: Separators, read: int) -> list[Line]:

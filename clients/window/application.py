@@ -6,11 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import Client, ClientEvent, MessageReceived, Profile, RoomOffered
+from chatserv.client import Client, ClientEvent, MessageReceived, Profile, RoomOffered, open_client
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.doing import Doing
 from clients.window.actions.hints import Hints
 from clients.window.actions.registry import PersonActions
+from clients.window.actions.sealing import SealingActions
+from clients.window.actions.unlocking import Unlocking
 from clients.window.actions.writing import Writing
 from clients.window.arguments import Arguments
 from clients.window.connection_status import ConnectionStatus
@@ -49,7 +51,7 @@ class Application:
         now_ms: Callable[[], int],
         attention: Callable[[MessageReceived | RoomOffered], None],
         quit: Callable[[], None],  # noqa: A002 - what it does
-        make_client: type[Client] = Client,
+        make_client: Callable[..., Client] = open_client,
     ) -> None:
         session = Session(
             reactor, profile, self._on_event, self._on_failed, self._on_state,
@@ -59,12 +61,17 @@ class Application:
         context = self.context = WindowContext(reactor, root, arguments, session, conversations, quit)
         self.presenter = Presenter(context)
         self.connecting = Connecting(context, self.presenter.follow)
-        self.actions = PersonActions.of(Doing(context, self.presenter))
+        doing = Doing(context, self.presenter)
+        self.actions = PersonActions.of(doing)
+        self.unlocking = Unlocking(context, self._unlocked)
+        self.sealing = SealingActions(doing, self.unlocking)
         self.hints = Hints(context, self.actions, self.connecting)
         self.writing = Writing(self.actions)
-        self.menus = MenuBar(context, self.actions, self.presenter.lists, self.connecting)
-        self._status = ConnectionStatus(context, self.presenter, self.actions.messages, self.connecting)
-        self._events = EventHandler(context, self.presenter, self._status, attention)
+        self.menus = MenuBar(context, self.actions, self.presenter.lists, self.connecting, self.sealing)
+        self._status = ConnectionStatus(
+            context, self.presenter, self.actions.messages, self.connecting, self.actions.recovery.remind
+        )
+        self._events = EventHandler(context, self.presenter, self._status, self.actions.devices, attention)
         context.layout = Layout(root, self._wire(), _settings(profile, arguments), profile.directory)
         self.menus.build()
         root.bind("<FocusIn>", lambda _: self.presenter.seen.ask())
@@ -75,6 +82,7 @@ class Application:
         context, presenter, messages = self.context, self.presenter, self.actions.messages
         presenter.followed, presenter.leaving, presenter.entered = messages.look, messages.put_away, messages.take_up
         presenter.drawn = self.hints.look
+        self.connecting.registered = self.actions.recovery.make_first
         later = context.reactor.callLater
         return Wiring(
             connect=self.connecting.connect,
@@ -103,7 +111,10 @@ class Application:
         )
 
     def begin(self) -> None:
-        """The window is there: connects where there is an account, registers where there is a link, else says what to do."""
+        """The window is there: unlocks the profile, then connects or registers, or else says what to do."""
+        self.unlocking.start()
+
+    def _unlocked(self) -> None:
         arguments = self.context.arguments
         self.connecting.begin(arguments.link, offline=arguments.offline)
         self.presenter.chat.ask()
@@ -113,6 +124,8 @@ class Application:
         self.context.layout.remember()
         self.presenter.stop()
         self._status.stop()
+        self.actions.recovery.stop()
+        self.connecting.arriving.leave()
         return self.context.session.close()
 
     # -- what the session tells ---------------------------------------------------------------------------------------

@@ -5,7 +5,15 @@ from pathlib import Path
 
 from chatserv.client import DEFAULT_NAME, LOBBY, translate
 from clients.shared.argument_parser import Parser
-from clients.shared.common_options import add_link, add_no_tls, add_notify, add_place, check_link
+from clients.shared.common_options import (
+    add_link,
+    add_no_tls,
+    add_notify,
+    add_place,
+    add_sealing,
+    check_link,
+    check_sealing,
+)
 from clients.shared.notifications import DESKTOP
 from clients.window.settings import LARGEST_SCALE, SMALLEST_SCALE, THEMES, bounded_scale
 
@@ -23,6 +31,9 @@ class Arguments:
     notify: str = DESKTOP
     offline: bool = False
     link_file: Path | None = None
+    passphrase_file: Path | None = None
+    seal: bool = False
+    no_seal: bool = False
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -31,6 +42,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     add = parser.add_argument
     add_link(parser)
     add_place(parser, translate("where to begin: lobby, or @bob for direct messages"))
+    add_sealing(parser)
     add_no_tls(parser)
     add("--offline", action="store_true", help=translate("does not connect by itself: shows what this device keeps"))
     add("--theme", choices=THEMES, metavar=translate("THEME"), help=translate("light or dark; remembered"))
@@ -49,6 +61,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     )
     found = parser.parse(argv)
     check_link(parser, found)
+    check_sealing(parser, found)
     if found.scale is not None and not SMALLEST_SCALE <= found.scale <= LARGEST_SCALE:
         said = translate("--scale FACTOR: {least} to {most}")
         parser.error(said.format(least=SMALLEST_SCALE, most=LARGEST_SCALE))

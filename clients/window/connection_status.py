@@ -1,5 +1,6 @@
 """How it stands with the connection: in the status line, in the bar above, and for typed lines."""
 
+from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -8,10 +9,12 @@ from chatserv.client import TypingSeen, place, shown, translate
 from clients.shared.event_text import news
 from clients.shared.exit_codes import trying_again
 from clients.shared.patience import Patience
+from clients.shared.server_address import with_address
 from clients.shared.talk import Talk
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.messages import MessageActions
 from clients.window.context import WindowContext
+from clients.window.dialogs.secret import ask_secret
 from clients.window.presenter import Presenter
 from clients.window.session import State
 from clients.window.timeline.entries import RESULT
@@ -27,15 +30,21 @@ class ConnectionStatus:
         presenter: Shows the room.
         messages: Look after what was being written.
         connecting: Learns when the server has let us in.
+        greeted: Told when we are in for the first time.
     """
 
     def __init__(
-        self, context: WindowContext, presenter: Presenter, messages: MessageActions, connecting: Connecting
+        self,
+        context: WindowContext,
+        presenter: Presenter,
+        messages: MessageActions,
+        connecting: Connecting,
+        greeted: Callable[[], None],
     ) -> None:
         self._context, self._session = context, context.session
         self._presenter, self._messages, self._connecting = presenter, messages, connecting
         self._passing = Patience(context.reactor, PASSING_SECONDS, self._say_state)
-        self._greeted = False
+        self._greeted, self._on_greeted = False, greeted
 
     def stop(self) -> None:
         """Nothing is shown any more."""
@@ -62,7 +71,9 @@ class ConnectionStatus:
         if client is None:
             return None
         room = context.conversations.current or context.arguments.room
-        return Talk(client, room, write=self._write, say=self._presenter.say, sent=_let_be, quit=context.quit)
+        talk = Talk(client, room, write=self._write, say=self._presenter.say, sent=_let_be, quit=context.quit)
+        talk.slash.ask_secret = lambda question: ask_secret(context.root, question)
+        return talk
 
     def _write(self, line: str) -> None:
         self._presenter.follow()
@@ -77,7 +88,12 @@ class ConnectionStatus:
             State.WAITING: translate("Connection lost. Trying again..."),
             State.STOPPING: translate("Disconnecting..."),
         }
-        self._context.layout.status.say(texts[self._session.state])
+        said = texts[self._session.state]
+        self._context.layout.status.say(self._with_address(said) if self._session.state is State.ONLINE else said)
+
+    def _with_address(self, said: str) -> str:
+        client = self._session.client
+        return said if client is None else with_address(said, client)
 
     def show_change(self, error: Exception | None) -> None:
         """The client has told of its connection. ``error``: why there is none."""
@@ -94,13 +110,14 @@ class ConnectionStatus:
 
     def _greet(self) -> None:
         if self._greeted:
-            self._presenter.say(translate("Connected again."))
+            self._presenter.say(self._with_address(translate("Connected again.")))
             return
         self._greeted = True
         room = place(self._context.conversations.current)
-        said = translate("Connected to {room} as {name}.")
-        self._presenter.say(said.format(room=room, name=shown(self._session.us)))
+        said = translate("Connected to {room} as {name}.").format(room=room, name=shown(self._session.us))
+        self._presenter.say(self._with_address(said))
         self._context.layout.leave_bar()
+        self._on_greeted()
 
     def show_typing(self, event: TypingSeen) -> None:
         """Somebody types in the room on the screen, which matters for a moment."""

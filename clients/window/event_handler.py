@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from chatserv.client import ClientEvent, DeviceSeen, IdentityChanged
 from chatserv.client.events import (
+    DeviceAsks,
+    DeviceGone,
     MessageReceived,
     PresenceSeen,
     ReadMoved,
@@ -12,12 +14,15 @@ from chatserv.client.events import (
     RoomLeft,
     RoomOffered,
     RoomTitled,
+    RotationDone,
+    RotationOpen,
     SendAcknowledged,
     SendFailed,
     SendQueued,
     StatusChanged,
     TypingSeen,
 )
+from clients.window.actions.devices import DeviceActions
 from clients.window.connection_status import ConnectionStatus
 from clients.window.context import WindowContext
 from clients.window.presenter import Presenter
@@ -31,6 +36,7 @@ class EventHandler:
         context: What all parts share.
         presenter: Shows the room.
         status: Shows how it stands with the connection.
+        devices: Shows our own devices, and new ones that ask.
         attention: Calls a person who looks elsewhere.
     """
 
@@ -39,9 +45,11 @@ class EventHandler:
         context: WindowContext,
         presenter: Presenter,
         status: ConnectionStatus,
+        devices: DeviceActions,
         attention: Callable[[MessageReceived | RoomOffered], None],
     ) -> None:
         self._context, self._presenter, self._status, self._attention = context, presenter, status, attention
+        self._devices = devices
 
     def take(self, event: ClientEvent) -> None:
         """Something happened."""
@@ -63,7 +71,8 @@ class EventHandler:
                 if isinstance(event, RoomOffered) and self._context.session.state is State.ONLINE:
                     self._attention(event)
                 presenter.lists.rooms.ask()
-                later(0, presenter.follow)
+                begun = isinstance(event, RoomJoined) and event.room == conversations.current
+                later(0, presenter.reload if begun else presenter.follow)  # begun: direct messages that go on anew
             case RoomLeft() | RoomTitled():
                 presenter.lists.rooms.ask()
                 presenter.lists.members.ask()
@@ -71,6 +80,12 @@ class EventHandler:
                 later(0, self._go_home_if_left if left else presenter.follow)
             case RoomChanged() | PresenceSeen() | ReadMoved() | IdentityChanged() | DeviceSeen():
                 presenter.lists.members.ask()
+            case DeviceAsks(device_id=device_id):
+                self._devices.asks(device_id)
+            case DeviceGone(device_id=device_id):
+                self._devices.gone(device_id)
+            case RotationOpen() | RotationDone():
+                self._devices.refresh()
 
     def _received(self, message: MessageReceived) -> None:
         here = message.room == self._context.conversations.current

@@ -33,7 +33,9 @@ class Lists:
         """Says above the conversation where one is."""
         handle, layout = self._context.handle(), self._context.layout
         room = self._conversations.current
-        layout.heading.show(place(room) if room else "", "" if handle is None else shown(handle.topic))
+        layout.heading.show(
+            place(room) if room else "", "" if handle is None or handle.offered else shown(handle.topic)
+        )
 
     def _draw_rooms(self) -> None:
         layout, client = self._context.layout, self._session.client

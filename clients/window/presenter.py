@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client import MessageReceived, WaitingMessage
+from chatserv.client import MessageReceived, WaitingMessage, translate
 from clients.window.context import WindowContext
 from clients.window.lists import Lists
 from clients.window.session import State
-from clients.window.timeline.entries import NOTICE, Before, Entry, Line, copied, entry_line, waiting_line
+from clients.window.timeline.drawing import MAX_WAITING_LINES
+from clients.window.timeline.entries import NOTICE, Before, Entry, Line, Span, copied, entry_line, waiting_line
 from clients.window.timeline.transcript import Transcript
 from clients.window.widgets.throttle import Throttle
 
@@ -164,9 +165,14 @@ class Presenter:
             return []
         entries, lines = self._conversations.here.entries, list[tuple[WaitingMessage, Line]]()
         previous: Before = entries[-1] if entries else None
-        for each in handle.waiting():
+        waiting = handle.waiting()
+        for each in waiting[-MAX_WAITING_LINES:]:
             lines.append((each, self._waiting_line(each, previous)))
             previous = each
+        if len(waiting) > len(lines):  # thousands were pasted, and leave at the server's pace
+            last, line = lines[-1]
+            more = translate("and {count} more").format(count=len(waiting) - len(lines))
+            lines[-1] = (last, (*line, Span(f" {more}", "sending")))
         return lines
 
     def _waiting_line(self, message: WaitingMessage, previous: Before = None) -> Line:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from chatserv.client import ChatError, Client, ClientEvent, Profile, Status, StatusChanged
+from chatserv.client import ChatError, Client, ClientEvent, Profile, Status, StatusChanged, open_client
 
 STOP_SECONDS: Final = 6.0  # a server that does not answer keeps nobody
 
@@ -45,7 +45,7 @@ class Session:
         moved: Callable[[], None],
         *,
         no_tls: bool = False,
-        make_client: type[Client] = Client,
+        make_client: Callable[..., Client] = open_client,
     ) -> None:
         self._reactor, self.profile, self._no_tls, self._make_client = reactor, profile, no_tls, make_client
         self._on_event, self._failed, self._moved = on_event, failed, moved
@@ -88,13 +88,27 @@ class Session:
         client, self.client = self.client, None
         return client.stop()
 
-    def connect(self, host: str, port: int, token: bytes | None = None) -> None:
+    def pause(self) -> "Deferred[None]":
+        """Ends everything for a while: the profile's files are free. Fires when it is over; `connect` or `rest` go on."""
+        done = self.disconnect()
+
+        def release(_: None) -> "Deferred[None] | None":
+            client, self.client = self.client, None
+            self._moved()
+            return None if client is None else client.stop()
+
+        return done.addCallback(release)
+
+    def connect(
+        self, host: str, port: int, token: bytes | None = None, others: tuple[tuple[str, int], ...] = ()
+    ) -> None:
         """Makes a client for the profile's account and starts it.
 
         Args:
             host: Where the server is; remembered once it has answered.
             port: Likewise. Where the account is known to be, it is tried until it is reached; elsewhere once.
             token: The invite's, for an account that is not registered yet.
+            others: Where it is besides, which is tried as well.
 
         Raises:
             ChatError: The profile cannot be used.
@@ -102,12 +116,25 @@ class Session:
         if self.client is not None:
             if self.state is not State.OFF:
                 return
-            self.client.stop()  # what was only opened is closed at once
-            self.client = None
+            client, self.client = self.client, None
+            closed = client.stop()  # at once, but where another program has connected what we had only opened
+            if not closed.called:
+                self._enter(State.CONNECTING)
+                closed.addCallback(lambda _: self._connect_now((host, port), *others, token=token))
+                return
+        self._connect((host, port), *others, token=token)
+
+    def _connect_now(self, *addresses: tuple[str, int], token: bytes | None) -> None:
+        try:
+            self._connect(*addresses, token=token)
+        except ChatError as error:
+            self._failed(error)
+
+    def _connect(self, *addresses: tuple[str, int], token: bytes | None) -> None:
         keyring = self.profile.keyring()
         self._address = None if keyring is None else (keyring.host, keyring.port)
-        self._patient = keyring is not None and keyring.registered and self._address == (host, port)
-        self.profile.move(host, port)
+        self._patient = keyring is not None and keyring.registered and self._address == addresses[0]
+        self.profile.move(*addresses[0], addresses[1:])
         try:
             self.client = self._make_client(self.profile, self._reactor, self._told, plain=self._no_tls)
             self.client.open()

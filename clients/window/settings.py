@@ -22,7 +22,8 @@ MAX_PIXELS: Final = 10_000
 class WindowSettings:
     """How the window looks. ``scale``: of all fonts; ``width`` and ``height`` in pixels, 0 for as it comes.
 
-    ``rooms`` and ``members``: whether the panels are wanted, where there is room for them.
+    ``rooms`` and ``members``: whether the panels are wanted, where there is room for them. ``code_unchecked``: a recovery
+    code was shown, and nobody has entered it once more.
     """
 
     theme: str = LIGHT
@@ -31,6 +32,7 @@ class WindowSettings:
     height: int = 0
     rooms: bool = True
     members: bool = True
+    code_unchecked: bool = False
 
 
 def bounded_scale(scale: float) -> float:
@@ -57,6 +59,7 @@ def load_settings(directory: Path) -> WindowSettings:
     if _is_size(width) and _is_size(height):
         settings.width, settings.height = width, height
     settings.rooms, settings.members = found.get("rooms") is not False, found.get("members") is not False
+    settings.code_unchecked = found.get("code_unchecked") is True
     return settings
 
 

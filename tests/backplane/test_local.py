@@ -1,12 +1,14 @@
 """The backplane of one node."""
 
 from collections.abc import Sequence
+from unittest.mock import Mock, call
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.backplane.local import LocalBackplane
 from chatserv.models import Event, EventKind
-from chatserv.ports import Backplane
+from chatserv.node_ports import Backplane
 
 EVENTS = [Event(b"r" * 16, seq, 0, "alice", EventKind.MESSAGE, b"") for seq in (1, 2, 3)]
 
@@ -33,3 +35,13 @@ class LocalBackplaneTests(SynchronousTestCase):
         backplane.subscribe(heard.extend)
         backplane.publish(EVENTS[2:])
         self.assertEqual(heard, EVENTS[2:])
+
+    def test_log(self) -> None:
+        """Leaves go the same way."""
+        backplane, log = LocalBackplane(), Mock()
+        backplane.subscribe_log(log.take)
+        backplane.subscribe_heads(log)
+        backplane.publish_log(3, [b"leaf"])
+        self.assertEqual(b"head", self.successResultOf(Deferred.fromCoroutine(backplane.keep_head(b"head", b"leaf"))))
+        self.successResultOf(Deferred.fromCoroutine(backplane.current()))
+        self.assertEqual(log.method_calls, [call.take(3, [b"leaf"])])

@@ -4,18 +4,15 @@ from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.__main__ import arguments, scenarios
 from bench.accounts import SharedKeys
-from bench.e2e import BATCHES, BODY, DEVICES, Commitment, Keys, all_figures, commit_figures, message_figures
+from bench.e2e import BATCHES, BODY, Keys, commit_figures, message_figures
 from bench.rooms import POLICY, World
-from bench.server import BenchError
 from bench.timing import LEAST, Laps, Timed, figures, repeat, timed
 from bench.vault import Server, vault_figures
 from chatserv.crypto.envelope import ENVELOPE_BYTES_MIN
 from chatserv.crypto.merkle import HASH_BYTES
 from chatserv.crypto.prekeys import SIGNED_PREKEY_BYTES
 from chatserv.crypto.wraps import WRAP_BYTES
-from chatserv.errors import Reject
 from tests.support.sessions import rsa_key
 
 NAME_BYTES = len("benchaaaa")
@@ -85,40 +82,6 @@ class CommitTests(FigureCase):
                 "state_bytes": 4 + len(POLICY.encode()) + 4 + devices * MEMBER_BYTES + 4 + devices * ENTRY_BYTES,
             }
             self.check(commit_figures(keys(), devices, 0), exact, "committer server receiver")
-
-    def test_parts(self) -> None:
-        """The receiver gets a chain of each device from its own wrap, and from no other."""
-        work = Commitment(keys(), 4)
-        encoded, wraps = work.make()
-        outcome, paths = work.validate(encoded, wraps)
-        self.assertEqual([entry.leaf for entry in outcome.state.roster], [0, 1, 2, 3])
-        self.assertEqual(work.take(encoded, wraps[1], paths[0]).keys(), {0, 1, 2, 3})
-        self.assertRaises(Reject, work.take, encoded, wraps[2], paths[1])
-
-    def test_other_wraps(self) -> None:
-        """The server's part notices wraps that the commit does not name."""
-        work = Commitment(keys(), 3)
-        encoded, wraps = work.make()
-        self.assertRaises(BenchError, work.validate, encoded, {**wraps, 2: wraps[1]})
-
-
-class RunTests(SynchronousTestCase):
-    """What is run."""
-
-    def test_all(self) -> None:
-        """One line for the message, one for each batch, one for each size of a room."""
-        self.patch(Keys, "generate", keys)
-        lines = [(line["scenario"], line.get("batch", line.get("devices"))) for line in all_figures(None, 0)]
-        expected = [("message", None), *(("vault", batch) for batch in BATCHES), *(("commit", n) for n in DEVICES)]
-        self.assertEqual(lines, expected)
-
-    def test_parts(self) -> None:
-        """Both parts without arguments; one of them if asked for, and the load alone with options of it."""
-        self.assertEqual(arguments([]).part, "all")
-        self.assertEqual(arguments(["--scenario", "s2"]).part, "delivery")
-        self.assertEqual(arguments(["e2e"]).part, "e2e")
-        self.assertEqual(scenarios(arguments(["e2e"])), [])
-        self.assertEqual(len(scenarios(arguments(["delivery"]))), 3)
 
 
 class WorldTests(SynchronousTestCase):

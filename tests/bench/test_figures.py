@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.__main__ import arguments, scenarios
 from bench.accounts import account_name
-from bench.figures import Reading, Scenario, figures, percentile
+from bench.figures import Reading, figures, percentile
+from bench.ground import Scenario
 from chatserv.domain.names import skeleton, user_name
 
 
@@ -33,11 +33,19 @@ class FigureTests(SynchronousTestCase):
         self.assertEqual(percentile([1_000_000], 0.99), 1.0)
         self.assertEqual(percentile([], 0.5), 0.0)
 
-    def test_scenarios(self) -> None:
-        """All of them without options; what is asked for with them."""
-        self.assertEqual([one.senders for one in scenarios(arguments([]))], [10, 1, 100])
-        chosen = scenarios(arguments(["--scenario", "s1", "--senders", "3", "--members", "7", "--outstanding", "2"]))
-        self.assertEqual(chosen, [Scenario("S1", 7, 3, 2)])
+    def test_direct(self) -> None:
+        """Where everybody has one to talk to, what is paid for is the message."""
+        before, after = Reading(1.0, 0, 0, 0, 0, 0, 0, 0, 0), Reading(2.0, 0.5, 0, 0, 0, 0, 1000, 2000, 0)
+        line = figures(Scenario("S6", 2, 2, 1, rooms=10, direct=True), before, after, [])
+        self.assertEqual(line["server_cpu_us_per_message"], 500.0)
+        self.assertNotIn("server_cpu_us_per_delivery", line)
+
+    def test_scenario(self) -> None:
+        """It is called by what is said in it."""
+        self.assertEqual(str(Scenario("S1", 50, 1, 16)), "S1, 50 members, 1 sender")
+        self.assertEqual(str(Scenario("S2", 100, 100, rate=50.0)), "S2, 100 members, 50 messages a second")
+        self.assertEqual(str(Scenario("S3", 10, 10, rate=90.0, rooms=9)), "S3, 9 rooms of 10, 90 messages a second")
+        self.assertEqual(str(Scenario("S6", 2, 2, 1, rooms=9, direct=True)), "S6, 9 pairs")
 
     def test_names(self) -> None:
         """Names of accounts are canonical and never look alike."""

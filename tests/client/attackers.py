@@ -7,13 +7,15 @@ the rules forbid, and messages with any content.
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client.account.keyring import rsa_key_der
 from chatserv.client.commits import committer
 from chatserv.client.engine import Engine
 from chatserv.client.events import Alarm, ClientEvent
@@ -29,8 +31,8 @@ from chatserv.crypto.statements import DeviceFacts, Revocation, make_certificate
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.domain.roles import Role
 from chatserv.models import Certified, EventKind, LeafDraft
-from chatserv.store.memory_accounts import _Device
-from chatserv.testing.memory_server import NOW_MS, _der, keyring, rsa_key, server_id
+from chatserv.store.memory_devices import MemoryDevice
+from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key, server_id
 from chatserv.testing.world import Person, World
 from chatserv.wire import messages
 
@@ -108,6 +110,22 @@ class Renumber:
 
     def _shorter(self, info: messages.RoomInfo) -> messages.RoomInfo:
         return msgspec.structs.replace(info, head=info.head - self.dropped)
+
+
+def swapping() -> Callable[[messages.ServerMessage], list[messages.ServerMessage]]:
+    """Gives the first two messages of people in the other order."""
+    held: list[messages.Event] = []
+
+    def edit(message: messages.ServerMessage) -> list[messages.ServerMessage]:
+        if not isinstance(message, messages.Event) or not is_message(message):
+            return [message]
+        held.append(message)
+        if len(held) < 2:
+            return []
+        one, two = held
+        return [msgspec.structs.replace(two, seq=one.seq), msgspec.structs.replace(one, seq=two.seq)]
+
+    return edit
 
 
 def is_message(message: messages.ServerMessage) -> bool:
@@ -279,13 +297,18 @@ class BadCommitter:
 
 
 class OldCopy:
-    """A copy of all rooms and of the log, to which the server can go back, as after a restore from a backup."""
+    """A copy of all rooms and of the log, to which the server can go back, as after a restore from a backup.
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    With ``accounts`` of these too.
+    """
+
+    def __init__(self, world: World, *, accounts: bool = False) -> None:
+        self._world, self.at_ms = world, world.server.now_ms()
         store = world.server.store
         self._rooms = copy.deepcopy(store._rooms._rooms)
-        self._leaves = list(store._leaves)
+        self._leaves, self._statements = list(store._leaves), dict(store._statements)
+        kept = vars(store._accounts) if accounts else {}
+        self._accounts = copy.deepcopy({name: each for name, each in kept.items() if isinstance(each, dict | set)})
 
     def restore(self, *, incarnation: bytes | None = None) -> None:
         """The server goes down and comes up with the copy; with another store id, if one is given."""
@@ -296,6 +319,17 @@ class OldCopy:
         store._incarnation = incarnation or store._incarnation
         self._world.server.restart()
 
+    def mend(self) -> None:
+        """The server goes down and comes up with the copy, as `chatserv restore` does it: mending."""
+        store = self._world.server.store
+        self._world.server.cut()
+        store._rooms._rooms = copy.deepcopy(self._rooms)
+        store._leaves[:] = self._leaves
+        store._statements = dict(self._statements)
+        vars(store._accounts).update(copy.deepcopy(self._accounts))
+        store.begin_mending(b"restored store 1", self.at_ms, self._world.server.now_ms())
+        self._world.server.restart()
+
 
 def signed_head(leaves: Sequence[bytes], now_ms: int) -> bytes:
     """A signed head over any leaves, by the server's own key: what only the server can make."""
@@ -303,9 +337,23 @@ def signed_head(leaves: Sequence[bytes], now_ms: int) -> bytes:
     return make_tree_head(TreeHead(len(leaves), root, now_ms), rsa_key("server"))
 
 
-def log_leaf(world: World, leaf: Leaf, statement: bytes = b"") -> None:
+def append_leaf(world: World, leaf: Leaf, statement: bytes = b"") -> None:
     """The server appends a leaf to its log that nothing stands behind, or what the server says."""
-    world.server.store._append_log([LeafDraft(leaf.encode(), statement)])
+    log = world.server.context.log
+
+    async def take(_leaf: bytes) -> None:
+        """An honest server ends where nobody has signed a new identity."""
+        log.take_in([log._coming.pop(0)])
+        log._deciding = False
+        log._take_what_came()
+
+    with patch.object(log, "_decide", take):
+        world.server.store._append_log([LeafDraft(leaf.encode(), statement)])
+
+
+def log_leaf(world: World, leaf: Leaf, statement: bytes = b"") -> None:
+    """The same, and everybody hears of it."""
+    append_leaf(world, leaf, statement)
     world.run()
 
 
@@ -314,11 +362,11 @@ def idle_leaf(word: str) -> Leaf:
     return room_leaf(server_id(), f"nowhere {word}", bytes(16), bytes(32), NOW_MS)
 
 
-def revocation_of(person: Person) -> bytes:
-    """What a person signs to end their device."""
+def revocation_of(person: Person, identity: rsa.RSAPrivateKey | None = None) -> bytes:
+    """What a person signs to end their device, or somebody with another identity key."""
     ring = keyring(person.name)
     said = Revocation(ring.device_id, sha256(ring.certificate), NOW_MS, 0)
-    return make_revocation(said, ring.load_identity())
+    return make_revocation(said, identity or ring.load_identity())
 
 
 GHOST_KEY = "identity of the server's choice"
@@ -331,11 +379,19 @@ class Ghost:
         world: Where.
         user: Whose account.
         device_id: Another than a new one.
+        identity: Another key than `GHOST_KEY`.
     """
 
-    def __init__(self, world: World, user: str, device_id: bytes = b"a ghost's device") -> None:
+    def __init__(
+        self,
+        world: World,
+        user: str,
+        device_id: bytes = b"a ghost's device",
+        identity: rsa.RSAPrivateKey | None = None,
+    ) -> None:
         self.world, self.user = world, user
-        ring, identity, signing = keyring(user), rsa_key(GHOST_KEY), ed25519.Ed25519PrivateKey.generate()
+        ring, signing = keyring(user), ed25519.Ed25519PrivateKey.generate()
+        identity = identity or rsa_key(GHOST_KEY)
         self.identity_spki = rsa_spki(identity.public_key())
         facts = DeviceFacts(
             server_id=server_id(),
@@ -350,8 +406,8 @@ class Ghost:
         self.keyring = msgspec.structs.replace(
             ring,
             device_id=device_id,
-            identity_key=_der(identity),
-            device_key=_der(rsa_key("device of the server's choice")),
+            identity_key=rsa_key_der(identity),
+            device_key=rsa_key_der(rsa_key("device of the server's choice")),
             signing_key=signing.private_bytes_raw(),
             certificate=self.certificate,
             registered=True,
@@ -365,14 +421,22 @@ class Ghost:
             statement: What the server gives as the statement.
             logged: What the leaf holds the hash of, if that is something else.
         """
+        said = statement if logged is None else logged
+        append_leaf(
+            self.world, user_leaf(kind, server_id(), self.user, sha256(self.identity_spki), said, NOW_MS), statement
+        )
+        self.certify()
+
+    def certify(self) -> None:
+        """The leaf of the device, and its row."""
         cert_hash, store = sha256(self.certificate), self.world.server.store
         certified = Certified(cert_hash, self.certificate, self.identity_spki)
-        store._accounts._devices[self.keyring.device_id] = _Device(certified, self.user)
-        said = statement if logged is None else logged
-        made = user_leaf(kind, server_id(), self.user, sha256(self.identity_spki), said, NOW_MS)
-        device = user_leaf(LeafType.DEVICE, server_id(), self.user, cert_hash, self.certificate, NOW_MS)
-        store._append_log([LeafDraft(made.encode(), statement), LeafDraft(device.encode(), self.certificate)])
-        self.world.run()
+        store._accounts._devices[self.keyring.device_id] = MemoryDevice(certified, self.user)
+        log_leaf(
+            self.world,
+            user_leaf(LeafType.DEVICE, server_id(), self.user, cert_hash, self.certificate, NOW_MS),
+            self.certificate,
+        )
 
     def appear(self) -> Person:
         """A client that runs as the device."""

@@ -5,11 +5,19 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from chatserv.client.account.keyring import NoIdentityKey
 from chatserv.client.admin import AccountView, BanView
-from chatserv.client.events import MessageReceived
+from chatserv.client.device_list import OwnDevice
+from chatserv.client.events import MessageReceived, RetentionChanged
+from chatserv.client.history.results import Exported, Imported, RefusedLine
+from chatserv.client.mending.acceptance import RestoreToAccept
 from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.people import DeviceView, Verification
+from chatserv.client.recovery.approvals import DeviceRequest
+from chatserv.client.recovery.backups import NewRecovery
 from chatserv.client.room_view import MemberView
+from chatserv.client.verification.audit import Audit, AuditEntry, PersonAudit
+from chatserv.clocks import now_ms
 from chatserv.errors import BadKey, Forbidden, NameTaken, NotFound, NotMember
 from chatserv.wire.link import ServerLink
 from chatserv.wire.messages import PublicRoom
@@ -22,7 +30,12 @@ DEVICE_IDS = (bytes.fromhex("aa11" + "00" * 14), bytes.fromhex("aa22" + "00" * 1
 
 def message(seq: int, text: str | None = "hello", sender: str = "bob", **fields: Any) -> MessageReceived:
     """A message of the lobby."""
-    given: dict[str, Any] = {"room": "lobby", "at_ms": AT_MS, "message_id": bytes([seq]) * 16, "own": sender == "alice"}
+    given: dict[str, Any] = {
+        "room": "lobby",
+        "at_ms": AT_MS,
+        "message_id": bytes([seq % 256]) * 16,
+        "own": sender == "alice",
+    }
     return MessageReceived(seq=seq, text=text, sender=sender, **given | fields)
 
 
@@ -54,9 +67,19 @@ class FakeRoom:
     texts: list[WaitingMessage] = field(default_factory=list)
 
     @property
+    def room_id(self) -> bytes:
+        """As messages of these tests have it."""
+        return b""
+
+    @property
     def direct(self) -> bool:
         """Whether it is direct messages."""
         return self.name.startswith("@")
+
+    def _agreed(self) -> None:
+        """As in the library: nothing of an offer is shown."""
+        if self.offered:
+            raise NotMember(self.name)
 
     def _note(self, *call: Any) -> None:
         if self.refusal is not None:
@@ -69,29 +92,43 @@ class FakeRoom:
 
     def members(self, *, banned: bool = False) -> list[MemberView]:
         """Who is there, or is banned."""
+        self._agreed()
         return [each for each in self.people if (each.role == "banned") is banned]
 
     def history(self, limit: int = 50, before: int | None = None) -> list[MessageReceived]:
         """The last messages."""
+        self._agreed()
         return [each for each in self.kept if before is None or each.seq < before][-limit:]
 
     def following(self, seq: int, limit: int = 50) -> list[MessageReceived]:
         """The first messages behind a place."""
+        self._agreed()
         return [each for each in self.kept if each.seq > seq][:limit]
 
     def message(self, reference: str, *, own: bool) -> MessageReceived:
         """The message that is meant."""
+        self._agreed()
         for each in reversed(self.kept):
             if (reference == "-1" and each.own is own) or reference == str(each.seq):
                 return each
         raise NotFound("message")
 
+    def find(self, message_id: bytes) -> MessageReceived:
+        """The message with this id."""
+        self._agreed()
+        found = next((each for each in self.kept if each.message_id == message_id), None)
+        if found is None:
+            raise NotFound("message")
+        return found
+
     def reactions(self, message_id: bytes) -> dict[str, list[str]]:
         """Who put which sign."""
+        self._agreed()
         return self.signs.get(message_id, {})
 
     def delivered_to(self, message_id: bytes) -> set[str]:
         """Who has it."""
+        self._agreed()
         return self.arrived.get(message_id, set())
 
     def send(self, text: str, *, action: bool = False, reply_to: bytes | None = None) -> "Deferred[int]":
@@ -268,16 +305,91 @@ class FakePeople:
             raise NotFound(user)
         self.client.calls.append(("trust", user))
 
+    async def audit(self, user: str) -> PersonAudit:
+        """What the log says about somebody."""
+        self._known(user)
+        entry = AuditEntry("identity", 0, AT_MS, b"\x11" * 32)
+        return PersonAudit(user, "" if user == "alice" else self.trust, (entry,))
+
     async def devices(self, user: str = "") -> list[DeviceView]:
         """All that are valid."""
         self._known(user or "alice")
         return [DeviceView(user or "alice", each, AT_MS, each == DEVICE_IDS[0]) for each in self.device_ids]
 
+
+class FakeDevices:
+    """Alice's own devices."""
+
+    def __init__(self, client: "FakeClient") -> None:
+        self._client = client
+        self.rotation_open: tuple[str, ...] = ()
+        self.waiting: tuple[DeviceRequest, ...] = (
+            DeviceRequest(DEVICE_IDS[1], "ice turkey dish hundred butter until", "CHATSERV-ENROL:", AT_MS),
+        )
+
+    async def approve(self, device_id: bytes, *, hand_over: bool = False) -> None:
+        """Lets a new one in."""
+        self._client.calls.append(("approve", device_id, hand_over))
+
+    async def refuse(self, device_id: bytes) -> None:
+        """Turns it away."""
+        self._client.calls.append(("refuse_device", device_id))
+
+    async def list(self) -> list[OwnDevice]:
+        """All that are valid; the first is this one and holds the identity key."""
+        ids = self._client.people.device_ids
+        return [
+            OwnDevice(each, f"aa{number}", AT_MS, AT_MS, not number, not number, not number, not number)
+            for number, each in enumerate(ids)
+        ]
+
+    async def rename(self, name: str) -> None:
+        """Calls this one otherwise."""
+        self._client.calls.append(("rename", name))
+
     async def revoke(self, device_id: bytes) -> None:
         """Ends one."""
-        if self.indispensable:
+        if self._client.people.indispensable:
             raise Forbidden("the last administrator")
-        self.client.calls.append(("revoke", device_id))
+        self._client.calls.append(("revoke", device_id))
+
+
+class FakeAccount:
+    """Our own account."""
+
+    recovery = "none"
+
+    def __init__(self, client: "FakeClient") -> None:
+        self._client = client
+        self.refusal = False  # whether the identity key is elsewhere
+
+    async def new_recovery(self, passphrase: str | None = None) -> NewRecovery:
+        """A code."""
+        if self.refusal:
+            raise NoIdentityKey
+        self.recovery = "set"
+        self._client.calls.append(("recovery", passphrase))
+        code = "JJ544-9N2FP-QKEXK-7WC57-8ZVWJ-H3254-89R9D-CQ28D"
+        return NewRecovery(code, "CHATSERV-RECOVERY:", f"  {code}")
+
+    async def restore_to_accept(self) -> RestoreToAccept:
+        """Something was lost."""
+        return RestoreToAccept(1_760_000_000_000, 1_760_000_900_000, 3, ("plans",))
+
+    async def accept_restored(self) -> RestoreToAccept:
+        """It is accepted."""
+        self._client.calls.append(("accept_restored",))
+        return await self.restore_to_accept()
+
+    async def change_password(self, new: str) -> None:
+        """Another one."""
+        self._client.calls.append(("change_password", new))
+
+    async def delete(self) -> None:
+        """The end."""
+        if self._client.last_administrator:
+            raise Forbidden("the last administrator")
+        self._client.calls.append(("delete_account",))
 
 
 class FakeAdministration:
@@ -300,6 +412,15 @@ class FakeAdministration:
         """A link."""
         self._note("invite", name, admin)
         return ServerLink("chat.example", 5000, b"s" * 32, b"t" * 32)
+
+    async def reset_link(self, user: str) -> ServerLink:
+        """Another."""
+        self._about(user, "reset", user)
+        return ServerLink("chat.example", 5000, b"s" * 32, b"t" * 32)
+
+    async def delete(self, user: str) -> None:
+        """Ends one."""
+        self._about(user, "delete", user)
 
     async def accounts(self) -> list[AccountView]:
         """All."""
@@ -327,6 +448,23 @@ class FakeAdministration:
         """All."""
         return self._client.bans
 
+    async def operate(self, name: str) -> dict[str, Any]:
+        """Does it, but for a reload."""
+        self._note("operate", name)
+        if name == "reload":
+            return {"error": {"code": "settings", "text": "x\x1b: wrong"}}
+        return {
+            "result": {
+                "sessions": 3,
+                "mending": False,
+                "none": [],
+                "listening": ["a", "b"],
+                "nodes": [{"node": "aa1", "sessions": 2}, {"node": "aa2"}],
+                "nested": {"x": "\u202e"},
+            },
+            "code": 0,
+        }
+
     async def announce(self, text: str) -> None:
         """Tells all."""
         self._note("announce", text)
@@ -348,10 +486,39 @@ class FakeClient:
         self.there["lobby"].public = True
         self.add("offer").offered = True
         self.people, self.admin = FakePeople(self), FakeAdministration(self)
+        self.account, self.devices, self.last_administrator = FakeAccount(self), FakeDevices(self), False
         self.keyring = type("Keyring", (), {"user": "alice"})()
         self.user = "alice"
+        self.addresses: tuple[str, ...] = ("chat.example:5000",)
+        self.archive_limit = 100_000
+        self.server_keeps = RetentionChanged(0, 0)
+        self.imported = Imported(5, 1, 2, 0, 3, (RefusedLine(7, "wrong"),), 1, whole=False)
         self.unacknowledged, self.distrusted = 0, False
         self.refusal: Exception | None = None  # why the server did not store the last message
+
+    @property
+    def address(self) -> str:
+        """Where we are."""
+        return self.addresses[0]
+
+    async def audit(self) -> Audit:
+        """What the log says about us."""
+        return Audit(42, bytes(32), now_ms(), (), False, "", (await self.people.audit("alice"),))
+
+    def set_archive_limit(self, messages: int) -> int:
+        """Keeps so many."""
+        self.calls.append(("keep", messages))
+        return 7
+
+    async def export_history(self, path: str, room: str = "") -> Exported:
+        """Writes a file."""
+        self.calls.append(("export", path) + ((room,) if room else ()))
+        return Exported(5, 2, 3)
+
+    async def import_history(self, path: str) -> Imported:
+        """Reads one."""
+        self.calls.append(("import", path))
+        return self.imported
 
     def search(self, words: str, room: str = "", limit: int = 50) -> list[MessageReceived]:
         """Messages that hold these words, the newest first."""
@@ -414,6 +581,9 @@ class FakeClient:
     async def set_away(self, *, away: bool) -> None:
         """Presence."""
         self.calls.append(("away", away))
+
+    def follow(self, wanted: bool = True) -> None:
+        """Whether to show messages."""
 
     def unfollow(self) -> None:
         """Wants no more messages."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import chatserv.client
 from chatserv import i18n
 from chatserv.client import ALARMS, Alarm, Blame
-from clients.shared.event_text import alarm_text
+from clients.shared.trust_text import alarm_text
 
 RAISERS = {"Alarm", "_alarm", "_prove"}
 
@@ -55,6 +55,11 @@ class AlarmTests(SynchronousTestCase):
         text = alarm_text(Alarm("bad_commit", "plans: x", "mallory"))
         self.assertTrue(text.startswith("ALARM: the server breaks the rules:"))
         self.assertIn("mallory signed it.", text)
+
+    def test_file(self) -> None:
+        """Where others can check it, the file is named behind the rest."""
+        text = alarm_text(Alarm("log_forked", file="/home/ann/evidence-1.json"))
+        self.assertTrue(text.endswith("with chatserv-client --check-evidence: /home/ann/evidence-1.json"), text)
 
     def test_unknown(self) -> None:
         """One of a later version is shown as it is."""

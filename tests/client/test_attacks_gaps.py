@@ -1,9 +1,9 @@
 """Servers that swallow: rooms, messages and changes that they keep from somebody, and who is told of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from chatserv.client.events import Alarm, GapSeen, MessagesMissing, RoomChanged, RoomLeft, RoomOffered, SendFailed

@@ -1,6 +1,7 @@
 """What people say of the log inside messages, false and true, and what the server has signed: whole clients."""
 
 from chatserv.client.events import Alarm, MessageReceived
+from chatserv.client.state.rooms import Room
 from chatserv.client.verification.gossip import (
     ANSWER_SECONDS,
     ASK_SECONDS,
@@ -10,7 +11,7 @@ from chatserv.client.verification.gossip import (
     Witness,
 )
 from chatserv.client.verification.log_auditor import MAX_ALARMS
-from chatserv.crypto.bodies import LogEvidence, Text, encode_body
+from chatserv.crypto.bodies import Body, LogEvidence, Text, encode_body
 from chatserv.crypto.content import LogHead
 from chatserv.testing.world import Person
 from chatserv.wire import messages
@@ -55,7 +56,7 @@ class GossipCase(AttackCase):
     def sends(self, person: Person, room: str) -> bool:
         """Whether what somebody says is stored within some seconds."""
         acknowledged: list[object] = []
-        person.client.send(room, "so").addCallback(acknowledged.append)
+        person.client.send(room, "so").addCallbacks(acknowledged.append, lambda _: None)
         self.world.settle(5)
         return bool(acknowledged)
 
@@ -65,10 +66,10 @@ class GossipCase(AttackCase):
         engine = engine_of(person)
         put = engine.outbox.put_body
 
-        def watch(room: object, body: object) -> bytes:
+        def watch(room: Room, body: Body, asked: bytes | None = None) -> bytes:
             if isinstance(body, LogEvidence):
                 found.append(body)
-            return put(room, body)  # type: ignore[arg-type]
+            return put(room, body, asked)
 
         self.patch(engine.outbox, "put_body", watch)
         return found

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from chatserv.client.events import Alarm, DeviceSeen, IdentityChanged, MessageEdited, MessageReceived, SendHeld
 from chatserv.client.slash.formatting import message_line, quotation
 from chatserv.crypto.bodies import Delete, Edit, Text, encode_body
 from chatserv.crypto.commits import Add, Remove
-from chatserv.crypto.log_leaves import LeafType
+from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.room_state import RosterEntry, State
+from chatserv.crypto.safety import safety_number
 from chatserv.crypto.statements import make_rotation
-from chatserv.crypto.suite import sha256
+from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.errors import KeyChanged
 from chatserv.models import EventKind
-from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key
+from chatserv.testing.memory_server import NOW_MS, keyring, rsa_key, server_id
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
@@ -25,6 +28,8 @@ from tests.client.attackers import (
     engine_of,
     entry_of,
     forged_commit,
+    log_leaf,
+    revocation_of,
     room_of,
     say_anything,
 )
@@ -94,7 +99,7 @@ class UnsignedTests(GhostCase):
                 self.assertEqual(["false_rotation"], alarms(self.carol))
             for room in ("plans", "lobby"):
                 acknowledged: list[object] = []
-                self.carol.client.send(room, "is this wise?").addCallback(acknowledged.append)
+                self.carol.client.send(room, "is this wise?").addCallbacks(acknowledged.append, lambda _: None)
                 self.world.settle(3)
                 self.assertEqual([], acknowledged)
 
@@ -188,7 +193,7 @@ class WithheldTests(GhostCase):
         self.rotate()
         self.world.settle(5)
         acknowledged: list[object] = []
-        self.carol.client.send("plans", "who is here?").addCallback(acknowledged.append)
+        self.carol.client.send("plans", "who is here?").addCallbacks(acknowledged.append, lambda _: None)
         self.world.settle(30)
         self.assertEqual([], acknowledged)
         self.assertEqual([], alarms(self.carol))
@@ -238,6 +243,65 @@ class SignedTests(GhostCase):
         facts = engine_of(self.carol).context.log.facts
         self.assertEqual([], facts.undecided(facts.size))
         self.assertFalse(facts.struck("bob1", 0, facts.size))
+
+
+class OldKeyTests(GhostCase):
+    """Bob has given his identity up, and somebody has the key of before."""
+
+    def setUp(self) -> None:
+        """The rotation, which everybody knows of."""
+        super().setUp()
+        self.rotate()
+        self.world.settle(5)
+
+    def end(self, identity: rsa.RSAPrivateKey) -> None:
+        """The server logs that Bob's device is at its end, as this key says."""
+        statement = revocation_of(self.bob, identity)
+        cert_hash = engine_of(self.bob).context.cert_hash
+        log_leaf(self.world, user_leaf(LeafType.REVOKE, server_id(), "bob1", cert_hash, statement, NOW_MS), statement)
+
+    def test_devices_stay(self) -> None:
+        """Bob's device, certified before, goes on without a new certificate; its words are not marked."""
+        self.bob.say("plans", "still me")
+        self.assertEqual(("bob1", "still me"), self.carol.texts("plans")[-1])
+        self.assertFalse(self.carol.events(MessageReceived)[-1].identity_changed)
+        self.alice.do(self.alice.room("plans").rotate())
+        self.carol.say("plans", "and you hear us")
+        self.assertEqual(("carol1", "and you hear us"), self.bob.texts("plans")[-1])
+        self.nobody_alarmed(self.alice, self.carol)
+
+    def test_numbers(self) -> None:
+        """A safety number is of the new key, also where it has certified nothing yet."""
+        ours = self.carol.do(self.carol.client.people.verification("bob1"))
+        new = rsa_spki(rsa_key(GHOST_KEY).public_key())
+        expected = safety_number((keyring("carol1").identity_spki(), "carol1"), (new, "bob1"), server_id())
+        self.assertEqual(expected, ours.number)
+
+    def test_revokes(self) -> None:
+        """A server that takes a revocation by the key of before is found by everybody."""
+        self.end(keyring("bob1").load_identity())
+        self.world.settle(5)
+        for person in (self.alice, self.carol):
+            (alarm,) = person.events(Alarm)
+            self.assertEqual("false_statement", alarm.what, person.name)
+            self.assertTrue(alarm.detail.startswith("bob1, leaf "), alarm)
+
+    def test_new_key_revokes(self) -> None:
+        """The key that is in force ends devices that the one before has certified."""
+        self.end(rsa_key(GHOST_KEY))
+        self.world.settle(60)
+        self.assertNotIn("bob1", [user for user, _ in self.roster(self.carol)])
+        self.nobody_alarmed(self.alice, self.carol)
+
+    def test_enrols(self) -> None:
+        """A device that it certifies comes into no room, and keeps nobody from changing one; Bob is told of it."""
+        thief = Ghost(self.world, "bob1", b"a thief's device", keyring("bob1").load_identity())
+        thief.certify()
+        self.world.settle(5)
+        self.alice.do(self.alice.room("plans").rotate())
+        self.assertNotIn(("bob1", thief.keyring.device_id), self.roster(self.carol))
+        self.assertIn("unknown_device", alarms(self.bob))
+        self.nobody_alarmed(self.alice, self.carol)
 
 
 class ResetTests(GhostCase):

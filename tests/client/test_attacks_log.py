@@ -41,7 +41,7 @@ class LogCase(AttackCase):
         """Nothing that this person says is sent, in any room."""
         for room in ("plans", "lobby"):
             acknowledged: list[object] = []
-            person.client.send(room, "is this wise?").addCallback(acknowledged.append)
+            person.client.send(room, "is this wise?").addCallbacks(acknowledged.append, lambda _: None)
             self.world.settle(5)
             self.assertEqual([], acknowledged)
         for other in (self.alice, self.bob, self.carol):
@@ -452,7 +452,7 @@ class IdentityTests(LogCase):
         self.carol.say("@bob1", "before")
         self.reset("bob1")
         acknowledged: list[object] = []
-        self.carol.client.send("@bob1", "after").addCallback(acknowledged.append)
+        self.carol.client.send("@bob1", "after").addCallbacks(acknowledged.append, lambda _: None)
         self.world.settle(5)
         self.assertEqual([], acknowledged)
         self.assertEqual([("bob1",)], [event.users for event in self.carol.events(SendHeld)])
@@ -493,7 +493,11 @@ class RevokedTests(LogCase):
         cert_hash, statement = engine_of(self.bob).context.cert_hash, revocation_of(self.bob)
         leaf = user_leaf(LeafType.REVOKE, server_id(), "bob1", cert_hash, statement, NOW_MS)
         draft = LeafDraft(leaf.encode(), statement)
-        self.world.server.await_(self.world.server.store.revoke(cert_hash, draft, NOW_MS))
+        self.world.server.await_(
+            self.world.server.store.revoke(
+                cert_hash, draft, NOW_MS, engine_of(self.bob).context.keyring.identity_fingerprint()
+            )
+        )
 
     def commits(self, room: str = "plans") -> int:
         """How many commits a room has."""

@@ -23,6 +23,7 @@ from tests.client.attackers import (
     room_of,
     say_anything,
     sealed,
+    swapping,
     with_header,
 )
 
@@ -78,18 +79,7 @@ class ServerTests(AttackCase):
 
     def swap(self, first: Person, second: Person) -> None:
         """Carol gets what two people say in the other order."""
-        held: list[messages.Event] = []
-
-        def edit(message: messages.ServerMessage) -> list[messages.ServerMessage]:
-            if not isinstance(message, messages.Event) or not is_message(message):
-                return [message]
-            held.append(message)
-            if len(held) < 2:
-                return []
-            one, two = held
-            return [msgspec.structs.replace(two, seq=one.seq), msgspec.structs.replace(one, seq=two.seq)]
-
-        self.tap.edit = edit
+        self.tap.edit = swapping()
         first.say("plans", "one")
         second.say("plans", "two")
         self.tap.edit = lambda message: (message,)

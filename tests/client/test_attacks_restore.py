@@ -4,15 +4,19 @@ See docs/rooms.rst 7.1, docs/crypto.rst 2 and 7.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from chatserv.client import Sent
+from chatserv.client.errors import RoomWithheld, ServerDistrusted, StandsStill
 from chatserv.client.events import Alarm, MessageReceived, MessagesMissing, RoomRewound
 from chatserv.crypto.envelope import Envelope
 from chatserv.models import EventKind
 from chatserv.testing.world import Person
 from chatserv.wire import messages
+from clients.shared.event_text import news
 from tests.client.attackers import AttackCase, OldCopy, Tap, alarms, engine_of, room_of, with_certificates
 
 ANOTHER = b"another store id"
@@ -252,3 +256,117 @@ class ClientTests(RestoreCase):
         before = engine_of(self.bob).context.vault.prekeys.one_time_ids()
         self.roll_back(self.bob, [])
         self.assertEqual(before, engine_of(self.bob).context.vault.prekeys.one_time_ids())
+
+
+class GivenBackTests(RestoreCase):
+    """What was to be sent or changed when the server has gone back: it goes on, or is given back in words."""
+
+    def waits(self, text: str, room: str = "plans") -> list[object]:
+        """Alice says something while the server is away; what comes of it."""
+        found: list[object] = []
+        self.alice.client.send(room, text).addBoth(found.append)
+        return found
+
+    def back(self, damage: Callable[[], object], incarnation: bytes | None) -> tuple[list[object], list[object]]:
+        """The server goes back to what it was before ``damage``; what comes of a line in the room, and in the lobby."""
+        old = OldCopy(self.world)
+        damage()
+        self.world.server.up = False
+        self.world.server.cut()
+        self.world.settle(2)
+        lines = self.waits("it waits"), self.waits("elsewhere", "lobby")
+        self.world.server.up = True
+        old.restore(incarnation=incarnation)
+        self.world.settle(70)
+        return lines
+
+    def error(self, found: list[object]) -> object:
+        """Why a line was given back."""
+        (failure,) = found
+        return getattr(failure, "value", failure)
+
+    def test_messages_lost(self) -> None:
+        """Where messages alone were lost, lines go on, and so do changes."""
+        for incarnation in (None, ANOTHER):
+            here, elsewhere = self.back(lambda: self.alice.say("plans", "lost"), incarnation)
+            self.assertEqual([int, int], [type(each) for each in (*here, *elsewhere)])
+            self.assertEqual([False], [event.stopped for event in self.alice.events(RoomRewound)])
+            self.alice.told.clear()
+        self.alice.do(self.alice.room("plans").kick("carol1"))
+        self.assertEqual(0, self.alice.client.unacknowledged)
+
+    def test_changes_lost(self) -> None:
+        """Where a change was lost, lines of that room come back in words and can be discarded; others go on."""
+        here, elsewhere = self.back(lambda: self.alice.do(self.alice.room("plans").rotate()), ANOTHER)
+        self.assertIsInstance(self.error(here), StandsStill)
+        self.assertEqual([int], [type(each) for each in elsewhere])
+        self.assertEqual(0, self.alice.client.unacknowledged)
+        (waiting,) = self.alice.room("plans").waiting()
+        self.assertEqual(("it waits", "failed"), (waiting.text, waiting.state))
+        self.assertEqual([True], [event.stopped for event in self.alice.events(RoomRewound)])
+        self.alice.room("plans").discard(waiting.message_id)
+
+    def test_changes_are_refused(self) -> None:
+        """No change of that room says that the server is busy: it says that the room stands still, after a restart too."""
+        self.back(lambda: self.alice.do(self.alice.room("plans").rotate()), None)
+        for again in range(2):
+            plans = self.alice.room("plans")
+            for change in (
+                plans.kick("carol1"),
+                plans.ban("carol1"),
+                plans.mute("carol1"),
+                plans.set_role("carol1", "moderator"),
+                plans.invite("carol1"),
+                plans.set_topic("other"),
+                plans.rename("other"),
+                plans.set_slow(5),
+                plans.rotate(),
+            ):
+                self.assertRaises(StandsStill, self.alice.do, change)
+            self.assertIsInstance(self.error(self.given(plans.send("new"))), StandsStill)
+            if not again:
+                self.alice.leave_the_machine()
+                self.alice.come_back()
+        self.assertEqual(["_trouble"], [self.words(event) for event in self.alice.events(RoomRewound)][:1])
+
+    def given(self, sent: Sent) -> list[object]:
+        """What comes of something that was sent."""
+        found: list[object] = []
+        sent.addBoth(found.append)
+        self.world.settle(3)
+        return found
+
+    def words(self, event: RoomRewound) -> str:
+        """Whether people are told what to do."""
+        (line,) = news(event, lambda _room, _message_id: None)
+        return "_trouble" if "new room" in line else line
+
+    def test_room_lost(self) -> None:
+        """A room that the server does not know any more gives its lines back too."""
+        old = OldCopy(self.world)
+        self.alice.do(self.alice.client.create_room("later"))
+        self.world.server.up = False
+        self.world.server.cut()
+        self.world.settle(2)
+        found = self.waits("it waits", "later")
+        self.world.server.up = True
+        old.restore(incarnation=ANOTHER)
+        self.world.settle(70)
+        self.assertIsInstance(self.error(found), RoomWithheld)
+        self.assertRaises(RoomWithheld, self.alice.do, self.alice.room("later").set_slow(5))
+
+    def test_log_forked(self) -> None:
+        """Where somebody else has come in meanwhile, the log is another one: everything is given back, and says so."""
+        old = OldCopy(self.world)
+        self.world.person("dave")
+        self.world.settle(5)
+        self.world.server.up = False
+        self.world.server.cut()
+        self.world.settle(2)
+        found = self.waits("it waits")
+        self.world.server.up = True
+        old.restore(incarnation=ANOTHER)
+        self.world.person("eve")
+        self.world.settle(70)
+        self.assertIn("log_forked", [event.what for event in self.alice.events(Alarm)])
+        self.assertIsInstance(self.error(found), ServerDistrusted)

@@ -4,9 +4,9 @@ See docs/rooms.rst 5.1, 5.2 and 11.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from chatserv.client.commits import committer
@@ -15,10 +15,12 @@ from chatserv.client.state.rooms import Keys, Standing
 from chatserv.client.verification.certificates import FalseKey
 from chatserv.crypto.commits import Add, Commit, Op, SenderHead, SetMember
 from chatserv.crypto.content import ContentType
+from chatserv.crypto.log_leaves import ZEROS, removal_leaf, room_leaf
 from chatserv.crypto.room_state import Member, Role, RosterEntry, State
 from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, Forbidden, NotMember
 from chatserv.models import EventKind
+from chatserv.testing.memory_server import server_id
 from chatserv.testing.world import Person
 from chatserv.wire import messages
 from tests.client.attackers import (
@@ -30,6 +32,7 @@ from tests.client.attackers import (
     entry_of,
     forged_commit,
     is_message,
+    log_leaf,
     room_of,
     sealed,
     with_certificates,
@@ -307,7 +310,7 @@ class KeySubstitutionTests(RoomAttackCase):
     def test_certificate_signed_by_another(self) -> None:
         """A certificate beside an identity key that did not sign it is not taken."""
         ring = engine_of(self.dora).context.keyring
-        item = messages.CertificateItem(ring.certificate, self.world.server.context.server_key)
+        item = messages.CertificateItem(ring.certificate, self.world.server.context.identity.spki)
         self.fails(messages.Certificates, messages.Certificates(0, (item,)))
 
 
@@ -472,7 +475,7 @@ class ForkTests(RoomAttackCase):
         self.alice.say("plans", "without bob")
         self.assertNotIn("without bob", [text for _, text in self.carol.texts("plans")])
         acknowledged: list[object] = []
-        self.carol.client.send("plans", "bob, are you there?").addCallback(acknowledged.append)
+        self.carol.client.send("plans", "bob, are you there?").addCallbacks(acknowledged.append, lambda _: None)
         self.world.settle(3)
         self.assertEqual([], acknowledged)
         self.assertNotIn("bob, are you there?", [text for _, text in self.bob.texts("plans")])
@@ -533,9 +536,9 @@ class StalledTests(RoomAttackCase):
         """A removal that is taken and never comes is told of, once, with the room: until then bob reads on."""
         tap = Tap(self.alice, drop_commits)
         done = self.kicks()
-        self.world.settle(100)
+        self.world.settle(50)
         self.assertEqual([], alarms(self.alice))
-        self.world.settle(30)
+        self.world.settle(80)
         self.assertEqual([Alarm("commit_stalled", "plans")], self.alice.events(Alarm))
         self.assertEqual([], done)
         tap.edit = lambda message: (message,)
@@ -613,3 +616,44 @@ class LeftTests(RoomAttackCase):
         self.assertEqual([Alarm("room_withheld", "plans")], self.carol.events(Alarm))
         self.assertEqual([], self.carol.events(RoomLeft))
         self.assertEqual(["first"], [event.text for event in self.carol.events(MessageReceived)])
+
+    def test_room_ended_for_one(self) -> None:
+        """A server that says in its log that it has ended a room, and goes on with the others, is found out by them."""
+        room_id = room_of(self.carol, "plans").room_id
+        log_leaf(self.world, removal_leaf(server_id(), room_id, ZEROS, self.world.server.now_ms()))
+        self.tap.send(messages.RoomClosed(room_id, self.world.server.context.log.size))
+        self.world.settle(5)
+        self.assertEqual([RoomLeft("plans", closed=True)], self.carol.events(RoomLeft))
+        self.world.settle(70)
+        self.assertEqual(["room_forked"], [alarm.what for alarm in self.alice.events(Alarm)])
+
+    def test_room_ended_for_one_later(self) -> None:
+        """The word of the log takes the alarm back, however late; with it the server is found out by the others."""
+        room_id = room_of(self.carol, "plans").room_id
+        self.tap.send(messages.RoomClosed(room_id))
+        self.world.settle(5)
+        self.assertEqual([Alarm("room_withheld", "plans")], self.carol.client.troubles())
+        log_leaf(self.world, removal_leaf(server_id(), room_id, ZEROS, self.world.server.now_ms()))
+        self.world.settle(5)
+        self.assertEqual([RoomLeft("plans", closed=True, warned=True)], self.carol.events(RoomLeft))
+        self.assertEqual([], self.carol.client.troubles())
+        self.world.settle(70)
+        self.assertEqual(["room_forked"], [alarm.what for alarm in self.alice.events(Alarm)])
+
+    def test_other_leaves_do_not_end_a_room(self) -> None:
+        """Neither the end of another room nor that of a name: it stays withheld."""
+        room_id, now_ms = room_of(self.carol, "plans").room_id, self.world.server.now_ms()
+        self.tap.send(messages.RoomClosed(room_id))
+        log_leaf(self.world, removal_leaf(server_id(), bytes(16), ZEROS, now_ms))
+        log_leaf(self.world, room_leaf(server_id(), "plans", room_id, ZEROS, now_ms))
+        self.world.settle(5)
+        self.assertEqual(["room_withheld"], [alarm.what for alarm in self.carol.events(Alarm)])
+        self.assertEqual([], self.carol.events(RoomLeft))
+
+    def test_room_ended_unlogged(self) -> None:
+        """Without such a leaf it is withheld, whatever length of the log is named."""
+        room_id = room_of(self.carol, "plans").room_id
+        self.tap.send(messages.RoomClosed(room_id, self.world.server.context.log.size))
+        self.world.settle(5)
+        self.assertEqual(["room_withheld"], [alarm.what for alarm in self.carol.events(Alarm)])
+        self.assertEqual([], self.carol.events(RoomLeft))

@@ -1,18 +1,19 @@
 """The life of a client: connections that come and go, registration, invites; against the real server in memory."""
 
 import shutil
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.account import registration
+from chatserv.client.account.failures import ProfileError
 from chatserv.client.account.keyring import Keyring
-from chatserv.client.account.profile import Profile, ProfileError
+from chatserv.client.account.profile import Profile
 from chatserv.client.account.registration import prepare_account
 from chatserv.client.client import Client
 from chatserv.client.connection.backoff import Replaced
@@ -209,7 +210,7 @@ class ConnectionTests(ApiCase):
             if isinstance(event, MessageReceived):
                 bob.client.stop()
 
-        bob.client._lifecycle.notifier._on_event = stop
+        bob.client._lifecycle.first._tell = stop
         for number in range(3):
             self.alice.client.send("lobby", str(number))
         self.world.settle(2)
@@ -254,7 +255,7 @@ class ConnectionTests(ApiCase):
         """While every login fails for now, the pauses grow in the same way."""
         bob = self.world.person("bob")
         bob.leave_the_machine()
-        object.__setattr__(self.server.context.hub, "_max_sessions", 1)
+        self.server.context.hub.max_sessions = 1
         self.server.attempts.clear()
         bob.come_back()
         self.server.pass_time(600)
@@ -319,7 +320,7 @@ class ConnectionTests(ApiCase):
         self.server.attempts.clear()
         self.server.pass_time(100)
         self.assertEqual(([], Status.STOPPED), (self.server.attempts, statuses(self.alice)[-1]))
-        self.assertEqual(set(), self.alice.client._lifecycle._timers)
+        self.assertEqual(set(), self.alice.client._lifecycle._timers._timers)
 
     def test_no_account(self) -> None:
         """A profile without keys cannot be used."""
@@ -452,11 +453,14 @@ class InviteTests(ApiCase):
 
     def test_advertised(self) -> None:
         """The link leads to where the server's operator has said, not to where the administrator came by; or nowhere."""
-        for place, host in ((("reach.example", 443), "reach.example"), (("2001:db8::7", 443), "2001:db8::7")):
-            self.patch(Server, "advertised", place)
+        for host in ("reach.example", "2001:db8::7"):
+            self.patch(Server, "addresses", ((host, 443),))
             link = self.alice.do(self.alice.client.admin.make_invite())
             self.assertEqual((host, 443, server_id()), (link.host, link.port, link.fingerprint))
-        self.patch(Server, "advertised", ("no host", 443))
+        self.patch(Server, "addresses", (("2001:db8::7", 443), ("a.example", 1), ("::1", 2)))
+        link = self.alice.do(self.alice.client.admin.make_invite())
+        self.assertEqual((("2001:db8::7", 443), ("a.example", 1), ("::1", 2)), link.addresses)
+        self.patch(Server, "addresses", (("no host", 443),))
         self.assertRaises(BadMessage, self.alice.do, self.alice.client.admin.make_invite())
 
     def test_named(self) -> None:
@@ -532,8 +536,14 @@ class PrepareAccountTests(SynchronousTestCase):
         """A second try takes the same keys, and the address of the newer link."""
         first = self.successResultOf(self.prepare())
         second = self.successResultOf(self.prepare(host="other.example", port=6000))
-        self.assertEqual(second, msgspec.structs.replace(first, host="other.example", port=6000))
+        self.assertEqual((("other.example", 6000),), second.everywhere)
+        self.assertEqual(second, first.moved(second.everywhere))
         self.assertEqual(self.profile.keyring(), second)
+
+    def test_several_addresses(self) -> None:
+        """All of the link are kept."""
+        made = self.successResultOf(self.prepare(others=(("other.example", 6000),)))
+        self.assertEqual((("chat.example", 5000), ("other.example", 6000)), made.everywhere)
 
     def test_again_with_another_password(self) -> None:
         """A second try with another password, name or server makes new keys: the old ones belong to the old words."""

@@ -10,6 +10,7 @@ from chatserv.client.event_stream import MAX_EVENTS, MAX_WAITING, SHOWN_AT_ONCE,
 from chatserv.client.events import Alarm
 from chatserv.errors import AuthFailed, Busy
 from chatserv.local_errors import LocalProtocolError
+from chatserv.testing.unlimited import RATES
 from chatserv.testing.world import Person, World
 from tests.client.slash_fakes import message
 
@@ -109,7 +110,7 @@ class ClientTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice talks, bob's program reads."""
-        self.world = World(self.mktemp())
+        self.world = World(self.mktemp(), **RATES)
         self.addCleanup(self.world.close)
         self.alice = self.world.person("alice", admin=True)
         self.bob = self.world.person("bob", listens=False)
@@ -171,7 +172,7 @@ class ClientTests(SynchronousTestCase):
                 self.world.settle(1)
         self.world.settle()
         stream = self.bob.client.__aiter__()
-        self.assertFalse(self.bob.client.engine.room_queue.follow)
+        self.assertFalse(self.bob.client._lifecycle.first.live)
 
         async def read() -> None:
             while len(self.heard) < total:
@@ -181,7 +182,7 @@ class ClientTests(SynchronousTestCase):
 
         self.successResultOf(self.run_program(read()))
         self.assertEqual(self.heard, [str(number) for number in range(total)])
-        self.assertTrue(self.bob.client.engine.room_queue.follow)
+        self.assertTrue(self.bob.client._lifecycle.first.live)
 
     def test_stopped_on_the_way(self) -> None:
         """What a program has not read when it is stopped is told the next time, once."""

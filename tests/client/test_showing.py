@@ -3,8 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, ClientEvent, MessageReceived, StorageError
-from chatserv.client.engine import TIDY_SECONDS
 from chatserv.client.inbound.backlog import KEPT_AT_ONCE
+from chatserv.client.tidying import TIDY_SECONDS
 from chatserv.testing.world import World
 
 

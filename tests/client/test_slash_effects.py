@@ -69,6 +69,29 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
         ("/search ell", [], r"^2025-10-\d\d \[..:..\] #lobby <alice> hello\n2025-10-\d\d .* #lobby <bob> hello$"),
         ("/search nowhere", [], "No message on this device"),
     ],
+    "keep": [
+        ("/keep", [], r"each room: 100000\.\nThe server keeps messages for ever\.$"),
+        ("/keep 500", [("keep", 500)], r"each room: 500\.\nOlder messages that were removed from it: 7\.$"),
+    ],
+    "export": [
+        (
+            "/export /tmp/all of it",
+            [],
+            r"(?s)^/tmp/all of it will hold .*sealed.*\nTo do it: /export /tmp/all of it yes$",
+        ),
+        (
+            "/export /tmp/all of it yes",
+            [("export", "/tmp/all of it")],
+            r"^Messages written to /tmp/all of it: 5\.\nOf these without proof of who wrote them: 2\.$",
+        ),
+    ],
+    "import": [
+        (
+            "/import /tmp/all of it",
+            [("import", "/tmp/all of it")],
+            r"(?s)^Messages imported: 5\..*already: 1\..*marked: 2\..*have: 3\..*forged: 1\.\nLine 7: wrong\n.*early",
+        ),
+    ],
     "resend": [("/resend", [("lobby", "resend", ID_1)], r"^$")],
     "discard": [("/discard", [("lobby", "discard", ID_1)], "Discarded: 1")],
     "read": [("/read", [("lobby", "read")], r"^$")],
@@ -109,19 +132,66 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     ],
     "unignore": [("/unignore mallory", [("unignore", "mallory")], "see what mallory writes again")],
     "trust": [("/trust eve", [("trust", "eve")], "accepted but not verified")],
+    "accept-restored": [
+        ("/accept-restored", [], "(?s)restored on .*from a backup of .*would forget: 3\nRooms on hold: plans\n"),
+        ("/accept-restored yes", [("accept_restored",)], "Accepted on this device"),
+    ],
+    "audit": [
+        (
+            "/audit",
+            [],
+            r"^The server's log: 42 entries, signed .*\nYou:\n  2025-10-\d\d  identity 1{16}, the first one$",
+        ),
+        ("/audit bob", [], r"^bob \(not verified\):\n"),
+    ],
     "devices": [
-        ("/devices", [], r"^aa110000  alice  since 2025-10-\d\d  \(this one\)\naa220000  alice"),
+        (
+            "/devices",
+            [],
+            r"^aa110000  aa0  since 2025-10-\d\d, online now, has your identity key  \(this one\)\n"
+            r"aa220000  aa1  since 2025-10-\d\d, last seen 2025-10-\d\d \d\d:\d\d",
+        ),
         ("/devices bob", [], r"^aa110000  bob"),
+        ("/devices rename my desk", [("rename", "my desk")], "now called my desk"),
+        ("/devices revoke aa22", [], "/revoke aa220000 yes"),
+        ("/devices revoke aa22 yes", [("revoke", DEVICE_IDS[1])], "Revoked"),
     ],
     "revoke": [
         ("/revoke AA22", [], "/revoke aa220000 yes"),
+        ("/revoke aa11", [], "has your identity key, or may have it: that gets renewed too"),
+        ("/revoke aa22", [], "could know your password, change that too"),
+        ("/revoke aa22 yes", [("revoke", DEVICE_IDS[1])], "could know your password, change that too"),
         ("/revoke aa22 yes", [("revoke", DEVICE_IDS[1])], "Revoked"),
+    ],
+    "recovery": [
+        ("/recovery", [("recovery", None)], r"JJ544-9N2FP"),
+        ("/recovery passphrase", [("recovery", "secret")], r"JJ544-9N2FP"),
+    ],
+    "approve": [
+        ("/approve", [], r"/approve ice turkey dish hundred butter until"),
+        ("/approve Ice turkey  dish hundred butter until", [("approve", DEVICE_IDS[1], False)], "Approved"),
+        ("/approve with-identity ice turkey dish hundred butter until", [("approve", DEVICE_IDS[1], True)], "Approved"),
+        ("/approve no", [("refuse_device", DEVICE_IDS[1])], "Refused"),
+    ],
+    "password": [("/password", [("change_password", "secret")], "is changed")],
+    "delete-account": [
+        ("/delete-account", [], "type /delete-account alice"),
+        ("/delete-account alic", [], "type /delete-account alice"),
+        ("/delete-account @Alice", [("delete_account",)], "is gone"),
     ],
     "invite-link": [
         ("/invite-link", [("invite", "", False)], r"^chatserv://\S+$"),
         ("/invite-link Carol", [("invite", "carol", False)], r"^chatserv://\S+$"),
         ("/invite-link admin", [("invite", "", True)], r"^chatserv://\S+$"),
         ("/invite-link carol admin", [("invite", "carol", True)], r"^chatserv://\S+$"),
+    ],
+    "reset-identity": [
+        ("/reset-identity Carol", [], "IS carol from then on"),
+        ("/reset-identity carol yes", [("reset", "carol")], r"in person, and to nobody else.*\nchatserv://\S+$"),
+    ],
+    "delete-user": [
+        ("/delete-user Carol", [], "ends for good"),
+        ("/delete-user carol yes", [("delete", "carol")], "carol is gone"),
     ],
     "accounts": [("/accounts", [], r"^alice  administrator, since .*\nbob  user, suspended, muted, since ")],
     "suspend": [("/suspend bob", [("suspend", "bob", True)], "bob is suspended")],
@@ -137,6 +207,16 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "bans": [("/bans", [], r"^address 192\.0\.2\.0/24  by alice, 2025-10-\d\d$")],
     "grant": [("/grant bob", [("set_role", "bob", True)], "now an administrator")],
     "revoke-admin": [("/revoke-admin bob", [("set_role", "bob", False)], "no longer an administrator")],
+    "server": [
+        (
+            "/server status",
+            [("operate", "status")],
+            r"mending: no\n(?s:.*)nodes: node: aa1, sessions: 2\nnodes: node: aa2\n",
+        ),
+        ("/server backup", [("operate", "backup")], "listening: a, b"),
+        ("/server drain", [], "To do it: /server drain yes"),
+        ("/server drain yes", [("operate", "drain")], "nested, x: \ufffd"),
+    ],
     "announce": [("/announce we move", [("announce", "we move")], "without end-to-end encryption")],
 }
 
@@ -164,6 +244,30 @@ class EffectsTests(SlashTestCase):
                         self.client.there["lobby"].texts = []
                     self.assertRegex("\n".join(self.run_line(line)), shown)
                     self.assertEqual(self.client.calls, calls)
+
+    def test_server_at_which_address(self) -> None:
+        """Where it can be reached at several, the answer says which one has been asked."""
+        self.assertNotIn("Server:", "\n".join(self.run_line("/server status")))
+        self.client.addresses = ("b.example:5000", "a.example:5000")
+        self.assertEqual("Server: b.example:5000", self.run_line("/server status")[0])
+
+    def test_own_account_refused(self) -> None:
+        """Secrets that differ, words that are not shown, nobody who waits, a program that cannot ask: nothing is done."""
+        answers = iter(["one", "other", "one", "other"])
+
+        async def ask(_question: str) -> str:
+            return next(answers)
+
+        self.slash.ask_secret = ask
+        self.assert_refused("/password", "not the same")
+        self.assert_refused("/recovery passphrase", "not the same")
+        self.slash.ask_secret = None
+        self.assert_refused("/password", "on a terminal or in a window")
+        self.assert_refused("/approve ice turkey dish hundred butter", "do not approve it")
+        self.client.devices.waiting = ()
+        self.assert_refused("/approve", "No new device")
+        self.client.last_administrator = True
+        self.assert_refused("/delete-account alice", "/grant USER")
 
     def test_quit(self) -> None:
         """``/quit`` is the program's own."""
@@ -427,16 +531,22 @@ class EffectsTests(SlashTestCase):
 
     def test_revoke_the_only_one(self) -> None:
         """Whose only device it is gets told what that means, and the last administrator keeps theirs."""
-        self.assertNotIn("ONLY", self.run_line("/revoke aa11")[1])
+        self.assertNotIn("ONLY", " ".join(self.run_line("/revoke aa11")))
         self.client.people.device_ids = DEVICE_IDS[:1]
-        self.assertIn("your ONLY device: nobody, not even you, can log in", self.run_line("/revoke aa11")[1])
+        said = self.run_line("/revoke aa11")[1]
+        self.assertIn("your ONLY device, and you have no recovery code: nobody, not even you, can log in", said)
+        self.client.account.recovery = "set"
+        self.assertIn("only with your recovery code", self.run_line("/revoke aa11")[1])
         self.assertEqual(self.client.calls, [])
         self.client.people.indispensable = True
         self.assert_refused("/revoke aa11 yes", "left without an administrator")
 
     def test_oneself(self) -> None:
         """What ends one's own way back is refused, or asked about, before the server is."""
-        for line in ("/suspend alice", "/revoke-admin @Alice", "/server-ban account alice"):
+        for line in (
+            "/suspend alice", "/revoke-admin @Alice", "/server-ban account alice", "/reset-identity alice yes",
+            "/delete-user alice yes",
+        ):  # fmt: skip
             self.assert_refused(line, "That is you, and you could not undo it")
         for line in ("/kick alice", "/ban alice"):
             self.assert_refused(line, "/part leaves the room")

@@ -42,7 +42,7 @@ class DistrustTests(AttackCase):
             return Client(profile, self.world.reactor, on_event, **options, **self.world.surroundings)
 
         arguments = parse_arguments([*argv, "--room", "plans", "--timeout", "20"])
-        program = mode_for(arguments)(self.world.reactor, arguments, person.profile, make)  # type: ignore[arg-type]
+        program = mode_for(arguments)(self.world.reactor, arguments, person.profile, make)
         Deferred.fromCoroutine(program.run(None)).addBoth(self.codes.append)
         person.client = program._client
         self.world.settle(5)

@@ -4,29 +4,47 @@ from typing import Any, get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Alarm, ClientEvent, DeviceSeen, IdentityChanged, KeysBroken, moment
+from chatserv.client import (
+    Alarm,
+    ClientEvent,
+    DeviceAsks,
+    DeviceGone,
+    DeviceSeen,
+    IdentityChanged,
+    KeysBroken,
+    fingerprint_text,
+    moment,
+)
 from chatserv.client.events import (
     Announced,
+    ArchiveFull,
     Delivered,
     GapSeen,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    MessagesExpired,
     MessagesMissing,
+    OtherServer,
     PresenceSeen,
     Reacted,
     ReadMoved,
+    RetentionChanged,
     RoomChanged,
     RoomJoined,
     RoomLeft,
     RoomOffered,
     RoomRewound,
     RoomTitled,
+    RotationDone,
+    RotationOpen,
     SendAcknowledged,
     SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
+    ServerKeyChanged,
+    ServerRestored,
     Status,
     StatusChanged,
     TypingSeen,
@@ -78,7 +96,44 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (change(("policy", ())), ["#plans: alice changed the room's rules, name or topic."]),
     (change(("rotated", ())), []),
     (RoomRewound("lobby", 9, 4), ["#lobby: The server lost messages of this room; what is left may be shown again."]),
+    (
+        RoomRewound("lobby", 9, 4, stopped=True),
+        [
+            "#lobby: The server lost changes of this room that you have seen: nothing can be sent or shown here any more. "
+            "Make a new room and invite the others, or ask whoever runs the server."
+        ],
+    ),
+    (
+        ArchiveFull("lobby", 500),
+        [
+            "#lobby: this device has reached the 500 messages of a room that it keeps; with each new one the oldest goes. "
+            "/keep changes that."
+        ],
+    ),
+    (MessagesExpired("lobby", 3, 5), ["#lobby: Older messages are gone by the server's rule: 3."]),
+    (RetentionChanged(7776000.0, 0), ["The server deletes messages that are older than 90 days."]),
+    (RetentionChanged(7200.0, 0), ["The server deletes messages that are older than 2 hours."]),
+    (RetentionChanged(0.0, 5 * 2**30), ["The server deletes the oldest messages while it has more than 5,120 MB."]),
+    (RetentionChanged(0.0, 0), ["The server keeps messages for ever."]),
+    (RetentionChanged(172800.0, 2**20), [
+        "The server deletes messages that are older than 2 days, and the oldest while it has more than 1 MB."]),
     (GapSeen("lobby", 3, 5), ["#lobby: Messages missing here: 3. The server lost or withheld them."]),
+    (
+        GapSeen("lobby", 3, 5, backup_ms=1_760_000_000_000),
+        [
+            "#lobby: Messages missing here: 3. The server lost or withheld them. The server says that it was restored from "
+            f"a backup of {moment(1_760_000_000_000)}: that may be the reason, or what somebody says who hides something. "
+            "/accept-restored says more."
+        ],
+    ),
+    (
+        ServerRestored(1_760_000_000_000, 1_760_000_900_000, mending=True),
+        [
+            f"The server says that it was restored on {moment(1_760_000_900_000)} from a backup of "
+            f"{moment(1_760_000_000_000)}. It is getting back what it lacks from people's devices, from this one too; until "
+            "then it stores nothing. What you write waits."
+        ],
+    ),
     (MessagesMissing("lobby", "bob", 2),
      ["#lobby: Messages of bob are missing (2): the server lost or withheld them, or bob never sent them."]),
     (MessagesMissing("lobby", "bob", 2, "dave"),
@@ -99,6 +154,24 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (PresenceSeen("bob", "online"), ["bob is online"]),
     (PresenceSeen("bob", "offline"), ["bob is offline"]),
     (DeviceSeen("bob", b"\xab" * 16), ["bob has a new device: abababab"]),
+    (DeviceSeen("carol", b"\xab" * 16),
+     ["Your account has another device now: abababab. If that was not you, revoke it with /revoke abababab, and make a "
+      "new recovery code with /recovery."]),
+    (DeviceAsks(ID, "ice turkey dish hundred butter until"),
+     ["A new device has logged in with your password. If it is yours and shows the same six words, type /approve and "
+      "the words; if not, type /approve no, and change your password with /password.",
+      "  ice turkey dish hundred butter until"]),
+    (ServerKeyChanged(bytes(32)), ["The server has a new key, signed with the previous one: there is nothing to do. Its "
+        f"fingerprint: {fingerprint_text(bytes(32))}"]),
+    (OtherServer("b.example:5000"),
+     ["What answers at b.example:5000 is not your server: it cannot show the server's key. Nothing was sent there, and the "
+      "server's other addresses are tried. Either its operator has named a wrong address, or somebody is in the middle "
+      "there: tell whoever runs the server."]),
+    (RotationDone(), ["Your identity key was renewed, signed with the previous one: nobody has to verify you again. Your"
+                      " recovery code no longer works: type /recovery for a new one."]),
+    (RotationOpen(("phone", "pad")),
+     ["phone, pad had your identity key when it was revoked, and the key is still in use. Start chatserv on one of your"
+      " devices that has it: it gets renewed automatically. /devices shows which."]),
 ]  # fmt: skip
 BEGINNINGS: list[tuple[ClientEvent, str]] = [
     (
@@ -115,10 +188,15 @@ BEGINNINGS: list[tuple[ClientEvent, str]] = [
     (Alarm("old_log"), "ALARM: the server breaks the rules: its log"),
     (Alarm("false_statement"), "ALARM: the server breaks the rules: it says that a device was revoked"),
     (Alarm("false_rotation"), "ALARM: the server breaks the rules: it says that somebody has a new identity"),
+    (
+        IdentityChanged("bob", True, accepted_on="phone"),
+        "bob has a new identity key, which was accepted on your device",
+    ),
     (IdentityChanged("bob", True, signed=True), "bob has a new identity key, signed with the previous one"),
     (Alarm("new_trouble", "why"), "ALARM: the server breaks the rules: new_trouble (why)"),
 ]
 SILENT: list[ClientEvent] = [
+    DeviceGone(ID),
     Delivered("lobby", "bob", (ID,)),
     SendQueued("lobby", ID, "so", 0),
     SendAcknowledged(ID, 1),
@@ -175,6 +253,7 @@ class NewsTests(SynchronousTestCase):
                 Announced(text, 0),
                 IdentityChanged(text, was_verified=True),
                 DeviceSeen(text, b"x" * 16),
+                RotationOpen((text,)),
                 Alarm(text, text),
             ]
             hostile = message(1, text, text)

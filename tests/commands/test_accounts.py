@@ -30,7 +30,10 @@ class MakeInviteTests(SynchronousTestCase):
         self.assertEqual(("", 0), (self.invite().host, self.invite().port))
         server = WireServer(advertise="Chat.Example")
         invited = server.join("alice", Role.ADMIN).ask(messages.MakeInvite)
-        self.assertEqual(("chat.example", 5000), (invited.host, invited.port))
+        self.assertEqual(("chat.example", 5000, ()), (invited.host, invited.port, invited.others))
+        server = WireServer(advertise="a.example, b.example:443, [::1]:7")
+        invited = server.join("alice", Role.ADMIN).ask(messages.MakeInvite)
+        self.assertEqual(("a.example", ("b.example:443", "[::1]:7")), (invited.host, invited.others))
 
     def test_closed(self) -> None:
         """Where nobody can register, no link is made that would not work."""
@@ -55,9 +58,9 @@ class MakeInviteTests(SynchronousTestCase):
         """The store learns the hash of a token, never the token; no two tokens are the same."""
         tokens = {self.invite().token for _ in range(3)}
         self.assertEqual(len(tokens), 3)
-        stored = repr(self.server.memory._accounts._invites).encode()
+        stored = repr(self.server.memory._accounts.invites.unused).encode()
         for token in tokens:
-            self.assertIn(sha256(token), self.server.memory._accounts._invites)
+            self.assertIn(sha256(token), self.server.memory._accounts.invites.unused)
             self.assertNotIn(repr(token).encode(), stored)
 
     def test_end(self) -> None:

@@ -1,15 +1,16 @@
 """Places that somebody is given and has not agreed to: they take nothing from anybody (docs/crypto.rst)."""
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.commits import Add, Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.models import Consent
+from chatserv.testing.unlimited import RATES
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, WireServer
+from tests.support.server import MemoryClient, WireServer, ask_nobody
 from tests.support.smith import DIRECT, PRIVATE, PUBLIC, code
 
 
@@ -60,6 +61,7 @@ class QuotaTests(AgreeingCase):
 
     def test_one_takes_all(self) -> None:
         """One account makes 199 rooms with Bob: most are refused to it; Bob makes a room, and is written to, as before."""
+        self.start(**RATES)
         mallory = self.server.join("mallory")
         made = [self.take_in(mallory) for _ in range(199)]
         self.assertEqual(20, sum(isinstance(room, bytes) for room in made))
@@ -146,7 +148,7 @@ class InvitationTests(AgreeingCase):
             attack = self.flood(*names, rooms=2)
             reply = code(self.bob.ask(messages.Agreed, rooms=tuple(attack)))
         self.assertEqual("quota", reply)
-        self.assertEqual(6, self.server.context.registry.rooms_of("bob"))
+        self.assertEqual(6, self.server.rooms_in("bob"))
         room, ops = self.server.smith.create(self.bob.account)
         self.assertEqual("quota", code(self.bob.commit(room, *ops)))
 
@@ -181,11 +183,11 @@ class InvitationTests(AgreeingCase):
         self.assertEqual("Ok", code(self.bob.leave_room(attack[0])))
         trudy = next(client for client in self.server.clients if client.account.user == "trudy")
         self.assertEqual("Committed", code(trudy.commit(attack[2], SetMember("bob", None))))
-        self.assertEqual(2, self.server.context.registry.invitations.measured("bob"))
+        self.assertEqual(2, self.server.offers_to("bob"))
         self.flood("eve", rooms=2)
         self.assertEqual([], self.bob.all(messages.RoomClosed))
         self.server.restart()
-        self.assertEqual(4, self.server.context.registry.invitations.measured("bob"))
+        self.assertEqual(4, self.server.offers_to("bob"))
 
     def test_taken_in_again(self) -> None:
         """Who is struck and taken in again, or banned and let in, is asked again."""
@@ -205,7 +207,7 @@ class InvitationTests(AgreeingCase):
         self.bob.leave_room(room)
         mallory.leave_room(room)
         self.assertIsNone(self.server.context.registry.get(room))
-        self.assertEqual(0, self.server.context.registry.invitations.measured("bob"))
+        self.assertEqual(0, self.server.offers_to("bob"))
 
     def test_direct_message_that_yielded(self) -> None:
         """Who begins direct messages that have yielded has them back, from their beginning."""
@@ -241,13 +243,12 @@ class EarlierTests(AgreeingCase):
     """Rooms of a version that did not ask."""
 
     def setUp(self) -> None:
-        """Bob is in five rooms of carol's, and one of dave's; the store says nothing of anybody's consent."""
+        """Bob is in five rooms of carol's, and one of dave's; nobody was asked."""
         self.start(offers_per_account=3, offers_per_inviter=9, lease_unused=100)
         dave = self.server.join("dave")
         self.carols = [self.take_in(self.carol) for _ in range(5)]
         self.daves = self.take_in(dave)
-        for room in self.server.memory._rooms._rooms.values():
-            room.consents.clear()
+        ask_nobody(self.server.memory)
         self.server.restart()
         self.bob = self.server.log_in(self.bob.account)
 
@@ -262,8 +263,8 @@ class EarlierTests(AgreeingCase):
         """Once it has, what he agreed to is his, and the rest was given to him by whose room it is."""
         mine = (self.server.lobby, *self.carols[:2], self.daves)
         self.bob.ask(messages.Agreed, rooms=mine, all=True)
-        self.assertEqual(4, self.server.context.registry.rooms_of("bob"))
-        self.assertEqual(3, self.server.context.registry.invitations.measured("bob", "carol"))
+        self.assertEqual(4, self.server.rooms_in("bob"))
+        self.assertEqual(3, self.server.offers_to("bob", "carol"))
         for _ in range(2):
             infos = self.server.log_in(self.bob.account).one(messages.Welcome).rooms
             self.assertEqual(set(mine), {info.room for info in infos if info.agreed})

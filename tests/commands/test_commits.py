@@ -1,8 +1,9 @@
 """The way of a commit: lease, wraps, commit, and what the server refuses."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.commands import commits
@@ -213,7 +214,7 @@ class RefusedCommitTests(CommitCase):
         """One wrap for each device but the committer's, those that the commit names, and no other, or it is refused."""
         made = self.alice.make(self.room)
         for wraps in ({}, {1: b"x" * 1610}, made.wraps | {0: dummy_wrap(0, 1)}, {2: made.wraps[1]}):
-            self.refused(replace(made, wraps=wraps), "bad_wraps")
+            self.refused(dataclasses.replace(made, wraps=wraps), "bad_wraps")
 
     def test_wraps_are_dropped_with_the_lease(self) -> None:
         """What was uploaded under one lease does not count under the next."""
@@ -221,7 +222,7 @@ class RefusedCommitTests(CommitCase):
         self.alice.begin(self.room)
         self.alice.upload(made)
         self.alice.ask(messages.EndCommit, room=self.room)
-        self.refused(replace(made, wraps={}), "bad_wraps")
+        self.refused(dataclasses.replace(made, wraps={}), "bad_wraps")
 
     def test_device_without_prekeys(self) -> None:
         """A device that nobody could wrap to is not let in, by itself or by others."""
@@ -274,7 +275,12 @@ class RefusedCommitTests(CommitCase):
 
     def test_names(self) -> None:
         """A public room has a canonical name that no other open room has, or looks like."""
-        for name, expected in (("two words", "name_invalid"), ("Club", "name_invalid"), ("#club", "name_invalid")):
+        for name, expected in (
+            ("two words", "name_invalid"),
+            ("Club", "name_invalid"),
+            ("#club", "name_invalid"),
+            ("-club", "name_invalid"),
+        ):
             self.assertEqual(self.make_public(name), expected)
         self.assertEqual([self.make_public(name) for name in ("club", "club")], ["Committed", "name_taken"])
 
@@ -286,7 +292,7 @@ class RefusedCommitTests(CommitCase):
 
     def test_lobby(self) -> None:
         """Only a server administrator makes the lobby; nobody makes a room that looks like it, or renames one to it."""
-        self.assertEqual(self.server.context.registry.public("", 9)[0].name, "lobby")
+        self.assertEqual(self.server.wait(self.server.store.public_rooms("", 9))[0].name, "lobby")
         self.server.put(self.server.founder, self.lobby, SetPolicy(replace(PUBLIC, name="hall")))
         for name in ("lobby", "1obby"):
             self.assertEqual(self.make_public(name), "forbidden")
@@ -477,7 +483,7 @@ class LeaseTests(CommitCase):
         self.ask(self.bob, self.lobby)
         label = self.ask(self.carol, self.lobby)
         leases = self.server.context.leases
-        session = self.alice.protocol.live
+        session = self.alice.seat.live
         assert session is not None
         leases.give_back(self.lobby, session)
         self.bob.drop()
@@ -489,8 +495,8 @@ class LeaseTests(CommitCase):
         self.ask(self.alice, self.lobby)
         label = self.ask(self.bob, self.lobby)
         for client in (self.alice, self.bob):
-            assert client.protocol.live is not None
-            self.server.context.leases.give_back(self.lobby, client.protocol.live)
+            assert client.seat.live is not None
+            self.server.context.leases.give_back(self.lobby, client.seat.live)
         self.server.settle()
         self.assertEqual(code(self.bob.reply(label)), "stale_commit")
         self.assertEqual(code(self.carol.begin(self.lobby)), "Lease")

@@ -14,20 +14,24 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.backplane.local import LocalBackplane
 from chatserv.commands.context import Context
 from chatserv.commands.session import places_of
-from chatserv.config import Config, Limits, Server
+from chatserv.config import Config, Server
 from chatserv.crypto.room_state import State
 from chatserv.crypto.suite import sha256
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.roles import Role
-from chatserv.models import Appended, CommitDraft, EventDraft
+from chatserv.limits import Limits
+from chatserv.live_settings import LiveSettings
+from chatserv.models import Appended, CommitDraft, Event, EventDraft
 from chatserv.net.command_runner import CommandRunner
 from chatserv.net.effects import reactor_effects
 from chatserv.net.sendq import SendQueue, TurnFlusher
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
+from chatserv.testing.unlimited import RATES
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message, join, server_decoder
+from chatserv.wire.parameters import ServerIdentity
 from tests.support.server import DelayedStore
 from tests.support.smith import PRIVATE
 
@@ -58,9 +62,7 @@ class _Connection:
         places = world.result(places_of(world.context, name, device_id))
         self.live = LiveSession(device_id, name, Role.USER, device_id, self.queue, places)
         self.began = {room_id: place.since for room_id, place in places.items()}
-        self.runner = CommandRunner(
-            world.context, self.live, limits.commands_in_flight, self.tell, lambda: None, self.broke
-        )
+        self.runner = CommandRunner(world.context, self.live, self.tell, lambda: None, self.broke)
         self.synced = False
         self.failed: list[messages.Error] = []
         self._buffer = b""
@@ -105,6 +107,24 @@ async def _no_signature(_: bytes) -> bytes:
     return b""
 
 
+class _Held(LocalBackplane):
+    """Keeps what is committed until it is told to hand it on: ``held``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Sequence[Event]] = []
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Not yet."""
+        self.held.append(events)
+
+    def hand_on(self, count: int) -> None:
+        """The reactor hears of so many commits."""
+        ready, self.held[:count] = self.held[:count], []
+        for batch in ready:
+            super().publish(batch)
+
+
 class DeliveryMachine(RuleBasedStateMachine):
     """Devices catch up, stop reading, lose connections, come back with their cursors, are removed and added again."""
 
@@ -113,19 +133,23 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.flusher = TurnFlusher(self.clock)
         limits = Limits(
-            page_events=2, sendq_soft_bytes=4096, sendq_hard_bytes=20_481, line_bytes=20_480, commands_in_flight=4
+            page_events=2,
+            sendq_soft_bytes=4096,
+            sendq_hard_bytes=20_481,
+            line_bytes=20_480,
+            commands_in_flight=4,
+            **RATES,
         )
         self.config = Config(limits=limits, server=Server(max_connections=DEVICES))
         self.memory = MemoryStore(StoreLimits())
         self.result(self.memory.open())
         self.store = DelayedStore(self.memory, {"events"})
         effects = reactor_effects(self.clock, lambda: 0, bytes)
-        self.context = Context.of(self.store, self.config, effects, b"key", _no_signature)
+        identity = ServerIdentity(b"key", b"")
+        self.backplane = _Held()
+        settings = LiveSettings(self.config)
+        self.context = Context.of(self.store, self.backplane, settings, effects, identity, _no_signature)
         self.hub = self.context.hub
-        self.backplane = LocalBackplane()
-        self.backplane.subscribe(self.context.deliver)
-        self.undelivered: list[Any] = []
-        self.memory.subscribe(self.undelivered.append)
         self.connections: dict[int, _Connection] = {}
         self.old: list[_Connection] = []
         self.cursors = [dict.fromkeys(ROOMS, 0) for _ in range(DEVICES)]
@@ -134,7 +158,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.newest: dict[bytes, CommitDraft] = {}
         for room_id in ROOMS:
             self._commit(room_id, added=(WRITER, *(self.device_id(number) for number in range(DEVICES))))
-        self._publish(len(self.undelivered))
+        self.backplane.hand_on(len(self.backplane.held))
 
     def result(self, awaitable: Any) -> Any:
         """The result of what does not wait."""
@@ -178,11 +202,6 @@ class DeliveryMachine(RuleBasedStateMachine):
             elif self.device_id(device) in removed:
                 periods[-1][1] = seq
 
-    def _publish(self, count: int) -> None:
-        ready, self.undelivered[:count] = self.undelivered[:count], []
-        for batch in ready:
-            self.backplane.publish(batch)
-
     @rule(room=st.sampled_from(ROOMS), size=st.sampled_from([0, 100, 6000]))
     def append(self, room: bytes, size: int) -> None:
         """Somebody writes; the commit is not delivered yet."""
@@ -199,11 +218,11 @@ class DeliveryMachine(RuleBasedStateMachine):
         ids = (self.device_id(device),)
         self._commit(room, removed=ids) if is_in else self._commit(room, added=ids)
 
-    @precondition(lambda self: self.undelivered)
+    @precondition(lambda self: self.backplane.held)
     @rule(count=st.integers(1, 5))
     def publish(self, count: int) -> None:
         """The reactor hears of commits."""
-        self._publish(count)
+        self.backplane.hand_on(count)
 
     @rule(device=st.integers(0, DEVICES - 1), at_once=st.booleans())
     def connect(self, device: int, at_once: bool) -> None:
@@ -308,7 +327,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             connection.queue.resumeProducing()
             self.sync(device)
         self._quiet()
-        self._publish(len(self.undelivered))
+        self.backplane.hand_on(len(self.backplane.held))
         self._quiet()
         for device, connection in self.connections.items():
             self._read(device)

@@ -1,7 +1,6 @@
 """Looking rooms up."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.commands.room_registry import RoomRegistry
@@ -121,9 +120,9 @@ class BookTests(SynchronousTestCase):
                 record.room_id: (record.head, record.name, record.state, record.leaves, record.members)
                 for record in registry
             }
-            return rooms, [registry.rooms_of(name) for name in ("alice", "bob", "founder", "nobody")]
+            return rooms, [server.rooms_in(name) for name in ("alice", "bob", "founder", "nobody")]
 
         before = known(server.context.registry)
         server.restart()
         self.assertEqual(known(server.context.registry), before)
-        self.assertEqual(server.context.registry.rooms_of("alice"), 2)
+        self.assertEqual(server.rooms_in("alice"), 2)

@@ -1,11 +1,12 @@
 """Prekeys, certificates, and the end of a device."""
 
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.bus_models import Notice, NoticeKind
 from chatserv.commands.certificates import CertificateCache
 from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
@@ -88,6 +89,19 @@ class FetchTests(PrekeyCase):
             self.fetch()
         self.assertEqual([notice.one_time for notice in self.bob.all(messages.PrekeysLow)], [2, 1, 0])
 
+    def test_low_elsewhere(self) -> None:
+        """A device that is not here is told on its node, if it is on one."""
+        self.start(prekeys_low=3)
+        told: list[Notice] = []
+        self.patch(self.server.backplane, "tell", told.append)
+        self.alice.begin(self.room)
+        self.fetch()
+        self.fetch()
+        self.assertEqual([], told)
+        self.bob.ask(messages.Bye)
+        self.fetch()
+        self.assertEqual([Notice(NoticeKind.PREKEYS_LOW, self.bob.account.device_id, number=1)], told)
+
     def test_without(self) -> None:
         """A device without prekeys, and one that there is not, give nothing in their place; the order is the asker's."""
         self.alice.begin(self.room)
@@ -130,6 +144,16 @@ class FetchTests(PrekeyCase):
         self.server.clock.advance(3600)
         self.alice.begin(self.room)
         self.assertEqual(self.fetch(), [4])
+
+    def test_per_day(self) -> None:
+        """One account gets so many one-time prekeys a day, of whatever devices; others get theirs."""
+        self.start(prekeys_taken_per_day=2, idle_seconds=100_000)
+        carol = self.server.join("carol")
+        self.alice.begin(self.room)
+        self.assertEqual([self.fetch()[0] for _ in range(3)], [1, 2, LAST_RESORT_BIT])
+        other = self.server.make_room(carol.account)
+        carol.begin(other)
+        self.assertEqual(self.fetch(other, client=carol), [3])
 
     def drain(self, client: MemoryClient, how: str, leases: int) -> int:
         """Takes Bob's prekeys under so many leases and uses none of them. Gives how many one-time ones that were."""
@@ -299,7 +323,7 @@ class RevokeTests(SynchronousTestCase):
 
     def test_session_of_another_device(self) -> None:
         """The session of the device that is ended goes, and the one that asked for it stays."""
-        live, lost = self.alice.protocol.live, self.bob.protocol.live
+        live, lost = self.alice.seat.live, self.bob.seat.live
         assert live is not None
         assert lost is not None
         live.name = "bob"  # as if they were two devices of one account

@@ -5,14 +5,16 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.commands.endings import end_account
+from chatserv.commands.head_notices import GATHER_SECONDS
 from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, LeafType, verify_tree_head
 from chatserv.crypto.merkle import leaf_hash, tree_root
 from chatserv.crypto.suite import pss_sign, sha256
-from chatserv.errors import Busy, Reject
+from chatserv.errors import Busy
 from chatserv.wire import messages
 from tests.support.server import WireServer
 from tests.support.sessions import rsa_key, spki
-from tests.support.smith import Smith
+from tests.support.smith import Smith, code
 
 
 class LogTests(SynchronousTestCase):
@@ -49,7 +51,7 @@ class LogTests(SynchronousTestCase):
         self.alice.received.clear()
         before = self.log.size
         self.register("bob")
-        self.server.settle()
+        self.server.advance(GATHER_SECONDS)
         (notice,) = self.alice.all(messages.LogHead)
         head = self.head(notice.head)
         self.assertEqual((notice.after, notice.leaves), (before, self.log.leaves(before, before + 2)))
@@ -74,7 +76,7 @@ class LogTests(SynchronousTestCase):
         queue = self.alice.protocol._sendq
         assert queue is not None
         while queue.has_place(1000):
-            self.alice.protocol._tell(messages.Announcement("x" * 500, 1))
+            self.alice.protocol.tell(messages.Announcement("x" * 500, 1))
             self.server.settle()
         self.register("bob")
         self.server.settle()
@@ -84,15 +86,68 @@ class LogTests(SynchronousTestCase):
     def test_burst_shares_a_signature(self) -> None:
         """What comes while one signature is made shares the next."""
         self.server.pool.held = True
+        before, covered = self.log.size, []
+        self.register(*(f"user{number}" for number in range(10)))
+        for _ in range(2):
+            self.server.pool.release()
+            self.server.settle()
+            covered.append(self.log.covered_size)
+        self.assertEqual(covered, [before + 2, before + 20])
+
+    def test_gathered(self) -> None:
+        """Of a class that comes in within a second everybody is told once; who asks meanwhile gets what there is."""
         self.alice.received.clear()
         before = self.log.size
-        self.register(*(f"user{number}" for number in range(10)))
-        self.server.pool.release()
+        for number in range(30):
+            self.server.join(f"pupil{number}", lobby=False)
+            self.server.advance(GATHER_SECONDS / 31)
+        self.assertEqual(self.alice.all(messages.LogHead), [])
+        self.assertEqual(self.head(self.alice.ask(messages.GetLog, after=0).head).size, before + 60)
+        self.server.advance(GATHER_SECONDS)
+        (notice,) = self.alice.all(messages.LogHead)
+        self.assertEqual((notice.after, len(notice.leaves) // LEAF_BYTES), (before, 60))
+        self.assertEqual((notice.head, notice.leaves), (self.log.signed_head, self.log.leaves(before, before + 60)))
+        self.server.advance(10 * GATHER_SECONDS)
+        self.assertEqual(len(self.alice.all(messages.LogHead)), 1)
+
+    def test_not_gathered(self) -> None:
+        """What ends something is told at once, and what waited with it; then nothing waits any more."""
+        self.alice.received.clear()
+        before = self.log.size
+        self.register("bob", "carol")
+        self.server.wait(end_account(self.server.context, "bob", b"", None))
         self.server.settle()
-        self.server.pool.release()
-        self.server.settle()
-        sizes = [self.head(notice.head).size for notice in self.alice.all(messages.LogHead)]
-        self.assertEqual(sizes, [before + 2, before + 20])
+        (notice,) = self.alice.all(messages.LogHead)
+        kinds = [Leaf.decode(self.log.leaves(at, at + 1)).kind for at in range(before, before + 5)]
+        self.assertEqual(kinds, 2 * [LeafType.UIK, LeafType.DEVICE] + [LeafType.GONE])
+        self.assertEqual((notice.after, notice.leaves), (before, self.log.leaves(before, before + 5)))
+        self.server.advance(10 * GATHER_SECONDS)
+        self.assertEqual(len(self.alice.all(messages.LogHead)), 1)
+
+    def test_before_a_commit(self) -> None:
+        """Who is in a room has heard of the leaves with which its commit was made, before the commit; others' wait on."""
+        room = self.alice.make_room()
+        self.alice.sync()
+        self.alice.received.clear()
+        before = self.log.size
+        self.register("bob")
+        self.assertIsInstance(self.alice.commit(room, kt_size=before), messages.Committed)
+        self.assertEqual(self.alice.all(messages.LogHead), [])
+        self.assertIsInstance(self.alice.commit(room), messages.Committed)
+        kinds = [type(each) for each in self.alice.received if isinstance(each, messages.LogHead | messages.Event)]
+        self.assertEqual(kinds, [messages.Event, messages.LogHead, messages.Event])
+        self.assertEqual(self.head(self.alice.one(messages.LogHead).head).size, before + 2)
+
+    def test_as_many_as_a_notice_holds(self) -> None:
+        """They are told as soon as one more would have to be fetched by everybody."""
+        server = WireServer(log_notice_leaves=4)
+        alice = server.join("alice")
+        alice.received.clear()
+        for name, told in (("bob", 0), ("carol", 1), ("dora", 1)):
+            server.smith.register(server.account(name))
+            server.settle()
+            self.assertEqual(len(alice.all(messages.LogHead)), told)
+        self.assertEqual(len(alice.one(messages.LogHead).leaves), 4 * LEAF_BYTES)
 
     def test_waits_for_the_right_head(self) -> None:
         """Whose leaves a head does not cover yet waits for the next one."""
@@ -123,6 +178,30 @@ class LogTests(SynchronousTestCase):
         self.server.settle()
         self.assertTrue(bob.authenticated)
         self.assertGreaterEqual(self.head(bob.one(messages.Welcome).log_head).size, before + 2)
+
+    def test_kept_before_it_is_told(self) -> None:
+        """A head that is not kept yet is told to nobody; one that the disk does not take is made again and kept then."""
+        kept: list[bytes] = []
+        refusing = True
+
+        async def keep(signed: bytes, _lower: bool) -> None:
+            if refusing:
+                raise Busy("disk full", after_seconds=2.0)
+            self.assertEqual(self.alice.all(messages.LogHead), [])
+            kept.append(signed)
+
+        self.patch(self.log, "_keep", keep)
+        self.alice.received.clear()
+        self.register("bob")
+        waiting = Deferred.fromCoroutine(self.log.covered(self.log.size))
+        self.server.advance(1)
+        self.assertNoResult(waiting)
+        self.assertEqual(self.alice.all(messages.LogHead), [])
+        refusing = False
+        self.server.advance(1)
+        self.successResultOf(waiting)
+        self.server.advance(GATHER_SECONDS)
+        self.assertEqual([notice.head for notice in self.alice.all(messages.LogHead)], kept)
 
     def test_no_place_for_the_signature(self) -> None:
         """A signature that finds no place is tried again; nobody is answered meanwhile, and no leaf is lost."""
@@ -217,8 +296,17 @@ class LogTests(SynchronousTestCase):
 
     def test_hole(self) -> None:
         """A store that skips a leaf is caught."""
-        self.assertRaises(AssertionError, self.log.take, self.log.size + 1, [])
-        self.assertRaises(Reject, self.log.take, self.log.size, [b"no leaf"])
+        self.log.take(self.log.size + 1, [])
+        self.assertIn("came after", self.log.over)
+
+    def test_no_leaf(self) -> None:
+        """So is one that gives something else; nothing is stored from then on, and nothing more is signed."""
+        self.log.take(self.log.size, [b"no leaf"])
+        self.assertIn("breaks its rules", self.log.over)
+        self.assertEqual(code(self.alice.say("hello")), "read_only")
+        before, hour = self.log.signed_head, self.server.config.limits.log_head_seconds
+        self.server.advance(2 * hour)
+        self.assertEqual(before, self.log.signed_head)
 
 
 class SmithTests(SynchronousTestCase):

@@ -6,12 +6,15 @@ from typing import Any, Final, get_args
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.commands.guests import GuestSession
 from chatserv.commands.table import TABLE, dispatch
 from chatserv.crypto.commits import SetMember
 from chatserv.crypto.room_state import Role as RoomRole
-from chatserv.crypto.statements import Revocation, make_revocation
+from chatserv.crypto.statements import Gone, Revocation, make_gone, make_revocation, make_rotation, sign_password
+from chatserv.crypto.suite import SPKI_BYTES
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
+from chatserv.wire.password_login import GuestOffer
 from tests.support.server import IDENTITY, START_MS, MemoryClient, WireServer
 from tests.support.sessions import rsa_key
 
@@ -50,14 +53,40 @@ EXPECTED: Final[dict[type[messages.Command], list[str]]] = {
     messages.GetLog: ALL_OK,
     messages.GetStatement: ALL_OK,
     messages.Revoke: ["ok"] * 7 + ["forbidden"],  # the only device of the last administrator
+    messages.Rotate: ALL_OK,
+    messages.ListDevices: ALL_OK,
+    messages.OwnRooms: ALL_OK,
+    messages.GetBackup: ["not_found"] * 8,
+    messages.PutBackup: ALL_OK,
+    messages.DeleteAccount: ["ok"] * 7 + ["forbidden"],  # the last administrator
+    messages.SetPassword: ALL_OK,
+    messages.Enrol: ["forbidden"] * 8,  # they are devices already
+    messages.Tell: ["not_found"] * 8,  # each has one device
+    messages.OfferEvents: ["forbidden"] * 8,  # nothing is being mended
+    messages.OfferLog: ["forbidden"] * 8,
     messages.MakeInvite: ADMINS_ONLY,
     messages.ListAccounts: ADMINS_ONLY,
     messages.Suspend: ADMINS_ONLY,
     messages.ServerMute: ADMINS_ONLY,
     messages.SetServerRole: ADMINS_ONLY,
+    messages.DeleteUser: ADMINS_ONLY,
     messages.SetBan: ADMINS_ONLY,
     messages.ListBans: ADMINS_ONLY,
     messages.Announce: ADMINS_ONLY,
+    messages.Operate: ["forbidden"] * 8,  # nobody carries operations out in these tests
+}
+
+# What a guest may do; all else is forbidden. Nobody is there to be told something but the member, who is.
+GUESTS: Final[dict[type[messages.Command], str]] = {
+    messages.Ping: "ok",
+    messages.Bye: "ok",
+    messages.Revoke: "ok",
+    messages.GetCertificates: "ok",
+    messages.GetLog: "ok",
+    messages.GetStatement: "ok",
+    messages.GetBackup: "not_found",
+    messages.Enrol: "bad_key",  # the example is the certificate of another device
+    messages.Tell: "ok",
 }
 
 
@@ -70,6 +99,12 @@ def _revoke(server: WireServer, client: MemoryClient, room: bytes) -> messages.C
     account = client.account
     revocation = Revocation(account.device_id, account.cert_hash, START_MS, 0)
     return messages.Revoke(7, make_revocation(revocation, rsa_key(IDENTITY)))
+
+
+def _set_password(server: WireServer, client: MemoryClient, room: bytes) -> messages.Command:  # noqa: ARG001
+    account = client.account
+    signature = sign_password(server.identity.server_id, account.user, account.verifier, rsa_key(IDENTITY))
+    return messages.SetPassword(7, account.verifier, signature)
 
 
 Example = Callable[[WireServer, MemoryClient, bytes], messages.Command]
@@ -97,15 +132,44 @@ EXAMPLES: Final[dict[type[messages.Command], Example]] = {
     messages.GetLog: lambda *_: messages.GetLog(7, 0),
     messages.GetStatement: lambda *_: messages.GetStatement(7, 0),
     messages.Revoke: _revoke,
+    messages.Rotate: lambda *_: messages.Rotate(
+        7, make_rotation(rsa_key(IDENTITY), rsa_key("next identity"), START_MS)
+    ),
+    messages.ListDevices: lambda *_: messages.ListDevices(7),
+    messages.OwnRooms: lambda *_: messages.OwnRooms(7),
+    messages.GetBackup: lambda *_: messages.GetBackup(7),
+    messages.PutBackup: lambda *_: messages.PutBackup(7, 1, b"sealed", ()),
+    messages.DeleteAccount: lambda server, client, _: messages.DeleteAccount(
+        7, make_gone(Gone(server.identity.server_id, client.account.user, START_MS), rsa_key(IDENTITY))
+    ),
+    messages.SetPassword: _set_password,
+    messages.Enrol: lambda *given: messages.Enrol(7, given[1].account.certificate),
+    messages.Tell: lambda *_: messages.Tell(7, b"", b"hello"),
+    messages.OfferLog: lambda *_: messages.OfferLog(7, bytes(432), 0),
+    messages.OfferEvents: lambda *_: messages.OfferEvents(7, bytes(16), (messages.Offered(1, bytes(16), 0, 0, b""),)),
     messages.MakeInvite: lambda *_: messages.MakeInvite(7),
     messages.ListAccounts: lambda *_: messages.ListAccounts(7),
     messages.Suspend: lambda *_: messages.Suspend(7, "founder", on=True),
     messages.ServerMute: lambda *_: messages.ServerMute(7, "founder", on=True),
     messages.SetServerRole: lambda *_: messages.SetServerRole(7, "founder", admin=True),
+    messages.DeleteUser: lambda *_: messages.DeleteUser(7, "founder"),
     messages.SetBan: lambda *_: messages.SetBan(7, "address", "192.0.2.1", on=True),
     messages.ListBans: lambda *_: messages.ListBans(7),
     messages.Announce: lambda *_: messages.Announce(7, "hello"),
+    messages.Operate: lambda *_: messages.Operate(7, "status"),
 }
+
+
+def guest_of(server: WireServer, client: MemoryClient) -> GuestSession:
+    """A guest of somebody's account."""
+    live = client.seat.live
+    assert live is not None
+    offer = GuestOffer(b"g" * 16, bytes(SPKI_BYTES), bytes(32), START_MS)
+    guest = GuestSession(
+        live.account_id, live.name, Role.USER, offer.device_id, live.outbox, {}, offer=offer, since_ms=START_MS
+    )
+    server.context.guests.add(guest)
+    return guest
 
 
 def check_whole(kinds: Iterable[type[messages.Command]]) -> None:
@@ -145,7 +209,7 @@ class MatrixTests(SynchronousTestCase):
         command = EXAMPLES[kind](server, client, room)
         if kind is messages.GetWrap and who == "banned":
             command = messages.GetWrap(7, room, server.hub.rooms[room].epoch - 1)  # the last one that it was given
-        session = None if who == "anonymous" else client.protocol.live
+        session = None if who == "anonymous" else client.seat.live
         reply: Any = self.successResultOf(Deferred.fromCoroutine(dispatch(server.context, session, command)))
         self.assertEqual(reply.label, 7)
         if who in {"muted", "banned"} and isinstance(reply, messages.Error) and reply.code == who:
@@ -159,6 +223,18 @@ class MatrixTests(SynchronousTestCase):
             for who, expected in zip(WHO, [NO_LOGIN, *row], strict=True):
                 with self.subTest(command=kind.__name__, who=who):
                     self.assertEqual(self.outcome(kind, who), expected, f"{kind.__name__} by {who}")
+
+    def test_every_command_of_a_guest(self) -> None:
+        """A guest may do what is named here, and nothing else."""
+        for kind, example in EXAMPLES.items():
+            server = WireServer()
+            member = server.join("memberish")
+            guest = guest_of(server, member)
+            with self.subTest(command=kind.__name__):
+                command = example(server, member, server.lobby)
+                reply: Any = self.successResultOf(Deferred.fromCoroutine(dispatch(server.context, guest, command)))
+                code = reply.code if isinstance(reply, messages.Error) else "ok"
+                self.assertEqual(code, GUESTS.get(kind, "forbidden"), kind.__name__)
 
     def test_every_command_has_a_row(self) -> None:
         """Every message that a client may send has a row, and there is no other row."""

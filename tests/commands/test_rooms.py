@@ -1,10 +1,12 @@
 """Sending and reading back, read markers and typing."""
 
-from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.commands.delivery import encode_event, wire_event
@@ -12,6 +14,7 @@ from chatserv.crypto.commits import Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.domain.roles import Role
 from chatserv.models import Event, EventKind
+from chatserv.testing.unlimited import RATES
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from chatserv.wire.records import ARRAY_HEADER_BYTES, plaintext_room
@@ -276,7 +279,7 @@ class HistoryTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A room of one commit and ten messages, and a limit of six."""
-        self.server = WireServer(history_events=6)
+        self.server = WireServer(history_events=6, **RATES)
         self.alice = self.server.join("alice")
         self.room = self.server.make_room(self.alice.account)
         for number in range(10):
@@ -310,6 +313,18 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual(self.seqs(100, 6, bob), [12, 13, 14])
         self.assertEqual(self.seqs(14, 6, bob), [12, 13])
 
+    def test_removed_and_not_heard_of_yet(self) -> None:
+        """What is stored and was not handed out here yet is for nobody: who asks may be removed by it."""
+        bob = self.server.join("bob")
+        self.server.put(self.alice.account, self.room, *self.server.smith.add(bob.account, self.room))
+        listeners, self.server.memory._listeners = self.server.memory._listeners, []
+        self.server.put(self.alice.account, self.room, Remove(self.server.smith.leaf(bob.account, self.room)))
+        self.server.memory._listeners = listeners
+        self.assertEqual(len(self.server.events(self.room)), 13)
+        self.assertEqual(self.seqs(100, 6, bob), [12])
+        chain = bob.ask(messages.GetRoom, room=self.room, epoch=0)
+        self.assertEqual((chain.epoch, len(chain.commits)), (1, 2))
+
     def test_not_a_member(self) -> None:
         """Nobody reads a room without a place in it."""
         bob = self.server.join("bob")
@@ -330,7 +345,7 @@ class HistoryTests(SynchronousTestCase):
     @given(sizes=st.lists(st.integers(0, LARGEST), min_size=1, max_size=12), line=st.integers(17_500, 65_536))
     def test_page_fits(self, sizes: list[int], line: int) -> None:
         """Whatever the sizes, a page fits into a line and is not empty when there is something to read."""
-        server = WireServer(line_bytes=line)
+        server = WireServer(line_bytes=line, **RATES)
         alice = server.join("alice")
         for size in sizes:
             alice.say("x" * size)
@@ -361,7 +376,7 @@ class MarkerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Alice, on two devices, and Bob hear the lobby."""
-        self.server = WireServer()
+        self.server = WireServer(**RATES)
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         for client in (self.alice, self.bob):
             client.sync()
@@ -431,6 +446,26 @@ class DeliverTests(SynchronousTestCase):
         server.settle()
         self.assertEqual([event.seq for event in alice.events()][-2:], [first + 1, first + 2])
         self.assertEqual((server.hub.rooms[server.lobby].head, server.hub.rooms[other].head), (first + 2, 2))
+
+    def test_no_answer_before_the_event(self) -> None:
+        """Who sends is answered when the sessions of this node have what was sent, also to a repetition."""
+        server = WireServer()
+        alice = server.join("alice")
+        waiting: list[Deferred[None]] = []
+
+        def not_yet(_room: bytes, _seq: int) -> Deferred[None]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        with patch.object(server.backplane, "reached", not_yet):
+            command = alice.next_send("hello")
+            for again in (command, replace(command, label=alice.label())):
+                alice.tell(again)
+                server.settle()
+                self.assertIsNone(alice.reply(again.label))
+                waiting.pop().callback(None)
+                server.settle()
+                self.assertIsInstance(alice.reply(again.label), messages.Sent)
 
     def test_unknown_room(self) -> None:
         """Events of a room that was closed meanwhile are nobody's."""

@@ -11,6 +11,7 @@ from chatserv.crypto.log_leaves import verify_tree_head
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.hub import Place
 from chatserv.models import PlaceAt
+from chatserv.node_models import Numbers, Standing
 from chatserv.wire import messages
 from chatserv.wire.fields import MAX_ROOMS
 from tests.support.server import WireServer
@@ -74,6 +75,10 @@ class WelcomeTests(SynchronousTestCase):
                 limits.history_events,
                 limits.one_time_prekeys,
                 limits.rooms_per_account,
+                limits.chat_burst,
+                limits.chat_per_second,
+                limits.chat_burst_bytes,
+                limits.chat_bytes_per_second,
             ),
         )
 
@@ -101,10 +106,11 @@ class WelcomeTests(SynchronousTestCase):
             self.server.hub.rooms[room] = self.server.hub.rooms[lobby]
             ended.append(PlaceAt(room, Place(1, 1, 2)))
 
-        async def places(_: bytes) -> list[PlaceAt]:
-            return [*ended, PlaceAt(lobby, Place(1, 1))]
+        async def standing(_: bytes) -> Standing:
+            places = *ended, PlaceAt(lobby, Place(1, 1))
+            return Standing(places, dict.fromkeys((item.room_id for item in places), 2), Numbers(0, 0))
 
-        self.patch(self.server.memory, "places", places)
+        self.patch(self.server.memory, "standing", standing)
         self.server.log_in(self.alice.account)
         live = self.server.hub.session_of(self.alice.account.device_id)
         assert live is not None
@@ -114,7 +120,7 @@ class WelcomeTests(SynchronousTestCase):
     def test_changed_while_it_was_asked(self) -> None:
         """A commit that comes while the store is on its way with the places of before is not lost."""
         self.alice.drop()
-        server, real = self.server, self.server.memory.places
+        server, real = self.server, self.server.memory.standing
         answer: Deferred[None] = Deferred()
 
         async def slow(device_id: bytes) -> Any:
@@ -122,7 +128,7 @@ class WelcomeTests(SynchronousTestCase):
             await answer
             return found
 
-        self.patch(server.memory, "places", slow)
+        self.patch(server.memory, "standing", slow)
         again = server.log_in(self.alice.account)
         leaf = server.smith.leaf(self.alice.account, server.lobby)
         server.put(server.founder, server.lobby, Remove(leaf))
@@ -174,7 +180,7 @@ class PresenceTests(SynchronousTestCase):
     def test_best_of_all_sessions(self) -> None:
         """Somebody with several devices is away when all of them are."""
         self.heard()
-        live = self.alice.protocol.live
+        live = self.alice.seat.live
         assert live is not None
         other = type(live)(
             live.account_id, "alice", live.role, b"second device---", live.outbox, dict(live.places), synced=True

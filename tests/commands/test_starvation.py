@@ -7,14 +7,17 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.commands.leases import CommitLease, Leases, Urgency
-from chatserv.config import Limits
+from chatserv.commands.lease_line import CommitLease, Urgency
+from chatserv.commands.leases import Leases
+from chatserv.config import Config
 from chatserv.crypto.commits import SetMember
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.crypto.statements import Revocation, make_revocation
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.roles import Role
 from chatserv.errors import RateLimited
+from chatserv.limits import Limits
+from chatserv.live_settings import LiveSettings
 from chatserv.net.effects import reactor_effects
 from chatserv.wire import messages
 from tests.support.server import IDENTITY, MemoryClient, WireServer
@@ -167,7 +170,7 @@ class AccountTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Leases alone, with a clock."""
         self.clock = Clock()
-        self.leases = Leases(Limits(), reactor_effects(self.clock, lambda: 0, bytes))
+        self.leases = Leases(LiveSettings(Config(limits=Limits())), reactor_effects(self.clock, lambda: 0, bytes))
 
     def session(self, account: bytes, device: int) -> LiveSession:
         """A session of a device."""
@@ -211,7 +214,9 @@ class AccountTests(SynchronousTestCase):
 
     def test_counts_are_bounded(self) -> None:
         """As many accounts as the limit are counted; the oldest goes first."""
-        self.leases = Leases(Limits(counters=2), reactor_effects(self.clock, lambda: 0, bytes))
+        self.leases = Leases(
+            LiveSettings(Config(limits=Limits(counters=2))), reactor_effects(self.clock, lambda: 0, bytes)
+        )
         for name in (b"a", b"b", b"c"):
             session = self.session(name, 1)
             self.ask(session)

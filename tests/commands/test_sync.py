@@ -4,6 +4,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.testing.unlimited import RATES
 from chatserv.wire import messages
 from tests.support.server import WireServer
 from tests.support.smith import LARGEST
@@ -87,7 +88,7 @@ class SyncTests(SynchronousTestCase):
 
     def test_large_events(self) -> None:
         """A page of the largest events, more than the hard limit together, reaches a client that reads."""
-        server = WireServer()
+        server = WireServer(**RATES)
         alice, bob = server.join("alice"), server.join("bob")
         count = server.config.limits.page_events
         self.assertGreater(count * LARGEST, server.config.limits.sendq_hard_bytes)
@@ -100,7 +101,7 @@ class SyncTests(SynchronousTestCase):
 
     def test_not_read(self) -> None:
         """For a client that does not read, sync waits near the soft limit instead of filling the queue."""
-        server = WireServer()
+        server = WireServer(**RATES)
         alice, bob = server.join("alice"), server.join("bob")
         for _ in range(100):
             alice.say("x" * LARGEST)

@@ -43,12 +43,19 @@ class DispatchTests(SynchronousTestCase):
     def test_refused_before_the_handler(self) -> None:
         """A command that is forbidden leaves no trace."""
         self.reply(messages.MakeInvite(7))
-        self.assertEqual(self.server.memory._accounts._invites, {})
+        self.assertEqual(self.server.memory._accounts.invites.unused, {})
 
     def test_not_in_the_table(self) -> None:
         """What is not in the table is refused, for administrators too."""
         for role in Role:
             self.assertEqual(self.reply(Elsewhere(9), role).code, "unknown_type")
+
+    def test_counted(self) -> None:
+        """What is refused is counted by its code; what is done is not."""
+        self.reply(messages.MakeInvite(7))
+        self.reply(Elsewhere(9))
+        self.reply(messages.Ping(3))
+        self.assertEqual(dict(self.server.counts.of("refusals")), {"forbidden": 1, "unknown_type": 1})
 
     def test_expelled(self) -> None:
         """Nothing is done any more for a session that is being ended, whatever it had sent before."""
@@ -64,15 +71,26 @@ class DispatchTests(SynchronousTestCase):
         self.reply(messages.SetBan(2, "address", "nowhere", on=True), Role.ADMIN)
         self.reply(messages.MakeInvite(3))
         self.reply(messages.Ping(4), Role.ADMIN)
+        who = {"who": "alice", "way": "chat"}
         self.assertEqual(
             self.server.audited,
             [
-                ("Announce", {"who": "alice", "result": "ok", "text": "hello"}),
+                ("Announce", {**who, "result": "ok", "text": "hello"}),
                 (
                     "SetBan",
-                    {"who": "alice", "result": "bad_message", "kind": "address", "subject": "nowhere", "on": True},
+                    {
+                        "who": "alice",
+                        "way": "chat",
+                        "result": "bad_message",
+                        "kind": "address",
+                        "subject": "nowhere",
+                        "on": True,
+                    },
                 ),
-                ("MakeInvite", {"who": "alice", "result": "forbidden", "name": "", "admin": False}),
+                (
+                    "MakeInvite",
+                    {**who, "result": "forbidden", "name": "", "admin": False, "reset": False},
+                ),
             ],
         )
 
@@ -91,7 +109,7 @@ class DispatchTests(SynchronousTestCase):
             async def broken(*_: Any, error: Exception = error) -> messages.Reply:
                 raise error
 
-            self.patch(table, "TABLE", {messages.Ping: table.Row(broken)})
+            self.patch(table, "TABLE", {messages.Ping: table.Row(broken, table.UPKEEP)})
             running = Deferred.fromCoroutine(
                 dispatch(self.server.context, session_of(self.server, Role.USER), messages.Ping(1))
             )

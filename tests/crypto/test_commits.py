@@ -1,6 +1,6 @@
 """Commits as bytes and signatures (docs/rooms.rst 5)."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from chatserv.crypto.commits import (
     MAX_COMMIT_BYTES,
@@ -135,7 +135,7 @@ class CommitTests(RoomCase):
     def test_version_and_suite(self) -> None:
         """There is one version and one suite."""
         for change in ({"version": 0}, {"version": 2}, {"suite": 0}, {"suite": 2}):
-            other = make_commit(replace(TBS, **change), KEY)  # type: ignore[arg-type]
+            other = make_commit(replace(TBS, **change), KEY)
             self.assertRaises(BadCommit, Commit.decode, other.encoded)
 
     def test_size(self) -> None:

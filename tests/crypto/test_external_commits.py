@@ -1,10 +1,10 @@
 """Commits from outside the roster: docs/rooms.rst 5.4 and 11."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from chatserv.crypto.commits import Add, Op, Remove, SenderHead, SetMember, SetPolicy
 from chatserv.crypto.room_state import Role
-from tests.support.rooms import DIRECT, OPEN, PUBLIC, SERVER_ID, Room, RoomCase
+from tests.support.rooms import DIRECT, OPEN, PUBLIC, SERVER_ID, Device, Room, RoomCase
 
 
 class ExternalCommitTests(RoomCase):
@@ -31,6 +31,55 @@ class ExternalCommitTests(RoomCase):
         self.lobby.commit(self.alice, SetMember("carol", Role.BANNED))
         self.refuse(self.lobby, self.carol, self.lobby.join(self.carol), "external")
         self.refuse(self.lobby, self.carol, [Add(self.lobby.entry(self.carol))], "external")
+
+    def anew(self, room: Room, device: Device) -> list[Op]:
+        """The ops with which somebody who was reset strikes who they were, and enters."""
+        return [SetMember(device.user, None), *room.join(device)]
+
+    def test_after_a_reset(self) -> None:
+        """Whoever was reset enters a public room by one commit, alone if need be: the devices of before are out, and the
+        role of before is gone.
+        """
+        self.lobby.commit(self.alice, SetMember("bob", Role.MODERATOR))
+        fresh = self.world.reset("bob")
+        outcome = self.lobby.commit(fresh, *self.anew(self.lobby, fresh))
+        self.assertTrue(outcome.external)
+        self.assertEqual(outcome.removed, (self.bob.entry(1),))
+        member = outcome.state.member("bob")
+        assert member is not None
+        self.assertEqual((member.role, member.kt_added), (Role.MEMBER, self.world.size))
+        self.lobby.commit(fresh)
+        owner = self.world.reset("alice")
+        self.lobby.commit(owner, *self.anew(self.lobby, owner))
+        self.assertEqual(self.lobby.state.role("bob"), Role.OWNER)
+        self.assertEqual(self.lobby.state.role("alice"), Role.MEMBER)
+
+    def test_not_after_a_reset(self) -> None:
+        """Nobody else does that: without a reset, in a private room, banned, for another, with another op, or twice."""
+        second = self.world.device("bob", "second")
+        self.refuse(self.lobby, second, self.anew(self.lobby, second), "not reset")
+        self.refuse(self.lobby, self.carol, self.anew(self.lobby, self.carol), "external")
+        fresh = self.world.reset("bob")
+        self.refuse(self.private, fresh, self.anew(self.private, fresh), "external")
+        strike, enter, add = self.anew(self.lobby, fresh)
+        for ops in (
+            [enter, add],
+            [strike, add],
+            [enter, strike, add],
+            [strike, enter, enter, add],
+            [SetMember("alice", None), enter, add],
+            [strike, SetMember("bob", Role.MODERATOR), add],
+            [SetMember("bob", Role.BANNED), enter, add],
+            [strike, SetMember("carol", Role.MEMBER), add],
+        ):
+            self.refuse(self.lobby, fresh, ops, "external")
+        self.refuse(self.lobby, self.bob, [strike, enter, Add(self.lobby.entry(fresh))], "SetMember")
+        self.lobby.commit(fresh, strike, enter, add)
+        third = self.world.device("bob", "third")
+        self.refuse(self.lobby, third, self.anew(self.lobby, third), "not reset")
+        self.lobby.commit(self.alice, SetMember("bob", Role.BANNED))
+        banned = self.world.reset("bob")
+        self.refuse(self.lobby, banned, self.anew(self.lobby, banned), "external")
 
     def test_join_rule_0(self) -> None:
         """Nobody joins a room that is not public, though its members may add."""

@@ -1,11 +1,11 @@
 """The table that a replay of the log gives (docs/rooms.rst 3.2, 5.2 and 8)."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.log_facts import LogFacts, RoomHead
@@ -91,13 +91,88 @@ class LogFactsTests(SynchronousTestCase):
         self.assertTrue(self.valid(alice))
 
     def test_rotation(self) -> None:
-        """After a rotation the new certificates are valid, the old ones not; nobody is struck."""
+        """A rotation voids no certificate of before, and strikes nobody; a second device comes under the new identity."""
         alice = self.world.account("alice")
         (renewed,) = self.world.rotate(alice)
-        self.assertEqual((self.valid(alice), self.valid(renewed)), (False, True))
+        second = self.world.device("alice", "second")
+        self.assertEqual([True] * 3, [self.valid(each) for each in (alice, renewed, second)])
         self.assertFalse(self.facts.struck("alice", 0, self.world.size))
         kinds = [identity.kind for identity in self.facts.identities("alice", self.world.size)]
         self.assertEqual(kinds, [LeafType.UIK, LeafType.ROTATE])
+
+    def test_old_identity_after_a_rotation(self) -> None:
+        """Whoever has the key of before certifies nothing any more; nor does the new one before it came."""
+        alice = self.world.account("alice")
+        early = self.world.certify(Device("alice", "early", sha256(b"next ", alice.identity)))
+        self.world.rotate(alice)
+        thief = self.world.certify(Device("alice", "thief", alice.identity))
+        self.assertEqual([True, False, False], [self.valid(each) for each in (alice, early, thief)])
+
+    def test_a_break_ends_what_rotations_carry(self) -> None:
+        """Before the statement is known, where it is none, and after a reset: what was certified before is void."""
+        alice = self.world.account("alice")
+        self.world.rotate(alice)
+        self.world.log(user_leaf(LeafType.ROTATE, SERVER_ID, "alice", SUBJECTS[0], b"said", NOW_MS))
+        self.assertFalse(self.valid(alice))
+        (rotation,) = self.facts.undecided(self.world.size)
+        self.facts.decide(rotation, signed=False)
+        self.assertEqual((False, ()), (self.valid(alice), self.facts.certificates("alice", self.world.size)))
+        self.assertTrue(self.valid(alice, self.world.size - 1))
+
+    def test_signer(self) -> None:
+        """What a leaf says of devices is signed by the identity of that moment."""
+        self.assertIsNone(self.facts.signer("alice", 0))
+        alice = self.world.account("alice")
+        (renewed,) = self.world.rotate(alice)
+        self.world.gone("alice")
+        size = self.world.size
+        signers = [self.facts.signer("alice", index) for index in (0, 1, 2, 3, size)]
+        self.assertEqual(
+            [None, alice.identity, alice.identity, renewed.identity, renewed.identity],
+            [each and each.fingerprint for each in signers],
+        )
+
+    @settings(deadline=None, max_examples=80)
+    @given(st.lists(st.sampled_from("drbgxe"), max_size=12))
+    def test_against_the_words(self, moves: list[str]) -> None:
+        """Certificates stand as docs/rooms.rst 3.2 says, word by word, whatever the log holds."""
+        world = World()
+        made = [world.account("alice")]
+        logged = {made[0].cert_hash: (1, made[0].identity)}
+        eras: list[tuple[int, bytes, bool]] = [
+            (0, made[0].identity, False)
+        ]  # leaf, identity, carried from the one before
+        gone = False
+        for number, move in enumerate(moves):
+            size = world.size
+            if gone and move != "x":
+                continue
+            match move:
+                case "d":
+                    made.append(world.device("alice", f"d{number}"))
+                case "e":  # under the first identity, whether or not it is still in force
+                    made.append(world.certify(Device("alice", f"e{number}", eras[0][1])))
+                case "x":
+                    world.revoke(made[number % len(made)])
+                    logged.pop(made[number % len(made)].cert_hash, None)
+                case "g":
+                    world.gone("alice")
+                    gone = True
+                case "r" | "b":
+                    fingerprint = sha256(b"new", bytes([number]))
+                    world.log(user_leaf(LeafType.ROTATE, SERVER_ID, "alice", fingerprint, b"said", NOW_MS))
+                    world.facts.decide(*world.facts.undecided(world.size), signed=move == "r")
+                    eras.append((size, fingerprint, move == "r"))
+            if move in "de":
+                logged[made[-1].cert_hash] = (size, made[-1].identity)
+        for device in made:
+            leaf, identity = logged.get(device.cert_hash, (-1, b""))
+            era = max((number for number, each in enumerate(eras) if each[0] < leaf), default=-1)
+            expected = (
+                not gone and era >= 0 and eras[era][1] == identity and all(carried for *_, carried in eras[era + 1 :])
+            )
+            valid = world.facts.certificate_valid(device.facts, device.cert_hash, world.size)
+            self.assertEqual(expected, valid, (moves, device))
 
     def test_rotation_that_nobody_signed(self) -> None:
         """One that is not signed, and one of which that is not known yet, strikes the user as a reset does."""

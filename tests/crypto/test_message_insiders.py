@@ -2,9 +2,8 @@
 
 # mypy: allow-untyped-calls
 
-from dataclasses import replace
-
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.content import Content, ContentType

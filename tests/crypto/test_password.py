@@ -1,7 +1,12 @@
 """Password verifiers: the algebra, the bounds, and Argon2id in several threads at once."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.encoding import u8, u32
@@ -14,12 +19,27 @@ from chatserv.crypto.password import (
     PasswordParameters,
     PasswordVerifier,
     make_verifier,
+    network_hash,
+    own_secret,
+    password_keys,
+    proof_holds,
     salted_password,
+    server_proof,
+    verifier_of_nobody,
 )
-from chatserv.crypto.suite import mac, sha256
+from chatserv.crypto.suite import ed_sign, mac, sha256
 from chatserv.errors import Reject
-from tests.support.sessions import flip
+from chatserv.wire.handshake import client_auth_message
+from chatserv.wire.password_login import (
+    GuestOffer,
+    PasswordChallenge,
+    PasswordLogin,
+    PasswordProof,
+    password_auth_message,
+)
+from tests.support.sessions import flip, rsa_key
 
+VECTORS: Final = Path(__file__).parents[1] / "vectors" / "crypto-vectors.json"
 CHEAP = PasswordParameters(FLOOR_MEMORY_KIB, FLOOR_ITERATIONS)
 SALT = b"s" * 16
 
@@ -118,6 +138,93 @@ class VerifierTests(SynchronousTestCase):
         self.assertNotIn("stored", repr(PasswordVerifier(SALT, PasswordParameters(), b"k" * 32, b"K" * 32)))
 
 
+class ExchangeTests(SynchronousTestCase):
+    """A whole exchange from fixed keys, computed by other means than the code here (tests/vectors/crypto-vectors.json)."""
+
+    def setUp(self) -> None:
+        """The values, as bytes."""
+        self.case: dict[str, Any] = json.loads(VECTORS.read_text("utf-8"))["scram"]
+
+    def value(self, name: str) -> bytes:
+        """One of them."""
+        return bytes.fromhex(self.case[name])
+
+    def test_keys(self) -> None:
+        """Salted password, keys and verifier."""
+        case = self.case
+        cost = PasswordParameters(case["memory_kib"], case["iterations"], case["lanes"])
+        salted = salted_password(case["password"], self.value("salt"), cost)
+        keys = password_keys(salted)
+        self.assertEqual(salted, self.value("salted_password"))
+        self.assertEqual(
+            (keys.client_key, keys.stored_key, keys.server_key),
+            (self.value("client_key"), self.value("stored_key"), self.value("server_key")),
+        )
+        self.assertEqual(make_verifier(case["password"], self.value("salt"), cost).encode(), self.value("verifier"))
+
+    def test_proofs(self) -> None:
+        """What is proved, both proofs, and the signature of the device that is offered."""
+        transcript, cb, server_id = self.value("transcript"), self.value("cb"), self.value("server_id")
+        message = password_auth_message(transcript, cb, server_id, self.case["user"])
+        keys = password_keys(self.value("salted_password"))
+        self.assertEqual(message, self.value("auth_message"))
+        self.assertEqual(keys.proof(message), self.value("proof"))
+        self.assertEqual(server_proof(keys.server_key, message), self.value("server_proof"))
+        self.assertTrue(proof_holds(PasswordVerifier.decode(self.value("verifier")), self.value("proof"), message))
+        signing = ed25519.Ed25519PrivateKey.from_private_bytes(self.value("signing_seed"))
+        signed = client_auth_message(transcript, cb, server_id, self.case["user"], self.value("device_id"))
+        self.assertEqual(ed_sign(signing, "client auth", signed), self.value("signature"))
+
+    def test_structures(self) -> None:
+        """ClientAuth, PasswordChallenge and PasswordProof as they travel."""
+        case = self.case
+        cost = PasswordParameters(case["memory_kib"], case["iterations"], case["lanes"])
+        offer = GuestOffer(self.value("device_id"), self.value("rsa_spki"), self.value("ed25519"), case["created_ms"])
+        for made, name in (
+            (PasswordLogin(case["user"], self.value("client_nonce")), "client_auth"),
+            (PasswordChallenge(self.value("salt"), cost, self.value("server_nonce")), "password_challenge"),
+            (PasswordProof(self.value("proof"), offer, self.value("signature")), "password_proof"),
+        ):
+            self.assertEqual(made.encode(), self.value(name), name)
+
+    def test_nobody(self) -> None:
+        """What stands in for the verifier of a user who does not exist."""
+        stand_in = verifier_of_nobody(self.value("own_secret"), "nobody")
+        self.assertEqual(stand_in.encode(), self.value("stand_in_for_nobody"))
+
+    def test_each_bit_counts(self) -> None:
+        """A proof holds with all of its bits and of what is proved, and for one verifier."""
+        verifier, message = PasswordVerifier.decode(self.value("verifier")), self.value("auth_message")
+        proof = self.value("proof")
+        for at in (0, 7, 31):
+            self.assertFalse(proof_holds(verifier, flip(proof, at), message))
+        for at in (0, 40, len(message) - 1):
+            self.assertFalse(proof_holds(verifier, proof, flip(message, at)))
+        other = replace(verifier, stored_key=flip(verifier.stored_key, 0))
+        self.assertFalse(proof_holds(other, proof, message))
+
+
+class OwnSecretTests(SynchronousTestCase):
+    """What a server makes of its identity key."""
+
+    def test_stable_and_its_own(self) -> None:
+        """The same for one key, in each run; another for another; and none of the key's bytes."""
+        first, second = own_secret(rsa_key("server")), own_secret(rsa_key("other"))
+        self.assertEqual(first, own_secret(rsa_key("server")))
+        self.assertNotEqual(first, second)
+        self.assertEqual(len(first), 32)
+
+    def test_networks_cannot_be_tried_out(self) -> None:
+        """The hash of a network is another for each account and server."""
+        one = network_hash(bytes(32), b"a" * 16, "192.0.2.7")
+        others = {
+            network_hash(bytes(32), b"a" * 16, "192.0.2.8"),
+            network_hash(bytes(32), b"b" * 16, "192.0.2.7"),
+            network_hash(b"k" * 32, b"a" * 16, "192.0.2.7"),
+        }
+        self.assertEqual((len(one), len(others | {one})), (16, 4))
+
+
 class ThreadTests(SynchronousTestCase):
     """Argon2id in a pool."""
 
@@ -126,6 +233,6 @@ class ThreadTests(SynchronousTestCase):
         pool = ThreadPoolExecutor(8)
         self.addCleanup(pool.shutdown, wait=False, cancel_futures=True)
         running = [pool.submit(salted_password, f"password {at}", SALT, CHEAP) for at in range(8)]
-        keys = [run.result(timeout=30) for run in running]
+        keys = [run.result(timeout=300) for run in running]
         self.assertEqual(len(set(keys)), 8)
         self.assertEqual(keys[3], salted_password("password 3", SALT, CHEAP))

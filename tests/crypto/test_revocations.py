@@ -1,7 +1,6 @@
 """Revocations and rotations of identity keys (docs/rooms.rst 3.2)."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.statements import (

@@ -15,7 +15,7 @@ from chatserv.crypto.commits import Add, BadCommit, Commit, Op, Remove, SetMembe
 from chatserv.crypto.log_facts import LogFacts
 from chatserv.crypto.room_rules import Head, apply_commit
 from chatserv.crypto.room_state import Kind, Policy, Role, RosterEntry, State
-from tests.support.rooms import DIRECT, OPEN, PRIVATE, PUBLIC, SERVER_ID, Device, Room, World
+from tests.support.rooms import DEVICES, DIRECT, OPEN, PRIVATE, PUBLIC, SERVER_ID, Device, Room, World
 
 USERS = ("alice", "bob", "carol", "dora", "emil")
 NAMES = ("first", "second", "third")
@@ -41,14 +41,17 @@ class Rooms(RuleBasedStateMachine):
     taken = 0
     refused = 0
 
-    @initialize(policy=st.sampled_from([*POLICIES, DIRECT]))
+    @initialize(policy=st.sampled_from([*POLICIES, DIRECT, DEVICES]))
     def make(self, policy: Policy) -> None:
-        """Accounts with a device each, and a room of two."""
+        """Accounts with a device each, and a room of two, or of one user's two devices."""
         self.world = World()
         self.devices = [self.world.account(user) for user in USERS]
         self.given: dict[int, RosterEntry] = {}
         self.next_leaf = 0
-        self.room: Room = self.world.room(self.devices[0], self.devices[1], policy=policy)
+        if policy is DEVICES:
+            self.devices.append(self.world.device("alice", "second"))
+        other = self.devices[-1 if policy is DEVICES else 1]
+        self.room: Room = self.world.room(self.devices[0], other, policy=policy)
 
     # -- the log -------------------------------------------------------------------------------------------------------
 
@@ -85,8 +88,12 @@ class Rooms(RuleBasedStateMachine):
         """What a device from outside begins with."""
         if self.room.state.device(device.device_id) is not None:
             return []
-        add = Add(self.room.entry(device))
-        return [add] if self.room.state.role(device.user) else [SetMember(device.user, Role.MEMBER), add]
+        add, member = Add(self.room.entry(device)), self.room.state.member(device.user)
+        if member is None or not member.role:
+            return [SetMember(device.user, Role.MEMBER), add]
+        if self.room.evidence().struck(member) and self.room.state.policy.public:
+            return [SetMember(device.user, None), SetMember(device.user, Role.MEMBER), add]
+        return [add]
 
     def op(self, wish: Wish, ahead: int) -> Op:
         """The op that a wish means now."""
@@ -178,6 +185,9 @@ class Rooms(RuleBasedStateMachine):
         assert leaves
         if state.policy.kind is Kind.DM:
             assert [(member.user, member.role) for member in state.members] == [("alice", 1), ("bob", 1)]
+        elif state.policy.kind is Kind.DEVICES:
+            assert [(member.user, member.role) for member in state.members] == [("alice", 1)]
+            assert {entry.user for entry in state.roster} == {"alice"}
         else:
             assert any(member.role is Role.OWNER for member in state.members)
 

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.commits import Add, BadCommit, Create, Op, Remove, SetMember, SetPolicy
 from chatserv.crypto.room_state import Policy, Role
-from tests.support.rooms import DIRECT, OPEN, PRIVATE, PUBLIC, Device, World
+from tests.support.rooms import DEVICES, DIRECT, OPEN, PRIVATE, PUBLIC, Device, World
 
 # Written by hand from the text of the specification. Each row is an op, each column whom it is about; "self" is the actor.
 # "moderator" and "owner" are others with that role, "muted" is a muted member. + is allowed, - is refused.
@@ -96,6 +96,23 @@ ONE_OF_TWO = """
   remove a revoked device      -      +    +
   leave                        -      -    -
 """
+ONE_ALONE = """
+                            absent self
+  set member                   -    -
+  set member, muted            -    -
+  set moderator                -    -
+  set moderator, muted         -    -
+  set owner                    -    -
+  strike                       -    -
+  ban                          -    -
+  strike after reset           -    -
+  add a device                 -    +
+  add an unlogged device       -    -
+  add a device after reset     -    -
+  remove a device              -    +
+  remove a revoked device      -    +
+  leave                        -    -
+"""
 RETURNING = """
                             absent banned member muted moderator owner self
   set member                   -      -      -     -       -       -    -
@@ -174,6 +191,7 @@ TABLES = (
     ("public", "stranger", JOINING),
     ("public", "banned", NOBODY),
     ("dm", "member", ONE_OF_TWO),
+    ("devices", "member", ONE_ALONE),
 )
 ABOUT_THE_ROOM = """
                             owner moderator member back stranger
@@ -221,7 +239,7 @@ class Scene:
 
     def __init__(self, kind: str) -> None:
         self.world = World()
-        users = ["mel", "tom"] if kind == "dm" else ["olga", *ROLES]
+        users = {"dm": ["mel", "tom"], "devices": ["mel"]}.get(kind) or ["olga", *ROLES]
         for user in [*users, "ann", "sam"]:
             self.world.account(user)
             for name in ("second", "third", "fourth"):
@@ -231,6 +249,10 @@ class Scene:
             self.room = self.world.room(creator, self.device("tom"), policy=DIRECT)
             self.add("mel", "second")
             self.add("tom", "second")
+            return
+        if kind == "devices":
+            self.room = self.world.room(creator, policy=DEVICES)
+            self.add("mel", "second")
             return
         self.room = self.world.room(creator, policy=POLICIES[kind])
         self.add("olga", "second")
@@ -336,7 +358,7 @@ class MatrixTests(SynchronousTestCase):
                     if self.cell(kind, actor, row, target) != (cell == "+"):
                         wrong.append(f"{kind}: {actor}: {row}: {target}: the table says {cell}")
         self.assertEqual(wrong, [])
-        self.assertEqual(count, 42 if kind == "dm" else 8 * 14 * 7)
+        self.assertEqual(count, {"dm": 42, "devices": 28}.get(kind, 8 * 14 * 7))
 
     def test_private(self) -> None:
         """In a private room to which moderators add."""
@@ -353,6 +375,10 @@ class MatrixTests(SynchronousTestCase):
     def test_direct(self) -> None:
         """In a direct message."""
         self.check("dm")
+
+    def test_devices(self) -> None:
+        """In a room of one user's devices."""
+        self.check("devices")
 
     def test_about_the_room(self) -> None:
         """Ops that are about nobody, by each role, in each kind of room."""
@@ -371,11 +397,12 @@ class MatrixTests(SynchronousTestCase):
                 allowed = self.allowed(here, user, *ops[row], outside=actor in ("back", "stranger"))
                 self.assertEqual(allowed, cell == "+", line)
 
-    def test_about_a_direct_message(self) -> None:
-        """In a direct message the two may rotate, and nothing else that is about the room."""
-        here = scene("dm")
-        self.assertTrue(self.allowed(here, "mel", outside=False))
-        self.assertTrue(self.allowed(here, "mel", outside=True))
-        self.assertFalse(self.allowed(here, "sam", outside=True))
-        for op in (SetPolicy(DIRECT), SetPolicy(PRIVATE), Create(bytes(32), DIRECT)):
-            self.assertFalse(self.allowed(here, "mel", op, outside=False))
+    def test_about_fixed_rooms(self) -> None:
+        """In direct messages, and among one's devices, members may rotate, and nothing else that is about the room."""
+        for kind in ("dm", "devices"):
+            here = scene(kind)
+            self.assertTrue(self.allowed(here, "mel", outside=False))
+            self.assertTrue(self.allowed(here, "mel", outside=True))
+            self.assertFalse(self.allowed(here, "sam", outside=True))
+            for op in (SetPolicy(DIRECT), SetPolicy(DEVICES), SetPolicy(PRIVATE), Create(bytes(32), DIRECT)):
+                self.assertFalse(self.allowed(here, "mel", op, outside=False))

@@ -1,6 +1,6 @@
 """The rules of rooms one by one: docs/rooms.rst 5.1 to 5.3, by commits from inside the roster."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from chatserv.crypto.commits import Add, BadCommit, Commit, Create, Op, Remove, SenderHead, SetMember, SetPolicy
 from chatserv.crypto.log_facts import LogFacts
@@ -8,7 +8,7 @@ from chatserv.crypto.room_draft import Evidence
 from chatserv.crypto.room_rules import Head, LogBehind, apply_commit, take_step
 from chatserv.crypto.room_state import Kind, Member, Policy, Role, room_id
 from chatserv.crypto.suite import sha256
-from tests.support.rooms import DIRECT, OPEN, PRIVATE, PUBLIC, SERVER_ID, Device, Room, RoomCase
+from tests.support.rooms import DEVICES, DIRECT, OPEN, PRIVATE, PUBLIC, SERVER_ID, Device, Room, RoomCase
 
 
 class PlaceTests(RoomCase):
@@ -91,7 +91,7 @@ class PlaceTests(RoomCase):
             "confirmation": b"c" * 32,
         }
         for name, value in edits.items():
-            tbs = replace(commit.tbs, **{name: value})  # type: ignore[arg-type]
+            tbs = replace(commit.tbs, **{name: value})
             self.refused(self.room, Commit(tbs, commit.signature), "does not verify")
 
     def test_cross_room_replay(self) -> None:
@@ -319,9 +319,9 @@ class DeviceTests(RoomCase):
         self.room.commit(second, Remove(1))
 
     def test_rotation_of_an_identity(self) -> None:
-        """After a rotation a device goes over to its new certificate by itself, under a new number."""
+        """After a rotation a device stays as it is; it may go over to a new certificate, under a new number."""
         (renewed,) = self.world.rotate(self.bob)
-        self.refuse(self.room, self.bob, [], "leaves a device in the room")
+        self.room.fork().commit(self.bob)
         outcome = self.room.commit(self.bob, Remove(1), Add(self.room.entry(renewed)))
         self.assertEqual(outcome.committer, renewed.entry(2))
         self.assertFalse(outcome.external)
@@ -598,7 +598,7 @@ class GenesisTests(RoomCase):
 
     def begin(self, policy: Policy = PRIVATE) -> list[Op]:
         """The ops that every epoch 0 begins with."""
-        role = Role.MEMBER if policy.kind is Kind.DM else Role.OWNER
+        role = Role.MEMBER if policy.kind.fixed else Role.OWNER
         return [Create(self.nonce, policy), SetMember("alice", role), Add(self.alice.entry(0))]
 
     def test_alone(self) -> None:
@@ -678,9 +678,45 @@ class GenesisTests(RoomCase):
         leave = self.made.leave(self.bob)
         fresh = self.world.reset("bob")
         anew: list[Op] = [leave, SetMember("bob", Role.MEMBER), Add(fresh.entry(2))]
-        self.refuse(self.made, self.alice, anew, "not in a direct message")
+        self.refuse(self.made, self.alice, anew, "the same for good")
         self.refuse(self.made, self.alice, [Remove(1), Add(fresh.entry(2))], "was reset")
         self.made.commit(self.alice, Remove(1))
+
+    def test_devices_room(self) -> None:
+        """The room of one's own devices has its one user alone, with role 1 and without a mute, from the first commit on."""
+        second = self.world.device("alice", "second")
+        for wrong in (
+            SetMember("bob", Role.MEMBER),
+            SetMember("bob", Role.BANNED),
+            SetMember("alice", Role.OWNER),
+            SetMember("alice", Role.MEMBER, muted=True),
+            SetMember("alice", None),
+        ):
+            self.refuse(self.made, self.alice, [*self.begin(DEVICES), wrong], "SetMember")
+        self.refuse(self.made, self.alice, [*self.begin(DEVICES), Add(self.bob.entry(1))], "of no member")
+        as_owner: list[Op] = [Create(self.nonce, DEVICES), SetMember("alice", Role.OWNER), Add(self.alice.entry(0))]
+        self.refuse(self.made, self.alice, as_owner, "epoch 0 does not begin")
+        self.made.commit(self.alice, *self.begin(DEVICES), Add(second.entry(1)))
+        self.assertEqual([(member.user, member.role) for member in self.made.state.members], [("alice", 1)])
+
+    def test_devices_room_stays_of_one(self) -> None:
+        """Own devices come and go, ten at most; nobody else enters, nobody leaves, and after a reset no device comes in."""
+        self.made.commit(self.alice, *self.begin(DEVICES))
+        others = [self.world.device("alice", f"device {number}") for number in range(10)]
+        self.made.commit(others[0], Add(self.made.entry(others[0])))
+        self.made.commit(self.alice, *(Add(self.made.entry(each, at)) for at, each in enumerate(others[1:9])))
+        self.refuse(self.made, self.alice, [Add(self.made.entry(others[9]))], "too many devices of one user")
+        self.made.commit(others[0], Remove(0))
+        self.refuse(self.made, self.bob, [Add(self.made.entry(self.bob))], "external")
+        self.refuse(self.made, self.bob, self.made.join(self.bob), "external")
+        for op in (
+            SetMember("bob", Role.MEMBER), SetMember("alice", Role.OWNER), SetMember("alice", None),
+            SetPolicy(DEVICES), SetPolicy(PRIVATE), self.made.leave(others[0]),
+        ):  # fmt: skip
+            self.refuse(self.made, others[0], [op], "the same for good")
+        fresh = self.world.reset("alice")
+        everybody = [Remove(entry.leaf) for entry in self.made.state.roster]
+        self.refuse(self.made, fresh, [Add(self.made.entry(fresh)), *everybody], "was reset")
 
     def test_invalid_devices(self) -> None:
         """All devices of epoch 0 are valid in the log, the creator's own too."""

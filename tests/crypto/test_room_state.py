@@ -1,7 +1,6 @@
 """A room's state as bytes (docs/rooms.rst 4)."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.encoding import Reader, u32, v32
@@ -51,9 +50,9 @@ class PolicyTests(SynchronousTestCase):
         reader.end()
 
     def test_flags(self) -> None:
-        """Each of the first four bytes is 0 or 1."""
+        """Each of the three bytes behind the kind is 0 or 1."""
         data = bytearray(POLICY.encode())
-        for at in range(4):
+        for at in range(1, 4):
             changed = bytes(data[:at]) + b"\x02" + bytes(data[at + 1 :])
             self.assertRaises(Reject, Policy.read, Reader(changed, "policy"))
 
@@ -69,10 +68,18 @@ class PolicyTests(SynchronousTestCase):
             self.assertRaises(Reject, Policy, Kind.ROOM, **change)
         Policy(Kind.ROOM, public=True, name="n")
 
-    def test_direct_messages(self) -> None:
-        """A direct message is neither public nor for its members to add to."""
-        for change in ({"public": True, "name": "n"}, {"members_add": True}):
-            self.assertRaises(Reject, Policy, Kind.DM, **change)
+    def test_fixed_kinds(self) -> None:
+        """A direct message and a room of own devices are neither public nor for their members to add to."""
+        for kind in (Kind.DM, Kind.DEVICES):
+            for change in ({"public": True, "name": "n"}, {"members_add": True}):
+                self.assertRaises(Reject, Policy, kind, **change)
+
+    def test_kinds(self) -> None:
+        """Each kind is read as it was written; one that there is not is refused."""
+        for kind in Kind:
+            data = Policy(kind).encode()
+            self.assertEqual((data[0], Policy.read(Reader(data, "policy")).kind), (kind, kind))
+        self.assertRaises(Reject, Policy.read, Reader(b"\x03" + Policy(Kind.DM).encode()[1:], "policy"))
 
     def test_text(self) -> None:
         """Names and topics are UTF-8 in NFC."""
@@ -155,6 +162,13 @@ class StateTests(SynchronousTestCase):
         ):
             self.assertRaises(Reject, replace, DM_STATE, members=members, roster=())
 
+    def test_devices_of_one(self) -> None:
+        """A room of own devices has one member of role 1, not muted."""
+        alice, bob = DM_STATE.members
+        own = State(2, Policy(Kind.DEVICES), (alice,), ())
+        for members in ((), (alice, bob), (replace(alice, role=Role.OWNER),), (replace(alice, muted=True),)):
+            self.assertRaises(Reject, replace, own, members=members)
+
     def test_banned(self) -> None:
         """A banned record holds nothing else."""
         for change in ({"muted": True}, {"kt_added": 1}):
@@ -190,5 +204,5 @@ class StateTests(SynchronousTestCase):
             except Reject:
                 continue
             taken += 1
-            self.assertEqual(State(*(getattr(state, name) for name in state.__match_args__)).encoded, changed)
+            self.assertEqual(State(*(getattr(state, name) for name in state.__struct_fields__)).encoded, changed)
         self.assertGreater(taken, 0)

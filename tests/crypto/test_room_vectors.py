@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.crypto.commits import BadCommit, Commit, Create, Leave, verify_commit
 from chatserv.crypto.encoding import Reader
 from chatserv.crypto.log_facts import LogFacts
-from chatserv.crypto.log_leaves import Leaf, LeafType, room_tag, user_tag, verify_tree_head
+from chatserv.crypto.log_leaves import Leaf, LeafType, removal_tag, room_tag, user_tag, verify_tree_head
 from chatserv.crypto.room_rules import Head, apply_commit
 from chatserv.crypto.room_state import Policy, RosterEntry, State
 from chatserv.crypto.statements import DeviceFacts, verify_certificate, verify_revocation, verify_rotation
@@ -67,6 +67,8 @@ class RoomVectorTests(SynchronousTestCase):
         for user, tag in self.vectors["user_tags"].items():
             self.assertEqual(user_tag(self.server_id, user).hex(), tag)
         self.assertEqual(room_tag(self.server_id, "lobby").hex(), self.vectors["room_tags"]["lobby"])
+        for room_id, tag in self.vectors["removal_tags"].items():
+            self.assertEqual(removal_tag(self.server_id, bytes.fromhex(room_id)).hex(), tag)
         for row in self.vectors["certificates_valid_at_sizes"]:
             cert_hash = sha256(self.certificates[row["certificate"]])
             self.assertEqual(cert_hash.hex(), self.vectors["certificate_hashes"][row["certificate"]])

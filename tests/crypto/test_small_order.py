@@ -1,9 +1,9 @@
 """Signature keys under which anybody can sign: the points of the curve whose order divides 8."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.encoding import v16

@@ -30,11 +30,13 @@ from chatserv.crypto.statements import (
     UikRotation,
     make_revocation,
     make_rotation,
+    sign_password,
     verify_certificate,
+    verify_password,
     verify_revocation,
     verify_rotation,
 )
-from chatserv.crypto.suite import RSA_BYTES, sha256
+from chatserv.crypto.suite import RSA_BYTES, pss_sign, sha256, to_sign
 from chatserv.errors import Reject
 from tests.support.mutations import MUTATIONS, mutations
 from tests.support.rooms import DIRECT, PRIVATE, PUBLIC, Room, RoomCase
@@ -101,6 +103,28 @@ class StatementTests(RoomCase):
             verify_rotation(data, spki("identity of alice"))
 
         self.survives(statement, verify, SLOW)
+
+    def test_password(self) -> None:
+        """New passwords: the signature fits them as they were signed, and no changed copy of any part verifies."""
+        key = rsa_key("identity of alice")
+        known = (server_id(), "alice", bytes(range(89)))
+        verify_password(*known, sign_password(*known, key), spki("identity of alice"))
+        signature = pss_sign(
+            key, to_sign("password", server_id() + b"\x05alice" + bytes(range(89)))
+        )  # docs/protocol.rst
+
+        def verify(data: bytes) -> None:
+            verify_password(data[:32], "alice", data[32:-RSA_BYTES], data[-RSA_BYTES:], spki("identity of alice"))
+
+        self.survives(server_id() + known[2] + signature, verify, SLOW)
+        for server, user, verifier, spki_ in (
+            (server_id(), "alic", b"e" + known[2], spki("identity of alice")),
+            (server_id(), "bob", known[2], spki("identity of alice")),
+            (*known, spki("identity of mallory")),
+        ):
+            self.assertRaises(Reject, verify_password, server, user, verifier, signature, spki_)
+        gone = pss_sign(key, to_sign("gone", server_id() + b"\x05alice" + known[2]))
+        self.assertRaises(Reject, verify_password, *known, gone, spki("identity of alice"))
 
     def test_leaf(self) -> None:
         """Leaves of the log, of each type."""

@@ -1,8 +1,8 @@
 """Device certificates: what they say, and every way in which they are refused."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.encoding import u16, u64, v8, v16

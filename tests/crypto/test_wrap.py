@@ -2,9 +2,9 @@
 
 # mypy: allow-untyped-calls
 
+import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.e2e.prekey_secrets import generate_prekey
@@ -146,7 +147,7 @@ class OpenTests(WrapCase):
         wrap = make()
         for prekey_id in (LAST_RESORT_BIT | 1, 8):
             self.assert_shut(open_, replace(wrap, prekey_id=prekey_id).encode())
-        renamed = {8: replace(ONE_TIME, id=8)}
+        renamed = {8: dataclasses.replace(ONE_TIME, id=8)}
         relabelled = replace(wrap, prekey_id=8).encode()
         self.assert_shut(open_wrap, relabelled, SCOPE, DEVICE_ID, CERT_HASH, rsa_key(), renamed)
 
@@ -179,7 +180,7 @@ class OpenTests(WrapCase):
         """An RSA half that holds more or less than 32 bytes shuts the wrap, even where the key fits."""
         kit = wrap_kit()
         for length in (0, 31, 33, 318):
-            odd = replace(kit, r1=named("share", length))
+            odd = dataclasses.replace(kit, r1=named("share", length))
             self.assert_shut(open_wrap, odd.wrap(), kit.scope, kit.device_id, kit.cert_hash, rsa_key(), {7: kit.prekey})
 
     def test_suite_downgrade(self) -> None:
@@ -212,7 +213,7 @@ class MakeTests(SynchronousTestCase):
         """No wrap is made under an RSA key that suite 0x0001 does not allow."""
         signed = ONE_TIME.sign(signer("alice"), DEVICE_ID)
         for spki in (b"", bytes(422), recipient().rsa_spki[:-1] + b"\x00"):
-            broken = replace(recipient(), rsa_spki=spki)
+            broken = dataclasses.replace(recipient(), rsa_spki=spki)
             self.assertRaises(Reject, make_wrap, PAYLOAD, SCOPE, broken, signed, stream("make"))
 
     def test_payload(self) -> None:
@@ -239,7 +240,7 @@ class MakeTests(SynchronousTestCase):
         spki = rsa_spki(rsa_key().public_key())
         facts = DeviceFacts(named("server"), "alice", DEVICE_ID, spki, verifier("alice"), 1, named("identity"))
         certificate = make_certificate(facts, other_rsa_key(), signer("alice"))
-        self.assertEqual(Recipient.of(certificate), replace(recipient(), cert_hash=sha256(certificate)))
+        self.assertEqual(Recipient.of(certificate), dataclasses.replace(recipient(), cert_hash=sha256(certificate)))
         self.assertRaises(Reject, Recipient.of, certificate[:100])
 
     def test_repr(self) -> None:

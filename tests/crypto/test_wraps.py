@@ -2,8 +2,7 @@
 
 # mypy: allow-untyped-calls
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.merkle import EMPTY_ROOT

@@ -140,6 +140,17 @@ class HubTests(SynchronousTestCase):
         self.assertFalse(self.hub.go_live(slow, ROOM, 9))
         self.assertTrue(self.hub.go_live(slow, ROOM, 10))
 
+    def test_something_before_was_not_delivered(self) -> None:
+        """Where the events before these were given to nobody, everybody reads from the log what they miss, once."""
+        session, box = live_session()
+        self.hub.attach(session)
+        self.assertTrue(self.hub.go_live(session, ROOM, 7))
+        self.assertEqual(self.hub.deliver(ROOM, [b"ten"], 10), 0)
+        self.assertEqual((box.parts, session.behind, self.hub.rooms[ROOM].head), ([], {ROOM: 7}, 10))
+        self.assertTrue(self.hub.go_live(session, ROOM, 10))
+        self.assertEqual(self.hub.deliver(ROOM, [b"eleven"], 11), 1)
+        self.assertEqual(box.parts, [b"eleven"])
+
     def test_unknown_room_of_a_membership(self) -> None:
         """A membership of a room that this node does not know disturbs nobody when its session goes."""
         session, _ = live_session(rooms=(b"?" * 16, ROOM))

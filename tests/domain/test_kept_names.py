@@ -43,6 +43,14 @@ class KeptNamesTests(SynchronousTestCase):
         self.assertEqual(list(OTHERS), [new_user_name(name) for name in OTHERS])
         self.assertRaises(NameInvalid, new_user_name, "two words")
 
+    def test_beginning(self) -> None:
+        """A new account's name begins with a letter or a digit of any script; older ones may have a sign there."""
+        for name in ("~ann", "&ann", "%ann", "+ann", "$ann", "=ann", "-ann", "_ann", ".ann", "'ann"):
+            self.assertEqual(user_name(name), name)
+            self.assertRaises(NameInvalid, new_user_name, name)
+        for name in ("ann~", "7ann", "ánn", "аня", "安"):
+            self.assertEqual(new_user_name(name), name)
+
     def test_canonical(self) -> None:
         """The table is of names as they are kept."""
         self.assertEqual(set(KEPT), {user_name(name) for name in KEPT})
@@ -51,6 +59,9 @@ class KeptNamesTests(SynchronousTestCase):
         """The server makes no such account, with an invite for that name or without."""
         server = WireServer()
         admin = server.join("alice", Role.ADMIN)
+        signed = server.log_in(server.account("~ann"), token=b"")
+        self.assertEqual("name_invalid", None if signed.error is None else signed.error.code)
+        self.assertEqual("name_invalid", code(admin.ask(messages.MakeInvite, name="~ann")))
         for name in ("root", "adm1n", "lobby"):
             refused = server.log_in(server.account(name), token=b"")
             self.assertEqual("name_taken", None if refused.error is None else refused.error.code)

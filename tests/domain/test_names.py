@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.domain.names import MAX_BYTES, MAX_CHARACTERS, room_name, skeleton, user_name
+from chatserv.domain.names import MAX_BYTES, MAX_CHARACTERS, new_room_name, room_name, skeleton, user_name
 from chatserv.errors import NameInvalid
 
 REFUSED = {
@@ -140,6 +140,11 @@ class RoomNameTests(SynchronousTestCase):
         self.assertEqual(room_name("lobby"), "lobby")
         for text in ("##lobby", "#", "lob#by", "\uff03lobby"):
             self.assertRaises(NameInvalid, room_name, text)
+
+    def test_beginning(self) -> None:
+        """A new room's name begins with a letter or a digit; one from before stays what it is."""
+        self.assertEqual((room_name("-plans"), new_room_name("#7-plans")), ("-plans", "7-plans"))
+        self.assertRaises(NameInvalid, new_room_name, "-plans")
 
     def test_refused(self) -> None:
         """What no user may be called, no room may be called."""

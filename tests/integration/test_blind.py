@@ -2,16 +2,30 @@
 
 import re
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.blindness.places import LEAKS
+from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES
 from chatserv.testing.blindness.run import CLEAN, FOUND, LEAKED
 from tests.integration.test_demo import play
+from tests.support.nats import require_program
+from tests.support.postgres import require_programs
 
-SECONDS = 150
-COUNT = re.compile(r"^(\S[a-z -]*?)  +(\d+)$", re.MULTILINE)
+SECONDS = 600
+COUNT = re.compile(r"^(\S[a-z0-9 -]*?)  +(\d+)$", re.MULTILINE)
+
+
+def played(*options: tuple[str, ...]) -> list[tuple[str, str, int]]:
+    """Plays at once, each with its options: what each prints, its errors, and its exit code."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        plays = [stack.enter_context(play(Path(name), "blindness.run", *each)) for each in options]
+        try:
+            return [(*one.communicate(timeout=SECONDS), one.returncode) for one in plays]
+        finally:
+            for one in plays:
+                one.kill()
 
 
 class BlindTests(SynchronousTestCase):
@@ -19,17 +33,7 @@ class BlindTests(SynchronousTestCase):
 
     def test_blind(self) -> None:
         """The server has nothing of what people wrote; one that leaks is found out in every place."""
-        with (
-            tempfile.TemporaryDirectory() as name,
-            play(Path(name), "blindness.run") as blind,
-            play(Path(name), "blindness.run", "--leak") as leaking,
-        ):
-            try:
-                outcomes = [(*one.communicate(timeout=SECONDS), one.returncode) for one in (blind, leaking)]
-            finally:
-                for one in (blind, leaking):
-                    one.kill()
-        (shown, errors, code), (leaking_shown, leaking_errors, leaking_code) = outcomes
+        (shown, errors, code), (leaking_shown, leaking_errors, leaking_code) = played((), ("--leak",))
         self.assertEqual((code, errors), (CLEAN, ""), shown)
         self.assertEqual(COUNT.findall(shown), [(place, "0") for place in LEAKS])
         self.assertEqual((leaking_code, leaking_errors), (FOUND, ""), leaking_shown)
@@ -38,3 +42,11 @@ class BlindTests(SynchronousTestCase):
         self.assertTrue(all(counts.values()), counts)
         for place, encoding in LEAKS.items():
             self.assertIn(f"    {LEAKED[place]}, {encoding}\n", leaking_shown)
+
+    def test_nodes(self) -> None:
+        """Nor have two nodes, their PostgreSQL and what goes over their bus, where what is said in the clear is found."""
+        require_programs()
+        require_program()
+        [(shown, errors, code)] = played(("--store", "cluster"))
+        self.assertEqual((code, errors), (CLEAN, ""), shown)
+        self.assertEqual(COUNT.findall(shown), [(place, "0") for place in LEAKS_OF_NODES])

@@ -4,13 +4,9 @@ import atexit
 import contextlib
 import dataclasses
 import json
-import os
-import select
 import shutil
 import subprocess
-import sys
 import tempfile
-import termios
 import threading
 import time
 from pathlib import Path
@@ -31,10 +27,10 @@ from chatserv.testing.processes import (
     register_two,
     run_client,
 )
+from chatserv.testing.pseudo_terminal import ROWS, PseudoTerminal
+from chatserv.testing.unlimited import unlimited
 
-SECONDS = 30.0
-# Makes the terminal the controlling one, so that getpass finds it, then becomes the program.
-ON_TERMINAL = (sys.executable, "-c", "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])")
+SECONDS = 120.0
 
 
 class Stage:
@@ -165,7 +161,7 @@ class FullServerTests(ClientsTestCase):
             deadline = time.monotonic() + SECONDS
             while self.server.output.count(f"{name} connected") == seen and time.monotonic() < deadline:
                 time.sleep(0.05)
-        self.assert_exit(self.client("frank", link, "--timeout", "1.5"), 3, "server is full")
+        self.assert_exit(self.client("frank", link, "--timeout", "8"), 3, "server is full")
 
 
 class PipeTests(ClientsTestCase):
@@ -209,7 +205,7 @@ class PipeTests(ClientsTestCase):
     def test_no_such_room(self) -> None:
         """A room that does not exist ends the program: at once where it sends, and where it follows after a while."""
         self.assert_exit(self.client("alice", "--send", "--room", "attic", typed="x\n"), 1, "#attic")
-        self.assert_exit(self.client("alice", "--follow", "--room", "attic", "--timeout", "2"), 5, "#attic")
+        self.assert_exit(self.client("alice", "--follow", "--room", "attic", "--timeout", "8"), 5, "#attic")
 
     def test_not_an_administrator(self) -> None:
         """Only administrators make invites."""
@@ -225,6 +221,12 @@ class PipeTests(ClientsTestCase):
         bob.stdout.close()
         self.client("alice", "--send", typed="second\n")
         self.assertEqual((bob.wait(SECONDS), bob.stderr.read()), (0, ""))
+
+
+class SlowReaderTests(ClientsTestCase):
+    """Where more is said than an account may say at once."""
+
+    settings = {"server": {"max_connections": 2}, "limits": unlimited()}  # noqa: RUF012 - as those of the class above
 
     def test_slow_reader(self) -> None:
         """A reader that takes its time loses nothing, even where the program also has standard input."""
@@ -265,9 +267,7 @@ class RegistrationTests(ClientsTestCase):
         self.assert_exit(self.client("alice2"), 2, "not finished")
         self.assert_exit(self.client("alice2", "--user", "a1ice", self.server.link()), 6, "already used")
         away = format_link(dataclasses.replace(parse_link(link), port=free_port()))
-        began = time.monotonic()
         self.assert_exit(self.client("alice2", "--user", "a1ice", away, "--timeout", "1"), 3, "cannot be reached")
-        self.assertLess(time.monotonic() - began, 20)
         self.assert_exit(self.client("alice2", "--user", "alice", link), 7, "taken")
 
     def test_no_account(self) -> None:
@@ -297,7 +297,7 @@ class KilledServerTests(ClientsTestCase):
     def test_send_across_a_kill(self) -> None:
         """``--send`` of 200 lines ends with 0 although the server is killed in between, and each line is stored once."""
         lines = [f"line {number}" for number in range(200)]
-        alice = self.start("alice", "--send", "--timeout", "20")
+        alice = self.start("alice", "--send", "--timeout", str(SECONDS))
         assert alice.stdin is not None
         for number, line in enumerate(lines):
             alice.stdin.write(line + "\n")
@@ -314,7 +314,7 @@ class KilledServerTests(ClientsTestCase):
             self.assertEqual([text for text in texts if text.startswith("line ")], lines)
 
 
-class Terminal:
+class Terminal(PseudoTerminal):
     """A program on a pseudo-terminal of its own, and what stands on its screen.
 
     Args:
@@ -327,21 +327,10 @@ class Terminal:
     def __init__(
         self, test: ClientsTestCase, command: list[str], columns: int = 150, environment: dict[str, str] | None = None
     ) -> None:
-        self.screen = pyte.Screen(columns, 24)
+        self.screen = pyte.Screen(columns, ROWS)
         self._stream = pyte.ByteStream(self.screen)
-        self._ours, theirs = os.openpty()
-        termios.tcsetwinsize(theirs, (24, columns))
-        self.process = subprocess.Popen(
-            [*ON_TERMINAL, *command],
-            cwd=test.directory,
-            env=child_environment(test.directory) | (environment or {}),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        test.addCleanup(os.close, self._ours)
-        test.addCleanup(test.end, self.process)
+        super().__init__(test.directory, command, columns, environment)
+        test.addCleanup(self.close)
         self._test = test
 
     @property
@@ -349,30 +338,20 @@ class Terminal:
         """The screen, without empty lines."""
         return "\n".join(line.rstrip() for line in self.screen.display if line.strip())
 
-    def type(self, text: str) -> None:
-        """Types."""
-        os.write(self._ours, text.encode())
-
     def until(self, words: str, *, last: bool = False) -> None:
         """Waits until these words are on the screen; ``last``: in its last row."""
         deadline = time.monotonic() + SECONDS
         while words not in (f"{self.text.rstrip()} ".rpartition("\n")[2] if last else self.text):
             self._test.assertLess(time.monotonic(), deadline, f"{words!r} does not come:\n{self.text}")
-            self._read()
+            self.read()
 
-    def finish(self) -> int:
+    def finish(self, seconds: float = SECONDS) -> int:
         """Waits for the end. Returns the exit code."""
-        deadline = time.monotonic() + SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
-            self._read()
-        return self.process.wait(SECONDS)
+        return super().finish(seconds)
 
-    def _read(self) -> None:
-        if select.select([self._ours], [], [], 0.1)[0]:
-            try:
-                self._stream.feed(os.read(self._ours, 65_536))
-            except OSError:  # the other end is closed
-                time.sleep(0.05)
+    def take(self, data: bytes) -> None:
+        """Something came."""
+        self._stream.feed(data)
 
 
 class TalkTests(ClientsTestCase):
@@ -382,13 +361,19 @@ class TalkTests(ClientsTestCase):
         """A newcomer is asked for name and password, which is not shown; two people talk; ``/quit`` and Ctrl-C end it."""
         link = format_link(parse_link(self.invite()))  # made before alice's own talk holds her profile
         alice = Terminal(self, client_command(self.directory, "alice", "--plain"))
-        carol = Terminal(self, [*CLIENT, "--plain", "--profile", "carol", link])
+        carol = Terminal(self, [*CLIENT, "--no-seal", "--plain", "--profile", "carol", link])
+        carol.until("Are you new here")
+        carol.type("n\n")
         carol.until("User name:")
         carol.type("carol\n")
         carol.until("Password:")
         carol.type(PASSWORD + "\n")
         carol.until("Once more:")
         carol.type(PASSWORD + "\n")
+        carol.until("To save it as a file")
+        carol.type("\n")
+        carol.until("Type the code once more")
+        carol.type("\n")
         carol.until("Connected to #lobby")
         self.assertNotIn(PASSWORD, carol.text)
         alice.until("Connected")
@@ -409,9 +394,26 @@ class TalkTests(ClientsTestCase):
         for terminal in (alice, carol):
             self.assertNotIn("Traceback", terminal.text)
 
+    def test_secrets(self) -> None:
+        """A new password is asked for twice, and stands nowhere on the screen; the next line is said again."""
+        alice = Terminal(self, client_command(self.directory, "alice", "--plain"))
+        alice.until("Connected")
+        for wanted, typed in (
+            ("Connected", "/password"), ("New password:", "river maple candle"), ("Once more:", "river maple candle"),
+            ("Your password is changed", "hello again"), ("hello again", "/password"),
+        ):  # fmt: skip
+            alice.until(wanted)
+            alice.type(typed + "\n")
+        for secret in ("river", "maple"):
+            self.assertNotIn(secret, alice.text)
+        alice.type("\x03")  # at the question
+        self.assertEqual(alice.finish(), 130)
+
     def test_interrupted_question(self) -> None:
         """Ctrl-C at the password ends the program without a traceback, and leaves no account."""
-        eve = Terminal(self, [*CLIENT, "--profile", "eve", self.server.link()])
+        eve = Terminal(self, [*CLIENT, "--no-seal", "--profile", "eve", self.server.link()])
+        eve.until("Are you new here")
+        eve.type("n\n")
         eve.until("User name:")
         eve.type("eve\n")
         eve.until("Password:")

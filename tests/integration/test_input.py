@@ -84,7 +84,9 @@ class NoTextTests(ClientsTestCase):
 
     def test_answers(self) -> None:
         """Questions are asked again."""
-        dora = Terminal(self, [*CLIENT, "--profile", "dora", self.server.link()], 80)
+        dora = Terminal(self, [*CLIENT, "--no-seal", "--profile", "dora", self.server.link()], 80)
+        dora.until("Are you new here")
+        dora.type("n\r")
         dora.until("User name:")
         os.write(dora._ours, b"do\xffra\r")
         dora.until("This text cannot be used")

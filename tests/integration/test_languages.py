@@ -10,7 +10,7 @@ from clients.shared.argument_parser import fitting
 from tests.integration.test_daemon import ROOT
 
 CHOOSING = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-SECONDS = 60
+SECONDS = 120
 
 
 class LanguageTests(SynchronousTestCase):

@@ -7,9 +7,11 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv import probing
 from chatserv.listening import Listener
 from chatserv.net.keys import handed_over
 from chatserv.probing import UNIX_PATH_BYTES, listen_problem
+from chatserv.testing.processes import free_port, listens
 
 
 class TcpTests(SynchronousTestCase):
@@ -17,13 +19,9 @@ class TcpTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A port that somebody listens on, and one that nobody does."""
-        self.busy, free = socket.socket(), socket.socket()
+        self.busy = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.busy.close)
-        for one in (self.busy, free):
-            one.bind(("127.0.0.1", 0))
-        self.busy.listen()
-        self.taken, self.free = self.busy.getsockname()[1], free.getsockname()[1]
-        free.close()
+        self.taken, self.free = self.busy.getsockname()[1], free_port()
 
     def test_free(self) -> None:
         """A free port is no problem, and is free again afterwards; what systemd hands over is not tried."""
@@ -45,6 +43,19 @@ class TcpTests(SynchronousTestCase):
         said = listen_problem([Listener("tcp", "127.0.0.1", self.free), Listener("tcp", "", self.free)])
         self.assertEqual(f"0.0.0.0:{self.free}: Address already in use", said)
 
+    def test_beside_each_other(self) -> None:
+        """The same port of several addresses is no problem."""
+        hosts = ("127.0.0.1", "127.0.0.2", "::1")
+        self.assertIsNone(listen_problem(Listener("tcp", host, self.free) for host in hosts))
+
+    def test_nobody_is_taken(self) -> None:
+        """Who comes while it is tried is refused, as before: a connection would end with the attempt."""
+        came: list[bool] = []
+        self.patch(probing, "_free_socket", lambda *_: came.append(listens(self.free)))
+        listeners = [Listener("tcp", "127.0.0.1", self.free), Listener("tcp", "127.0.0.2", self.free)]
+        self.assertIsNone(listen_problem([*listeners, Listener("unix", path="socket")]))
+        self.assertEqual([False], came)
+
     def test_elsewhere(self) -> None:
         """An address of another machine, and a name that is none, are problems in words."""
         self.assertIn("Cannot assign", listen_problem([Listener("tcp", "192.0.2.1", self.free)]) or "")
@@ -53,9 +64,13 @@ class TcpTests(SynchronousTestCase):
     def test_handed_over(self) -> None:
         """Where a socket that systemd hands over listens is known; what is none has no port."""
         start = self.busy.fileno()
-        self.patch(__import__("chatserv.net.keys", fromlist=[""]), "SD_LISTEN_FDS_START", start)
+        handed_over.cache_clear()
+        self.addCleanup(handed_over.cache_clear)
+        self.patch(__import__("chatserv.net.keys", fromlist=[""]), "LISTEN_FDS_START", start)
         self.assertEqual(("127.0.0.1", self.taken), handed_over(0))
         self.assertEqual(("", 0), handed_over(10_000))
+        self.busy.close()  # as Twisted does, once it listens there itself
+        self.assertEqual(("127.0.0.1", self.taken), handed_over(0))
 
 
 class UnixTests(SynchronousTestCase):

@@ -47,7 +47,7 @@ class StreamTests(DaemonCase):
             second = self.installation.directory / "second.pid"
             self.assertIn(f"pid {process.pid}", self.refused(self.installation.command(pidfile=second), 1))
             process.send_signal(signal.SIGTERM)
-            process.wait(10)
+            process.wait(60)
             self.installation.forget()
 
     def test_taken(self) -> None:
@@ -82,7 +82,7 @@ class StreamTests(DaemonCase):
         os.close(reading)
         until(lambda: LISTENING in self.installation.log(), "listening")
         process.send_signal(signal.SIGTERM)
-        self.assertEqual((0, ""), (process.wait(10), read(error)))
+        self.assertEqual((0, ""), (process.wait(60), read(error)))
 
     def test_few_letters(self) -> None:
         """An encoding without blocks, and a directory with a byte that is no letter, end nothing."""
@@ -129,7 +129,7 @@ class LeftoverTests(DaemonCase):
             )
             self.assertEqual(str(process.pid), read(self.installation.pidfile))
             process.send_signal(signal.SIGTERM)
-            process.wait(10)
+            process.wait(60)
 
     def test_unix_socket(self) -> None:
         """A server killed by a power cut leaves a socket and a lock that names whoever has its number now."""
@@ -140,7 +140,7 @@ class LeftoverTests(DaemonCase):
         server.listens()
         self.assertIn("Address already in use", self.refused_elsewhere(command))
         server.process.kill()
-        server.process.wait(10)
+        server.process.wait(60)
         lock = self.installation.directory / "s.lock"
         lock.unlink()
         lock.symlink_to(str(os.getpid()))
@@ -232,5 +232,5 @@ class UserTests(DaemonCase):
         self.assertEqual([], [path for path in state.rglob("*") if path.stat().st_uid != nobody.pw_uid])
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         self.assertIn("[INFO] stopped\n", self.installation.log())

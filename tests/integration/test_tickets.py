@@ -29,7 +29,7 @@ class TicketTests(SynchronousTestCase):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # clients of ours pin the identity key
         context.set_alpn_protocols([ALPN.decode()])
         context._msg_callback = note
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10)) as connection:
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 120)) as connection:
             connection.settimeout(0.5)
             with contextlib.suppress(TimeoutError):
                 connection.recv(1)

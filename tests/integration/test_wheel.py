@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.integration.test_daemon import ROOT, Front, Installation, read
 
-STEP_SECONDS = 300
+STEP_SECONDS = 900
 SETUPTOOLS = 77  # as pyproject.toml asks for
 MADE_HERE = shutil.ignore_patterns(
     ".*", "venv", "env", "build", "dist", "*.egg-info", "__pycache__", "_trial_temp*", "dropin.cache", "*.log"
@@ -98,7 +98,11 @@ class WheelTests(SynchronousTestCase):
         for name in ("twisted/__init__.py", "twisted/plugins/__init__.py", "twisted/plugins/dropin.cache"):
             self.assertNotIn(name, names)
         tops = {name.partition("/")[0] for name in names}
-        self.assertEqual({"chatserv", "clients", "twisted"}, {top for top in tops if not top.endswith(".dist-info")})
+        self.assertEqual(
+            {"chatserv", "clients", "twisted"}, {top for top in tops if not top.endswith((".dist-info", ".data"))}
+        )
+        page = [name for name in names if name.endswith(".data/data/share/man/man1/chatserv.1")]
+        self.assertEqual(1, len(page), names)
         packed = {name for name in names if name.endswith(".py")}
         tree = {
             str(path.relative_to(self.source))
@@ -149,6 +153,7 @@ class WheelTests(SynchronousTestCase):
             self.assertEqual(1, sum(line.split()[:1] == ["chatserv"] for line in lines))
         self.assertIn("--state-dir", run(binaries / "twistd", "chatserv", "--help", directory=self.base))
         self.assertIn("LINK", run(binaries / "chatserv-client", "--help", directory=self.base))
+        self.assertIn("check-config", run(binaries / "chatserv", "--help", directory=self.base))
         run(binaries / "python", "-m", "pip", "--disable-pip-version-check", "check", directory=self.base)
 
     def check_server(self, binaries: Path) -> None:

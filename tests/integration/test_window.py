@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from chatserv.testing.demo.stage import wait_until
 from chatserv.testing.display import Display
 from chatserv.testing.processes import (
     PASSWORD,
@@ -26,7 +27,10 @@ from chatserv.testing.processes import (
     register_two,
     run_client,
 )
+from clients.window.dialogs.approval import HOLD_SECONDS
 from tests.integration.window_driver import SECONDS, TO_CHAT, TO_MEMBERS, Clipboard, WindowDriver, why_not
+
+LOOK_SECONDS = 3.0  # before a menu is opened once more
 
 
 class Stage:
@@ -87,6 +91,11 @@ class WindowTestCase(SynchronousTestCase):
         window.wait_title("alice - chatserv$")
         return window
 
+    def serve(self) -> None:
+        """Starts the server again, where it was stopped."""
+        if self.server.code is not None:
+            self.server.start()
+
     def connected(self, *arguments: str) -> WindowDriver:
         """Alice's window, connected, with the keyboard in the field."""
         window = self.window("--profile", "alice", *arguments)
@@ -124,6 +133,14 @@ class WindowTestCase(SynchronousTestCase):
 class RegisterTests(WindowTestCase):
     """From a link to the first message."""
 
+    def skip_code(self, window: WindowDriver) -> None:
+        """The recovery code is shown, asked for, not entered, and that is warned of."""
+        for title, key in (("", "Return"), (", once more", "Escape")):
+            window.wait_title(f"^Recovery code{title}$")
+            window.keys(key)
+        window.wait_title("^No recovery code$")
+        window.keys("Return")
+
     def test_somebody_without_an_account_pastes_a_link_registers_and_talks(self) -> None:
         """Connect without an account asks for a link, the link for name and password; then messages go both ways."""
         invite = run_client(self.directory, "alice", "--invite").strip()
@@ -133,6 +150,8 @@ class RegisterTests(WindowTestCase):
         window.wait_title("^Use a link$")
         window.paste(invite)
         window.keys("Return")
+        window.wait_title("^Your account$")
+        window.keys("Return")
         window.wait_title("^Register$")
         window.type("carol")
         window.keys("Tab")
@@ -140,9 +159,10 @@ class RegisterTests(WindowTestCase):
         window.keys("Tab")
         window.type("something else")
         window.keys("Return")
-        self.assertEqual(window.title, "Register")
+        window.wait_title("^Register$")
         window.keys("ctrl+a")
         window.say(PASSWORD)
+        self.skip_code(window)
         window.wait_title("^#lobby - carol - chatserv$")
         window.say("hello from the window")
         self.assertEqual(self.read_as_bob("hello from the window")[-1]["sender"], "carol")
@@ -154,19 +174,46 @@ class RegisterTests(WindowTestCase):
         """The server's refusal leaves the dialog open, for another name."""
         invite = run_client(self.directory, "alice", "--invite").strip()
         window = self.window("--profile", "dora", invite)
+        window.wait_title("^Your account$")
+        window.keys("Return")
         window.wait_title("^Register$")
         for text in ("bob", PASSWORD, PASSWORD):
             window.type(text)
             window.keys("Tab")
         window.keys("Return")
         window.wait(lambda: window.copied() == "bob", "a field with the name that was refused")
-        self.assertEqual(window.title, "Register")
+        window.wait_title("^Register$")
         for text in ("dora", PASSWORD, PASSWORD):
             window.keys("ctrl+a")
             window.type(text)
             window.keys("Tab")
         window.keys("Return")
+        self.skip_code(window)
         window.wait_title("^#lobby - dora - chatserv$")
+
+
+class AnotherDeviceTests(WindowTestCase):
+    """Alice at two machines."""
+
+    def test_approval(self) -> None:
+        """The new window shows words, the old one the same; approved there and confirmed here, it is in her rooms."""
+        old = self.connected()
+        new = self.window("--profile", "tablet", self.server.link())
+        new.ask_another_device("alice", PASSWORD)
+        old.go_to("^A new device$")
+        time.sleep(HOLD_SECONDS + 1)  # before that it takes no answer
+        old.keys("Tab", "Tab", "Return")
+        old.wait_gone("^A new device$")  # or it takes the keyboard back while the other window is asked
+        new.go_to("^Compare the words$")
+        new.keys("Down", "Return")
+        new.wait(lambda: self.devices() == 2, "second device")
+        run_client(self.directory, "tablet", "--send", typed="said on the tablet\n")
+        self.assertEqual(self.read_as_bob("said on the tablet")[-1]["sender"], "alice")
+
+    def devices(self) -> int:
+        """How many alice has."""
+        said = run_client(self.directory, "alice", "--command", "/devices")
+        return len(re.findall("since", said))
 
 
 class TalkTests(WindowTestCase):
@@ -180,6 +227,7 @@ class TalkTests(WindowTestCase):
         window.keys("ctrl+q")
         window.wait_end()
         self.server.kill()
+        self.addCleanup(self.serve)
         window = self.window("--profile", "alice")
         window.wait_title("alice - chatserv$")
         window.wait_chat("<alice> before the night ✓$")
@@ -195,6 +243,7 @@ class TalkTests(WindowTestCase):
         window.say("before the crash")
         window.wait_chat("<alice> before the crash ✓$")
         self.server.kill()
+        self.addCleanup(self.serve)
         window.say("while it is away")
         window.wait_chat("<alice> while it is away …$")
         self.server.start()
@@ -226,8 +275,7 @@ class TalkTests(WindowTestCase):
 
         def look() -> bool:
             window.keys("Escape", "Escape", *["F6"] * TO_MEMBERS, "Home", "Down", "shift+F10", letter)
-            time.sleep(0.5)
-            return re.search(title, window.title) is not None
+            return wait_until(lambda: re.search(title, window.title) is not None, LOOK_SECONDS)
 
         window.wait(look, f"dialog {title}")
 
@@ -281,9 +329,20 @@ class EndTests(WindowTestCase):
         window.keys("Escape")
         window.wait_title("alice - chatserv$")
 
-    def test_a_failed_connection_is_told_once_and_not_tried_for_ever(self) -> None:
-        """Where nobody listens a dialog says so; the right port then works, and is what the profile remembers."""
+    def test_a_port_where_nobody_listens_is_passed_over(self) -> None:
+        """The server is looked for where it was last as well, and the window says where it was found."""
         window = self.offline()
+        window.keys("shift+Tab", "ctrl+a")
+        window.say(str(free_port()))
+        window.wait_chat(f"Connected.*127.0.0.1:{self.server.port}")
+        window.keys("alt+F4")
+        self.assertEqual(window.wait_end(), (0, ""))
+
+    def test_a_failed_connection_is_told_once_and_not_tried_for_ever(self) -> None:
+        """Where nobody listens, neither there nor where the server was last, a dialog says so; the next start finds it."""
+        window = self.offline()
+        self.server.stop()
+        self.addCleanup(self.serve)
         window.keys("shift+Tab", "ctrl+a")
         window.say(str(free_port()))
         window.wait_title("^Connection failed$")
@@ -291,6 +350,7 @@ class EndTests(WindowTestCase):
         window.wait_title("alice - chatserv$")
         window.keys("alt+F4")
         self.assertEqual(window.wait_end(), (0, ""))
+        self.serve()
         again = self.connected()
         again.keys("ctrl+q")
         self.assertEqual(again.wait_end(), (0, ""))
@@ -298,11 +358,17 @@ class EndTests(WindowTestCase):
     def test_a_window_that_is_closed_while_connected_says_goodbye(self) -> None:
         """The program ends with 0, and the server tells that alice left."""
         window = self.connected()
+        before = self.ends()
         window.keys("alt+F4")
         self.assertEqual(window.wait_end(), (0, ""))
-        log = (self.server.state / "logs" / "connections.log").read_text()
-        last = [line for line in log.splitlines() if "alice disconnected" in line][-1]
+        self.assertTrue(wait_until(lambda: self.ends() != before))  # the server hears of it in its own time
+        (last,) = self.ends()[len(before) :]
         self.assertIn("left (0)", last)
+
+    def ends(self) -> list[str]:
+        """What the server has noted of ends of connections of alice's."""
+        log = (self.server.state / "logs" / "connections.log").read_text()
+        return re.findall("^.*alice disconnected.*\n", log, re.MULTILINE)
 
     def test_a_window_that_is_closed_while_it_connects_ends(self) -> None:
         """A server that never answers keeps nobody."""

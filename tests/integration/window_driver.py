@@ -12,9 +12,10 @@ from chatserv.testing.display import Display, missing
 from chatserv.testing.processes import child_environment
 
 T = TypeVar("T")
-PROGRAM: Final = (sys.executable, "-m", "clients.window.main")
-SECONDS: Final = 30.0
-COPY_SECONDS = 2.0
+PROGRAM: Final = (sys.executable, "-m", "clients.window.main", "--no-seal")
+SECONDS: Final = 120.0
+COPY_SECONDS: Final = 2.0
+NOTHING: Final = "-"
 PAUSE_SECONDS: Final = 0.05
 TO_ROOMS, TO_CHAT, TO_MEMBERS = 1, 2, 3  # how often F6 goes from the field to there
 
@@ -56,6 +57,25 @@ class Clipboard:
         self._tk.clipboard_clear()
         self._tk.clipboard_append(text)
         self.serve()
+
+    def lend(self, text: str) -> Callable[[], bool]:
+        """Puts a text on it, too; gives what serves, and tells whether somebody has taken it."""
+        taken: list[str] = []
+
+        def give(offset: str, length: str) -> str:
+            taken.append(offset)
+            return text[int(offset) : int(offset) + int(length)]
+
+        def serve() -> bool:
+            self.serve()
+            return bool(taken)
+
+        self._tk.clipboard_clear()  # or what `put` has left is given
+        for kind in ("STRING", "UTF8_STRING"):  # or what was lent before is given
+            self._tk.selection_handle(give, selection="CLIPBOARD", type=kind)
+        self._tk.selection_own(selection="CLIPBOARD")
+        self.serve()
+        return serve
 
     def serve(self) -> None:
         """Answers who asks for it."""
@@ -128,42 +148,64 @@ class WindowDriver:
 
     def paste(self, text: str) -> None:
         """Pastes a text from the clipboard."""
-        self._clipboard.put(text)
+        is_taken = self._clipboard.lend(text)
         self.keys("ctrl+v")
-        for _ in range(10):
-            self._clipboard.serve()
-            time.sleep(PAUSE_SECONDS)
+        self.wait(is_taken, "one who takes what is pasted")
 
     # -- what can be seen ----------------------------------------------------------------------------------------------
 
     @property
     def title(self) -> str:
-        """Of the active window."""
-        return self._xdotool("getactivewindow", "getwindowname")
+        """Of the active window; empty while the keyboard is still in another one, where the first letters would go."""
+        active = self._xdotool("getactivewindow")
+        return self._xdotool("getwindowname", active) if active and active == self._xdotool("getwindowfocus") else ""
+
+    def go_to(self, title: str) -> None:
+        """Makes the window of this title the active one, once it is there."""
+        self.wait(lambda: self._xdotool("search", "--name", title), f"a window {title!r}")
+        self._xdotool("search", "--name", title, "windowactivate", "--sync")
+        self.wait_title(title)
+
+    def wait_gone(self, title: str) -> None:
+        """Waits until there is no window of this title; whoever it was has given the keyboard back by then."""
+        self.wait(lambda: not self._xdotool("search", "--name", title), f"end of a window {title!r}")
+
+    def ask_another_device(self, user: str, password: str) -> None:
+        """At the first start: logs in to an account that there is, and asks another device of it for approval."""
+        self.wait_title("^Your account$")
+        self.keys("Down", "Return")
+        self.wait_title("^Log in$")
+        self.type(user)
+        self.keys("Tab")
+        self.say(password)
+        self.wait_title("^Back into your account$")
+        self.keys("Return")
 
     def wait_title(self, pattern: str) -> str:
         """Waits until the active window's title matches."""
-        return self.wait(lambda: self.title if re.search(pattern, self.title) else "", f"a window {pattern!r}")
+        return self.wait(lambda: found if re.search(pattern, found := self.title) else "", f"a window {pattern!r}")
 
     def copied(self) -> str:
         """What stands in the field where the keyboard is; empty where it is in none."""
-        self._clipboard.put("")
-        self.keys("ctrl+a", "ctrl+c")
-        time.sleep(PAUSE_SECONDS)
-        return self._clipboard.get()
+        return self._copy("ctrl+a", "ctrl+c")
+
+    def _copy(self, *names: str) -> str:
+        """What these keys copy; empty where they copy nothing."""
+        self._clipboard.put(NOTHING)
+        self.keys(*names)
+        until = time.monotonic() + COPY_SECONDS
+        while (text := self._clipboard.get()) == NOTHING and time.monotonic() < until:
+            time.sleep(PAUSE_SECONDS)
+        return "" if text == NOTHING else text
 
     def chat(self) -> str:
         """All that stands in the conversation, copied with keys; the keyboard is in the field before and afterwards."""
 
         def copy() -> str:
             """Tries; the window may have put the keyboard elsewhere in this moment, as it does when it is connected."""
-            self._clipboard.put("-")
-            self.keys(*["F6"] * TO_CHAT, "ctrl+a", "ctrl+c")
-            until = time.monotonic() + COPY_SECONDS
-            while (text := self._clipboard.get()) == "-" and time.monotonic() < until:
-                time.sleep(PAUSE_SECONDS)
+            text = self._copy(*["F6"] * TO_CHAT, "ctrl+a", "ctrl+c")
             self.keys("Escape")
-            return "" if text == "-" else text
+            return text
 
         return self.wait(copy, "a copy")
 

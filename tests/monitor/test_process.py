@@ -33,6 +33,7 @@ class _Child:
     def __init__(self, protocol: MonitorProcess, pid: int, command: list[str], environment: dict[str, str]) -> None:
         self.protocol, self.pid, self.command, self.environment = protocol, pid, command, environment
         self.signals: list[str] = []
+        self.told: list[bytes] = []
         self.gone = False
 
     def signalProcess(self, name: str) -> None:  # noqa: N802 - Twisted's name
@@ -40,6 +41,11 @@ class _Child:
         if self.gone:
             raise ProcessExitedAlready
         self.signals.append(name)
+
+    def writeToChild(self, descriptor: int, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Notes what is said to it."""
+        assert descriptor == 0
+        self.told.append(data)
 
     def end(self, signal: int | None = None) -> None:
         """Lets the process be gone."""
@@ -112,6 +118,17 @@ class LifeTests(MonitorCase):
         self.child.protocol.outReceived(HELLO)
         self.assertIs(State.RUNNING, self.service.state)
 
+    def test_signs_of_life(self) -> None:
+        """The child is told each second that the reactor lives, and how late it was; not any more once it is let go."""
+        self.patch(self.service, "_lag", lambda: 0.012)
+        child = self.run_child()
+        self.assertEqual("30", child.command[child.command.index("--stuck-seconds") + 1])
+        self.reactor.pump([1.0] * 3)
+        self.assertEqual([b"12\n"] * 4, child.told)
+        self.service.stopService()
+        self.reactor.pump([1.0] * 1)
+        self.assertEqual(4, len(child.told))
+
     def test_python_processes(self) -> None:
         """The list of Python processes is asked for where the settings say so."""
         self.service = self.make(show_python_processes=True)
@@ -124,6 +141,36 @@ class LifeTests(MonitorCase):
         self.service.startService()
         self.assertEqual([], self.reactor.children)
         self.successResultOf(self.service.stopService())
+
+    def test_other_settings(self) -> None:
+        """Other settings replace the child that runs by the old ones; the same ones again replace nobody."""
+        old = self.run_child()
+        self.service.follow(Monitoring())
+        self.assertEqual([], old.signals)
+        self.service.follow(Monitoring(interval=3.0))
+        self.assertEqual(["TERM"], old.signals)
+        old.end()
+        self.reactor.advance(1.0)
+        self.assertEqual("3", self.child.command[self.child.command.index("--interval") + 1])
+        self.assertIs(State.STARTING, self.service.state)
+
+    def test_switched_off_and_on(self) -> None:
+        """A child that is not wanted any more ends; one that is wanted comes, also where there was none from the start."""
+        old = self.run_child()
+        self.service.follow(Monitoring(enabled=False))
+        old.end()
+        self.assertIs(State.STOPPED, self.service.state)
+        self.service.follow(Monitoring())
+        self.assertIs(State.STARTING, self.service.state)
+        self.service = self.make(enabled=False)
+        self.service.startService()
+        self.service.follow(Monitoring())
+        self.assertIs(State.STARTING, self.service.state)
+
+    def test_not_started(self) -> None:
+        """Settings that come before the start, or after the end, start nothing."""
+        self.service.follow(Monitoring(interval=3.0))
+        self.assertEqual([], self.reactor.children)
 
     def test_sample(self) -> None:
         """A sample is kept and logged as a readable line, though it comes in pieces."""

@@ -46,6 +46,14 @@ class SampleTests(SynchronousTestCase):
             sample.lines(),
         )
 
+    def test_reactor_and_children(self) -> None:
+        """How late the reactor was stands there where it was told, and what the server has started."""
+        children = [{"pid": 9, "name": "monitor", "status": "running"}, {"pid": 8, "name": "gpg", "status": "zombie"}]
+        sample = parse(json.dumps({**SAMPLE, "lag_seconds": 0.0123, "children": children}).encode())
+        assert isinstance(sample, Sample)
+        words = "14 fds, 5 threads, reactor late by 12 ms; monitor 9 running, gpg 8 zombie"
+        self.assertTrue(sample.lines()[0].endswith(words), sample.lines()[0])
+
     def test_unknown_figures(self) -> None:
         """What the system does not tell is a question mark."""
         server = dict.fromkeys(("cpu_percent", "rss_bytes", "fds", "threads"))

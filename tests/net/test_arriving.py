@@ -14,7 +14,7 @@ from tests.support.sessions import rsa_key
 from tests.support.smith import code
 
 ELSEWHERE = "192.0.2.9"
-STEPS = ("device", "account", "read_marks", "prekeys_left", "places")  # what the store is asked on the way in
+STEPS = ("device", "account", "read_marks", "prekeys_left", "standing")  # what the store is asked on the way in
 
 
 class ArrivingTests(SynchronousTestCase):
@@ -73,7 +73,7 @@ class ArrivingTests(SynchronousTestCase):
 
         def revoke(server: WireServer, admin: MemoryClient, bob: MemoryClient) -> Any:
             said = Revocation(bob.account.device_id, bob.account.cert_hash, server.now_ms(), 0)
-            live = admin.protocol.live
+            live = admin.seat.live
             assert live is not None
             live.name = "bob"  # as if they were two devices of one account
             reply = admin.ask(messages.Revoke, statement=make_revocation(said, rsa_key(IDENTITY)))

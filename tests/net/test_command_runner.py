@@ -1,5 +1,6 @@
 """The command runner: started in order, so many at once, answered as they come."""
 
+from msgspec.structs import force_setattr
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.wire import messages
@@ -48,7 +49,7 @@ class CommandRunnerTests(SynchronousTestCase):
         self.send(9)
         self.assertEqual((len(self.server.store.waiting), self.reading), (3, False))
         self.assertTrue(self.alice._outgoing)
-        runner = self.alice.protocol._runner
+        runner = self.alice.seat._runner
         assert runner is not None
         self.assertEqual(len(runner._waiting), 5)
         while self.server.store.waiting:
@@ -101,13 +102,13 @@ class CommandRunnerTests(SynchronousTestCase):
                 """Fails."""
                 raise ZeroDivisionError
 
-        object.__setattr__(crashing, "store", Broken())
+        force_setattr(crashing, "store", Broken())
         for label in range(1, 8):
             self.send(label)
         self.assertEqual([error.code for error in self.alice.all(messages.Error)], ["internal"] * 7)
         self.assertTrue(all(error.retryable for error in self.alice.all(messages.Error)))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 7)
-        object.__setattr__(crashing, "store", real)
+        force_setattr(crashing, "store", real)
         self.send(8)
         self.server.store.fire_all()
         self.server.settle()

@@ -5,7 +5,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.domain.closing import CloseReason
-from chatserv.net.protocol import ChatProtocol
+from chatserv.net.front import Front
 from chatserv.net.timers import TICK_SECONDS
 from chatserv.wire import messages
 from tests.support.server import MemoryClient, MemoryTransport, WireServer
@@ -18,7 +18,7 @@ class TlsHandshakeTests(SynchronousTestCase):
         """A connection whose `handshakeCompleted` does not come."""
         self.server = WireServer(tls_handshake_seconds=10, login_seconds=30)
         protocol = self.server.factory.buildProtocol(None)
-        assert isinstance(protocol, ChatProtocol)
+        assert isinstance(protocol, Front)
         self.protocol = protocol
         self.ends: list[bool] = []
         self.transport = MemoryTransport(self.ends.append)
@@ -123,6 +123,16 @@ class ClosingTests(SynchronousTestCase):
         self.assertTrue(alice.lost)
         self.assertEqual(server.factory.connections, set())
 
+    def test_taken_over(self) -> None:
+        """A connection whose device has connected again is gone a second later: nobody may be there to end it."""
+        server = WireServer(close_seconds=5)
+        alice = server.join("alice")
+        alice.answers_close = False
+        self.assertTrue(server.log_in(alice.account).authenticated)
+        self.assertEqual((alice.transport.disconnecting, alice.aborted), (True, False))
+        server.advance(TICK_SECONDS)
+        self.assertEqual((alice.aborted, alice.lost, len(server.factory.connections)), (True, True, 1))
+
     def test_bytes_do_not_extend_it(self) -> None:
         """Whatever the other side still sends is ignored and puts nothing off."""
         server = WireServer(close_seconds=5)
@@ -171,6 +181,13 @@ class SilenceTests(SynchronousTestCase):
         self.assertTrue(self.alice.lost)
         assert self.alice.error is not None
         self.assertEqual(self.alice.error.code, "timed_out")
+
+    def test_nobody_there(self) -> None:
+        """Whoever was silent until now is not waited for once more: the connection is gone a second after it is closed."""
+        self.alice.answers_close = False
+        self.server.advance(60 + 30 + 3 * TICK_SECONDS)
+        self.assertEqual((self.alice.aborted, self.alice.lost), (True, True))
+        self.assertEqual(self.server.factory.connections, set())
 
     def test_answers(self) -> None:
         """Whoever answers stays, and is asked again after the next silence."""

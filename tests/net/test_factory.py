@@ -1,16 +1,36 @@
 """How many connections there may be, who is turned away, and the end of them all."""
 
-from twisted.internet.address import IPv4Address, UNIXAddress
+import gc
+from unittest.mock import patch
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.commands.session import Admission
 from chatserv.domain.closing import CloseReason
-from chatserv.errors import WireError
+from chatserv.domain.hub import LiveSession
+from chatserv.errors import (
+    AuthFailed,
+    Draining,
+    InviteInvalid,
+    NameTaken,
+    Reject,
+    ServerFull,
+    TimedOut,
+    TooLarge,
+    WireError,
+)
+from chatserv.net.command_runner import CommandRunner
 from chatserv.net.factory import PlainFactory
+from chatserv.net.front import Front
+from chatserv.net.seat import Seat
+from chatserv.net.sendq import SendQueue
 from chatserv.net.watch import Phase
 from chatserv.wire import messages
-from tests.support.server import MemoryClient, WireServer
+from chatserv.wire.server_session import ServerSession
+from tests.support.server import MemoryClient, MemoryTransport, WireServer
 
 
 def code(client: MemoryClient) -> str | None:
@@ -91,11 +111,75 @@ class UnauthenticatedTests(SynchronousTestCase):
         assert plain is not None
         self.assertEqual((tls.phase, plain.phase), (Phase.TLS, Phase.LOGIN))
 
+    def test_both_kinds_of_addresses(self) -> None:
+        """An IPv4 address is one, also where it comes to a socket for IPv6 as well, as systemd's are."""
+        for given, peer in (
+            ("::ffff:192.0.2.1", "192.0.2.1:7"),
+            ("2001:db8::1", "2001:db8::1:7"),
+            ("::ffff:1", "::ffff:1:7"),
+        ):
+            protocol = self.server.factory.build(IPv6Address("TCP", given, 7), tls=False)
+            assert protocol is not None
+            self.assertEqual(protocol.peer, peer)
+
     def test_address_without_port(self) -> None:
         """Any kind of address will do."""
         protocol = self.server.factory.build(UNIXAddress("socket"), tls=False)
         assert protocol is not None
         self.assertEqual(protocol.peer, "local:0")
+
+
+class NetworkTests(SynchronousTestCase):
+    """What one network may do, logged in or not."""
+
+    def build(self, server: WireServer, host: str) -> Front | None:
+        """A connection from there."""
+        return server.factory.build(IPv4Address("TCP", host, 1), tls=False)
+
+    def test_connections(self) -> None:
+        """As many at once as the bound; loopback and trusted networks have none."""
+        server = WireServer(connections_per_network=2)
+        server.factory.visitors.trust(["203.0.113.0/24"])
+        for host, most in (("192.0.2.1", 2), ("127.0.0.1", 9), ("203.0.113.9", 9)):
+            built = [self.build(server, host) for _ in range(9)]
+            self.assertEqual(most, sum(each is not None for each in built), host)
+        self.assertEqual(7, server.counts.of("turned_away")["connections"])
+
+    def test_new_connections(self) -> None:
+        """As many new ones in a while, though each is gone at once."""
+        server = WireServer(new_connections_per_network=3)
+        for expected in (True, True, True, False):
+            built = self.build(server, "192.0.2.1")
+            self.assertEqual(expected, built is not None)
+            if built is not None:
+                server.factory.forget(built)
+        self.assertEqual({"new_connections": 1}, dict(server.counts.of("turned_away")))
+
+    def test_penalties(self) -> None:
+        """Silence, garbage and failed logins add up until nobody is let in from there; what is honest does not."""
+        for error, times in ((TimedOut("x"), 4), (TooLarge("x"), 4), (Reject("x"), 4), (AuthFailed("x"), 7)):
+            server = WireServer()
+            for _ in range(times):
+                self.assertIsNotNone(self.build(server, "192.0.2.1"))
+                server.factory.refused("192.0.2.1", error)
+            self.assertIsNone(self.build(server, "192.0.2.1"), error)
+            self.assertIsNotNone(self.build(server, "192.0.2.2"))
+        for honest in (InviteInvalid("x"), ServerFull("x"), NameTaken("x"), Draining("x")):
+            for _ in range(100):
+                server.factory.refused("192.0.2.3", honest)
+        self.assertIsNotNone(self.build(server, "192.0.2.3"))
+
+    def test_silence(self) -> None:
+        """Who says nothing until the deadline is remembered for it, in TLS and after it."""
+        for tls, seconds in ((True, 11), (False, 31)):
+            server = WireServer()
+            for _ in range(4):
+                protocol = server.factory.build(IPv4Address("TCP", "192.0.2.1", 1), tls=tls)
+                assert protocol is not None
+                protocol.makeConnection(MemoryTransport(lambda _: None))
+            server.clock.pump([1] * seconds)
+            self.assertIsNone(self.build(server, "192.0.2.1"))
+            self.assertEqual({"penalty": 1}, dict(server.counts.of("turned_away")))
 
 
 class MaxConnectionsTests(SynchronousTestCase):
@@ -141,7 +225,7 @@ class MaxConnectionsTests(SynchronousTestCase):
         assert first is not None
         assert second is not None
         second.start()
-        self.server.store.slow.add("places")
+        self.server.store.slow.add("standing")
         self.server.settle()
         first.start()
         self.server.settle()
@@ -207,6 +291,44 @@ class TakeoverTests(SynchronousTestCase):
         self.assertEqual((first.seqs(), second.seqs()), ([], [2, 3, 4, 5]))
         self.bob.say("last")
         self.assertEqual(second.seqs(), [2, 3, 4, 5, 6])
+
+    def test_heard_while_it_is_here(self) -> None:
+        """What is for a device is heard from its login until its last connection goes, however many there are."""
+        heard: dict[bytes, None] = {}
+
+        async def attend(device_id: bytes) -> None:
+            heard[device_id] = None
+
+        self.patch(self.server.backplane, "attend", attend)
+        self.patch(self.server.backplane, "miss", lambda device_id: heard.pop(device_id, None))
+        device_id = self.alice.account.device_id
+        second = self.server.log_in(self.alice.account)
+        self.assertIn(device_id, heard)
+        self.assertTrue(self.alice.lost)
+        second.drop()
+        self.assertNotIn(device_id, heard)
+
+    def test_not_heard_where_it_does_not_come(self) -> None:
+        """Nor is it kept for one that is refused, or has gone before it was let in."""
+        heard: dict[bytes, None] = {}
+
+        async def attend(device_id: bytes) -> None:
+            heard[device_id] = None
+
+        self.patch(self.server.backplane, "attend", attend)
+        self.patch(self.server.backplane, "miss", lambda device_id: heard.pop(device_id, None))
+        self.alice.drop()
+        device_id = self.alice.account.device_id
+        with patch.object(self.server.hub, "has_room_for", lambda _: False):
+            self.assertEqual(code(self.server.log_in(self.alice.account)), "server_full")
+        self.assertEqual(heard, {})
+        self.server.store.slow.add("standing")
+        gone = self.server.log_in(self.alice.account)
+        self.assertIn(device_id, heard)
+        gone.drop()
+        self.server.store.fire_all()
+        self.server.settle()
+        self.assertEqual((heard, self.server.hub.session_of(device_id)), ({}, None))
 
     def test_many_times(self) -> None:
         """A device that comes again and again leaves one session and one connection."""
@@ -284,3 +406,37 @@ class DrainTests(SynchronousTestCase):
         for protocol in list(self.server.factory.connections):
             protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class MemoryTests(SynchronousTestCase):
+    """What is left of a connection that is gone, and of a login."""
+
+    def test_nothing_is_kept(self) -> None:
+        """Front, seat, core, queue and session go with the connection: none of them waits for the collector of cycles."""
+        server = WireServer()
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        kinds = Front, Seat, SendQueue, CommandRunner, LiveSession, ServerSession, Admission
+
+        def there() -> int:
+            return sum(type(each) in kinds for each in gc.get_objects())
+
+        before = there()
+        for number in range(4):
+            client = server.join(f"user{number}")
+            self.assertLess(before + 5, there())
+            if number % 2:
+                client.drop()
+            else:
+                client.protocol.end(CloseReason.DRAINING)
+            server.advance(10)
+            del client.protocol
+            self.assertEqual(before, there())
+
+    def test_login_is_forgotten(self) -> None:
+        """A session does not keep what only its login needed."""
+        client = WireServer().join("alice")
+        core = client.protocol._session
+        kept = {name: value for name, value in vars(core).items() if isinstance(value, bytes) and len(value) > 33}
+        self.assertEqual(({}, None), (kept, client.seat._answer))

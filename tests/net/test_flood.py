@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.net.protocol import ChatProtocol
+from chatserv.net.front import Front
 from tests.support.server import MemoryClient, MemoryTransport, TestAccount, WireServer
 
 ATTACKERS = [f"127.0.0.{number}" for number in range(2, 9)]
@@ -39,7 +39,7 @@ class Flood:
             if protocol is not None:
                 self._keep(protocol)
 
-    def _keep(self, protocol: ChatProtocol) -> None:
+    def _keep(self, protocol: Front) -> None:
         def lost(_: bool) -> None:
             leaving.cancel()
             self.server.clock.callLater(0, protocol.connectionLost, Failure(ConnectionDone()))

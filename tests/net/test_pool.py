@@ -91,5 +91,8 @@ class CryptoPoolTests(SynchronousTestCase):
         self.assertFalse(self.threads.started)
 
     def test_threads(self) -> None:
-        """There is at least one thread, whatever the machine."""
-        self.assertGreaterEqual(CryptoPool(Reactor(), 1)._pool.max, 1)
+        """There is at least one thread, whatever the machine; all are there from the start, none has to be begun later."""
+        pool = CryptoPool(Reactor(), 1)._pool
+        self.assertGreaterEqual(pool.min, 1)
+        pool = CryptoPool(Reactor(), 1, threads=3)._pool
+        self.assertEqual((pool.min, pool.max), (3, 3))

@@ -4,22 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import LogLevel, capturedLogs
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from chatserv.crypto.password import PasswordParameters, PasswordVerifier
+from chatserv.crypto.server_keys import ServerKeys
 from chatserv.crypto.session import channel_binding
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.roles import Role
 from chatserv.errors import Busy, TooLarge, WireError
 from chatserv.linereceiver import LinearLineReceiver
-from chatserv.net.protocol import ChatProtocol
+from chatserv.net.front import Front
 from chatserv.net.tls import TLSFactory
+from chatserv.testing.unlimited import RATES
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import encode_message, server_decoder
@@ -131,7 +135,7 @@ class LoginTests(SynchronousTestCase):
     def test_closed_registration(self) -> None:
         """A closed server makes no account."""
         server = WireServer(registration="closed")
-        self.assertEqual(code(server.join("alice")), "forbidden")
+        self.assertEqual(code(server.join("alice")), "invite_invalid")
 
     def test_no_invite(self) -> None:
         """Where an invite is needed, none and a wrong one are refused."""
@@ -172,6 +176,27 @@ class LoginTests(SynchronousTestCase):
         admin.drop()
         self.assertEqual(code(server.log_in(account("bob"), token=b"")), "quota")
         self.assertIsNone(server.wait(server.memory.account("bob")))
+
+    def test_counted(self) -> None:
+        """Each refusal that ends a connection is counted once, before a login, in it and after it, and so is the end."""
+        server = WireServer(login_line_bytes=4096)
+        for raw, client in (
+            (b"x" * 4098, server.connect()),
+            (b"CHATSERV/0 AAAA\r\n", server.connect()),
+            (b"AAAA\r\n", server.join("alice")),
+        ):
+            assert client is not None
+            client.raw(raw)
+            server.settle()
+        server.log_in(server.account("alice"))
+        server.join("alice")
+        server.connect()
+        server.advance(server.config.limits.login_seconds + 1)
+        found = server.counts.of("refusals")
+        self.assertEqual(
+            dict(found), {"too_large": 1, "bad_frame": 2, "auth_failed": 1, "name_taken": 1, "timed_out": 1}
+        )
+        self.assertEqual(dict(server.counts.of("connections_ended")), {"login": 5, "session": 1})
 
     def test_repeated_registration(self) -> None:
         """A registration whose answer was lost may be repeated and gives the same account."""
@@ -303,7 +328,7 @@ class OpenSessionTests(SynchronousTestCase):
         """A message of ours that fits no line is a failure of ours: it is logged, and this session alone is ended."""
         bob = self.server.join("bob")
         bob.sync()
-        self.alice.protocol._tell(messages.Farewell("x" * 70_000))
+        self.alice.protocol.tell(messages.Farewell("x" * 70_000))
         bob.tell(messages.Ping(9))
         self.server.settle()
         self.assertEqual((code(self.alice), self.alice.lost, bob.lost), ("internal", True, False))
@@ -316,7 +341,7 @@ class SlowReaderTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Bob hears the room and does not read; Alice writes."""
-        self.server = WireServer(history_events=1)
+        self.server = WireServer(history_events=1, **RATES)
         self.alice, self.bob = self.server.join("alice"), self.server.join("bob")
         for client in (self.alice, self.bob):
             client.sync()
@@ -355,7 +380,7 @@ class SlowReaderTests(SynchronousTestCase):
         self.server.settle()
         self.write(3)
         self.assertEqual(self.bob.seqs(), list(range(1, 114)))
-        self.assertIn(self.bob.protocol.live, self.server.hub.rooms[self.server.lobby].live)
+        self.assertIn(self.bob.seat.live, self.server.hub.rooms[self.server.lobby].live)
 
     def test_falls_behind_again_and_again(self) -> None:
         """Reading now and then brings everything, however often he falls behind."""
@@ -378,11 +403,20 @@ class SlowReaderTests(SynchronousTestCase):
         (why,) = self.why(logs)
         self.assertIn("slow_reader", why)
 
+    def test_system_gives_up(self) -> None:
+        """The system may give up before we do (TCP_USER_TIMEOUT); whoever ends it by himself has not been slow for that."""
+        self.write(110)
+        self.assertIsNotNone(self.bob.protocol._sendq and self.bob.protocol._sendq.stalled_since)
+        for reason, words in ((ConnectionLost(), "slow_reader"), (ConnectionDone(), "closed by the other side")):
+            with capturedLogs() as logs:
+                self.bob.protocol.connectionLost(Failure(reason))
+            self.assertIn(words, self.why(logs)[0])
+
     def test_hard_limit(self) -> None:
         """Whose queue passes the hard limit is cut at once, with the reason in the log."""
         with capturedLogs() as logs:
             for _ in range(80):
-                self.bob.protocol._tell(messages.Page(1, (messages.Event(bytes(16), 1, 0, "alice", 0, bytes(15_000)),)))
+                self.bob.protocol.tell(messages.Page(1, (messages.Event(bytes(16), 1, 0, "alice", 0, bytes(15_000)),)))
             self.server.settle()
         self.assertEqual((self.bob.lost, self.bob.aborted, self.alice.lost), (True, True, False))
         (why,) = self.why(logs)
@@ -425,7 +459,7 @@ class TlsClient(LinearLineReceiver):
     def start(self, exporter: bytes) -> None:
         """Says hello on a connection with this exporter."""
         self.session = ClientSession(
-            self.server.identity.server_id,
+            ServerKeys(self.server.identity.server_id),
             self.account.credentials(),
             SessionContext(seeded("client"), self.server.now_ms, self.server.clock.seconds),
             channel_binding(exporter),
@@ -544,4 +578,4 @@ class TlsTests(SynchronousTestCase):
         handle: Any = self.client.transport.getHandle()
         self.assertEqual(handle.get_protocol_version_name(), "TLSv1.3")
         self.assertEqual(handle.get_alpn_proto_negotiated(), ALPN)
-        self.assertIsInstance(self.protocol, ChatProtocol)
+        self.assertIsInstance(self.protocol, Front)

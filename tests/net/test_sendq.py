@@ -12,8 +12,8 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from chatserv.config import Limits
 from chatserv.domain.closing import CloseReason
+from chatserv.limits import Limits
 from chatserv.net.sendq import WRITE_BYTES, SendQueue, TurnFlusher
 
 LIMITS = Limits()

@@ -8,11 +8,16 @@ from chatserv.errors import Draining
 from chatserv.models import Ban, BanKind
 from tests.store.contract_accounts import AccountContract
 from tests.store.contract_base import seq_of
-from tests.store.contract_keys import KeyContract, LogContract
+from tests.store.contract_endings import EndingContract, OwnContract, ResetContract
+from tests.store.contract_keys import KeyContract, LogContract, signed_head
+from tests.store.contract_logins import EnrolmentContract, LoginContract, enrolment
 from tests.store.contract_messages import MessageContract
+from tests.store.contract_nodes import NodeContract
+from tests.store.contract_orders import OrderContract
 from tests.store.contract_places import PlaceContract, WrapContract
+from tests.store.contract_retention import RetentionContract
 from tests.store.contract_rooms import CommitContract, RoomLifeContract
-from tests.store.drafts import NOW_MS, draft, founding, invite, log_leaf, registration, start
+from tests.store.drafts import NOW_MS, draft, founding, invite, log_leaf, registration, sealed, start
 
 
 class LifeContract(MessageContract):
@@ -41,28 +46,47 @@ class LifeContract(MessageContract):
     async def test_closed(self) -> None:
         """Everything after the closing is refused."""
         store = await self.open_store()
+        await store.ping()
         await store.close()
         calls: list[Awaitable[Any]] = [
+            store.ping(),
             store.add_invite(invite(1), NOW_MS),
             store.register(registration("alice"), NOW_MS),
             store.device("alice", b""),
             store.account("alice"),
+            store.login("alice"),
+            store.set_verifier(b"", b"", b""),
+            store.note_network(b"", b"", NOW_MS),
+            store.enrol(enrolment("alice", 1), NOW_MS),
             store.accounts("", 1),
             store.set_account("alice", role=Role.USER),
             store.set_ban(Ban(BanKind.ACCOUNT, "alice", "bob", 1), on=True),
             store.bans(),
             store.log(),
+            store.keep_head(signed_head(0, 1), b""),
             store.certificates([]),
-            store.revoke(b"", log_leaf(1), NOW_MS),
+            store.revoke(b"", log_leaf(1), NOW_MS, b""),
+            store.open_invite(b""),
+            store.end_account("alice", log_leaf(1), NOW_MS, None),
+            store.rotate("alice", b"", b"", log_leaf(1)),
+            store.devices("alice"),
+            store.saw(b"", NOW_MS),
+            store.put_backup("alice", sealed(1)),
+            store.backup("alice"),
+            store.backup_counter("alice"),
             store.publish_prekeys(b"", [], 1),
             store.take_prekey(b"", one_time=True),
             store.prekeys_left(b""),
             store.rooms(),
-            store.places(b""),
+            store.rooms_of("alice"),
             store.append(draft(b"", 1)),
             store.commit(founding(1)),
             store.consents(),
             store.set_consents([]),
+            store.memberships("alice"),
+            store.offers(["alice"]),
+            store.public_rooms("", 1),
+            store.empty_rooms(),
             store.commits(b"", 0, 1),
             store.wrap(b"", 0, b""),
             store.passed(b"", {}),
@@ -72,6 +96,13 @@ class LifeContract(MessageContract):
             store.read_marks(b""),
             store.events(b"", 0, 1),
             store.events_before(b"", 1, 0, 1),
+            store.rooms_at([b""]),
+            store.moved({}),
+            store.standing(b""),
+            store.numbers(),
+            store.leaves(0, 1),
+            store.orders(0, 1),
+            store.session_number(),
         ]
         for call in calls:
             await self.assertFailure(start(call), Draining)
@@ -82,9 +113,17 @@ class StoreContract(
     CommitContract,
     PlaceContract,
     WrapContract,
+    NodeContract,
     RoomLifeContract,
+    RetentionContract,
     AccountContract,
+    LoginContract,
+    EnrolmentContract,
     LogContract,
     KeyContract,
+    EndingContract,
+    ResetContract,
+    OwnContract,
+    OrderContract,
 ):
     """The contract of `chatserv.ports.Store`."""

@@ -9,11 +9,19 @@ from chatserv.models import Account, AccountStatus, Ban, BanKind
 from chatserv.ports import Store
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import ContractBase
-from tests.store.drafts import NOW_MS, cert_hash, invite, log_leaf, registration, start, together
+from tests.store.drafts import NOW_MS, cert_hash, invite, log_leaf, registration, signer, start, together
 
 
 class AccountContract(ContractBase):
     """Registering, invites, and what administrators change."""
+
+    async def test_addresses(self) -> None:
+        """The server's other addresses are what was kept last; none at first."""
+        store = await self.open_store()
+        self.assertEqual((), tuple(await store.addresses()))
+        for kept in (("a.example:1", "[::1]:2"), ("b.example:1",), ()):
+            await store.set_addresses(kept)
+            self.assertEqual(kept, tuple(await store.addresses()))
 
     async def test_register(self) -> None:
         """An account gets a random id and its device, and appends its leaves to the log."""
@@ -33,6 +41,19 @@ class AccountContract(ContractBase):
         bob = registration("bob").device_id
         self.assertEqual([None, None], [await store.device("alice", bob), await store.device("carol", bob)])
         self.assertIsNone(await store.account("carol"))
+
+    async def test_no_name(self) -> None:
+        """A text that can be nobody's name is unknown, as any other: anybody may ask for it before a login."""
+        store = await self.open_store()
+        for name in ("alice", "bob", "carol"):
+            await store.register(registration(name), NOW_MS)
+        for text in ("\0", "bob\0", "bob\0b", "b\ufffe"):
+            found = (await store.device(text, registration("bob").device_id), await store.login(text))
+            self.assertEqual((None, None), found)
+            self.assertEqual((None, None), (await store.account(text), await store.backup(text)))
+            self.assertEqual(([], []), (list(await store.devices(text)), list(await store.rooms_of(text))))
+        self.assertEqual(["carol"], [each.account.name for each in await store.accounts("bob\0", 3)])
+        self.assertEqual(["bob", "carol"], [each.account.name for each in await store.accounts("b\0b", 3)])
 
     async def test_register_again(self) -> None:
         """The same registration again answers with the same account, though its invite is used and expired."""
@@ -178,13 +199,17 @@ class AccountContract(ContractBase):
         await self.administrator(store, "alice", 1)
         await store.register(registration("bob"), NOW_MS)
         leaves = len(await store.log())
-        await self.assertFailure(start(store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS)), Forbidden)
+        await self.assertFailure(
+            start(store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS, signer("alice"))), Forbidden
+        )
         self.assertEqual(leaves, len(await store.log()))
         self.assertIsNotNone(await store.device("alice", registration("alice").device_id))
         await store.set_account("bob", role=Role.ADMIN, suspended=True)
-        await self.assertFailure(start(store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS)), Forbidden)
+        await self.assertFailure(
+            start(store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS, signer("alice"))), Forbidden
+        )
         await store.set_account("bob", suspended=False)
-        self.assertTrue(await store.revoke(cert_hash("bob"), log_leaf(1), NOW_MS))
+        self.assertTrue(await store.revoke(cert_hash("bob"), log_leaf(1), NOW_MS, signer("bob")))
         await self.assertFailure(start(store.set_account("alice", suspended=True)), Forbidden)
         await self.assertFailure(start(store.set_account("alice", role=Role.USER)), Forbidden)
 

@@ -5,12 +5,30 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from chatserv.crypto.log_leaves import TreeHead, signed_tree_head
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
+from chatserv.crypto.suite import RSA_BYTES
 from chatserv.errors import NotFound
 from chatserv.models import Certified, Event, LeafDraft, PrekeyItem, TakenPrekey
 from chatserv.ports import Store
 from tests.store.contract_base import ContractBase
-from tests.store.drafts import NOW_MS, cert_hash, following, founding, log_leaf, prekeys, registration, start, together
+from tests.store.drafts import (
+    NOW_MS,
+    cert_hash,
+    following,
+    founding,
+    log_leaf,
+    prekeys,
+    registration,
+    signer,
+    start,
+    together,
+)
+
+
+def signed_head(size: int, at_ms: int, signature: bytes = b"") -> bytes:
+    """A head with a signature that no store looks at."""
+    return signed_tree_head(TreeHead(size, bytes(32), at_ms), signature.ljust(RSA_BYTES, b"s"))
 
 
 class LogContract(ContractBase):
@@ -27,8 +45,8 @@ class LogContract(ContractBase):
             start(store.commit(room)),
             start(store.register(alice, NOW_MS)),
             start(store.commit(following(following(room), leaves=(log_leaf(99),)))),
-            start(store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS)),
-            start(store.revoke(cert_hash("alice"), log_leaf(98), NOW_MS)),
+            start(store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS, signer("alice"))),
+            start(store.revoke(cert_hash("alice"), log_leaf(98), NOW_MS, signer("alice"))),
             start(store.close_room(room.room_id, log_leaf(4))),
         ]
         await together(calls)
@@ -39,9 +57,38 @@ class LogContract(ContractBase):
         store = await self.open_store()
         await store.register(registration("alice", leaves=(log_leaf(0), log_leaf(1))), NOW_MS)
         await store.commit(founding(1, name="Garden", leaves=(LeafDraft(b"leaf of a room"),)))
-        await store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS)
+        await store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS, signer("alice"))
         found = [await store.statement(index) for index in (0, 1, 2, 3, 4, 2**63 - 1)]
         self.assertEqual([b"statement 0", b"statement 1", None, b"statement 3", None, None], found)
+
+    async def test_heads(self) -> None:
+        """Of signed heads the longest is kept, and of those the latest; whoever keeps another one is given it."""
+        store = await self.open_store()
+        empty = signed_head(0, 9)
+        self.assertEqual(empty, await store.keep_head(empty, b""))
+        await store.register(registration("alice", leaves=(log_leaf(0), log_leaf(1))), NOW_MS)
+        one, two, later = signed_head(1, 5), signed_head(2, 3), signed_head(2, 4)
+        for given, last, kept in (
+            (one, 0, one),
+            (two, 1, two),
+            (one, 0, two),
+            (signed_head(1, 99), 0, two),
+            (later, 1, later),
+            (two, 1, later),
+            (signed_head(2, 4, b"other"), 1, later),
+        ):
+            self.assertEqual(kept, await store.keep_head(given, log_leaf(last).leaf))
+
+    async def test_heads_of_another_log(self) -> None:
+        """A head over leaves that the store does not have, or has others for, is refused."""
+        store = await self.open_store()
+        await store.register(registration("alice", leaves=(log_leaf(0), log_leaf(1))), NOW_MS)
+        kept = signed_head(2, 1)
+        await store.keep_head(kept, log_leaf(1).leaf)
+        for size, last in ((3, log_leaf(2).leaf), (2, log_leaf(7).leaf), (2, b""), (0, log_leaf(1).leaf)):
+            with self.assertRaises(NotFound):
+                await store.keep_head(signed_head(size, 99), last)
+        self.assertEqual(kept, await store.keep_head(signed_head(1, 1), log_leaf(0).leaf))
 
     async def test_log_listeners(self) -> None:
         """Listeners of the log hear all leaves, each with its index, before the events and the answers of the commit."""
@@ -63,7 +110,7 @@ class LogContract(ContractBase):
         await store.commit(following(founding(1)))
         await store.close_room(founding(1).room_id, None)
         self.assertEqual([*expected, 2], heard)
-        answered = start(store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS))
+        answered = start(store.revoke(cert_hash("alice"), log_leaf(3), NOW_MS, signer("alice")))
         answered.addCallback(lambda _: self.assertEqual([*expected, 2, (3, b"leaf 3")], heard))
         await answered
 
@@ -97,7 +144,7 @@ class KeyContract(ContractBase):
         """Certificates are found by their hash, with the identity key, revoked or not."""
         store = await self.open_with_alice()
         await store.register(registration("bob"), NOW_MS)
-        await store.revoke(cert_hash("bob"), log_leaf(1), NOW_MS)
+        await store.revoke(cert_hash("bob"), log_leaf(1), NOW_MS, signer("bob"))
         wanted = [cert_hash("bob"), bytes(32), cert_hash("alice"), cert_hash("alice")]
         found = {each.cert_hash: each for each in await store.certificates(wanted)}
         expected = [
@@ -118,14 +165,14 @@ class KeyContract(ContractBase):
         """A revoked device is none any more, and has no prekeys; revoking it again or an unknown one does nothing."""
         store = await self.open_with_alice()
         await store.publish_prekeys(self.ALICE, prekeys(1, LAST_RESORT_BIT), 5)
-        self.assertTrue(await store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS))
+        self.assertTrue(await store.revoke(cert_hash("alice"), log_leaf(1), NOW_MS, signer("alice")))
         self.assertIsNone(await store.device("alice", self.ALICE))
         for one_time in (True, False):
             self.assertEqual(TakenPrekey(None, 0), await store.take_prekey(self.ALICE, one_time=one_time))
         self.assertEqual(0, await store.prekeys_left(self.ALICE))
         await self.assertFailure(start(store.publish_prekeys(self.ALICE, prekeys(2), 5)), NotFound)
         for again in (cert_hash("alice"), bytes(32)):
-            self.assertFalse(await store.revoke(again, log_leaf(2), NOW_MS))
+            self.assertFalse(await store.revoke(again, log_leaf(2), NOW_MS, signer("alice")))
         self.assertEqual([b"leaf 1"], list(await store.log()))
 
     async def test_exhaustion(self) -> None:

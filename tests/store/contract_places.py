@@ -14,7 +14,7 @@ class PlaceContract(ContractBase):
 
     async def places(self, store: Store, *devices: bytes) -> list[list[Place]]:
         """The places of each device."""
-        return [[each.place for each in await store.places(device)] for device in devices]
+        return [[each.place for each in (await store.standing(device)).places] for device in devices]
 
     async def test_founders(self) -> None:
         """Devices of the first commit read from the beginning; others have no place."""

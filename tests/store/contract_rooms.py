@@ -124,7 +124,7 @@ class CommitContract(ContractBase):
             await self.commit(store, founding(number))
         ids = [founding(number).room_id for number in (2, 3, 1)]
         self.assertEqual(ids, [room.room_id for room in await store.rooms()])
-        self.assertEqual(ids, [place.room_id for place in await store.places(D)])
+        self.assertEqual(ids, [place.room_id for place in (await store.standing(D)).places])
 
 
 class RoomLifeContract(ContractBase):
@@ -244,7 +244,7 @@ class RoomLifeContract(ContractBase):
         await store.mark_read(account.account_id, room, 1)
         await store.close_room(room, log_leaf(9))
         self.assertEqual([founding(2).room_id], [each.room_id for each in await store.rooms()])
-        self.assertEqual([founding(2).room_id], [each.room_id for each in await store.places(D)])
+        self.assertEqual([founding(2).room_id], [each.room_id for each in (await store.standing(D)).places])
         empty: list[Sequence[object]] = [
             await store.events(room, 0, 9),
             await store.events_before(room, 9, 0, 9),

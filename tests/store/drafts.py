@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
+from chatserv.account_models import SealedBackup
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.models import CommitDraft, EventDraft, Invite, LeafDraft, PrekeyItem, Registration, WrapDraft
@@ -102,9 +103,16 @@ def log_leaf(number: int) -> LeafDraft:
     return LeafDraft(b"leaf %d" % number, b"statement %d" % number)
 
 
-def registration(name: str, token_hash: bytes | None = None, leaves: tuple[LeafDraft, ...] = ()) -> Registration:
-    """A registration whose keys follow from ``name``."""
-    key = name.encode()
+def registration(
+    name: str,
+    token_hash: bytes | None = None,
+    leaves: tuple[LeafDraft, ...] = (),
+    *,
+    number: int = 0,
+    reset: bool = False,
+) -> Registration:
+    """A registration whose keys follow from ``name``, and from ``number`` where it is not the first."""
+    key = name.encode() + (b"%d" % number if number else b"")
     return Registration(
         token_hash=token_hash,
         name=name,
@@ -114,17 +122,36 @@ def registration(name: str, token_hash: bytes | None = None, leaves: tuple[LeafD
         certificate=b"certificate " + key,
         verifier=b"verifier " + key,
         leaves=leaves,
+        reset=reset,
     )
 
 
-def cert_hash(name: str) -> bytes:
+def cert_hash(name: str, number: int = 0) -> bytes:
     """The hash of the certificate in `registration`."""
-    return sha256(registration(name).certificate)
+    return sha256(registration(name, number=number).certificate)
 
 
-def invite(number: int, *, role: Role = Role.USER, expires_ms: int = NOW_MS + 1000, name: str = "") -> Invite:
+def signer(name: str, number: int = 0) -> bytes:
+    """The fingerprint of the identity in `registration`."""
+    return sha256(registration(name, number=number).identity_spki)
+
+
+def invite(
+    number: int,
+    *,
+    role: Role = Role.USER,
+    expires_ms: int = NOW_MS + 1000,
+    name: str = "",
+    reset: bool = False,
+) -> Invite:
     """An invite whose token follows from ``number``."""
-    return Invite(number.to_bytes(32, "big"), role, expires_ms, name)
+    return Invite(number.to_bytes(32, "big"), role, expires_ms, name, reset)
+
+
+def sealed(counter: int, *, at_ms: int = NOW_MS, slots: int = 2) -> SealedBackup:
+    """A backup whose content follows from its counter."""
+    parts = tuple(b"slot %d of %d" % (number, counter) for number in range(slots))
+    return SealedBackup(counter, at_ms, b"sealed %d" % counter, parts)
 
 
 def prekeys(*numbers: int) -> list[PrekeyItem]:

@@ -13,7 +13,7 @@ from chatserv.models import Account, AccountStatus, Event
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from chatserv.store.schema import metadata
-from chatserv.store.writer import Work, execute
+from chatserv.store.writer import Execute, Work, execute
 
 
 class Answer(SynchronousTestCase):
@@ -42,11 +42,7 @@ class Stores(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conn = create_engine("sqlite://").connect()
-        self.conn.exec_driver_sql("PRAGMA foreign_keys=ON")
-        self.conn.rollback()
-        with self.conn.begin():
-            metadata.create_all(self.conn)
+        self.connect()
         self.memory = MemoryStore(self.LIMITS)
         self.of = Answer().of
         self.of(self.memory.open())
@@ -54,6 +50,15 @@ class Stores(RuleBasedStateMachine):
         self.memory.subscribe(self.heard.extend)
         self.heard_leaves: list[tuple[int, bytes]] = []
         self.memory.subscribe_log(lambda first, new: self.heard_leaves.extend(enumerate(new, first)))
+
+    def connect(self) -> None:
+        """Makes an empty database with the tables, connected as ``conn``; and ``execute``, which makes its transactions."""
+        self.execute: Execute = execute
+        self.conn = create_engine("sqlite://").connect()
+        self.conn.exec_driver_sql("PRAGMA foreign_keys=ON")
+        self.conn.rollback()
+        with self.conn.begin():
+            metadata.create_all(self.conn)
 
     def teardown(self) -> None:
         """Closes the database."""
@@ -65,7 +70,7 @@ class Stores(RuleBasedStateMachine):
 
     def same_turn(self, works: list[Work], calls: list[Coroutine[Any, Any, Any]]) -> list[Any]:
         """Does the same things with both, the database in one transaction; compares answers, events and leaves."""
-        done = execute(works, self.conn)
+        done = self.execute(works, self.conn)
         self.heard.clear()
         self.heard_leaves.clear()
         theirs = [self.of(call) for call in calls]

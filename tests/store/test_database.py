@@ -3,6 +3,8 @@
 import errno
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
@@ -15,8 +17,32 @@ from chatserv.errors import Busy, Internal, ReadOnly, StorageFull
 from chatserv.store import statements
 from chatserv.store.database import DatabaseRefused, prepare, reading_engine, refusals, translate, writing_engine
 from chatserv.store.limits import StoreLimits
-from chatserv.store.schema import metadata
+from chatserv.store.migrating import steps
+from chatserv.store.schema import REVISION, metadata
 from tests.store.drafts import NOW_MS, invite, registration
+
+
+class RevisionTests(SynchronousTestCase):
+    """The newest revision, which a start compares without asking Alembic."""
+
+    def test_newest(self) -> None:
+        """It is that of the newest migration."""
+        self.assertEqual(REVISION, steps()[-1])
+
+    def test_without_alembic(self) -> None:
+        """A start that finds the schema as it is does not import Alembic, nor what nodes of a cluster need."""
+        path = Path(self.mktemp())
+        prepare(path)
+        script = (
+            "import sys, pathlib, chatserv.service, chatserv.tap, chatserv.store.database as it;"
+            "it.prepare(pathlib.Path(sys.argv[1]));"
+            "rare = {'alembic', 'mako', 'psycopg', 'psutil', 'segno', 'tarfile'};"
+            "print(*sorted({name.partition('.')[0] for name in sys.modules} & rare),"
+            "*[name for name in sys.modules if name.startswith(('sqlalchemy.dialects.postgresql', 'chatserv.membership',"
+            "'chatserv.store.postgres', 'chatserv.backplane.'))])"
+        )
+        found = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+        self.assertEqual("chatserv.backplane.local", found.stdout.strip())
 
 
 class PrepareTests(SynchronousTestCase):

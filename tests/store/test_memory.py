@@ -6,9 +6,10 @@ from chatserv.local_errors import LocalProtocolError
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from tests.store.contract import StoreContract
+from tests.store.contract_leases import LeaseContract
 
 
-class MemoryStoreTests(StoreContract, TestCase):
+class MemoryStoreTests(LeaseContract, StoreContract, TestCase):
     """`MemoryStore` keeps the contract."""
 
     async def open_store(self, limits: StoreLimits | None = None) -> MemoryStore:

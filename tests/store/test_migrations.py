@@ -3,9 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,12 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.crypto.encoding import v16
 from chatserv.crypto.log_facts import LogFacts
 from chatserv.crypto.log_leaves import Leaf, LeafType, user_leaf
+from chatserv.crypto.room_state import Kind, Member, Policy, State
+from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.crypto.statements import DeviceFacts
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
+from chatserv.models import Consent, ConsentAt
 from chatserv.store import statements
-from chatserv.store.database import MIGRATIONS, prepare, writing_engine
+from chatserv.store.database import prepare, writing_engine
 from chatserv.store.limits import StoreLimits
+from chatserv.store.migrating import downgrade, upgrade_to
 from chatserv.store.schema import metadata
 from tests.store.drafts import NOW_MS, founding, invite, prekeys, registration
 
@@ -82,10 +84,7 @@ class FoundationTests(SynchronousTestCase):
         self.path.touch()
         engine = writing_engine(self.path)
         with engine.begin() as conn:
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS))
-            config.attributes["connection"] = conn
-            command.upgrade(config, "0001")
+            upgrade_to(conn, "0001")
             fill(conn)
         engine.dispose()
         self.assertIn(SECRET, self.path.read_bytes())
@@ -169,3 +168,31 @@ class FoundationTests(SynchronousTestCase):
             statements.add_invite(conn, invite(1), NOW_MS, limits)
             statements.register(conn, registration("carol", invite(1).token_hash), NOW_MS, limits)
             self.assertEqual(["lobby"], [room.name for room in statements.rooms(conn)])
+
+
+class MemberTests(SynchronousTestCase):
+    """Who was in a room before anybody asked."""
+
+    def test_members(self) -> None:
+        """Each has a row afterwards: not who is banned or leaves, nor anybody twice; and an older version finds its own."""
+        path = Path(self.mktemp())
+        prepare(path)
+        engine = writing_engine(path)
+        self.addCleanup(engine.dispose)
+        roles = {"alice": RoomRole.OWNER, "bob": RoomRole.MEMBER, "carol": RoomRole.BANNED, "dave": RoomRole.MEMBER}
+        members = tuple(Member(name, role) for name, role in roles.items())
+        room = founding(1, agreed=("alice",), state=State(0, Policy(Kind.ROOM), members, ()).encoded)
+        with engine.begin() as conn:
+            statements.commit(conn, room, StoreLimits())
+            statements.leave(conn, room.room_id, "dave", b"farewell")
+            statements.commit(conn, founding(2, agreed=("bob",)), StoreLimits())
+            statements.close_room(conn, founding(2).room_id)
+            downgrade(conn, "0010")
+            before = statements.consents(conn)
+            upgrade_to(conn, "0011")
+            found = statements.consents(conn)
+            downgrade(conn, "0010")
+            after = statements.consents(conn)
+        own = ConsentAt(room.room_id, "alice", "", Consent.AGREED)
+        self.assertEqual([own, ConsentAt(room.room_id, "bob", "", Consent.EARLIER)], found)
+        self.assertEqual([[own], [own]], [before, after])

@@ -10,9 +10,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.models import CommitDraft, Consent, ConsentAt, EventDraft
 from chatserv.store import statements
+from chatserv.store.consent_statements import empty_rooms, memberships, offers, public_rooms
 from chatserv.store.limits import StoreLimits
+from chatserv.store.node_statements import standing
 from chatserv.store.writer import Work
-from tests.store.drafts import LEAVES, device_id, draft, following, founding, log_leaf, registration, wrap
+from tests.store.drafts import (
+    LEAVES,
+    cert_hash,
+    device_id,
+    draft,
+    following,
+    founding,
+    log_leaf,
+    registration,
+    signer,
+    wrap,
+)
 from tests.store.model_base import Stores
 
 DEVICES = (b"d", b"e", b"f")
@@ -20,7 +33,8 @@ ROOMS = 3
 
 rooms = st.sampled_from((0, 0, 0, 1, 1, 2))
 devices = st.sampled_from(DEVICES)
-users = st.sampled_from(("alice", "bob", "carol"))
+ALL = ("alice", "bob", "carol")
+users = st.sampled_from(ALL)
 numbers = st.integers(0, 8)
 seldom = st.sampled_from((0, 0, 0, 0, 0, 1))
 messages = st.fixed_dictionaries(
@@ -50,8 +64,10 @@ commits = st.fixed_dictionaries(
         "pair": st.sampled_from((b"", b"", b"", b"p" * 32)),
         "wraps": st.lists(devices, max_size=3, unique=True),
         "leaf": st.booleans(),
+        "replaces": st.none() | rooms,
     }
 )
+OWNER = "d" * 16  # whose device is d
 
 
 class RoomStores(Stores):
@@ -69,7 +85,7 @@ class RoomStores(Stores):
         """The first room, with all devices, and the accounts."""
         first = founding(0, devices=DEVICES)
         self.take([first])
-        for name in ("alice", "bob"):
+        for name in ("alice", "bob", OWNER):
             new = registration(name)
             ours = partial(statements.register, new=new, now_ms=0, limits=self.LIMITS)
             self.same(ours, self.memory.register(new, 0))
@@ -91,7 +107,9 @@ class RoomStores(Stores):
         """A message as the room was when the turn began, but for what ``parts`` have wrong on purpose."""
         self.made += 1
         newest, room_id = self.newest.get(parts["room"]), founding(parts["room"]).room_id
-        places = {each.room_id: each.place.leaf for each in self.of(self.memory.places(device_id(parts["device"])))}
+        places = {
+            each.room_id: each.place.leaf for each in self.of(self.memory.standing(device_id(parts["device"]))).places
+        }
         return draft(
             room_id,
             self.made if parts["number"] is None else parts["number"],
@@ -118,6 +136,7 @@ class RoomStores(Stores):
             "gone": tuple(each for each in parts["gone"] if each not in parts["asked"]),
             "wraps": tuple(wrap(device, self.made) for device in parts["wraps"]),
             "leaves": (log_leaf(self.made),) if parts["leaf"] else (),
+            "replaces": b"" if parts["replaces"] is None else founding(parts["replaces"]).room_id,
         }
         if newest is None or parts["which"] == "founding":
             return founding(room, **changes, body=salt)
@@ -142,6 +161,21 @@ class RoomStores(Stores):
         """A Leave."""
         room_id, signed = founding(room).room_id, b"leave %d" % number
         self.same(lambda conn: statements.leave(conn, room_id, user, signed), self.memory.leave(room_id, user, signed))
+
+    @rule(ends=seldom, account=st.booleans())
+    def end_device(self, ends: int, account: bool) -> None:
+        """The end of a device, and of its account with it, now and then."""
+        if ends and account:
+            leaf = log_leaf(5)
+            self.same(
+                lambda conn: statements.end_account(conn, OWNER, leaf, 0, None),
+                self.memory.end_account(OWNER, leaf, 0, None),
+            )
+        elif ends:
+            leaf, key, which = log_leaf(6), signer(OWNER), cert_hash(OWNER)
+            self.same(
+                lambda conn: statements.revoke(conn, which, leaf, 0, key), self.memory.revoke(which, leaf, 0, key)
+            )
 
     @rule(wanted=st.lists(st.tuples(rooms, users, st.sampled_from((0, 1, 2))), max_size=3))
     def set_consents(self, wanted: list[tuple[int, str, int]]) -> None:
@@ -184,12 +218,19 @@ class RoomStores(Stores):
         assert self.read(statements.rooms) == of(memory.rooms())
         assert self.read(statements.consents) == of(memory.consents())
         assert self.read(statements.log) == of(memory.log())
+        for user in (*ALL, OWNER):
+            assert self.read(partial(statements.rooms_of, name=user)) == of(memory.rooms_of(user))
+            assert self.read(partial(memberships, user=user)) == of(memory.memberships(user))
+        assert self.read(partial(offers, users=ALL)) == of(memory.offers(ALL))
+        assert self.read(partial(public_rooms, after="", limit=9)) == of(memory.public_rooms("", 9))
+        assert self.read(empty_rooms) == of(memory.empty_rooms())
         accounts = self.read(lambda conn: statements.accounts(conn, "", 9))
         for ours, theirs in zip(accounts, of(memory.accounts("", 9)), strict=True):
             marks = self.read(partial(statements.read_marks, account_id=ours.account.account_id))
             assert marks == of(memory.read_marks(theirs.account.account_id))
         for who in map(device_id, DEVICES):
-            assert self.read(partial(statements.places, device_id=who)) == of(memory.places(who))
+            ours, theirs = self.read(partial(standing, device_id=who)), of(memory.standing(who))
+            assert (ours.places, ours.heads) == (theirs.places, theirs.heads)
             for room_id in (founding(room).room_id for room in range(ROOMS)):
                 for epoch in range(6):
                     kept = self.read(partial(statements.wrap_of, room_id=room_id, epoch=epoch, device_id=who))

@@ -1,7 +1,7 @@
 """Tests of `chatserv.store.sql` where the disk fails."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 from sqlalchemy import event as hooks
@@ -11,7 +11,7 @@ from chatserv.errors import Internal, ReadOnly, StorageFull
 from chatserv.models import Appended, Event
 from chatserv.store.limits import StoreLimits
 from tests.store.contract_base import seq_of
-from tests.store.drafts import NOW_MS, draft, following, founding, log_leaf, registration, together
+from tests.store.drafts import NOW_MS, draft, following, founding, log_leaf, registration, start, together
 from tests.store.sql_case import ROOM, SqlStoreCase, pragma
 
 
@@ -54,6 +54,21 @@ class FailureTests(SqlStoreCase):
         results = await together([store.append(draft(ROOM, number)) for number in range(1, 500)])
         self.assertEqual({Appended}, {type(result) for result in results})
         self.assertEqual(list(range(3, 502)), [event.seq for event in heard])
+
+    async def test_failing_log_listener(self) -> None:
+        """Leaves that somebody could not take in are there, and in no memory: nothing is written after them."""
+        store = await self.open_store()
+        ended: list[str] = []
+        store.gave_up = ended.append
+
+        def fail(_first: int, _leaves: Sequence[bytes]) -> None:
+            raise AssertionError("a listener's fault")
+
+        store.subscribe_log(fail)
+        await store.register(registration("alice", leaves=(log_leaf(0),)), NOW_MS)
+        await self.assertFailure(start(store.register(registration("bob"), NOW_MS)), ReadOnly)
+        self.assertEqual((1, True), (len(ended), store.broken))
+        self.assertEqual(1, len(self.flushLoggedErrors(AssertionError)))
 
     async def test_leaves_of_a_failed_commit(self) -> None:
         """Leaves of the log that were not stored are not heard of, and their indices are given again."""
@@ -113,7 +128,7 @@ class FailureTests(SqlStoreCase):
 
         calls = [
             Deferred.fromCoroutine(store.append(draft(ROOM, 0))),
-            Deferred.fromCoroutine(store._writer.write(violate)),
+            store._writer.write(violate),
         ]
         for call in calls:
             await self.assertFailure(call, Internal)

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from jeepney import HeaderFields, Message, MessageType, Parser, new_error, new_method_return
 
-SECONDS: Final = 30.0
+SECONDS: Final = 120.0
 
 
 class NotificationBus:

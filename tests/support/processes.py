@@ -1,5 +1,8 @@
 """What processes are, asked in a way that takes those that end meanwhile."""
 
+import os
+from contextlib import suppress
+
 import psutil
 
 
@@ -9,6 +12,15 @@ def command_of(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
+
+
+def open_files() -> set[tuple[str, str]]:
+    """The descriptors of this process, each with what it is of: garbage of other tests may go while one looks."""
+    found = set()
+    for each in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # that of the listing itself
+            found.add((each, os.readlink(f"/proc/self/fd/{each}")))
+    return found
 
 
 def is_alive(process: psutil.Process) -> bool:

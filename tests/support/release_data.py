@@ -113,12 +113,12 @@ def history(client: Client) -> dict[str, Any]:
 
 def _room(room: RoomHandle) -> dict[str, Any]:
     return {
-        "topic": room.topic,
+        "topic": "" if room.offered else room.topic,
         "public": room.public,
         "direct": room.direct,
         "offered": room.offered,
         "role": room.role,
-        "members": {member.user: [member.role, member.trust] for member in room.members()},
+        "members": {} if room.offered else {member.user: [member.role, member.trust] for member in room.members()},
         "unread": room.unread,
         "waiting": [message.text for message in room.waiting()],
         "messages": [] if room.offered else [_message(room, message) for message in room.history(1000)],

@@ -11,12 +11,13 @@ A room and a commit::
 `Room.validate` says what `apply_commit` makes of a commit; `Room.commit` does both and keeps the result.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.commits import (
@@ -46,6 +47,7 @@ PRIVATE = Policy(Kind.ROOM)
 OPEN = Policy(Kind.ROOM, members_add=True)
 PUBLIC = Policy(Kind.ROOM, public=True, name="lobby")
 DIRECT = Policy(Kind.DM)
+DEVICES = Policy(Kind.DEVICES)
 
 
 @cache
@@ -54,7 +56,7 @@ def signing_key(name: str) -> ed25519.Ed25519PrivateKey:
     return ed25519.Ed25519PrivateKey.from_private_bytes(sha256(b"signing key ", name.encode()))
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Device:
     """A device of a user; its certificate stands for its hash alone."""
 
@@ -89,7 +91,7 @@ class Device:
 
     def renewed(self, identity: bytes) -> "Device":
         """The same device, certified by another identity key."""
-        return replace(self, identity=identity)
+        return dataclasses.replace(self, identity=identity)
 
 
 class World:
@@ -167,7 +169,7 @@ class World:
 
     def room(self, creator: Device, *others: Device, policy: Policy = PRIVATE, nonce: bytes = bytes(32)) -> "Room":
         """A room with a member for each of the others (devices of one user: once)."""
-        role = Role.MEMBER if policy.kind is Kind.DM else Role.OWNER
+        role = Role.MEMBER if policy.kind.fixed else Role.OWNER
         users = dict.fromkeys(device.user for device in others if device.user != creator.user)
         ops: list[Op] = [Create(nonce, policy), SetMember(creator.user, role), Add(creator.entry(0))]
         ops += [SetMember(user, Role.MEMBER) for user in users]

@@ -78,18 +78,42 @@ class Pictures:
         self.take("window-welcome")
         window.end()
         window = self.window("--profile", "dora", link)
+        window.wait_title("^Your account$")
+        window.keys("Return")
         window.wait_title("^Register$")
         for text in ("dora", PASSWORD, PASSWORD):
             window.type(text)
             window.keys("Tab")
         self.take("window-register")
+        window.keys("shift+Tab", "Return")
+        window.wait_title("^Recovery code$")
+        self.take("window-recovery-code")
         window.keys("Escape", "Escape")
         window.end()
+
+    def approval(self, link: str) -> None:
+        """A second device, and the first one that lets it in: the same words on both."""
+        place = ("xdotool", "getactivewindow", "windowmove", "--sync")
+        old = self.window("--profile", "alice")
+        old.wait_title("alice - chatserv$")
+        self._run(*place, "0", "0")
+        new = self.window("--profile", "tablet", link)
+        new.ask_another_device("alice", PASSWORD)
+        old.go_to("^A new device$")
+        self._run(*place, "60", "150")
+        new.go_to("^Approve this device$")
+        self._run(*place, "640", "150")
+        self.take("window-approval")
+        for window in (new, old):
+            window.end()
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, env={**child_environment(self._directory), **self._display.environment}, check=True)
 
     def terminal(self, link: str) -> None:
         """The terminal client: the first minute, then a conversation."""
         environment = {**child_environment(self._directory), **self._display.environment, "TERM": "xterm-256color"}
-        command = [*TERMINAL, *CLIENT, "--profile", "erin", link]
+        command = [*TERMINAL, *CLIENT, "--no-seal", "--profile", "erin", link]
         shell = subprocess.Popen(command, env=environment, cwd=self._directory)
         try:
             time.sleep(2 * SETTLE_SECONDS)
@@ -109,8 +133,7 @@ class Pictures:
             shell.wait()
 
     def _type(self, text: str, *, entered: bool = True) -> None:
-        words = ["xdotool", "type", "--delay", "8", text + ("\n" if entered else "\t")]
-        subprocess.run(words, env={**child_environment(self._directory), **self._display.environment}, check=True)
+        self._run("xdotool", "type", "--delay", "8", text + ("\n" if entered else "\t"))
         time.sleep(KEYS_SECONDS)
 
     def talk(self) -> None:
@@ -189,6 +212,7 @@ def main() -> int:
             pictures = Pictures(directory, target, display)
             pictures.register(invites["dora"])
             pictures.talk()
+            pictures.approval(server.link())
             pictures.sizes()
             pictures.terminal(invites["erin"])
     return 0

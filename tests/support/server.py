@@ -9,11 +9,12 @@ all is quiet, ``server.advance(seconds)`` lets time pass.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from msgspec.structs import replace
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -22,22 +23,29 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from chatserv.backplane.local import LocalBackplane
+from chatserv.commands.agreeing import rooms_in
 from chatserv.commands.context import Context
-from chatserv.config import Config, Limits, Security, Server
+from chatserv.commands.effects import Effects
+from chatserv.config import Config, Security, Server
+from chatserv.counts import Counts
 from chatserv.crypto.commits import Op
-from chatserv.crypto.password import PasswordParameters, PasswordVerifier
+from chatserv.crypto.password import own_secret
 from chatserv.crypto.room_state import Policy
+from chatserv.crypto.server_keys import ServerKeys
 from chatserv.crypto.session import channel_binding
 from chatserv.crypto.statements import DeviceFacts, certificate_facts, make_certificate
 from chatserv.crypto.suite import oaep, pss_sign, sha256
 from chatserv.domain.closing import CloseReason
 from chatserv.domain.roles import Role
 from chatserv.errors import WireError
-from chatserv.models import Event, EventKind, Invite
+from chatserv.limits import Limits
+from chatserv.live_settings import LiveSettings
+from chatserv.models import Consent, Event, EventKind, Invite
 from chatserv.net.authenticator import Authenticator
 from chatserv.net.effects import reactor_effects
 from chatserv.net.factory import ChatFactory
-from chatserv.net.protocol import ChatProtocol
+from chatserv.net.front import Front
+from chatserv.net.seat import Seat
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from chatserv.wire import messages
@@ -45,18 +53,20 @@ from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import Refused, encode_message, server_decoder
 from chatserv.wire.fields import WRAPS_PAGE
 from chatserv.wire.framing import LineSplitter
-from chatserv.wire.handshake import METHOD_DEVICE, METHOD_REGISTER
-from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, SessionContext
+from chatserv.wire.handshake import ALL_METHODS
+from chatserv.wire.parameters import DeviceCredentials, GuestCredentials, NewAccount, ServerIdentity, SessionContext
+from chatserv.wire.password_login import GuestOffer
 from chatserv.wire.session import (
     Authenticated,
     CloseReceived,
     Failed,
     LineReady,
+    PasswordKeyWanted,
     PlaintextReceived,
     State,
     UnwrapWanted,
 )
-from tests.support.sessions import rsa_key, seeded, spki
+from tests.support.sessions import rsa_key, seeded, spki, verifier_of
 from tests.support.smith import PRIVATE, PUBLIC, Made, Smith, envelope
 
 IDENTITY, DEVICE = (
@@ -78,6 +88,7 @@ class TestAccount:
     signing_key: ed25519.Ed25519PrivateKey = field(repr=False)
     certificate: bytes = field(repr=False)
     verifier: bytes = field(repr=False)
+    identity: str = IDENTITY
 
     @property
     def cert_hash(self) -> bytes:
@@ -87,7 +98,7 @@ class TestAccount:
     @property
     def identity_spki(self) -> bytes:
         """The identity key that signed it."""
-        return spki(IDENTITY)
+        return spki(self.identity)
 
     def credentials(self) -> DeviceCredentials:
         """What a session logs in with."""
@@ -95,11 +106,11 @@ class TestAccount:
 
     def new_account(self, token: bytes) -> NewAccount:
         """What a session registers with."""
-        return NewAccount(token, spki(IDENTITY), self.certificate, self.verifier)
+        return NewAccount(token, self.identity_spki, self.certificate, self.verifier)
 
 
-def make_account(user: str, server_id: bytes, random: Callable[[int], bytes]) -> TestAccount:
-    """A new account with one device, not registered anywhere yet."""
+def make_account(user: str, server_id: bytes, random: Callable[[int], bytes], identity: str = IDENTITY) -> TestAccount:
+    """A new account with one device, not registered anywhere yet; ``identity`` is the name of its RSA key."""
     signing = ed25519.Ed25519PrivateKey.from_private_bytes(random(32))
     facts = DeviceFacts(
         server_id=server_id,
@@ -108,11 +119,16 @@ def make_account(user: str, server_id: bytes, random: Callable[[int], bytes]) ->
         rsa_spki=spki(DEVICE),
         ed25519=signing.public_key().public_bytes_raw(),
         created_ms=START_MS,
-        identity_fingerprint=sha256(spki(IDENTITY)),
+        identity_fingerprint=sha256(spki(identity)),
     )
-    verifier = PasswordVerifier(random(16), PasswordParameters(), random(32), random(32))
-    certificate = make_certificate(facts, rsa_key(IDENTITY), signing)
-    return TestAccount(user, facts.device_id, signing, certificate, verifier.encode())
+    verifier = verifier_of(salted_of(user))
+    certificate = make_certificate(facts, rsa_key(identity), signing)
+    return TestAccount(user, facts.device_id, signing, certificate, verifier.encode(), identity)
+
+
+def salted_of(user: str) -> bytes:
+    """What Argon2id gives for the right password of this user."""
+    return sha256(b"salted password of ", user.encode())
 
 
 def unwrap(ciphertext: bytes, label: bytes) -> bytes | None:
@@ -223,6 +239,7 @@ class WireServer:
         registration: Who may make an account.
         slow: Names of the store's methods that wait for ``store.fire()``.
         advertise: Where its links lead.
+        beside: Another node of the same cluster (`tests.support.nodes`), with which it shares what is not a node's own.
         **limits: Limits other than the defaults.
     """
 
@@ -233,26 +250,25 @@ class WireServer:
         registration: Any = "open",
         slow: Sequence[str] = (),
         advertise: str = "",
+        beside: "WireServer | None" = None,
         **limits: Any,
     ) -> None:
         self.host = LOOPBACK  # where clients come from
-        self.clock = Clock()
-        self.clock.advance(1000)
-        self.random = seeded("server")
+        self.clock: Clock = Clock() if beside is None else beside.clock
+        self.group: list[WireServer] = [] if beside is None else beside.group
+        self.group.append(self)
+        self.random = seeded("server" if beside is None else f"server {len(self.group)}")
         self.config = Config(
             server=Server(max_connections=max_connections, advertise=advertise),
             security=Security(registration=registration),
             limits=Limits(**limits),
         )
         bounds = self.config.limits
-        self.memory = MemoryStore(
-            StoreLimits(
-                open_invites=bounds.open_invites, accounts=bounds.accounts, rooms=bounds.rooms, bans=bounds.bans
-            )
-        )
-        self.wait(self.memory.open())
+        if beside is None:
+            self.clock.advance(1000)
+        self.memory = self._open_memory(beside)
         self.store: Any = DelayedStore(self.memory, set(slow))
-        self.identity = ServerIdentity(spki("server"), bytes((METHOD_DEVICE, METHOD_REGISTER)))
+        self.identity = ServerIdentity(spki("server"), ALL_METHODS)
         self.surroundings = SessionContext(
             random=self.random,
             now_ms=self.now_ms,
@@ -261,36 +277,69 @@ class WireServer:
             login_total_bytes=bounds.login_total_bytes,
         )
         self.pool = InlinePool()
-        self.certificates: dict[bytes, DeviceFacts] = {}
+        self.certificates: dict[bytes, DeviceFacts] = {} if beside is None else beside.certificates
         self.audited: list[tuple[str, dict[str, Any]]] = []
-        self.generations: dict[tuple[bytes, bytes, int], int] = {}
+        self.generations: dict[tuple[bytes, bytes, int], int] = {} if beside is None else beside.generations
         self.clients: list[MemoryClient] = []
         self._ports = iter(range(10_000, 60_000))
         self.smith = Smith(self)
         self._compose()
-        self.founder = self.account("founder")
+        self.founder: TestAccount = self.account("founder") if beside is None else beside.founder
+        self.lobby: bytes = b"" if beside is None else beside.lobby
+        if beside is None:
+            self._found()
+
+    def _found(self) -> None:
+        """Makes the lobby."""
         self.smith.register(self.founder)
         self.lobby, ops = self.smith.create(self.founder, policy=PUBLIC)
         self.smith.put(self.founder, self.smith.make(self.founder, self.lobby, *ops))
         self.settle()
 
+    def _open_memory(self, beside: "WireServer | None") -> Any:  # noqa: ARG002 - for nodes
+        """What survives, opened."""
+        bounds = self.config.limits
+        memory = MemoryStore(
+            StoreLimits(
+                open_invites=bounds.open_invites,
+                accounts=bounds.accounts,
+                devices=bounds.devices_per_account,
+                rooms=bounds.rooms,
+                bans=bounds.bans,
+                networks=bounds.login_networks,
+            )
+        )
+        self.wait(memory.open())
+        return memory
+
+    def _make_backplane(self, effects: Effects) -> Any:  # noqa: ARG002 - for nodes
+        """What brings here what is committed."""
+        return LocalBackplane()
+
     def _compose(self) -> None:
         """Puts together what does not survive a restart, over the store."""
-        effects = replace(reactor_effects(self.clock, self.now_ms, self.random), audit=self._audit)
+        self.counts = Counts()
+        effects = replace(reactor_effects(self.clock, self.now_ms, self.random, self.counts), audit=self._audit)
         key = rsa_key("server")
         sign = partial(self.pool.run, pss_sign, key)
-        self.context = Context.of(self.store, self.config, effects, spki("server"), sign)
+        self.backplane = self._make_backplane(effects)
+        settings = LiveSettings(self.config)
+        self.context = Context.of(self.store, self.backplane, settings, effects, self.identity, sign)
         memory = self.memory
-        asked = (memory.rooms(), memory.consents(), memory.log(), memory.bans())
-        self.context.take_in(*(self.wait(each) for each in asked))
-        self.context.log.sign_first(partial(pss_sign, key))
+        self.context.take_in(*self._rooms_here(), *(self.wait(each) for each in (memory.log(), memory.bans())))
+        self._sign_first()
         self.hub = self.context.hub
-        self.backplane = LocalBackplane()
-        self.memory.subscribe(self.backplane.publish)
-        self.backplane.subscribe(self.context.deliver)
-        authenticator = Authenticator(self.context, self.pool, key)  # type: ignore[arg-type]
+        authenticator = Authenticator(self.context, self.pool, key, own_secret(key))  # type: ignore[arg-type]
         self.factory = ChatFactory(self.context, self.identity, self.surroundings, authenticator, self.clock)
         self.factory.wheel.start()
+
+    def _rooms_here(self) -> Any:
+        """The rooms that a start takes in, and what their users say."""
+        return self.wait(self.memory.rooms()), self.wait(self.memory.consents())
+
+    def _sign_first(self) -> None:
+        """The log has a head before anybody can log in."""
+        self.context.log.sign_first(partial(pss_sign, rsa_key("server")))
 
     def restart(self) -> None:
         """Every connection is lost, and nothing is known but what the store has."""
@@ -299,10 +348,19 @@ class WireServer:
         self.clients.clear()
         self.memory._listeners.clear()
         self.memory._log_listeners.clear()
+        self.memory._control_listeners.clear()
         self._compose()
 
     def _audit(self, event: str, **fields: Any) -> None:
         self.audited.append((event, fields))
+
+    def rooms_in(self, user: str) -> int:
+        """In how many rooms somebody is by their own will, as it counts."""
+        return rooms_in(self.context, user, self.wait(self.store.memberships(user)))
+
+    def offers_to(self, user: str, inviter: str | None = None) -> int:
+        """How many places they were given, by one or by anybody, and have not agreed to."""
+        return sum(inviter in {None, each.inviter} for each in self.wait(self.store.offers([user])))
 
     def wait(self, awaitable: Any) -> Any:
         """The result of a coroutine that does not wait for anything."""
@@ -349,18 +407,20 @@ class WireServer:
 
     # -- clients -------------------------------------------------------------------------------------------------------
 
-    def account(self, user: str) -> TestAccount:
+    def account(self, user: str, identity: str = IDENTITY) -> TestAccount:
         """A new account that is not registered yet."""
-        account = make_account(user, self.identity.server_id, self.random)
+        account = make_account(user, self.identity.server_id, self.random, identity)
         self.certificates[account.cert_hash] = certificate_facts(account.certificate)
         return account
 
-    def connect(self, account: TestAccount | None = None, *, token: bytes | None = None) -> "MemoryClient | None":
+    def connect(
+        self, account: TestAccount | None = None, *, token: bytes | None = None, guest: "NewMachine | None" = None
+    ) -> "MemoryClient | None":
         """A connection that has said nothing yet, or None where the server turns it away."""
         protocol = self.factory.build(IPv4Address("TCP", self.host, next(self._ports)), tls=False)
         if protocol is None:
             return None
-        client = MemoryClient(self, account or self.account("nobody"), protocol, token)
+        client = MemoryClient(self, account or self.account("nobody"), protocol, token, guest)
         self.clients.append(client)
         return client
 
@@ -376,14 +436,21 @@ class WireServer:
             self.put(account, self.lobby, *self.smith.join(account, self.lobby))
         return client
 
-    def log_in(self, account: TestAccount, *, token: bytes | None = None) -> "MemoryClient":
+    def log_in(
+        self, account: TestAccount, *, token: bytes | None = None, guest: "NewMachine | None" = None
+    ) -> "MemoryClient":
         """Opens a connection and takes it as far as the server lets it come."""
-        client = self.connect(account, token=token)
+        client = self.connect(account, token=token, guest=guest)
         if client is None:
             raise AssertionError("turned away")
         client.start()
         self.settle()
         return client
+
+    def guest(self, user: str, *, right: bool = True, number: int = 1, **changes: Any) -> "MemoryClient":
+        """Somebody logs in by password, from the new machine of this number; ``changes`` are fields of what it offers."""
+        account = self.account(user)
+        return self.log_in(account, guest=new_machine(account, number, right=right, **changes))
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -392,7 +459,7 @@ class WireServer:
         moved = True
         while moved:
             self.clock.advance(0)
-            moved = sum(client.exchange() for client in list(self.clients)) > 0
+            moved = sum(client.exchange() for server in self.group for client in list(server.clients)) > 0
 
     def advance(self, seconds: float) -> None:
         """Lets time pass, in steps of a second or less, with everything that it sets off."""
@@ -400,6 +467,23 @@ class WireServer:
             self.clock.advance(min(seconds, 1.0))
             self.settle()
             seconds -= 1.0
+
+
+@dataclass(frozen=True)
+class NewMachine:
+    """A machine that is no device yet: as what it would like to be known, and what its person's password gives."""
+
+    credentials: GuestCredentials
+    salted: bytes = field(repr=False)
+
+
+def new_machine(account: TestAccount, number: int, *, right: bool = True, **changes: Any) -> NewMachine:
+    """The machine of this number of somebody who knows the password, or not; ``changes`` are fields of its offer."""
+    signing = ed25519.Ed25519PrivateKey.from_private_bytes(sha256(b"machine %d" % number))
+    public = signing.public_key().public_bytes_raw()
+    offer = GuestOffer(sha256(b"id %d" % number)[:16], spki(DEVICE), public, START_MS)
+    salted = salted_of(account.user) if right else bytes(32)
+    return NewMachine(GuestCredentials(account.user, replace(offer, **changes), signing), salted)
 
 
 class MemoryClient:
@@ -410,15 +494,24 @@ class MemoryClient:
         account: Who it is.
         protocol: The server's end of the connection.
         token: The invite's token (or empty) where this connection registers, else None.
+        guest: The machine that logs in by password, else None.
     """
 
-    def __init__(self, server: WireServer, account: TestAccount, protocol: ChatProtocol, token: bytes | None) -> None:
+    def __init__(
+        self,
+        server: WireServer,
+        account: TestAccount,
+        protocol: Front,
+        token: bytes | None,
+        guest: NewMachine | None = None,
+    ) -> None:
         self.server, self.account, self.protocol = server, account, protocol
         self.transport = MemoryTransport(self._server_closes)
         new = None if token is None else account.new_account(token)
+        self.machine = guest
         self.session = ClientSession(
-            server.identity.server_id,
-            account.credentials(),
+            ServerKeys(server.identity.server_id),
+            account.credentials() if guest is None else guest.credentials,
             SessionContext(seeded(server.random(16).hex()), server.now_ms, server.clock.seconds),
             channel_binding(None),
             new,
@@ -435,6 +528,12 @@ class MemoryClient:
         self._labels = iter(range(1, 2**32))
         self._losing = False
         protocol.makeConnection(self.transport)
+
+    @property
+    def seat(self) -> Seat:
+        """The server's end, behind the protocol."""
+        assert isinstance(self.protocol.seat, Seat)
+        return self.protocol.seat
 
     # -- what a client does --------------------------------------------------------------------------------------------
 
@@ -613,6 +712,8 @@ class MemoryClient:
                 case LineReady(line):
                     self.sent.append(line)
                     self._outgoing += line
+                case PasswordKeyWanted() if self.machine is not None:
+                    self._handle(self.session.derived(self.machine.salted))
                 case UnwrapWanted(ciphertext, label):
                     self._handle(self.session.unwrapped(unwrap(ciphertext, label)))
                 case Authenticated():
@@ -640,3 +741,10 @@ class MemoryClient:
             self.lost = True
             self.transport.disconnected = self.transport.disconnecting = True
             self.protocol.connectionLost(Failure(reason))
+
+
+def ask_nobody(memory: MemoryStore) -> None:
+    """The store is one of a version that asked nobody whether they want to be in their rooms."""
+    for room in memory._rooms.open_rooms():
+        for user, said in room.consents.items():
+            room.consents[user] = replace(said, inviter="", consent=Consent.EARLIER)

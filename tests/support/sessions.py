@@ -28,7 +28,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from chatserv.crypto.password import PasswordParameters, PasswordVerifier
+from chatserv.crypto.password import PasswordParameters, PasswordVerifier, password_keys, verifier_of_nobody
+from chatserv.crypto.server_keys import ServerKeys
 from chatserv.crypto.session import RecordKey, channel_binding
 from chatserv.crypto.statements import DeviceFacts, make_certificate
 from chatserv.crypto.suite import generate_rsa, oaep, pss_sign, rsa_spki, sha256
@@ -36,7 +37,15 @@ from chatserv.domain.closing import CloseReason
 from chatserv.errors import WireError
 from chatserv.wire.client_session import ClientSession, Unproven
 from chatserv.wire.framing import DELIMITER, GREETING, line_to_record, record_to_line
-from chatserv.wire.parameters import DeviceCredentials, NewAccount, ServerIdentity, SessionContext
+from chatserv.wire.handshake import ALL_METHODS
+from chatserv.wire.parameters import (
+    DeviceCredentials,
+    GuestCredentials,
+    NewAccount,
+    ServerIdentity,
+    SessionContext,
+)
+from chatserv.wire.password_login import GuestOffer
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import (
     WAITING_FOR_US,
@@ -45,11 +54,14 @@ from chatserv.wire.session import (
     Event,
     Failed,
     LineReady,
+    PasswordKeyWanted,
     PlaintextReceived,
+    ProofWanted,
     RegistrationWanted,
     SignatureWanted,
     State,
     UnwrapWanted,
+    VerifierWanted,
 )
 
 NOW_MS = 1_750_000_000_000
@@ -57,9 +69,17 @@ TOKEN = b"i" * 32
 TLS = channel_binding(b"e" * 32)
 OTHER_TLS = channel_binding(b"f" * 32)
 PLAIN = channel_binding(None)
-BOTH_METHODS = b"\x01\x03"
+SALTED = b"what Argon2id gives for alice..."  # of the right password; nothing here takes the time to derive it
 
-Wanted = SignatureWanted | DeviceWanted | RegistrationWanted | UnwrapWanted
+Wanted = (
+    SignatureWanted
+    | DeviceWanted
+    | RegistrationWanted
+    | VerifierWanted
+    | ProofWanted
+    | PasswordKeyWanted
+    | UnwrapWanted
+)
 Edit = Callable[[bytes], bytes]
 Tamper = Callable[[int, bytes], Sequence[bytes]]
 
@@ -162,6 +182,13 @@ class Person:
         """What a session logs in with."""
         return DeviceCredentials(self.user, self.device_id, self.signing_key)
 
+    @property
+    def guest(self) -> GuestCredentials:
+        """What a new machine with the keys of this device logs in with, by password."""
+        facts = self.facts
+        offer = GuestOffer(facts.device_id, facts.rsa_spki, facts.ed25519, facts.created_ms)
+        return GuestCredentials(self.user, offer, self.signing_key)
+
     def new_account(self, token: bytes = TOKEN) -> NewAccount:
         """What a session registers with."""
         return NewAccount(token, self.identity_spki, self.certificate, self.verifier)
@@ -172,6 +199,12 @@ class Person:
             return rsa_key(f"device of {self.user}").decrypt(wanted.ciphertext, oaep(wanted.label))
         except ValueError:
             return None
+
+
+def verifier_of(salted: bytes, parameters: PasswordParameters | None = None) -> PasswordVerifier:
+    """What the server keeps of the password that gives ``salted``."""
+    keys = password_keys(salted)
+    return PasswordVerifier(b"s" * 16, parameters or PasswordParameters(), keys.stored_key, keys.server_key)
 
 
 ALICE = Person("alice")
@@ -253,6 +286,7 @@ class SessionPair:
     Args:
         who: Whose device logs in.
         token: Register with this invite (32 bytes, or empty) instead of logging in.
+        password: Log in by password: what the client derives from it, 32 bytes, `SALTED` for the right one.
         pin: What the client expects; by default the right server.
         key: Name of the server's key.
         methods: The methods that the server offers.
@@ -267,9 +301,10 @@ class SessionPair:
         who: Person = ALICE,
         *,
         token: bytes | None = None,
+        password: bytes | None = None,
         pin: bytes | None = None,
         key: str = "server",
-        methods: bytes = BOTH_METHODS,
+        methods: bytes = ALL_METHODS,
         bindings: tuple[bytes, bytes] = (TLS, TLS),
         client: SessionContext | None = None,
         server: SessionContext | None = None,
@@ -277,8 +312,8 @@ class SessionPair:
     ) -> None:
         self.who = who
         self.client = ClientSession(
-            server_id() if pin is None else pin,
-            who.credentials,
+            ServerKeys(server_id() if pin is None else pin),
+            who.credentials if password is None else who.guest,
             client or session_context("client"),
             bindings[0],
             None if token is None else who.new_account(token),
@@ -296,6 +331,8 @@ class SessionPair:
         self.look_up: Callable[[DeviceWanted], bytes | None] = self._look_up
         self.admit: Callable[[RegistrationWanted], WireError | None] = self._admit
         self.unwrap: Callable[[UnwrapWanted], bytes | None] = who.unwrap
+        self.verifiers = {who.user: verifier_of(SALTED)}
+        self.salted = password or b""
 
     @classmethod
     def opened(cls, **changes: Any) -> "SessionPair":
@@ -416,7 +453,7 @@ class SessionPair:
             match event:
                 case LineReady(line):
                     self._carry(side, line)
-                case SignatureWanted() | DeviceWanted() | RegistrationWanted() | UnwrapWanted():
+                case _ if isinstance(event, Wanted):
                     if self.answering:
                         self._answer(event)
                     else:
@@ -443,6 +480,14 @@ class SessionPair:
                 certificate = wanted.request.certificate
                 events = self.server.registered(certificate) if error is None else self.server.refuse(error)
                 self._handle(Side.SERVER, events)
+            case VerifierWanted(user):
+                known = self.verifiers.get(user)
+                verifier = verifier_of_nobody(bytes(32), user) if known is None else known
+                self._handle(Side.SERVER, self.server.challenge(verifier, known=known is not None))
+            case ProofWanted():
+                self._handle(Side.SERVER, self.server.proved())
+            case PasswordKeyWanted():
+                self._handle(Side.CLIENT, self.client.derived(self.salted))
             case UnwrapWanted():
                 self._handle(Side.CLIENT, self.client.unwrapped(self.unwrap(wanted)))
 

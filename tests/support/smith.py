@@ -5,11 +5,14 @@ The server cannot open a wrap, so any bytes are as good as another. What is made
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from chatserv.commands.commit_validation import validate
-from chatserv.commands.leases import CommitLease
+from chatserv.commands.lease_line import CommitLease
+from chatserv.commands.room_registry import RoomRecord
 from chatserv.crypto.commits import (
     Add,
     BadCommit,
@@ -33,7 +36,7 @@ from chatserv.crypto.suite import padme, sha256
 from chatserv.crypto.wraps import WRAP_BYTES, wrap_hash, wraps_tree
 from chatserv.domain import roles
 from chatserv.domain.hub import LiveSession
-from chatserv.errors import NotFound
+from chatserv.errors import Busy, NotFound
 from chatserv.models import Appended, LeafDraft, PrekeyItem, Registration
 from chatserv.wire import messages
 
@@ -86,7 +89,7 @@ class Smith:
 
     def state(self, room: bytes) -> State | None:
         """The room's state now."""
-        record = self._server.context.registry.get(room)
+        record = self._record(room)
         return None if record is None else record.state
 
     def entry(self, account: "TestAccount", leaf: int) -> RosterEntry:
@@ -107,7 +110,7 @@ class Smith:
         self, creator: "TestAccount", *others: "TestAccount", policy: Policy = PRIVATE, nonce: bytes = bytes(32)
     ) -> tuple[bytes, tuple[Op, ...]]:
         """The id of a new room and the ops that make it."""
-        role = Role.MEMBER if policy.kind is Kind.DM else Role.OWNER
+        role = Role.MEMBER if policy.kind.fixed else Role.OWNER
         users = dict.fromkeys(other.user for other in others if other.user != creator.user)
         ops: list[Op] = [Create(nonce, policy), SetMember(creator.user, role), Add(self.entry(creator, 0))]
         ops += [SetMember(user, Role.MEMBER) for user in users]
@@ -128,13 +131,19 @@ class Smith:
 
     # -- commits ------------------------------------------------------------------------------------------------------
 
+    def _record(self, room: bytes) -> RoomRecord | None:
+        """The room as the server has it, which may not have needed it until now."""
+        with suppress(Busy):  # there is place for no more
+            self._server.wait(self._server.context.backplane.load(room))
+        return self._server.context.registry.get(room)
+
     def make(self, account: "TestAccount", room: bytes, *ops: Op, **changes: Any) -> Made:
         """A commit of these ops by the account, allowed or not; ``changes`` are fields of the commit."""
         context = self._server.context
         for op in ops if self.equips else ():
             if isinstance(op, Add):
                 self._equip(op.entry.device_id)
-        record = context.registry.get(room)
+        record = self._record(room)
         state, head = (None, Head.before(room)) if record is None else (record.state, record.head)
         kt_size = changes.get("kt_size", context.log.size)
         leaf = changes.get("committer_leaf", self.leaf(account, room))
@@ -181,6 +190,7 @@ class Smith:
         number = self._server.account_id(account)
         session = LiveSession(number, account.user, roles.Role.ADMIN, account.device_id, owner, {})
         lease = CommitLease(made.room_id, session, is_new=made.epoch == 0, staged=made.wraps)
+        self._record(made.room_id)
         validated = self._server.wait(validate(self._server.context, session, lease, made.commit.encoded))
         result = self._server.wait(self._server.memory.commit(validated.draft))
         if not isinstance(result, Appended):

@@ -2,22 +2,24 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.encoding import u8, u16, v8, v16
-from chatserv.crypto.password import PasswordVerifier
+from chatserv.crypto.password import PasswordParameters, PasswordVerifier
 from chatserv.crypto.session import RecordKey
 from chatserv.crypto.statements import verify_certificate
-from chatserv.crypto.suite import load_rsa_spki, pad, unpad
+from chatserv.crypto.suite import SPKI_BYTES, load_rsa_spki, pad, unpad
 from chatserv.errors import AuthFailed, Reject, SuiteUnsupported, VersionUnsupported, WireError
 from chatserv.wire.codec import client_decoder, encode_message, join, server_decoder
 from chatserv.wire.framing import line_to_record, record_to_line
 from chatserv.wire.handshake import (
+    ALL_METHODS,
+    ClientAuth,
     ClientHello,
     DeviceLogin,
     RegistrationRequest,
@@ -29,9 +31,10 @@ from chatserv.wire.handshake import (
     encode_extensions,
 )
 from chatserv.wire.messages import History, Send, Sent, Sync
+from chatserv.wire.password_login import GuestOffer, PasswordChallenge, PasswordLogin, PasswordProof
 from chatserv.wire.records import RecordType, decode_alert, encode_alert
 from chatserv.wire.session import WAITING_FOR_US, Failed, State
-from tests.support.sessions import ALICE, TOKEN, SessionPair, Side, flip, seeded, server_id, spki
+from tests.support.sessions import ALICE, SALTED, TOKEN, SessionPair, Side, flip, seeded, server_id, spki
 
 MUTATIONS = int(os.environ.get("CHATSERV_MUTATIONS", "20000"))  # in all; 100,000 for each parser is 1,700,000
 
@@ -54,11 +57,17 @@ server_auths = st.builds(
     ServerAuth, st.binary(max_size=500), st.binary(max_size=500), st.integers(0, 2**64 - 1), encoded_extensions
 )
 logins = st.builds(DeviceLogin, names, exactly(16), exactly(64))
+password_logins = st.builds(PasswordLogin, names, exactly(32))
+costs = st.builds(PasswordParameters, st.integers(19_456, 2**20), st.integers(2, 64))
+challenges = st.builds(PasswordChallenge, exactly(16), costs, exactly(32))
+offers = st.builds(GuestOffer, exactly(16), exactly(SPKI_BYTES), exactly(32), st.integers(0, 2**64 - 1))
+proofs = st.builds(PasswordProof, exactly(32), offers, exactly(64))
 requests = st.builds(
     RegistrationRequest, st.sampled_from([b"", TOKEN]), names, st.binary(max_size=500), st.binary(max_size=500),
     st.binary(max_size=255), exactly(64),
 )  # fmt: skip
 finishes = st.builds(ServerFinish, exactly(16), st.binary(max_size=500), encoded_extensions)
+CHALLENGE = PasswordChallenge(b"s" * 16, PasswordParameters(), b"n" * 32)
 HELLO = ClientHello(b"r" * 32, b"m" * 1184, b"x" * 32, 1, b"p" * 32)
 
 
@@ -87,15 +96,25 @@ class RoundTripTests(SynchronousTestCase):
         """A ServerAuth comes back."""
         self.check(auth, ServerAuth.decode)
 
-    @given(logins | requests)
-    def test_client_auth(self, request: DeviceLogin | RegistrationRequest) -> None:
-        """Both forms of ClientAuth come back."""
+    @given(logins | password_logins | requests)
+    def test_client_auth(self, request: ClientAuth) -> None:
+        """Each form of ClientAuth comes back."""
         self.check(request, decode_client_auth)
 
     @given(finishes)
     def test_server_finish(self, finish: ServerFinish) -> None:
         """A ServerFinish comes back."""
         self.check(finish, ServerFinish.decode)
+
+    @given(challenges)
+    def test_challenge(self, challenge: PasswordChallenge) -> None:
+        """A PasswordChallenge comes back."""
+        self.check(challenge, PasswordChallenge.decode)
+
+    @given(proofs)
+    def test_proof(self, proof: PasswordProof) -> None:
+        """A PasswordProof comes back."""
+        self.check(proof, PasswordProof.decode)
 
     @given(extensions)
     def test_extensions(self, given_extensions: dict[int, bytes]) -> None:
@@ -111,9 +130,17 @@ class SizeTests(SynchronousTestCase):
         pair = SessionPair.opened()
         hello, auth, finished = map(len, pair.records(Side.CLIENT))
         self.assertEqual((hello, auth, finished), (1290, 100 + len(ALICE.user), 50))
-        methods = len(encode_extensions({1: b"\1\3"}))
+        methods = len(encode_extensions({1: ALL_METHODS}))
         self.assertEqual(list(map(len, pair.records(Side.SERVER))), [1160, 838 + methods, 422])
         self.assertEqual(len(pair.lines(Side.CLIENT)[0]) + 2, 1733)
+
+    def test_password(self) -> None:
+        """A login by password takes one round trip more, and less than half of what it may send before login."""
+        pair = SessionPair.opened(password=SALTED)
+        _, login, proof, finished = map(len, pair.records(Side.CLIENT))
+        self.assertEqual((login, proof, finished), (52 + len(ALICE.user), 594, 50))
+        self.assertEqual(list(map(len, pair.records(Side.SERVER)))[2:], [75, 457])
+        self.assertLess(sum(len(line) + 2 for line in pair.lines(Side.CLIENT)), 4096)
 
     def test_registration(self) -> None:
         """A registration with the longest name fits a line of 2,500 bytes before login."""
@@ -171,7 +198,7 @@ class RefusalTests(SynchronousTestCase):
     def test_methods(self) -> None:
         """Methods that are not there, such as the reserved ones, are refused."""
         login = DeviceLogin("alice", bytes(16), bytes(64)).encode()
-        for method in (0, 2, 4, 255):
+        for method in (0, 4, 255):
             self.assertRaises(Reject, decode_client_auth, u8(method) + login[1:])
 
     def test_token(self) -> None:
@@ -237,6 +264,9 @@ class MutationTests(SynchronousTestCase):
             "ServerAuth": (ServerAuth(spki("server"), bytes(384), 5, b"\1\0\2\1\3").encode(), ServerAuth.decode),
             "DeviceLogin": (DeviceLogin("alice", bytes(16), bytes(64)).encode(), decode_client_auth),
             "RegistrationRequest": (registration.encode(), decode_client_auth),
+            "PasswordLogin": (PasswordLogin("alice", bytes(32)).encode(), decode_client_auth),
+            "PasswordChallenge": (CHALLENGE.encode(), PasswordChallenge.decode),
+            "PasswordProof": (PasswordProof(bytes(32), ALICE.guest.offer, bytes(64)).encode(), PasswordProof.decode),
             "ServerFinish": (ServerFinish(bytes(16), bytes(384)).encode(), ServerFinish.decode),
             "extensions": (encode_extensions({1: b"a", 7: b"bc", 9: b""}), decode_extensions),
             "certificate": (
@@ -274,8 +304,8 @@ class MutationTests(SynchronousTestCase):
         for count in range(MUTATIONS // 10 // 20):
             which = random(1)[0]
             side = Side.CLIENT if which & 1 else Side.SERVER
-            number = which % 3
-            pair = SessionPair(token=TOKEN if which & 2 else None)
+            number = which % 4
+            pair = SessionPair(token=TOKEN if which & 2 else None, password=SALTED if which & 6 == 4 else None)
 
             def damage(at: int, line: bytes, number: int = number) -> list[bytes]:
                 return [mutation(line, random)] if at == number else [line]
@@ -302,6 +332,11 @@ class SealedMutationTests(SynchronousTestCase):
             (Side.SERVER, State.AUTH): (RecordType.CLIENT_AUTH, registration.encode()),
             (Side.CLIENT, State.FINISH): (RecordType.SERVER_FINISH, ServerFinish(bytes(16), bytes(384)).encode()),
             (Side.SERVER, State.FINISHED): (RecordType.FINISHED, bytes(32)),
+            (Side.CLIENT, State.CHALLENGE): (RecordType.PASSWORD_CHALLENGE, CHALLENGE.encode()),
+            (Side.SERVER, State.PROOF): (
+                RecordType.PASSWORD_PROOF,
+                PasswordProof(bytes(32), ALICE.guest.offer, bytes(64)).encode(),
+            ),
         }
 
     def test_bodies(self) -> None:
@@ -310,7 +345,8 @@ class SealedMutationTests(SynchronousTestCase):
         bodies = self.bodies()
         for (side, state), (kind, body) in bodies.items():
             for _ in range(max(5, MUTATIONS // 20 // 10 // len(bodies))):
-                pair = SessionPair.at(side, state)
+                by_password = state in (State.CHALLENGE, State.PROOF)
+                pair = SessionPair.at(side, state, password=SALTED if by_password else None)
                 pair.deliver(side, pair.forge(side.other, kind, mutation(body, random)))
                 self.assertIn(pair.core(side).state, WAITING_FOR_US | {State.CLOSED})
                 self.assertIsNone(pair.authenticated(side))

@@ -2,6 +2,8 @@
 
 # mypy: allow-untyped-calls
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,10 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.errors import ChatError
 from chatserv.wire.link import (
     DEFAULT_PORT,
+    MAX_LINK_ADDRESSES,
     LinkInvalid,
     ServerLink,
     fingerprint_text,
     format_link,
+    parse_addresses,
     parse_fingerprint,
     parse_link,
 )
@@ -25,12 +29,21 @@ INVITE_TEXT = "Z" * 51 + "G"
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: ".".join([*labels, "example"]))
 HOSTS = NAMES | st.ip_addresses().map(str)
+ADDRESSES = st.lists(st.tuples(HOSTS, st.integers(1, 65535)), max_size=MAX_LINK_ADDRESSES - 1).map(tuple)
+# The canonical text, written by hand from docs/protocol.rst 4.5 and RFC 3986 (reg-name, IPv4address, IP-literal).
+CANONICAL = re.compile(
+    r"chatserv://(?P<addresses>(?:(?:[a-z0-9._-]+|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4},?)+)(?<!,)/"
+    r"(?:\?(?:invite=[0-9A-HJKMNP-TV-Z]{51}[0G])?(?:(?:(?<=\?)|&)key=[0-9A-HJKMNP-TV-Z]{51}[0G])?)?"
+    r"#[0-9A-HJKMNP-TV-Z]{51}[0G]"
+)
 LINKS = st.builds(
     ServerLink,
     host=HOSTS,
     port=st.integers(1, 65535),
     fingerprint=st.binary(min_size=32, max_size=32),
     invite=st.just(b"") | st.binary(min_size=32, max_size=32),
+    key=st.just(b"") | st.binary(min_size=32, max_size=32),
+    others=ADDRESSES,
 )
 BROKEN = {
     "no scheme": f"192.168.1.20:5000/#{FINGERPRINT_TEXT}",
@@ -67,6 +80,15 @@ BROKEN = {
     "the letter U": f"chatserv://host.example/#U{FINGERPRINT_TEXT[1:]}",
     "long s": f"chatserv://host.example/#\u017f{FINGERPRINT_TEXT[1:]}",
     "bits after the end": f"chatserv://host.example/#{FINGERPRINT_TEXT[:-1]}S",
+    "no address between commas": f"chatserv://a.example:5000,,b.example:5000/#{FINGERPRINT_TEXT}",
+    "comma at the end": f"chatserv://a.example:5000,/#{FINGERPRINT_TEXT}",
+    "comma at the beginning": f"chatserv://,a.example:5000/#{FINGERPRINT_TEXT}",
+    "a broken address behind a good one": f"chatserv://a.example:5000,b..example:5000/#{FINGERPRINT_TEXT}",
+    "port 0 behind a good one": f"chatserv://a.example:5000,b.example:0/#{FINGERPRINT_TEXT}",
+    "second IPv6 without brackets": f"chatserv://a.example:5000,::1:5000/#{FINGERPRINT_TEXT}",
+    "a path between": f"chatserv://a.example:5000/,b.example:5000#{FINGERPRINT_TEXT}",
+    "user of the second": f"chatserv://a.example:5000,me@b.example:5000/#{FINGERPRINT_TEXT}",
+    "semicolon": f"chatserv://a.example:5000;b.example:5000/#{FINGERPRINT_TEXT}",
     "two fragments": f"chatserv://host.example/#{FINGERPRINT_TEXT}#{FINGERPRINT_TEXT}",
     "endless": f"chatserv://{'a.' * 1000}example/#{FINGERPRINT_TEXT}",
 }
@@ -145,6 +167,44 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(link.host, "2001:db8::1")
         self.assertEqual(format_link(link), f"chatserv://[2001:db8::1]:5000/#{FINGERPRINT_TEXT}")
 
+    def test_several_addresses(self) -> None:
+        """Commas stand between them; each has a port or the default one, and IPv6 its brackets. A screen may break them."""
+        text = f"chatserv://A.example:5001,[2001:DB8::1],192.0.2.1:443,b\u00fccher.example/?invite={INVITE_TEXT}#{FINGERPRINT_TEXT}"
+        addresses = (("a.example", 5001), ("2001:db8::1", 5000), ("192.0.2.1", 443), ("xn--bcher-kva.example", 5000))
+        for each in (text, text.replace(",", ",\n   ")):
+            link = parse_link(each)
+            self.assertEqual((link.addresses, link.host, link.port), (addresses, *addresses[0]))
+            self.assertEqual((link.invite, link.fingerprint), (INVITE, FINGERPRINT))
+        self.assertEqual(
+            format_link(link).partition("?")[0],
+            "chatserv://a.example:5001,[2001:db8::1]:5000,192.0.2.1:443,xn--bcher-kva.example:5000/",
+        )
+
+    def test_the_same_address_twice(self) -> None:
+        """It is kept once, at its first place."""
+        link = parse_link(f"chatserv://a.example:5000,b.example,A.EXAMPLE,b.example:5001/#{FINGERPRINT_TEXT}")
+        self.assertEqual(link.others, (("b.example", 5000), ("b.example", 5001)))
+
+    def test_so_many_addresses(self) -> None:
+        """Eight of the longest are read, and given back; one more is refused, read or made."""
+        longest = ".".join(["a" * 63] * 3 + ["b" * 57, "com"])
+        hosts = [f"{number}{longest[1:]}" for number in range(MAX_LINK_ADDRESSES)]
+        link = ServerLink(hosts[0], 65535, FINGERPRINT, INVITE, INVITE, tuple((each, 65535) for each in hosts[1:]))
+        self.assertEqual(parse_link(format_link(link)), link)
+        more = tuple((f"h{number}.example", 1) for number in range(MAX_LINK_ADDRESSES))
+        self.assertIn(
+            "at most 8", self.assertRaises(LinkInvalid, ServerLink, "a.example", 1, FINGERPRINT, others=more).detail
+        )
+        many = ",".join(f"h{number}" for number in range(MAX_LINK_ADDRESSES + 1))
+        error = self.assertRaises(LinkInvalid, parse_link, f"chatserv://{many}/#{FINGERPRINT_TEXT}")
+        self.assertIn("at most 8", error.detail)
+
+    def test_addresses_alone(self) -> None:
+        """They are read as in a link, with another port for those that name none."""
+        self.assertEqual(parse_addresses("a.example,[::1]:7", 443), [("a.example", 443), ("::1", 7)])
+        for text in ("", ",", "a.example,", "a b", "a.example, b.example", "a:0", "::1"):
+            self.assertRaises(LinkInvalid, parse_addresses, text)
+
     def test_broken(self) -> None:
         """A link with anything missing, unknown or out of range is refused, and the error does not repeat its secret."""
         for what, text in BROKEN.items():
@@ -154,10 +214,23 @@ class ParseTests(SynchronousTestCase):
 
     @given(LINKS)
     def test_round_trip(self, link: ServerLink) -> None:
-        """What is formatted is read back as the same link."""
-        self.assertEqual(parse_link(format_link(link)), link)
+        """What is formatted is read back as the same link, and is what the grammar of the document says."""
+        text = format_link(link)
+        self.assertEqual(parse_link(text), link)
+        match = CANONICAL.fullmatch(text)
+        self.assertIsNotNone(match, text)
+        self.assertEqual(match and match["addresses"].count(",") + 1, len(link.addresses))
 
-    @given(st.text() | st.text("chatserv://[]:#?=invite0Z.-%").map("chatserv://h.example".__add__))
+    @given(LINKS)
+    def test_one_address_stays_as_it_was(self, link: ServerLink) -> None:
+        """A link with one address has the text that it had before there could be several: older programs read it."""
+        one = ServerLink(link.host, link.port, link.fingerprint, link.invite)
+        host = f"[{one.host}]" if ":" in one.host else one.host
+        before, _, after = format_link(one).partition(f"//{host}:{one.port}/")
+        self.assertEqual(before, "chatserv:")
+        self.assertRegex(after, r"\A(\?invite=[0-9A-Z]{52})?#[0-9A-Z]{52}\Z")
+
+    @given(st.text() | st.text("chatserv://[]:,#?=invite0Z.-%").map("chatserv://h.example".__add__))
     def test_any_text(self, text: str) -> None:
         """Any text is either refused or a link whose canonical text means the same."""
         try:
@@ -188,6 +261,8 @@ class LinkTests(SynchronousTestCase):
             ("", 5000, FINGERPRINT, b""),
         ):
             self.assertRaises(LinkInvalid, ServerLink, host, port, fingerprint, invite)
+        for other in (("host.example", 0), ("host.example/path", 5000), ("", 5000)):
+            self.assertRaises(LinkInvalid, ServerLink, "a.example", 5000, FINGERPRINT, others=(other,))
 
     def test_error(self) -> None:
         """The error belongs to the tree, with a code and a text of its own."""

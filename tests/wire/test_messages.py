@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,7 +20,7 @@ def _sizes(of: Any) -> dict[str, Any]:
     return {"min_size": least, "max_size": least + MOST if of.max_length is None else min(least + MOST, of.max_length)}
 
 
-def examples(of: Any) -> st.SearchStrategy[Any]:
+def examples(of: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0912 - one case a type
     """Values of a type of a message's field, as its declaration bounds them."""
     match of:
         case inspect.BoolType():
@@ -32,7 +32,10 @@ def examples(of: Any) -> st.SearchStrategy[Any]:
         case inspect.FloatType():
             return st.floats(0 if of.ge is None else of.ge, 1e6 if of.le is None else of.le)
         case inspect.BytesType():
-            return st.binary(**_sizes(of))
+            sizes = _sizes(of)
+            return st.binary(max_size=min(MOST, sizes["max_size"])).map(
+                lambda found: found.ljust(sizes["min_size"], b"\0")
+            )
         case inspect.StrType():
             return st.text(**_sizes(of))
         case inspect.LiteralType():
@@ -44,6 +47,8 @@ def examples(of: Any) -> st.SearchStrategy[Any]:
         case inspect.VarTupleType():
             most = 3 if of.max_length is None else min(3, of.max_length)
             return st.lists(examples(of.item_type), min_size=of.min_length or 0, max_size=most).map(tuple)
+        case inspect.DictType():
+            return st.dictionaries(examples(of.key_type), examples(of.value_type), max_size=3)
         case inspect.StructType():
             return st.builds(of.cls, **{field.name: examples(field.type) for field in of.fields})
         case _:
@@ -75,11 +80,13 @@ class RoundTripTests(SynchronousTestCase):
                 with self.subTest(kind.__name__):
                     self.check(kind, decoder)
 
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.sampled_from(get_args(ClientMessage)).flatmap(EXAMPLES.__getitem__), max_size=20))
     def test_client(self, sent: list[ClientMessage]) -> None:
         """All that a client may say comes through."""
         self.assertEqual(client_decoder.decode(join([encode_message(message) for message in sent])), sent)
 
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.sampled_from(get_args(ServerMessage)).flatmap(EXAMPLES.__getitem__), max_size=20))
     def test_server(self, sent: list[ServerMessage]) -> None:
         """All that a server may say comes through."""
@@ -129,6 +136,22 @@ class BoundTests(SynchronousTestCase):
             self.check(good, "sync", store=bytes(16), cursors=[[bytes(16), 1]] * count)
         for cursor in ([bytes(16)], [bytes(16), 1, 2], [bytes(15), 1], [bytes(16), -1]):
             self.check(False, "sync", store=bytes(16), cursors=[cursor])
+
+    def test_backups(self) -> None:
+        """A backup has 1 to 48,000 bytes, a counter from 1 on, and at most two slots of at most 256 bytes."""
+        for size, good in ((0, False), (1, True), (48_000, True), (48_001, False)):
+            self.check(good, "put_backup", counter=1, blob=bytes(size), slots=())
+        for counter, good in ((0, False), (1, True), (2**63 - 1, True), (2**63, False)):
+            self.check(good, "put_backup", counter=counter, blob=b"x", slots=())
+        for slots, good in (((256, 256), True), ((1, 1, 1), False), ((257,), False), ((0,), False)):
+            self.check(good, "put_backup", counter=1, blob=b"x", slots=[bytes(size) for size in slots])
+
+    def test_statements(self) -> None:
+        """A rotation has 1,232 bytes; the end of an account 427 and a name of 1 to 64."""
+        for size in (1231, 1232, 1233):
+            self.check(size == 1232, "rotate", statement=bytes(size))
+        for size, good in ((427, False), (428, True), (491, True), (492, False)):
+            self.check(good, "delete_account", statement=bytes(size))
 
     def test_names(self) -> None:
         """The name of an invite has at most 64 characters here; what a name may be is decided elsewhere."""

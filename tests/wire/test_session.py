@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.crypto.password import PasswordParameters
 from chatserv.crypto.suite import to_sign
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import (
@@ -33,6 +34,7 @@ from chatserv.wire.handshake import (
     server_auth_message,
 )
 from chatserv.wire.parameters import ServerIdentity
+from chatserv.wire.password_login import NONCE_BYTES, PasswordChallenge, PasswordProof
 from chatserv.wire.records import RecordType, RekeyLimits, encode_alert
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import (
@@ -52,6 +54,7 @@ from chatserv.wire.session import (
 from tests.support.sessions import (
     ALICE,
     PLAIN,
+    SALTED,
     TLS,
     TOKEN,
     Hands,
@@ -62,12 +65,17 @@ from tests.support.sessions import (
     session_context,
     spki,
     to_record,
+    verifier_of,
 )
 
-CLIENT_STATES = [State.IDLE, State.HELLO, State.AUTH, State.FINISH, State.UNWRAP, State.OPEN, State.CLOSED]
-SERVER_STATES = [
-    State.HELLO, State.SIGNING, State.AUTH, State.LOOKUP, State.FINISHED, State.OPEN, State.CLOSED,
+CLIENT_STATES = [
+    State.IDLE, State.HELLO, State.AUTH, State.CHALLENGE, State.DERIVE, State.FINISH, State.UNWRAP, State.OPEN, State.CLOSED,
 ]  # fmt: skip
+SERVER_STATES = [
+    State.HELLO, State.SIGNING, State.AUTH, State.LOOKUP, State.VERIFIER, State.PROOF, State.TURN, State.FINISHED,
+    State.OPEN, State.CLOSED,
+]  # fmt: skip
+BY_PASSWORD = {State.CHALLENGE, State.DERIVE, State.VERIFIER, State.PROOF, State.TURN}  # of a login by password alone
 STATES = {Side.CLIENT: CLIENT_STATES, Side.SERVER: SERVER_STATES}
 # Which types of record each state takes, and where they lead; all others end the session.
 TABLE: dict[tuple[Side, State], dict[RecordType, State]] = {
@@ -75,6 +83,8 @@ TABLE: dict[tuple[Side, State], dict[RecordType, State]] = {
     (Side.CLIENT, State.FINISH): {RecordType.SERVER_FINISH: State.UNWRAP},
     (Side.SERVER, State.AUTH): {RecordType.CLIENT_AUTH: State.LOOKUP},
     (Side.SERVER, State.FINISHED): {RecordType.FINISHED: State.OPEN},
+    (Side.CLIENT, State.CHALLENGE): {RecordType.PASSWORD_CHALLENGE: State.DERIVE},
+    (Side.SERVER, State.PROOF): {RecordType.PASSWORD_PROOF: State.TURN},
     (Side.CLIENT, State.OPEN): {RecordType.DATA: State.OPEN, RecordType.KEY_UPDATE: State.OPEN},
     (Side.SERVER, State.OPEN): {RecordType.DATA: State.OPEN, RecordType.KEY_UPDATE: State.OPEN},
 }
@@ -86,7 +96,12 @@ def standing(side: Side, state: State) -> SessionPair:
         pair = SessionPair.opened()
         pair.close(side)
         return pair
-    return SessionPair.at(side, state)
+    return at(side, state)
+
+
+def at(side: Side, state: State) -> SessionPair:
+    """`SessionPair.at`, with a login that goes through that state."""
+    return SessionPair.at(side, state, password=SALTED if state in BY_PASSWORD else None)
 
 
 class HappyTests(SynchronousTestCase):
@@ -291,7 +306,7 @@ class EndTests(SynchronousTestCase):
         """From the moment that both ends have the same keys, and before them too, the client learns the server's code."""
         for state in SERVER_STATES[:-1]:
             with self.subTest(state=state.name):
-                pair = SessionPair.at(Side.SERVER, state)
+                pair = at(Side.SERVER, state)
                 pair.answering = True
                 if pair.client.state is State.IDLE:
                     pair.start()
@@ -357,15 +372,18 @@ class StateTableTests(SynchronousTestCase):
         message = client_auth_message(core._t2, TLS, server_id(), who.user, who.device_id)
         signed = who.signing_key.sign(to_sign("client auth", message))
         body[RecordType.CLIENT_AUTH] = DeviceLogin(who.user, who.device_id, signed).encode()
+        challenge = PasswordChallenge(b"s" * 16, PasswordParameters(), bytes(NONCE_BYTES))
+        body[RecordType.PASSWORD_CHALLENGE] = challenge.encode()
+        body[RecordType.PASSWORD_PROOF] = PasswordProof(bytes(32), ALICE.guest.offer, signed).encode()
         body[RecordType.FINISHED] = getattr(core, "_finished", b"") or bytes(32)
         return body
 
     def test_records(self) -> None:
         """Each type of record, properly sealed, moves each state as the table says; all others end the session."""
         for (side, state), moves in TABLE.items():
-            for kind in [*RecordType, 0, 8, 17, 255]:
+            for kind in [*RecordType, 0, 10, 17, 255]:
                 with self.subTest(side=side.name, state=state.name, kind=kind):
-                    pair = SessionPair.at(side, state)
+                    pair = at(side, state)
                     body = self.good_bodies(pair, side).get(kind, b"") if isinstance(kind, RecordType) else b""
                     events = pair.deliver(side, pair.forge(side.other, kind, body))
                     expected = {int(known): new for known, new in moves.items()}.get(kind, State.CLOSED)
@@ -384,7 +402,7 @@ class StateTableTests(SynchronousTestCase):
         """While a core waits for its own side, a line is that side's mistake."""
         for side, states in STATES.items():
             for state in WAITING_FOR_US.intersection(states):
-                pair = SessionPair.at(side, state)
+                pair = at(side, state)
                 self.assertRaises(LocalProtocolError, pair.core(side).receive_line, b"AAAA")
                 self.assertIs(pair.core(side).state, state)
 
@@ -406,7 +424,7 @@ class StateTableTests(SynchronousTestCase):
     def setUp(self) -> None:
         """One pair for each state in which lines are read."""
         self.reading: Iterable[tuple[SessionPair, Side]] = [
-            (SessionPair.at(side, state), side)
+            (at(side, state), side)
             for side, states in STATES.items()
             for state in states
             if state not in WAITING_FOR_US | {State.CLOSED}
@@ -421,6 +439,7 @@ class MisuseTests(SynchronousTestCase):
         steps: dict[Side, list[tuple[State, bool, Callable[[Any], Any]]]] = {
             Side.CLIENT: [
                 (State.IDLE, False, lambda core: core.start()),
+                (State.DERIVE, True, lambda core: core.derived(SALTED)),
                 (State.UNWRAP, True, lambda core: core.unwrapped(bytes(32))),
                 (State.OPEN, False, lambda core: core.seal([b"\x01"])),
                 (State.OPEN, False, lambda core: core.close(CloseReason.NORMAL)),
@@ -430,6 +449,8 @@ class MisuseTests(SynchronousTestCase):
                 (State.LOOKUP, True, lambda core: core.device(ALICE.certificate)),
                 (State.LOOKUP, True, lambda core: core.device(None)),
                 (State.LOOKUP, True, lambda core: core.registered(ALICE.certificate)),
+                (State.VERIFIER, True, lambda core: core.challenge(verifier_of(SALTED), known=True)),
+                (State.TURN, True, lambda core: core.proved()),
                 (State.OPEN, False, lambda core: core.seal([b"\x01"])),
                 (State.OPEN, False, lambda core: core.close(CloseReason.NORMAL)),
             ],
@@ -449,8 +470,9 @@ class MisuseTests(SynchronousTestCase):
         """Answers that come after a deadline has ended the session are ignored, and say nothing to the other side."""
         for side, state in (
             (Side.SERVER, State.SIGNING), (Side.SERVER, State.LOOKUP), (Side.CLIENT, State.UNWRAP),
+            (Side.SERVER, State.VERIFIER), (Side.SERVER, State.TURN), (Side.CLIENT, State.DERIVE),
         ):  # fmt: skip
-            pair = SessionPair.at(side, state)
+            pair = at(side, state)
             pair.core(side).refuse(TimedOut("login"))
             count = len(pair.events(side))
             pair.answer()

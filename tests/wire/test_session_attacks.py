@@ -6,10 +6,10 @@ played: `NoPinTests` documents what happens instead.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, mlkem, x25519
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.suite import ed_sign, ed_verify, pss_sign, to_sign
@@ -420,7 +420,7 @@ class LoginTests(AttackCase):
 
     def test_client_auth_signature_replayed(self) -> None:
         """A signature that alice made on one connection, sealed properly on another, is of no use there."""
-        earlier: Any = SessionPair.opened().server
+        earlier: Any = SessionPair.at(Side.SERVER, State.FINISHED).server
         pair = SessionPair.at(Side.SERVER, State.AUTH, who=MALLORY)
         pair.devices[ALICE.user, ALICE.device_id] = ALICE.certificate
         self.login(pair, DeviceLogin(ALICE.user, ALICE.device_id, earlier._signature))
@@ -470,7 +470,7 @@ class LoginTests(AttackCase):
             pair.run()
             self.server_gives_up(pair, "bad_frame")
             self.assertEqual(
-                list(map(len, pair.records(Side.SERVER))), [1160, 843, 422, 18 + len(encode_alert(BadFrame()))]
+                list(map(len, pair.records(Side.SERVER))), [1160, 844, 422, 18 + len(encode_alert(BadFrame()))]
             )
 
     def test_wrong_device(self) -> None:

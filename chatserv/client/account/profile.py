@@ -4,26 +4,32 @@ import fcntl
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from chatserv.client.account.keyring import Keyring, load_keyring, save_keyring
-from chatserv.i18n import N_, _
-from chatserv.local_errors import LocalFileError
-from chatserv.private_files import FILE_MODE, make_directory, user_directory
+from chatserv.client.account.failures import ProfileError, ProfileInUse, ProfileLocked
+from chatserv.client.account.keyring import FILE_NAME as KEYRING_NAME
+from chatserv.client.account.keyring import Keyring, decode_keyring
+from chatserv.client.account.profile_key import ProfileKey
+from chatserv.client.account.seal import BEGUN_NAME, SEALED, Seal, Way, read_seal
+from chatserv.client.account.seal import FILE_NAME as SEAL_NAME
+from chatserv.i18n import _
+from chatserv.private_files import (
+    FILE_MODE,
+    PrivateFileError,
+    make_directory,
+    read_private,
+    user_directory,
+    write_private,
+)
+from chatserv.wire.link import Address
 
 DEFAULT_NAME: Final = "default"
+DATABASE_NAME: Final = "client.db"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class ProfileError(LocalFileError):
-    """A profile that cannot be used; the detail says what to do."""
-
-    code = "profile"
-    text = N_("The profile on this machine cannot be used.")
 
 
 def profiles_directory() -> Path:
@@ -34,9 +40,17 @@ def profiles_directory() -> Path:
 
 @dataclass(frozen=True)
 class Profile:
-    """One account's directory. The keyring pins the server: there is no other way to change the pin than a new profile."""
+    """One account's directory, and the one place that reads and writes the files in it.
+
+    The keyring pins the server: there is no other way to change the pin than a new profile.
+
+    Attributes:
+        directory: Of mode 0700.
+        key: What a sealed profile is under, once it is unlocked (`chatserv.client.sealing.unlock`).
+    """
 
     directory: Path
+    key: ProfileKey | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def named(cls, name: str = DEFAULT_NAME, base: Path | None = None) -> "Profile":
@@ -52,7 +66,7 @@ class Profile:
         """Keeps other programs from using the profile; the result lets go again.
 
         Raises:
-            ProfileError: Another program holds it: one device has one connection, and the two would throw each other out.
+            ProfileInUse: Another program holds it: one device has one connection, and the two would throw each other out.
         """
         file = self.directory / "lock"
         try:
@@ -63,27 +77,100 @@ class Profile:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
-            text = error.strerror
-            if isinstance(error, BlockingIOError):
-                text = _("another program uses this profile; close it, or use another --profile")
-            raise ProfileError(f"{self.directory}: {text}", file=self.directory) from None
+            if not isinstance(error, BlockingIOError):
+                raise ProfileError(f"{self.directory}: {error.strerror}", file=self.directory) from None
+            text = _("another program uses this profile; close it, or use another --profile")
+            raise ProfileInUse(f"{self.directory}: {text}", file=self.directory) from None
         return lambda: os.close(descriptor)
 
+    # -- how it is sealed ----------------------------------------------------------------------------------------------
+
+    @property
+    def seal(self) -> Seal | None:
+        """How it is sealed, or that it is not to be; None where nobody has decided yet. Raises `PrivateFileError`."""
+        seal = read_seal(self.directory)
+        if seal is None and not (self.directory / BEGUN_NAME).exists() and self._sealed(KEYRING_NAME).exists():
+            file = self.directory / SEAL_NAME
+            raise ProfileError(f"{file}: {_('missing, but not all of it: restore it from a backup')}", file=file)
+        return seal
+
+    @property
+    def sealing(self) -> Way:
+        """``none``, ``keyring`` or ``passphrase``: where the key is. Raises `PrivateFileError`."""
+        seal = self.seal
+        return Way.NONE if seal is None else seal.way
+
+    def unlocked(self, key: ProfileKey | None) -> "Profile":
+        """The same with its key; None for what is not sealed."""
+        return replace(self, key=key)
+
+    def _require_key(self) -> ProfileKey:
+        if self.key is None:
+            raise ProfileLocked(f"{self.directory}: {_('it has to be unlocked first')}", file=self.directory)
+        return self.key
+
+    def _sealed(self, name: str) -> Path:
+        return self.directory / f"{name}{SEALED}"
+
+    # -- its files -----------------------------------------------------------------------------------------------------
+
+    def path(self, name: str) -> Path:
+        """Where the file of this name is now."""
+        return self.directory / name if self.sealing is Way.NONE else self._sealed(name)
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes, or None where there is none. Raises `PrivateFileError` or `ProfileLocked`."""
+        path = self.path(name)
+        data = read_private(path)
+        if data is None or path.suffix != SEALED:
+            return data
+        opened = self._require_key().open(name, data)
+        if opened is None:
+            raise PrivateFileError(f"{path}: {_('damaged; restore it from a backup')}", file=path)
+        return opened
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replaces a file, durably, whole or not at all. Raises `PrivateFileError` or `ProfileLocked`."""
+        path = self.path(name)
+        write_private(path, self._require_key().seal(name, data) if path.suffix == SEALED else data)
+
     def keyring(self) -> Keyring | None:
-        """Who we are, or None before registration."""
-        return load_keyring(self.directory)
+        """Who we are, or None before registration. Raises `PrivateFileError` or `ProfileLocked`."""
+        data = self.read(KEYRING_NAME)
+        if data is None:
+            return None
+        keyring = decode_keyring(data, self.path(KEYRING_NAME))
+        if keyring.registered and keyring.verifier:  # as version 0.1.0 kept it
+            keyring = keyring.as_registered()
+            self.save_keyring(keyring)
+        return keyring
+
+    def require_keyring(self) -> Keyring:
+        """Who we are. Raises `ProfileError` where nobody is yet, or is only about to be a device of theirs."""
+        keyring = self.keyring()
+        if keyring is None:
+            raise ProfileError(f"{self.directory}: {_('no account yet; register with a chatserv:// link first')}")
+        if keyring.enrolling:
+            raise ProfileError(f"{self.directory}: {_('the login on this device was not finished; log in again')}")
+        return keyring
 
     def save_keyring(self, keyring: Keyring) -> None:
-        """Remembers who we are."""
-        save_keyring(self.directory, keyring)
+        """Remembers who we are, durably. Raises `PrivateFileError` or `ProfileLocked`."""
+        self.write(KEYRING_NAME, msgspec.json.encode(keyring))
 
-    def move(self, host: str, port: int) -> None:
-        """Remembers a new address of the same server."""
+    def move(self, host: str, port: int, others: tuple[Address, ...] = ()) -> None:
+        """Remembers a new address of the same server, and ``others`` where it is besides."""
         keyring = self.keyring()
-        if keyring is not None and (keyring.host, keyring.port) != (host, port):
-            self.save_keyring(msgspec.structs.replace(keyring, host=host, port=port))
+        moved = None if keyring is None else keyring.moved(((host, port), *others))
+        if moved is not None and moved != keyring:
+            self.save_keyring(moved)
 
     @property
     def database(self) -> Path:
         """What the account remembers on this device (`chatserv.client.storage`)."""
-        return self.directory / "client.db"
+        return self.path(DATABASE_NAME)
+
+    @property
+    def database_key(self) -> bytes | None:
+        """What that is under, 32 bytes; None where it is not sealed. Raises `ProfileLocked`."""
+        return None if self.sealing is Way.NONE else self._require_key().for_database()

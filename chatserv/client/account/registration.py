@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from twisted.internet.threads import deferToThread
 
+from chatserv.client.account.failures import ProfileError
 from chatserv.client.account.keyring import Keyring, make_keyring
-from chatserv.client.account.profile import Profile, ProfileError
+from chatserv.client.account.profile import Profile
 from chatserv.clocks import now_ms
 from chatserv.domain.kept_names import new_user_name
 from chatserv.domain.names import user_name
@@ -53,10 +54,11 @@ async def prepare_account(
         and (known.server_id, known.user) == (link.fingerprint, name)
         and await in_thread(known.has_password, prepared)
     ):
-        keyring = msgspec.structs.replace(known, host=link.host, port=link.port)
+        keyring = known
     else:
         keyring = await in_thread(
             make_keyring, link.fingerprint, address, name, prepared, now_ms(), secrets.token_bytes
         )
+    keyring = msgspec.structs.replace(keyring.moved(link.addresses), required_key=link.key)
     profile.save_keyring(keyring)
     return keyring

@@ -6,14 +6,16 @@ A commit is planned anew whenever the room has moved, so that nobody notices a l
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from chatserv.client.commits.preparation import OpsMaker, Preparation, Prepared
 from chatserv.client.connection.requests import Requests
 from chatserv.client.inbound.room_queue import RoomQueue
 from chatserv.client.state.context import ClientContext, Interrupted
 from chatserv.client.state.rooms import Keys, Room
+from chatserv.client.state.standstill import StandsStill
 from chatserv.client.verification.certificates import Certificates, FalseKey
 from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.commits import Commit, CommitTBS, Leave, SenderHead, make_commit
@@ -63,7 +65,7 @@ class Committer:
     ) -> None:
         self._context, self._requests = context, requests
         self._room_queue, self._certificates, self._auditor = room_queue, certificates, auditor
-        self._preparing = Preparation(context, requests, certificates, auditor.decide)
+        self._preparing = Preparation(context, requests, certificates, auditor.decide, auditor.check_ended)
 
     async def commit(self, room: Room, make_ops: OpsMaker, *, new: bool = False, urgent: bool = False) -> None:
         """Makes a commit, again where others were faster, and returns when it is processed here.
@@ -104,7 +106,8 @@ class Committer:
     def _stalled(self, room: Room) -> None:
         """A change of ours is not carried out, and nothing else tells why."""
         facts = self._context.log.facts
-        if self._requests.connected and not facts.undecided(facts.size, room.listed()):
+        asked = facts.undecided(facts.size, room.listed()) or self._auditor.unchecked(room.roster())
+        if self._requests.connected and not asked:
             self._auditor.stalled(room)
 
     async def _nothing_to_do(self, room: Room, make_ops: OpsMaker) -> bool:
@@ -158,7 +161,7 @@ class Committer:
     async def _reach(self, room: Room, lease: messages.Lease) -> None:
         """Brings log and room to where the lease stands."""
         if room.stopped:
-            raise Busy(f"room {room.room_id.hex()}: stands still")
+            raise StandsStill(f"room {room.room_id.hex()}")
         if room.in_it:
             await room.reach(lease.epoch)
         elif lease.epoch >= 0:
@@ -245,6 +248,7 @@ class Committer:
         if isinstance(reply, messages.Existing):
             vault.pending.delete(room.room_id)
             raise ExistingRoom(reply.room)
+        self._auditor.logged_rooms.committed(room, commit)
         await room.reach(commit.tbs.epoch)
         if room.head.commit_hash != commit.commit_hash and room.head.epoch == commit.tbs.epoch:
             raise NotFound("commit: the server says it was taken, and the room has another")

@@ -121,6 +121,9 @@ class Planner:
                 return None
             if len(state.roster) >= state.policy.max_devices:
                 raise RoomFull(f"{len(state.roster)} devices")
+            own = draft.members.get(context.user, _NOBODY)
+            if own.role and state.policy.public and given.evidence.struck(own):  # who we were before a reset
+                draft.set_member(context.user, None)
             if not draft.members.get(context.user, _NOBODY).role:
                 draft.set_member(context.user, Role.MEMBER)
             draft.add(context.user, context.device_id, context.cert_hash)
@@ -137,7 +140,7 @@ class Planner:
 
         async def plan(given: Plan) -> list[Op]:
             context = self._context
-            role = Role.MEMBER if policy.kind is Kind.DM else Role.OWNER
+            role = Role.MEMBER if policy.kind.fixed else Role.OWNER
             draft = Draft(_nobody_yet(policy))
             draft.ops.append(Create(nonce, policy))
             draft.set_member(context.user, role)
@@ -207,6 +210,8 @@ class Planner:
                     or len(draft.roster.leaves(user)) >= MAX_USER_DEVICES
                 )
                 if full or draft.roster.has_device(device.device_id) or device.device_id in given.unready:
+                    continue
+                if not facts.certificate_valid(device, cert_hash, size):
                     continue
                 draft.add(user, device.device_id, cert_hash)
 

@@ -1,6 +1,6 @@
 """Prepares commits: plans them, validates the plan as everybody will, and fetches keys for who is to be wrapped to."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chatserv.client.connection.requests import Requests
@@ -8,7 +8,7 @@ from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room
 from chatserv.client.verification.certificates import Certificates, FalseKey, NotReady
 from chatserv.crypto.commits import Leave, Op
-from chatserv.crypto.log_facts import Rotation
+from chatserv.crypto.identities import Rotation
 from chatserv.crypto.prekeys import SignedPreKey
 from chatserv.crypto.room_draft import Evidence
 from chatserv.crypto.room_rules import Step, take_step
@@ -52,6 +52,7 @@ class Preparation:
         requests: Asks the server.
         certificates: Of whoever is wrapped to.
         decide: Finds out which changes of identity are signed.
+        check_ended: Finds out whether the ends of devices are.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class Preparation:
         requests: Requests,
         certificates: Certificates,
         decide: Callable[[Sequence[Rotation]], Awaitable[None]],
+        check_ended: Callable[[Callable[[], Iterable[RosterEntry]]], Awaitable[None]],
     ) -> None:
         self._context, self._requests, self._certificates = context, requests, certificates
-        self._decide = decide
+        self._decide, self._check_ended = decide, check_ended
 
     async def prepare(self, room: Room, make_ops: OpsMaker, leaves: tuple[Leave, ...]) -> Prepared | None:
         """Plans, and gets a prekey for each device; devices to be added that have none yet are left out."""
@@ -92,6 +94,7 @@ class Preparation:
         log, listed = self._context.log, room.listed()
         while True:
             await self._decide(log.facts.undecided(log.size, listed))
+            await self._check_ended(room.roster)
             evidence = Evidence(self._certificates.known, log.facts, log.size)
             planned = await make_ops(Plan(room.state, evidence, leaves, unready))
             if planned is None:

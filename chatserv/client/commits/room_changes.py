@@ -13,7 +13,7 @@ from chatserv.crypto.bodies import RoomTitle
 from chatserv.crypto.commits import BadCommit, Op
 from chatserv.crypto.log_facts import RoomHead
 from chatserv.crypto.room_state import Kind, Policy, room_id
-from chatserv.errors import BadKey, ChatError, Forbidden, NotFound
+from chatserv.errors import BadKey, ChatError, Forbidden, NotFound, NotMember
 from chatserv.i18n import N_
 
 
@@ -111,6 +111,32 @@ class RoomChanges:
             return await entering(given)
 
         return plan
+
+    async def enter(self, room: Room, least_epoch: int = 0) -> None:
+        """Brings this device into a room that its person is a member of.
+
+        Args:
+            room: Which room; we are not in it.
+            least_epoch: The newest epoch that another device of ours knows: the server must not show an older room.
+
+        Raises:
+            NotMember: They are no member, or have left meanwhile.
+            FalseRoom: The server shows the room as it was before.
+            ChatError: As `commit`.
+        """
+        entering = self.planner.enter()
+
+        async def plan(given: Plan) -> Sequence[Op] | None:
+            state = room.state
+            if state is None or not state.role(self.context.user):
+                raise NotMember(f"room {room.room_id.hex()}")
+            if room.head.epoch < least_epoch:
+                raise FalseRoom(f"room {room.room_id.hex()}: epoch {room.head.epoch}, {least_epoch} is known")
+            if state.policy.public:
+                return await self._checked_entry(room, state.policy.name)(given)
+            return await entering(given)
+
+        await self.commit(room, plan)
 
     def _public_head(self, name: str) -> RoomHead | None:
         """The newest leaf for the name, if it names a room."""

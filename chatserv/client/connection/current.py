@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from chatserv.client.connection.backoff import Replaced
+from chatserv.client.connection.backoff import farewell
 from chatserv.client.connection.protocol import ClientProtocol
-from chatserv.errors import ChatError, Draining, Forbidden, WireError
+from chatserv.errors import ChatError, Draining, WireError
 from chatserv.local_errors import LocalFileError
 from chatserv.wire import messages
 
@@ -46,8 +46,8 @@ class Owner(Protocol):
         """A file of ours cannot be used."""
         ...
 
-    def lost(self, error: ChatError | None) -> None:
-        """It is gone, for a reason that may be known."""
+    def lost(self, error: ChatError | None, *, proven: bool = False) -> None:
+        """It is gone, for a reason that may be known. ``proven``: what answered has shown that it is our server."""
         ...
 
 
@@ -90,7 +90,7 @@ class Connection:
             for message in batch:
                 match message:
                     case messages.Farewell(code=code):
-                        self._last_word = Replaced() if code == "replaced" else Forbidden(code, by="server")
+                        self._last_word = farewell(code)
                     case messages.DrainingNotice():
                         self._last_word = Draining()
                 receiver.receive(message)
@@ -102,13 +102,17 @@ class Connection:
             self._receiving = False
         self._flush()
 
+    def connection_silent(self) -> None:
+        """Nothing has come for a while."""
+        self._owner.engine.ping()
+
     def connection_down(self, error: ChatError | None) -> None:
         """The connection is gone."""
-        self._protocol = None
+        proven, self._protocol = self._protocol is not None and self._protocol.proven, None
         error, self._last_word = error or self._last_word, None
         self._outbox.clear()
         self._owner.engine.disconnected()
-        self._owner.lost(error)
+        self._owner.lost(error, proven=proven)
 
     def look(self, *, jumped: bool) -> None:
         """Some seconds have passed; ``jumped``: far more than that, so the server is asked whether it is there."""

@@ -48,9 +48,11 @@ class ClosingHeads:
         name, found = self._rooms.name(room), list[ClientEvent]()
         for leaf, seen in heads.items():
             entry, lacking = state.entry(leaf), seen - ours.get(leaf, 0)
+            if self._rooms.rule.lacks(room.room_id, room.head.epoch, leaf):
+                continue
             if 0 < lacking <= most and entry is not None and entry.device_id != self._context.device_id:
                 by = "" if maker is None or maker.user == entry.user else maker.user
-                found.append(MessagesMissing(name, entry.user, lacking, by))
+                found.append(MessagesMissing(name, entry.user, lacking, by, room.room_id))
         return found + self._swallowed(room, commit, heads, at_ms)
 
     def _swallowed(self, room: Room, commit: Commit, heads: dict[int, int], at_ms: int) -> list[ClientEvent]:
@@ -63,9 +65,8 @@ class ClosingHeads:
         seen, due = heads.get(own.leaf, 0), acknowledged.generation + 1
         if due > seen and not self._settled(acknowledged.at_ms, acknowledged.noted_ms, at_ms):
             due = self._due_before(room, own.leaf, heads, at_ms)
-        return (
-            [MessagesMissing(self._rooms.name(room), self._context.user, due - seen, maker.user)] if due > seen else []
-        )
+        name, us = self._rooms.name(room), self._context.user
+        return [MessagesMissing(name, us, due - seen, maker.user, room.room_id)] if due > seen else []
 
     def _settled(self, acknowledged_at_ms: int, noted_ms: int, at_ms: int) -> bool:
         if at_ms - acknowledged_at_ms >= UNDER_WAY_MS:

@@ -11,7 +11,6 @@ from typing import Final
 from chatserv.client.events import (
     ClientEvent,
     DeviceSeen,
-    GapSeen,
     MessagesMissing,
     RoomChanged,
     RoomJoined,
@@ -21,13 +20,16 @@ from chatserv.client.events import (
 from chatserv.client.inbound.closing_heads import ClosingHeads
 from chatserv.client.inbound.commit_summary import describe
 from chatserv.client.inbound.content_handler import ContentHandler
+from chatserv.client.inbound.holes import hole_seen
 from chatserv.client.inbound.message_reader import MessageReader
 from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.storage.kept_events import KeptEvent
 from chatserv.client.storage.rooms import RoomRow
+from chatserv.client.storage.stored_message import LATEST_MS
 from chatserv.client.verification.certificates import Certificates
-from chatserv.client.verification.public_rooms import PublicRooms
+from chatserv.client.verification.logged_rooms import LoggedRooms
 from chatserv.crypto.commits import Add, BadCommit, Commit, Leave
 from chatserv.crypto.e2e.epoch import base_secrets
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
@@ -48,7 +50,7 @@ class CommitReader:
         rooms: Which rooms there are.
         certificates: Those of all devices.
         contents: Takes what was opened.
-        public_rooms: Compares public rooms with the log.
+        logged_rooms: Compares rooms with the log.
     """
 
     def __init__(
@@ -57,10 +59,10 @@ class CommitReader:
         rooms: Rooms,
         certificates: Certificates,
         contents: ContentHandler,
-        public_rooms: PublicRooms,
+        logged_rooms: LoggedRooms,
     ) -> None:
         self._context, self._rooms, self._certificates = context, rooms, certificates
-        self._public_rooms, self._heads = public_rooms, ClosingHeads(context, rooms)
+        self._logged_rooms, self._heads = logged_rooms, ClosingHeads(context, rooms)
         self._messages = MessageReader(context, rooms, certificates, contents)
 
     def take(self, room: Room, event: messages.Event) -> list[ClientEvent]:
@@ -75,7 +77,7 @@ class CommitReader:
             return []
         found: list[ClientEvent] = []
         if room.in_it and event.seq > cursor + 1:
-            found.append(GapSeen(self._rooms.name(room), cursor + 1, event.seq - 1))
+            found.append(hole_seen(self._context, self._rooms, room, cursor + 1, event.seq - 1))
         if event.kind == KIND_COMMIT:
             return found + self._take_commit(room, event)
         return found + self._messages.take(room, event)
@@ -115,8 +117,8 @@ class CommitReader:
                 room.row = replace(room.row, standing=Standing.OUT, inviter=inviter)
             self._context.vault.rooms.put(room.row)
             self._settle_keys(room, own, commit)
-        self._public_rooms.moved(room)
-        return [RoomLeft(name, by)] if was_in and own is None else found
+        self._logged_rooms.moved(room, removes=bool(outcome.gone))
+        return [RoomLeft(name, by, room.room_id)] if was_in and own is None else found
 
     def _put_out_by(self, before: State | None, outcome: Outcome, commit: Commit) -> str:
         """Who has put us out by a commit: its maker, or ourselves where it carries our own Leave."""
@@ -138,10 +140,12 @@ class CommitReader:
             room.move(outcome, commit)
             return []
         found = self._heads.compare(room, commit, event.at) + self._never_came(room, event.seq)
+        kept = KeptEvent(event.seq, commit.commit_hash, event.kind, min(event.at, LATEST_MS), event.body)
+        self._context.vault.kept_events.put(room.room_id, kept, self._context.now_ms())
         room.row = self._next_row(room, outcome, commit, event, own)
         room.move(outcome, commit)
         self._context.vault.rooms.put(room.row)
-        self._public_rooms.moved(room)
+        self._logged_rooms.moved(room, removes=bool(outcome.gone))
         found += self._tell(room, before, outcome, commit, event)
         self._settle_keys(room, own, commit)
         return found
@@ -150,11 +154,13 @@ class CommitReader:
         self, room: Room, outcome: Outcome, commit: Commit, event: messages.Event, own: RosterEntry | None
     ) -> RoomRow:
         standing = Standing.OUT if own is None else self._standing(room, outcome)
+        heard = self._context.vault.heard_rooms.get(room.room_id)
+        self._context.vault.heard_rooms.drop(room.room_id)
         row = room.row or RoomRow(
             room_id=room.room_id,
             kind=int(outcome.state.policy.kind),
-            title=room.made_as[0],
-            topic=room.made_as[1],
+            title=room.made_as[0] or heard.title,
+            topic=room.made_as[1] or heard.topic,
             epoch=0,
             commit_hash=b"",
             kt_size=0,
@@ -162,13 +168,14 @@ class CommitReader:
             head_commit=b"",
             cursor=0,
             shown=event.seq - 1,
-            read=0,
+            read=heard.read,
             since=event.seq - 1,
             standing=standing,
             keys=Keys.WANTED,
             epoch_since_ms=0,
             epoch_messages=0,
             committer=b"",
+            read_told=heard.read,
         )
         if row.standing is Standing.OUT and standing is not Standing.OUT:  # we are back
             row = replace(row, since=event.seq - 1, shown=event.seq - 1)
@@ -198,7 +205,10 @@ class CommitReader:
             return Standing.REFUSED
         wanted = room.row is not None and not room.row.inviter
         member = wanted and room.state is not None and bool(room.state.role(self._context.user))
-        return Standing.IN if member or outcome.committer.user == self._context.user else Standing.OFFERED
+        agreed = (
+            outcome.committer.user == self._context.user or self._context.vault.heard_rooms.get(room.room_id).agreed
+        )
+        return Standing.IN if member or agreed else Standing.OFFERED
 
     def _never_came(self, room: Room, seq: int) -> list[ClientEvent]:
         """What the server has acknowledged of ours at places that have passed without it."""
@@ -206,27 +216,32 @@ class CommitReader:
         gone = outbox.done_before(room.room_id, seq)
         for row in gone:
             outbox.delete(row.message_id)
-        return [MessagesMissing(self._rooms.name(room), self._context.user, len(gone))] if gone and room.in_it else []
+        if not gone or not room.in_it:
+            return []
+        return [MessagesMissing(self._rooms.name(room), self._context.user, len(gone), room_id=room.room_id)]
 
     def _tell(
         self, room: Room, before: State | None, outcome: Outcome, commit: Commit, event: messages.Event
     ) -> list[ClientEvent]:
         row, name, by = room.row, self._rooms.name(room), outcome.committer.user
         found: list[ClientEvent] = []
+        if room.of_devices:
+            return found
         was_in = before is not None and before.device(self._context.device_id) is not None
         if row is None or row.standing is Standing.OUT:
-            return [RoomLeft(name, self._put_out_by(before, outcome, commit))] if was_in else []
+            left_by = self._put_out_by(before, outcome, commit)
+            return [RoomLeft(name, left_by, room.room_id)] if was_in else []
         if not was_in:
-            found.append(RoomOffered(name, by) if room.offered else RoomJoined(name))
+            found.append(RoomOffered(name, by, room.room_id) if room.offered else RoomJoined(name, room.room_id))
         elif before is not None:
             found += [
                 DeviceSeen(entry.user, entry.device_id)
                 for entry in outcome.added
-                if entry.user != self._context.user and before.role(entry.user)
+                if entry.user != self._context.user and _goes_on(before, outcome.state, entry.user)
             ]
             evidence = Evidence(self._certificates.known, self._context.log.facts, commit.tbs.kt_size)
             lines = describe(before, outcome.state, commit.tbs.ops, evidence.struck)
-            found.append(RoomChanged(name, by, lines, event.at))
+            found.append(RoomChanged(name, by, lines, event.at, room.room_id))
         for user in room.users():
             self._context.pins.look(user, self._context.now_ms())
         return found
@@ -255,6 +270,12 @@ class CommitReader:
         self._context.vault.chains.replace(room.room_id, sender, receivers)
         room.row = replace(room.row, keys=Keys.HELD)
         self._context.vault.rooms.put(room.row)
+
+
+def _goes_on(before: State, after: State, user: str) -> bool:
+    """Whether a user is in the list as the one they were: else a device of theirs is not one more of somebody known."""
+    was, now = before.member(user), after.member(user)
+    return was is not None and now is not None and bool(was.role) and was.kt_added == now.kt_added
 
 
 def _moved_on(row: RoomRow, outcome: Outcome, commit: Commit) -> RoomRow:

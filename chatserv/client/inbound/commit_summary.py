@@ -11,7 +11,7 @@ _ROLES = {Role.OWNER: "owner", Role.MODERATOR: "moderator", Role.MEMBER: "member
 
 
 def describe(before: State, after: State, ops: Sequence[Op], struck: Callable[[Member], bool]) -> Lines:
-    """Words and users, in the order of the words' first use; see `chatserv.client.events.RoomChanged`.
+    """Words and users, in the order of the words' first use; see `chatserv.client.room_events.RoomChanged`.
 
     Args:
         before: The room so far.
@@ -23,8 +23,11 @@ def describe(before: State, after: State, ops: Sequence[Op], struck: Callable[[M
     words: defaultdict[str, list[str]] = defaultdict(list)
     users = dict.fromkeys([*(m.user for m in before.members), *(m.user for m in after.members)])
     for user in users:
-        record = before.member(user)
-        for word in _words(record, after.member(user), leaving=user in leaving):
+        record, now = before.member(user), after.member(user)
+        if record is not None and now is not None and record.role and now.role and record.kt_added != now.kt_added:
+            words["struck"].append(user)  # and listed anew, in one commit
+            record = None
+        for word in _words(record, now, leaving=user in leaving):
             words["struck" if word == "kicked" and record is not None and struck(record) else word].append(user)
     if before.policy != after.policy or any(isinstance(op, SetPolicy) for op in ops):
         words["policy"] = []

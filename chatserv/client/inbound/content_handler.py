@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatserv.client.events import (
+    ArchiveFull,
     ClientEvent,
     Delivered,
     MessageDeleted,
@@ -14,12 +15,14 @@ from chatserv.client.events import (
 )
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
+from chatserv.client.storage.proofs import KeptProof
 from chatserv.client.storage.stored_message import StoredMessage, text_of
 from chatserv.client.verification.gossip import Gossip, Witness
-from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text, decode_body
+from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text
 from chatserv.crypto.content import ContentType, LogHead
+from chatserv.crypto.e2e.proof import Proof
+from chatserv.crypto.own_bodies import OwnBody
 from chatserv.crypto.room_state import Role
-from chatserv.errors import Reject
 from chatserv.wire import messages
 
 _SAID = (MessageReceived, MessageEdited, Reacted)  # what is not told of people who are ignored
@@ -35,30 +38,35 @@ class ContentHandler:
 
     Attributes:
         tidy: Told that something was taken back or replaced, and is to leave the disk.
+        own: Takes what another device of ours says in the room of our devices, and gives what is to be told of it.
     """
 
     tidy: Callable[[], None]
+    own: Callable[[bytes, OwnBody], list[ClientEvent]]
 
     def __init__(self, context: ClientContext, rooms: Rooms, gossip: Gossip) -> None:
         self._context, self._rooms, self._gossip = context, rooms, gossip
 
-    def take(self, room: Room, message: StoredMessage, head: LogHead | None) -> list[ClientEvent]:
-        """Stores what a message says, and tells it; inside the transaction that moves the cursor."""
+    def take(
+        self, room: Room, message: StoredMessage, proof: Proof | None, head: LogHead | None = None
+    ) -> list[ClientEvent]:
+        """Stores what a message says with what proves it, and tells it; inside the transaction that moves the cursor."""
         archive = self._context.vault.archive
-        try:
-            body = decode_body(message.ctype, message.body)
-        except Reject:
-            body = None
+        kept = None if proof is None else KeptProof(message.seq, message.at_ms, message.sender, message.ctype, proof)
+        body = message.said
         self._hear(room, message, head, body)
+        if room.of_devices or isinstance(body, OwnBody):
+            heard = room.of_devices and message.device_id != self._context.device_id
+            return self.own(message.device_id, body) if heard and isinstance(body, OwnBody) else []
         if isinstance(body, LogEvidence) or (message.identity and not isinstance(body, Text)):
             return []  # nothing that belongs to somebody is changed by who may be somebody else
         match body:
             case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
-                found = self._apply(room, message, body)
-            case _:
-                found = (
-                    [self.received(room, message, new=True)] if archive.add(message) else []
-                )  # or it comes once more
+                found = self._apply(room, message, body, kept)
+            case _:  # or it comes once more
+                found = [self.received(room, message, new=True)] if archive.add(message, kept) else []
+                if archive.retention.newly_full(room.room_id):
+                    found.append(ArchiveFull(self._rooms.name(room), archive.retention.limit, room.room_id))
         if message.sender in self._context.vault.ignored:
             return [event for event in found if not isinstance(event, _SAID)]
         return found
@@ -87,64 +95,75 @@ class ContentHandler:
             own=message.sender == self._context.user,
             action=text is not None and text.action,
             reply_to=None if text is None else text.reply_to,
-            mentioned=text is not None and self._context.user in text.mentions,
+            mentioned=text is not None and self._context.user in text.mentions and message.sender != self._context.user,
             edited=message.edited_body is not None and not message.deleted,
             deleted=message.deleted,
             room_id=room.room_id,
             sent_ms=message.sent_ms,
             reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
             identity_changed=bool(message.identity) and self._context.pins.other(message.sender, message.identity),
+            unproved=message.unproved,
         )
 
     # -- contents about other messages ---------------------------------------------------------------------------------
 
     def _apply(
-        self, room: Room, message: StoredMessage, body: Edit | Delete | Reaction | Receipt | RoomTitle
+        self,
+        room: Room,
+        message: StoredMessage,
+        body: Edit | Delete | Reaction | Receipt | RoomTitle,
+        kept: KeptProof | None,
     ) -> list[ClientEvent]:
+        where = (message.seq, message.at_ms, room.room_id)
         match body:
             case Edit():
-                return self._edit(room, message, body)
+                return self._edit(room, message, body, kept)
             case Delete():
-                return self._delete(room, message, body)
+                return self._delete(room, message, body, kept)
             case Reaction(target, emoji, on):
-                self._context.vault.archive.react(room.room_id, target, message.sender, emoji, on)
-                return [Reacted(self._rooms.name(room), target, message.sender, emoji, on)]
+                self._context.vault.archive.react(room.room_id, target, message.sender, emoji, on, kept)
+                return [Reacted(self._rooms.name(room), target, message.sender, emoji, on, *where)]
             case Receipt(message_ids):
                 return self._receipt(room, message, message_ids)
             case RoomTitle(name, topic):
-                return self._title(room, message, name, topic)
+                return self._title(room, message, name, topic, kept)
 
-    def _edit(self, room: Room, message: StoredMessage, body: Edit) -> list[ClientEvent]:
+    def _edit(self, room: Room, message: StoredMessage, body: Edit, kept: KeptProof | None) -> list[ClientEvent]:
         """Counts only from the author's user."""
         archive = self._context.vault.archive
         target = archive.by_id(room.room_id, body.target)
         if target is None or target.sender != message.sender or target.deleted or target.ctype != ContentType.TEXT:
             return []
-        archive.mark_edited(room.room_id, body.target, body.text.encode(), message.seq)
+        archive.mark_edited(room.room_id, body.target, body.text.encode(), message.seq, kept)
         self.tidy()
-        return [MessageEdited(self._rooms.name(room), body.target, message.sender, body.text.text)]
+        where = (message.seq, message.at_ms, room.room_id)
+        return [MessageEdited(self._rooms.name(room), body.target, message.sender, body.text.text, *where)]
 
-    def _delete(self, room: Room, message: StoredMessage, body: Delete) -> list[ClientEvent]:
+    def _delete(self, room: Room, message: StoredMessage, body: Delete, kept: KeptProof | None) -> list[ClientEvent]:
         """Counts from the author's user, and from moderators and owners."""
         archive = self._context.vault.archive
         target = archive.by_id(room.room_id, body.target)
         if target is None or (target.sender != message.sender and not self._moderates(room, message.sender)):
             return []
-        archive.mark_deleted(room.room_id, body.target)
+        archive.mark_deleted(room.room_id, body.target, kept)
+        self._context.vault.kept_events.drop(room.room_id, body.target)
         self.tidy()
-        return [MessageDeleted(self._rooms.name(room), body.target, message.sender)]
+        where = (message.seq, message.at_ms, room.room_id)
+        return [MessageDeleted(self._rooms.name(room), body.target, message.sender, *where)]
 
     def _receipt(self, room: Room, message: StoredMessage, message_ids: tuple[bytes, ...]) -> list[ClientEvent]:
         archive = self._context.vault.archive
         ours = []
         for message_id in message_ids:
             target = archive.by_id(room.room_id, message_id)
-            if target is not None and target.sender == self._context.user != message.sender:
-                archive.add_receipt(room.room_id, message_id, message.sender)
+            is_ours = target is not None and target.sender == self._context.user != message.sender
+            if is_ours and archive.add_receipt(room.room_id, message_id, message.sender):  # of their first device alone
                 ours.append(message_id)
-        return [Delivered(self._rooms.name(room), message.sender, tuple(ours))] if ours else []
+        return [Delivered(self._rooms.name(room), message.sender, tuple(ours), room.room_id)] if ours else []
 
-    def _title(self, room: Room, message: StoredMessage, name: str, topic: str) -> list[ClientEvent]:
+    def _title(
+        self, room: Room, message: StoredMessage, name: str, topic: str, kept: KeptProof | None
+    ) -> list[ClientEvent]:
         """Counts from moderators and owners; who has no name yet takes it from any member. Never in public rooms."""
         row, state = room.row, room.state
         if row is None or state is None or state.policy.public:
@@ -161,7 +180,9 @@ class ContentHandler:
             agreed = self._context.vault.rooms.next_agreed()  # it comes behind those that have this name
         room.row = replace(row, title=name, topic=topic, agreed=agreed)
         self._context.vault.rooms.put(room.row)
-        return [RoomTitled(self._rooms.name(room), before, topic, message.sender)]
+        if kept is not None:
+            self._context.vault.archive.proofs.put(room.room_id, None, kept)
+        return [RoomTitled(self._rooms.name(room), before, topic, message.sender, room.room_id)]
 
     def _moderates(self, room: Room, user: str) -> bool:
         role = None if room.state is None else room.state.role(user)

@@ -15,8 +15,8 @@ from chatserv.crypto.commits import Commit
 from chatserv.crypto.e2e.epoch import verify_confirmation
 from chatserv.crypto.e2e.wrap import OpenedWrap, open_wrap
 from chatserv.crypto.room_state import RosterEntry
-from chatserv.crypto.wraps import WrapScope, verify_wrap
-from chatserv.errors import ChatError
+from chatserv.crypto.wraps import Wrap, WrapScope, verify_wrap
+from chatserv.errors import ChatError, NotFound, Reject
 from chatserv.local_errors import LocalFileError
 from chatserv.wire import messages
 
@@ -31,10 +31,15 @@ class EpochKeys:
         requests: Fetches wraps that did not come by themselves.
         rooms: For names.
         reader: Stores what follows from the secret.
+
+    Attributes:
+        catching_up: A session has begun, and what was missed is not dealt with yet: the server keeps no wraps of epochs
+            that this device has told it to be through with.
     """
 
     def __init__(self, context: ClientContext, requests: Requests, rooms: Rooms, reader: CommitReader) -> None:
         self._context, self._requests, self._rooms, self._reader = context, requests, rooms, reader
+        self.catching_up = False
 
     def came(self, room: Room, notice: messages.WrapReady) -> None:
         """A wrap that the server sent before its commit."""
@@ -59,7 +64,7 @@ class EpochKeys:
             return
         found = room.wraps.pop(row.epoch, None)
         opened: OpenedWrap | None = None
-        theirs = False
+        wrap, theirs = b"", False
         try:
             path, wrap = (found.path, found.wrap) if found is not None else await self._fetch(room, row.epoch)
             due = [entry.leaf for entry in state.roster if entry.device_id != row.committer]
@@ -70,7 +75,10 @@ class EpochKeys:
         except ChatError as error:
             if error.retryable or isinstance(error, LocalFileError):
                 raise
-            self._broken(room, commit, opened, theirs=theirs)
+            none = isinstance(error, NotFound) and not theirs
+            forgotten = self._is_forgotten(wrap) if theirs else none and self.catching_up
+            lost = none and self._rooms.lost_keys.explain(room)
+            self._broken(room, commit, opened, theirs=theirs, forgotten=forgotten, lost=lost)
             return
         if room.commit is not commit or room.row is None:
             return  # the room has moved on meanwhile
@@ -95,11 +103,21 @@ class EpochKeys:
         if opened.spent_prekey_id is not None:
             self._context.vault.prekeys.delete(opened.spent_prekey_id)
 
-    def _broken(self, room: Room, commit: Commit, opened: OpenedWrap | None, *, theirs: bool) -> None:
+    def _is_forgotten(self, wrap: bytes) -> bool:
+        """Whether a wrap goes by a prekey that this device does not remember to have made."""
+        try:
+            return not self._context.vault.prekeys.made(Wrap.decode(wrap).prekey_id)
+        except Reject:
+            return False
+
+    def _broken(
+        self, room: Room, commit: Commit, opened: OpenedWrap | None, *, theirs: bool, forgotten: bool, lost: bool
+    ) -> None:
         """The state stands, but its keys do not open; a later commit repairs the room.
 
         Where the wrap is the one that the commit names, ``theirs``, the committer is named; else the server has given
-        another one, or none.
+        another one, or none. Nobody is, where it is ``forgotten``: an older copy of this device's files would not know.
+        Nothing is told where it was ``lost`` with what a restore has lost, which is told as that.
         """
         if room.commit is not commit or room.row is None or room.state is None:
             return
@@ -108,8 +126,13 @@ class EpochKeys:
             self._context.vault.rooms.put(room.row)
             if opened is not None:
                 self._spend(opened)
-        name, entry = self._rooms.name(room), room.state.device(room.row.committer)
-        if not theirs:
-            self._context.emit(Alarm("false_keys", name))
+        if lost:
             return
-        self._context.emit(KeysBroken(name, "" if entry is None else entry.user))
+        name, entry = self._rooms.name(room), room.state.device(room.row.committer)
+        if forgotten:
+            self._context.emit(Alarm("forgotten_keys", name, room_id=room.room_id))
+            return
+        if not theirs:
+            self._context.emit(Alarm("false_keys", name, room_id=room.room_id))
+            return
+        self._context.emit(KeysBroken(name, "" if entry is None else entry.user, room.room_id))

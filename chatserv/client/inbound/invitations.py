@@ -41,7 +41,7 @@ class Invitations:
                 self._offer(room, by)
             case RoomTitled(before=before, by=by):
                 if not self._release(room):
-                    self._context.emit(RoomTitled(self._rooms.name(room), before, "", by))
+                    self._context.emit(RoomTitled(self._rooms.name(room), before, "", by, room.room_id))
             case RoomJoined() | RoomLeft():
                 self._context.emit(event)
 
@@ -63,5 +63,5 @@ class Invitations:
         by = self._held.pop(room.room_id, None)
         if by is None or not room.offered or room.hidden:
             return False
-        self._context.emit(RoomOffered(self._rooms.name(room), by))
+        self._context.emit(RoomOffered(self._rooms.name(room), by, room.room_id))
         return True

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatserv.crypto.log_facts import Rotation
+from chatserv.crypto.identities import Rotation
 
 
 @dataclass

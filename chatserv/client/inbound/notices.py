@@ -1,13 +1,14 @@
 """What the server says in passing, and keeps nowhere: who is there, who types, how far others have read."""
 
-from dataclasses import replace
 from typing import Final
 
+from chatserv.client.connection.addresses import keep_addresses
 from chatserv.client.events import Announced, PresenceSeen, ReadMoved, TypingSeen
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Rooms
 from chatserv.wire import messages
 
+Notice = messages.Presence | messages.Typing | messages.Read | messages.Announcement | messages.Addresses
 PRESENCES: Final = ("offline", "online", "away")
 
 
@@ -33,24 +34,25 @@ class Notices:
         self.presence.clear()
         self.read.clear()
 
-    def take(self, notice: messages.Presence | messages.Typing | messages.Read | messages.Announcement) -> None:
+    def take(self, notice: Notice) -> None:
         """A notice came."""
+        if not isinstance(notice, messages.Announcement | messages.Addresses) and notice.user == self._context.user:
+            return  # our own devices tell each other what they have to, by what the server cannot make up
         match notice:
             case messages.Presence(user, status):
                 before, self.presence[user] = self.presence.get(user), PRESENCES[status]
                 if before != PRESENCES[status]:  # it comes once for each room that we share
                     self._context.emit(PresenceSeen(user, PRESENCES[status]))
+            case messages.Addresses(addresses):
+                keep_addresses(self._context, addresses)
             case messages.Announcement(text, at):
                 self._context.emit(Announced(text, at))
             case messages.Typing(user=user) if user in self._context.vault.ignored:
                 pass
             case messages.Typing(room_id, user) if (room := self._rooms.get(room_id)) is not None and room.in_it:
-                self._context.emit(TypingSeen(self._rooms.name(room), user))
+                self._context.emit(TypingSeen(self._rooms.name(room), user, room_id))
             case messages.Read(room_id, user, seq) if (room := self._rooms.get(room_id)) is not None and room.in_it:
                 if seq > room.newest:  # else the server could have us, or somebody, read what will be said one day
                     return
-                if user == self._context.user and room.row is not None:
-                    self._context.vault.rooms.set_read(room_id, seq)
-                    room.row = replace(room.row, read=max(room.row.read, seq))
                 self.read[room.room_id, user] = seq
-                self._context.emit(ReadMoved(self._rooms.name(room), user, seq))
+                self._context.emit(ReadMoved(self._rooms.name(room), user, seq, room_id))

@@ -1,21 +1,27 @@
 """Our places in rooms, as the server tells them, held against what was signed and what we have.
 
-A room that the server closes, or leaves out of ``welcome``, is one that we have left ourselves; otherwise nobody has signed
-that we are out, and the server withholds it. Such a room keeps its place with us, with its cursor and its keys: what is said
-there meanwhile is told, or missed in sight, as soon as it comes back.
+A room that the server closes, or leaves out of ``welcome``, is one that we have left ourselves, or one of which its log says
+to everybody that it has ended, by its operator or with its last member; otherwise nobody has signed that we are out, and
+the server withholds it. Such a room keeps its place with us, with its cursor and its keys: what is said there meanwhile is
+told, or missed in sight, as soon as it comes back.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client.events import Alarm, GapSeen, RoomLeft, RoomRewound
+from chatserv.client.events import Alarm, RetentionChanged, RoomLeft, RoomRewound
 from chatserv.client.inbound.agreements import AGREED
+from chatserv.client.inbound.holes import hole_seen
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
+from chatserv.client.state.transparency_log import LogForked
+from chatserv.errors import BadKey
 from chatserv.wire import messages
 
 BACK_SECONDS: Final = 30.0  # in which the server has to carry again what we have agreed to, and may have had to yield
+LOST_SECONDS: Final = 60.0  # so long a room that is withheld may still come back, before what waits is given back
 CROSSED_SECONDS: Final = 10.0  # the commit that puts us out may be on its way
 LEAVING: Final = (
     "leaving "  # and the room's id, in hexadecimal: we have signed a Leave, and may not know that it arrived
@@ -31,9 +37,13 @@ class Places:
 
     Attributes:
         moved: Told of a room that we are in no more, or again: what waits to be sent there fails, or goes.
+        reach: Makes the log known up to a size.
+        rewound: Told of a room that has nothing any more behind a place that we knew.
     """
 
     moved: Callable[[Room], None]
+    reach: Callable[[int], Awaitable[None]]
+    rewound: Callable[[Room, int], None]
 
     def __init__(self, context: ClientContext, rooms: Rooms) -> None:
         self._context, self._rooms = context, rooms
@@ -43,8 +53,12 @@ class Places:
 
     # -- a session begins ----------------------------------------------------------------------------------------------
 
-    def compare(self, told: tuple[messages.RoomInfo, ...]) -> tuple[tuple[bytes, int], ...]:
+    def compare(
+        self, told: tuple[messages.RoomInfo, ...], rule: messages.RetentionInfo
+    ) -> tuple[tuple[bytes, int], ...]:
         """Compares what the server says of our rooms with what we have; gives the cursors to go on from."""
+        if self._rooms.rule.told(rule, told):
+            self._context.emit(RetentionChanged(self._rooms.rule.age_seconds, self._rooms.rule.bytes))
         there = {info.room for info in told}
         for room in self._rooms.ours():
             if room.room_id not in there:
@@ -73,11 +87,13 @@ class Places:
         if other_chain:
             room.stopped = True  # we have seen commits that the server has not: nothing beside them is accepted
         if not room.hidden:
-            self._context.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head))
+            self._context.emit(RoomRewound(self._rooms.name(room), row.cursor, info.head, room.room_id, room.stopped))
         head = info.head  # other messages will have the places behind
-        room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=min(row.read, head))
-        room.told = min(room.told, head)
+        read, told = min(row.read, head), min(row.read_told, head)
+        room.row = replace(row, cursor=min(row.cursor, head), shown=min(row.shown, head), read=read, read_told=told)
         self._context.vault.rooms.put(room.row)
+        self._context.vault.kept_events.rewind(room.room_id, head)
+        self.rewound(room, head)
 
     def caught_up(self, told: tuple[messages.RoomInfo, ...]) -> None:
         """Everything that was missing has come, by the server's word: what it has counted and not sent is a gap."""
@@ -88,10 +104,16 @@ class Places:
             room = self._rooms.get(info.room)
             if room is None or room.row is None or not room.in_it or room.stopped or room.row.cursor >= info.head:
                 continue
-            if not room.offered:  # else nothing of it is told
-                self._context.emit(GapSeen(self._rooms.name(room), room.row.cursor + 1, info.head))
-            room.row = replace(room.row, cursor=info.head)
+            first = room.row.cursor + 1
             self._context.vault.rooms.set_cursor(room.room_id, info.head)
+            room.row = replace(room.row, cursor=info.head)
+            if not room.offered:  # else nothing of it is told
+                self._context.emit(hole_seen(self._context, self._rooms, room, first, info.head))
+        self._rooms.rule.caught_up(self._context.now_ms())
+        self._rooms.lost_keys.caught_up(self._rooms.ours())
+        for room in self._rooms.ours():
+            if room.row is not None and room.row.read > room.newest:  # no device of ours has read what never came
+                self._rooms.keep(room, replace(room.row, read=room.newest, read_told=room.newest))
 
     # -- rooms that are gone -------------------------------------------------------------------------------------------
 
@@ -106,9 +128,31 @@ class Places:
     def hear(self, notice: messages.RoomEntered | messages.RoomClosed) -> None:
         """Takes a notice in."""
         if isinstance(notice, messages.RoomClosed):
-            self.gone(notice.room)
+            self._context.spawn(self._closed(notice), "closed room")
         else:
             self.came(notice.info.room)
+
+    async def _closed(self, notice: messages.RoomClosed) -> None:
+        with suppress(BadKey, LogForked):  # which is told in other words; and of the room it says nothing
+            await self.reach(notice.logged)
+        self.gone(notice.room)
+
+    def _is_ended(self, room: Room) -> bool:
+        """Whether the log says that the room has ended for all."""
+        facts = self._context.log.facts
+        return bool(facts.endings(room.room_id, facts.size))
+
+    def _ended(self, room: Room) -> None:
+        name, warned = self._rooms.name(room), room.withheld
+        self.leave(room)
+        if warned or not room.of_devices:  # which nobody sees, and our devices make anew
+            self._context.emit(RoomLeft(name, room_id=room.room_id, closed=True, warned=warned))
+
+    def log_grown(self) -> None:
+        """The log may say now why a room is missing that seemed to be withheld."""
+        for room in self._rooms.ours():
+            if room.withheld and self._is_ended(room):
+                self._ended(room)
 
     def gone(self, room_id: bytes) -> None:
         """The server says that we are in a room no more."""
@@ -120,7 +164,9 @@ class Places:
             self._withdrawn(room, name)
         elif self._context.vault.facts.get(LEAVING + room_id.hex()) is not None:
             self.leave(room)
-            self._context.emit(RoomLeft(name, self._context.user))
+            self._context.emit(RoomLeft(name, self._context.user, room_id))
+        elif self._is_ended(room):
+            self._ended(room)
         elif self._context.vault.facts.get(AGREED + room_id.hex()) is not None:
             self._expect_back(room)  # it had to yield before the server knew that we want it: we are about to tell it
         else:
@@ -140,7 +186,14 @@ class Places:
         self._yielded.pop(room.room_id, None)
         if room.in_it and not room.withheld:
             room.withheld = True
-            self._context.emit(Alarm("room_withheld", self._rooms.name(room)))
+            self._context.emit(Alarm("room_withheld", self._rooms.name(room), room_id=room.room_id))
+            self._context.later(LOST_SECONDS, lambda: self._look_at_withheld(room))
+
+    def _look_at_withheld(self, room: Room) -> None:
+        """What waits to be sent goes when the room comes back; after a while it is given back instead."""
+        if room.in_it and room.withheld:
+            room.lost = True
+            self.moved(room)
 
     def _withdrawn(self, room: Room, name: str) -> None:
         """A room that we have not agreed to is gone, as one that we were given too many of.
@@ -156,7 +209,7 @@ class Places:
             self._context.vault.forget_room(room.room_id)
             self._rooms.reload(room)
             self._rooms.forget_room(room.room_id)
-        self._context.emit(RoomLeft(name))
+        self._context.emit(RoomLeft(name, room_id=room.room_id))
 
     def denied(self, room: Room) -> None:
         """The server has refused something in a room because we were no member of it: in a moment a commit has to say so."""
@@ -174,7 +227,7 @@ class Places:
         self._yielded.pop(room_id, None)
         room = self._rooms.get(room_id)
         if room is not None and room.withheld:
-            room.withheld = False
+            room.withheld = room.lost = False
             self.moved(room)
 
     def disconnected(self) -> None:
@@ -188,7 +241,7 @@ class Places:
             return
         with self._context.vault.transaction():
             row = replace(room.row, standing=Standing.OUT, keys=Keys.WANTED, inviter=self._context.user)
-            room.row, room.withheld = row, False
+            room.row, room.withheld, room.lost = row, False, False
             self._context.vault.rooms.put(room.row)
             self._context.vault.chains.clear(room.room_id)
             self.stays(room)

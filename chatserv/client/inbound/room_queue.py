@@ -1,7 +1,6 @@
 """Brings events in the order of their room to the reader, and fetches what the reader needs first."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -14,7 +13,6 @@ from chatserv.client.inbound.invitations import Invitations
 from chatserv.client.inbound.missing import Needs
 from chatserv.client.state.context import ClientContext, Interrupted, log, retry_delay
 from chatserv.client.state.rooms import Keys, Room, Rooms, Standing
-from chatserv.client.storage.rooms import RoomRow
 from chatserv.client.verification.certificates import Certificates, FalseKey
 from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.commits import BadCommit, Commit
@@ -44,10 +42,14 @@ class RoomQueue:
     Attributes:
         moved: Told after each batch that a room has moved on.
         broken: Told that a room's keys do not open.
+        hear: Told of each message of a room that we have agreed to.
+        heard: Told after each batch that had such messages.
     """
 
     moved: Callable[[Room], None]
     broken: Callable[[Room], None]
+    hear: Callable[[Room, MessageReceived], None]
+    heard: Callable[[Room], None]
 
     def __init__(
         self,
@@ -66,8 +68,6 @@ class RoomQueue:
         self.invitations = Invitations(context, rooms)
         self._settling: list[Deferred[None]] = []
         self._deaf = False  # what came could not be stored: nothing behind it is taken from this connection
-        self.follow = True
-        self.marks_shown = True  # else whoever is told says how far it was shown
 
     def put_event(self, event: messages.Event) -> None:
         """An event came. Raises `Busy` where too many wait: only a new connection helps."""
@@ -121,18 +121,22 @@ class RoomQueue:
             self._context.later(0, lambda: self._context.spawn(self._run(room), "room"))
 
     async def _run(self, room: Room) -> None:
+        failed = True
         try:
             while room.queue and not room.stopped:
-                needs = self._take_batch(room)
+                needs = await self._take_batch(room)
                 self.moved(room)
                 if needs is not None:
                     await self._try_to_provide(room, needs)
                 elif room.queue:
                     await self._context.pause(0)  # others have their turn
+            failed = False
         except Interrupted:
-            pass
+            failed = False
         finally:
             room.busy = False
+            if failed:
+                self._lost_track(room)
             room.reached()
             self._settle()
 
@@ -142,15 +146,16 @@ class RoomQueue:
             for waiter in waiting:
                 waiter.callback(None)
 
-    def _take_batch(self, room: Room) -> Needs | None:
-        stored = False
+    async def _take_batch(self, room: Room) -> Needs | None:
+        """Takes the first events in, and tells of them when they are on disk."""
+        room.told = 0 if room.row is None else room.row.cursor
         try:
-            with self._context.vault.transaction():
+            with self._context.vault.transaction(wait=False):
                 found, needs, error = self._take_some(room)
-            stored = True
+            await self._context.keeping.kept()
+            self._context.require_going()  # else whoever comes next is told it
         finally:
-            if not stored:
-                self._lost_track(room)
+            room.told = None
         self._show(room, found)
         room.reached()
         if isinstance(error, OtherLog):
@@ -175,7 +180,7 @@ class RoomQueue:
         return found, None, None
 
     def _lost_track(self, room: Room) -> None:
-        """What was taken could not be stored: back to what is, and the server tells it once more on a new connection."""
+        """Something could not be stored: back to what is, and the server tells what waits once more on a new connection."""
         room.queue.clear()
         self._deaf = True
         self._interrupt_settling()
@@ -185,26 +190,16 @@ class RoomQueue:
         self._rooms.reload(room)
 
     def _show(self, room: Room, found: list[ClientEvent]) -> None:
-        """Tells the program; messages only where it follows and we have agreed to the room."""
-        last = 0
+        """Tells of it; of messages only where we have agreed to the room."""
+        heard = False
         for event in found:
-            if isinstance(event, MessageReceived):
-                if (
-                    not self.follow or room.offered
-                ):  # where the program has stopped us meanwhile, it finds the rest unread
-                    continue
-                room.told = last = max(last, event.seq)
-            self.invitations.tell(room, event)
-        if last and self.marks_shown:
-            self.mark_shown(room, last)
-
-    def mark_shown(self, room: Room, seq: int) -> RoomRow | None:
-        """The program was shown everything up to ``seq``, as far as we have come; gives the room's new row."""
-        if room.row is not None:
-            seq = min(seq, room.row.cursor)
-            room.row = replace(room.row, shown=max(room.row.shown, seq))
-            self._context.vault.rooms.set_shown(room.room_id, seq)
-        return room.row
+            if not isinstance(event, MessageReceived):
+                self.invitations.tell(room, event)
+            elif not room.offered:
+                heard = True
+                self.hear(room, event)
+        if heard:
+            self.heard(room)
 
     def _stop(self, room: Room, error: ChatError) -> None:
         """The server broke the rules, or withholds what it has to give: the room stands still, and a person is told."""
@@ -213,7 +208,9 @@ class RoomQueue:
         room.abandoned(error)
         log.warn("room stopped: {code}: {detail}", code=error.code, detail=error.detail)
         signed_by = error.signed_by if isinstance(error, BadCommit) else ""
-        self._context.emit(Alarm(_kind(error), f"{self._rooms.name(room)}: {error.detail}", signed_by))
+        detail = ": ".join(filter(None, (self._rooms.name(room), error.detail)))
+        self._context.emit(Alarm(_kind(error), detail, signed_by, room_id=room.room_id))
+        self.moved(room)  # what waits to be sent there is given back
 
     # -- what the reader needs -----------------------------------------------------------------------------------------
 

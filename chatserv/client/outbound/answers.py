@@ -1,6 +1,7 @@
 """What the server has answered: messages of ours that it has stored, by its word."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from chatserv.client.events import SendAcknowledged
 from chatserv.client.outbound.pending import PendingMessages
@@ -10,6 +11,8 @@ from chatserv.client.storage.chains import Acknowledged
 from chatserv.client.storage.outbox import OutboxRow
 from chatserv.client.storage.stored_message import LATEST_MS
 from chatserv.wire import messages
+
+Answer: TypeAlias = tuple[Room, OutboxRow, messages.Sent]
 
 
 class Answers:
@@ -27,7 +30,8 @@ class Answers:
 
     def __init__(self, context: ClientContext, waiting: PendingMessages) -> None:
         self._context, self._waiting = context, waiting
-        self._answered: list[tuple[Room, OutboxRow, messages.Sent]] = []
+        self._answered: list[Answer] = []
+        self._stored: list[Answer] = []
 
     def put_answer(self, room: Room, row: OutboxRow, sent: messages.Sent) -> None:
         """A message is stored."""
@@ -38,29 +42,39 @@ class Answers:
         self._answered.clear()
 
     def store(self) -> None:
-        """Keeps what was answered since the last time, in one transaction, and tells it."""
+        """Keeps what was answered since the last time, in one transaction; it is told once it is on disk."""
         answered, self._answered = self._answered, []
         if not answered:
             return
         vault = self._context.vault
-        with vault.transaction():
+        with vault.transaction(wait=False):
             for room, row, sent in answered:
                 if _has_come(room, sent):
                     vault.outbox.delete(row.message_id)
                 else:
                     vault.outbox.mark_done(row.message_id, sent.seq)  # its event is still on the way
+                vault.asked.stored(row.message_id, sent.seq)
             for room_id, last in self._last(answered).items():
                 vault.chains.acknowledge(room_id, last)
+        self._stored += answered
+
+    def take_stored(self) -> list[Answer]:
+        """What was stored and is to be told."""
+        stored, self._stored = self._stored, []
+        return stored
+
+    def tell(self, answered: list[Answer]) -> None:
+        """Tells what is on disk."""
         for room, row, sent in answered:
             if _has_come(room, sent):
                 self._waiting.drop(row.message_id)
             else:
                 self._waiting.stored(row.message_id)
-            self._context.emit(SendAcknowledged(row.message_id, sent.seq))
+            self._context.emit(SendAcknowledged(row.message_id, sent.seq, room.room_id))
         for room in {room.room_id: room for room, *_ in answered}.values():
             self.said(room)
 
-    def _last(self, answered: list[tuple[Room, OutboxRow, messages.Sent]]) -> dict[bytes, Acknowledged]:
+    def _last(self, answered: list[Answer]) -> dict[bytes, Acknowledged]:
         """By room, the last place in our chain of its epoch that is stored."""
         found: dict[bytes, Acknowledged] = {}
         for room, row, sent in answered:

@@ -18,9 +18,13 @@ class Fitness:
 
     Attributes:
         commit_first: Asked to commit in a room, or to open its keys.
+        ended: Says whether nobody can come into direct messages any more.
+        begin_anew: Asked to begin such direct messages anew.
     """
 
     commit_first: Callable[[Room], None]
+    ended: Callable[[Room], bool]
+    begin_anew: Callable[[Room], None]
 
     def __init__(self, context: ClientContext, rooms: Rooms, commit_due: Callable[[State], bool]) -> None:
         self._context, self._rooms, self._commit_due = context, rooms, commit_due
@@ -53,10 +57,14 @@ class Fitness:
         if changed:
             if self._held.get(room.room_id) != changed:
                 self._held[room.room_id] = changed
-                self._context.emit(SendHeld(self._rooms.name(room), changed))
+                self._context.emit(SendHeld(self._rooms.name(room), changed, room.room_id))
             return False
         self._held.pop(room.room_id, None)
-        if self._commit_due(state) or self._context.vault.chains.lost(room.room_id) is not None:
+        if self.ended(room):
+            self.begin_anew(room)
+            return False
+        lost = self._rooms.lost_keys.are_in(room) or self._context.vault.chains.lost(room.room_id) is not None
+        if lost or self._commit_due(state):
             self.commit_first(room)
             return False
         if row.kt_size > self._context.log.size:

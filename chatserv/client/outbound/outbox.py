@@ -4,30 +4,34 @@ A message is in the outbox before anything else happens to it; its place in our 
 (docs/rooms.rst 7.1). After a lost connection the same bytes go out again under the same id.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.events import SendDelayed, SendFailed, SendQueued
+from chatserv.client.events import SendDelayed, SendQueued
 from chatserv.client.outbound.answers import Answers
 from chatserv.client.outbound.fitness import Fitness
+from chatserv.client.outbound.giving_up import GivingUp
+from chatserv.client.outbound.leaving import Leaving
 from chatserv.client.outbound.pending import PendingMessages, WaitingMessage
+from chatserv.client.outbound.resting import Resting
 from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
+from chatserv.client.state.standstill import standstill
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.verification.log_auditor import LogAuditor
 from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
-from chatserv.crypto.content import ID_BYTES, Content, ContentType, LogHead
-from chatserv.crypto.e2e.message import BODY_BYTES_MAX, MessageScope, seal_message
+from chatserv.crypto.content import ID_BYTES, ContentType
+from chatserv.crypto.e2e.message import BODY_BYTES_MAX
+from chatserv.crypto.envelope import ENVELOPE_BYTES_MIN
 from chatserv.crypto.room_state import State
-from chatserv.errors import ChatError, NotFound, NotMember, Quota, StaleEpoch, TooLarge, WireError
+from chatserv.errors import ChatError, NotMember, Quota, StaleEpoch, TooLarge, WireError
 from chatserv.wire import messages
 
-GOSSIP_EVERY: Final = 50  # docs/rooms.rst 8.3: our first message of an epoch and every so many after it
 MAX_UNACKNOWLEDGED: Final = 5000
+GATHER_SECONDS: Final = 0.05  # what another program sends comes one by one: what comes meanwhile goes with it
 UNDER_WAY: Final = 64  # what the server takes of one session at once
 TOLD: Final = ("storage_full", "read_only")  # what its operator has to repair
 STALE_SECONDS: Final = 0.3  # the commit that made a message stale is on its way
@@ -64,15 +68,18 @@ class Outbox:
         self._auditor, self._denied = auditor, denied
         self.fitness = Fitness(context, rooms, commit_due)
         self._under_way: set[bytes] = set()
-        self._resting: set[bytes] = set()  # rooms that wait after a refusal
+        self._resting = Resting(context.later, self.flush)  # rooms that wait for their turn, or after a refusal
         self._stale: dict[tuple[bytes, int], int] = {}
         self._due: set[bytes] = set()
+        self._timer = self._gathering = False
+        self._flushed = -GATHER_SECONDS
         self.ready = False
         self._unacknowledged = 0
-        self._earlier = 0  # messages of earlier runs have no higher place in the outbox
         self.refusal: ChatError | None = None  # why the server did not store the last one for now
         self.waiting = PendingMessages()
         self.answers = Answers(context, self.waiting)
+        self._leaving = Leaving(context, self.answers, self._send)
+        self.giving_up = GivingUp(context, rooms, self.fitness, self.waiting)
         self.most = MAX_UNACKNOWLEDGED
 
     @property
@@ -82,10 +89,15 @@ class Outbox:
             self._unacknowledged = self._context.vault.outbox.count()
         return self._unacknowledged
 
+    @property
+    def own(self) -> int:
+        """The same without what other programs have sent that have joined this one."""
+        return max(0, self.unacknowledged - self.giving_up.count_others())
+
     # -- in ------------------------------------------------------------------------------------------------------------
 
-    def put_body(self, room: Room, body: Body) -> bytes:
-        """Takes a message in; it leaves when it can. Returns its id.
+    def put_body(self, room: Room, body: Body, asked: bytes | None = None) -> bytes:
+        """Takes a message in; it leaves when it can. Returns its id: ``asked`` where a program that has joined has made it.
 
         Raises:
             Quota: Too many wait already.
@@ -99,16 +111,20 @@ class Outbox:
         ctype, encoded = encode_body(body)
         if len(encoded) > BODY_BYTES_MAX:
             raise TooLarge(f"message: {len(encoded)} bytes")
-        message_id = self._context.random(ID_BYTES)
-        self._context.vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
+        vault, message_id = self._context.vault, asked or self._context.random(ID_BYTES)
+        with vault.transaction(wait=False):  # the disk is waited for when this turn is over, before anything leaves
+            vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
+            if asked is not None:
+                vault.asked.begin(asked)
+                self.giving_up.others.add(asked)
         self._tell_queued(room, message_id, body)
-        self.flush_soon(room)
+        self.flush_soon(room, 0 if asked is None else GATHER_SECONDS)
         return message_id
 
     def tell_kept(self) -> None:
         """Tells of the texts that an earlier run has left in the outbox."""
         for row in self._context.vault.outbox.all():
-            self._earlier, room = row.order, self._rooms.get(row.room_id)
+            self.giving_up.earlier, room = row.order, self._rooms.get(row.room_id)
             if room is not None and room.in_it and row.done_seq is None:
                 self._tell_queued(room, row.message_id, decode_body(row.ctype, row.body))
 
@@ -116,45 +132,53 @@ class Outbox:
         if isinstance(body, Text):
             now_ms, said = self._context.now_ms(), (body.action, body.reply_to)
             self.waiting.put_message(room.room_id, WaitingMessage(message_id, body.text, *said, now_ms))
-            self._context.emit(SendQueued(self._rooms.name(room), message_id, body.text, now_ms, *said))
+            self._context.emit(SendQueued(self._rooms.name(room), message_id, body.text, now_ms, *said, room.room_id))
 
-    def discard(self, message_id: bytes) -> None:
-        """Gives a text up that has failed, or has not been sealed yet. Raises `NotFound` where it is neither."""
-        message, row = self.waiting.get(message_id), self._context.vault.outbox.get(message_id)
-        if message is None or (row is not None and row.envelope is not None):
-            raise NotFound("message")
-        self._context.vault.outbox.delete(message_id)
-        self.waiting.drop(message_id)
-
-    def flush_soon(self, room: Room) -> None:
-        """Sends what waits in a room when this turn of the reactor is over, all of it in one transaction."""
-        if not self._due:
-            self._context.later(0, self._flush_due)
+    def flush_soon(self, room: Room, seconds: float = 0) -> None:
+        """Sends what waits in a room when this turn of the reactor is over, or after so long, if it has just done so."""
         self._due.add(room.room_id)
+        if seconds and self._context.seconds() - self._flushed < seconds:
+            if not self._timer and not self._gathering:
+                self._gathering = True
+                self._context.later(seconds, self._flush_due)
+        elif not self._timer:
+            self._timer = True
+            self._context.later(0, self._flush_due)
 
     def _flush_due(self) -> None:
         due, self._due = self._due, set()
-        self.store()
+        self._timer = self._gathering = False
+        self._flushed = self._context.seconds()
+        self.answers.store()
         for room_id in due:
             room = self._rooms.get(room_id)
             if room is not None:
-                self.flush(room)
+                self._prepare(room)
+        self._leaving.go()
 
     def store(self) -> None:
-        """Stores what was answered since the last time, in one transaction, and tells it."""
+        """Stores what was answered since the last time, in one transaction, and tells it once that is on disk."""
         self.answers.store()
+        self._leaving.go()
+
+    def finish(self) -> None:
+        """The same at an end, when no thread is waited for any more."""
+        self.store()
+        self._context.keeping.keep_now()
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
     def synced(self) -> None:
         """We have caught up: everything that waits may go."""
         self.ready = True
+        self.fitness.forget_all()  # the server may have been restored
         for room in self._rooms.ours():
             self.flush_soon(room)
 
     def disconnected(self) -> None:
         """What was under way is unknown; it goes out again, the same bytes, after the next ``sync``."""
         self.ready = False
+        self._leaving.disconnected()
         self._under_way.clear()
         self._resting.clear()
 
@@ -163,54 +187,45 @@ class Outbox:
         self.answers.clear()
         self.fitness.forget_all()
 
-    def forget_unsent(self) -> int:
-        """Drops what this run has said and was not acknowledged, and says how much: a program gives up on its own."""
+    def forget_unsent(self, ids: Collection[bytes] | None = None) -> list[bytes]:
+        """See `GivingUp.forget_unsent`."""
         self.store()
-        rows = [row for row in self._context.vault.outbox.all() if row.done_seq is None and row.order > self._earlier]
-        self._give_up(rows)
-        for row in rows:
-            self.waiting.drop(row.message_id)
-        return len(rows)
+        return self.giving_up.forget_unsent(ids)
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
+    def standstill(self, room: Room) -> ChatError | None:
+        """Why nothing can be sent to a room, for long; None where it can, or will."""
+        return standstill(room, proven=self._auditor.proven)
+
     def flush(self, room: Room) -> None:
         """Seals and sends what waits in a room, as far as the room allows it now."""
-        self.store()  # or what was answered just now would go out once more
-        if not self.ready or room.room_id in self._resting or room.queue:
+        self._prepare(room)
+        self._leaving.go()
+
+    def _prepare(self, room: Room) -> None:
+        self.answers.store()  # or what was answered just now would go out once more
+        stuck = self.standstill(room) if room.in_it and (self.ready or self._auditor.proven) else None
+        if stuck is not None:
+            self.giving_up.give_back(self._waiting_rows(room, NO_LIMIT), stuck)
+        if not self.ready or room in self._resting or room.queue:
             return
         # What is under way stands first: no more than the first rows can be of use, and thousands may wait behind them.
         only = ContentType.LOG_EVIDENCE if room.in_it and self._auditor.holds(room) else None
-        rows = self._context.vault.outbox.for_room(room.room_id, UNDER_WAY if room.in_it else NO_LIMIT, only)
-        waiting = [row for row in rows if row.message_id not in self._under_way]
+        waiting = self._waiting_rows(room, UNDER_WAY if room.in_it else NO_LIMIT, only)
         if not waiting:
             return
         if not room.in_it:
-            self._fail_all(waiting, NotMember(f"room {self._rooms.name(room)}"))
+            self.giving_up.fail_all(waiting, NotMember(f"room {self._rooms.name(room)}"))
             return
         if not self.fitness.may_send(room):
             return
-        with self._context.vault.transaction():
-            now = waiting[: UNDER_WAY - len(self._under_way)]
-            ready = [row if row.envelope is not None else self._seal(room, row) for row in now]
-        for row in ready:
-            self._under_way.add(row.message_id)
-            self._context.spawn(self._send(room, row), "send")
-
-    def _seal(self, room: Room, row: OutboxRow) -> OutboxRow:
-        """Gives a message its place in our chain, and stores both; inside a transaction."""
-        context, vault = self._context, self._context.vault
-        chain = vault.chains.own(room.room_id)
-        if chain is None or room.row is None:
-            raise Interrupted("no chain")  # cannot be: the keys are held
-        gossip = chain.generation % GOSSIP_EVERY == 0
-        head = LogHead(context.log.size, context.log.root_at(context.log.size) or bytes(32)) if gossip else None
-        content = Content(row.ctype, row.message_id, context.now_ms(), row.body, head)
-        scope = MessageScope(room.room_id, room.row.epoch, room.row.commit_hash)
-        sealed = seal_message(content, scope, chain, context.signing, context.random)
-        vault.chains.save_own(room.room_id, sealed.chain)
-        vault.outbox.seal(row.message_id, content.encode(), sealed.envelope, room.row.epoch, chain.generation)
-        return replace(row, envelope=sealed.envelope, epoch=room.row.epoch, generation=chain.generation)
+        pace = self._requests.pace
+        now = pace.pick(waiting[: UNDER_WAY - len(self._under_way)], _size)
+        if not now and (wait := pace.wait()):
+            self._resting.rest(room, wait)
+        self._leaving.put(room, now)
+        self._under_way.update(row.message_id for row in now)
 
     async def _send(self, room: Room, row: OutboxRow) -> None:
         try:
@@ -246,54 +261,33 @@ class Outbox:
             self._stale = {key: self._stale.get(key, 0) + 1}
             if self._stale[key] == STALE_LIMIT:
                 self.rotate(room)
-        self._rest(room, STALE_SECONDS)
+        self._resting.rest(room, STALE_SECONDS)
 
     def _refused(self, room: Room, row: OutboxRow, error: ChatError) -> None:
         self._under_way.discard(row.message_id)
         if error.retryable:
             self.delay(room, error)
-            self._rest(room, retry_delay(error.after_seconds))
+            self._resting.rest(room, retry_delay(error.after_seconds))
         else:
             if isinstance(error, NotMember):
                 self._denied(room)
-            self._fail_all([row], error)
+            self.giving_up.fail_all([row], error)
 
     def delay(self, room: Room, error: ChatError) -> None:
         """The server stores nothing for now, and is asked again."""
         if error.code in TOLD and (self.refusal is None or self.refusal.code != error.code):
-            self._context.emit(SendDelayed(self._rooms.name(room), error))
+            self._context.emit(SendDelayed(self._rooms.name(room), error, room.room_id))
         self.refusal = error
 
     def refuse(self, room: Room, error: ChatError) -> None:
         """What waits in a room would be refused."""
-        rows = self._context.vault.outbox.for_room(room.room_id)
-        self._fail_all([row for row in rows if row.message_id not in self._under_way], error)
+        self.giving_up.fail_all(self._waiting_rows(room, NO_LIMIT), error)
 
-    def _fail_all(self, rows: list[OutboxRow], error: ChatError) -> None:
-        self._give_up(rows)
-        for row in rows:
-            self.waiting.failed(row.message_id, error)
-            self._context.emit(SendFailed(row.message_id, error))
+    def _waiting_rows(self, room: Room, most: int, ctype: int | None = None) -> list[OutboxRow]:
+        rows = self._context.vault.outbox.for_room(room.room_id, most, ctype)
+        return [row for row in rows if row.message_id not in self._under_way]
 
-    def _give_up(self, rows: list[OutboxRow]) -> None:
-        """Forgets messages that will never come. What has a place in our chain leaves a hole there, which is remembered:
-        the next message goes in a new epoch, or others would call this one missing.
-        """
-        vault = self._context.vault
-        with vault.transaction():
-            for row in rows:
-                room = self._rooms.get(row.room_id)
-                of_now = room is not None and room.row is not None and row.epoch == room.row.epoch
-                if row.generation is not None and of_now:
-                    vault.chains.lose(row.room_id, row.generation)
-                    self.fitness.forget_room(row.room_id)
-                vault.outbox.delete(row.message_id)
 
-    def _rest(self, room: Room, seconds: float) -> None:
-        if room.room_id not in self._resting:
-            self._resting.add(room.room_id)
-            self._context.later(seconds, lambda: self._rested(room))
-
-    def _rested(self, room: Room) -> None:
-        self._resting.discard(room.room_id)
-        self.flush(room)
+def _size(row: OutboxRow) -> int:
+    """About how many bytes a message has beyond the smallest one."""
+    return len(row.body) if row.envelope is None else max(0, len(row.envelope) - ENVELOPE_BYTES_MIN)

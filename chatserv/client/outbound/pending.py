@@ -82,6 +82,13 @@ class PendingMessages:
         if len(self._settled) > MAX_SETTLED:
             self.drop(next(iter(self._settled)))
 
+    def move(self, message_id: bytes, room_id: bytes) -> None:
+        """It is to go to another room."""
+        message = self.get(message_id)
+        if message is not None:
+            self.drop(message_id)
+            self.put_message(room_id, message)
+
     def drop(self, message_id: bytes) -> None:
         """It is in its room, or was given up."""
         self._settled.pop(message_id, None)

@@ -27,7 +27,7 @@ class Receipts:
         self._waiting: dict[bytes, list[bytes]] = {}
 
     def arrived(self, room: Room, message: MessageReceived) -> None:
-        """A message came."""
+        """A message came, and a program was told it: its sender may be told."""
         if not self._wanted or message.own or message.text is None or not self._fits(room):
             return
         ids = self._waiting.setdefault(room.room_id, [])

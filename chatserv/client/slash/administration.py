@@ -1,6 +1,7 @@
 """Slash commands for administrators of the server."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from chatserv.client.admin import Administration
@@ -21,7 +22,9 @@ from chatserv.i18n import N_, _
 from chatserv.wire.link import format_link
 
 MAX_ANNOUNCEMENT_CHARACTERS: Final = 1000
+MAX_FACTS: Final = 100
 _KINDS: Final = ("address", "account")
+_OPERATIONS: Final = ("status", "reload", "backup", "drain")
 
 Act = Callable[[Administration, str], Awaitable[None]]
 
@@ -35,6 +38,76 @@ async def _invite_link(slash: SlashContext, words: list[str]) -> list[str]:
     with refused(Forbidden, _("This server does not accept registrations.")):
         made = await slash.client.admin.make_invite(person(name) if name else "", admin=bool(admin))
     return [format_link(made)]
+
+
+async def _reset_identity(slash: SlashContext, words: list[str]) -> list[str]:
+    user, sure = person(words[0]), words[1]
+    if sure not in {"", "yes"}:
+        raise slash.commands["reset-identity"].misused()
+    _require_another(slash, user)
+    if not sure:
+        said = _(
+            "Only for somebody who has lost all devices and the recovery code. Whoever opens the link IS {user} "
+            "from then on: all of their devices end, everybody is told, those who had verified them have to "
+            "compare again, and private rooms have to invite them again. To do it: /reset-identity {user} yes"
+        )
+        return [said.format(user=shown(user))]
+    with refused(NotFound, nobody(user)):
+        made = await slash.client.admin.reset_link(user)
+    said = _("Give this link to {user} in person, and to nobody else. It works once:")
+    return [said.format(user=shown(user)), format_link(made)]
+
+
+async def _delete_user(slash: SlashContext, words: list[str]) -> list[str]:
+    user, sure = person(words[0]), words[1]
+    if sure not in {"", "yes"}:
+        raise slash.commands["delete-user"].misused()
+    _require_another(slash, user)
+    if not sure:
+        said = _(
+            "The account {user} ends for good, and nobody can ever have that name again. What was written stays "
+            "with those who read it. To do it: /delete-user {user} yes"
+        )
+        return [said.format(user=shown(user))]
+    with refused(NotFound, nobody(user)):
+        await slash.client.admin.delete(user)
+    return [_("The account {user} is gone.").format(user=shown(user))]
+
+
+async def _server(slash: SlashContext, words: list[str]) -> list[str]:
+    operation, sure = words
+    if operation not in _OPERATIONS or sure not in ({"", "yes"} if operation == "drain" else {""}):
+        raise slash.commands["server"].misused()
+    if operation == "drain" and not sure:
+        return [_("The server ends, and everybody is asked to come back later. To do it: /server drain yes")]
+    answer = await slash.client.admin.operate(operation)
+    several = len(slash.client.addresses) > 1
+    where = [_("Server: {address}").format(address=shown(slash.client.address))] if several else []
+    if "error" in answer:
+        problem = answer["error"]
+        raise SlashError(shown(str(problem.get("text", "")) if isinstance(problem, dict) else str(problem)))
+    return [*where, *(list(_facts(answer.get("result"))) or [_("Done.")])]
+
+
+def _facts(result: object, name: str = "") -> Iterator[str]:
+    """What an operation gives, a line a fact."""
+    if isinstance(result, dict):
+        for key, value in islice(result.items(), MAX_FACTS):
+            yield from _facts(value, f"{name}, {_named(key)}" if name else _named(key))
+    elif isinstance(result, bool):
+        yield f"{name}: {_('yes') if result else _('no')}"
+    elif isinstance(result, list) and isinstance(next(iter(result), None), dict):
+        for each in result[:MAX_FACTS]:
+            yield f"{name}: {', '.join(_facts(each))}"
+    elif isinstance(result, list) and result:
+        yield f"{name}: {', '.join(shown(str(each)) for each in result[:MAX_FACTS])}"
+    elif result not in ([], ""):
+        yield f"{name}: {shown(str(result))}"
+
+
+def _named(key: object) -> str:
+    """The name of a fact, in the language of the person where it has one there."""
+    return shown(_(str(key).replace("_", " ")) if key else "")
 
 
 async def _accounts(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
@@ -128,6 +201,11 @@ ADMIN: Final = (
     SlashCommand(
         "invite-link", "[NAME] [admin]", N_("creates a link that lets one person register"), _invite_link, role="admin"
     ),
+    SlashCommand(
+        "reset-identity", "USER [yes]", N_("creates a link that gives somebody a new identity, where all else is lost"),
+        _reset_identity, role="admin",
+    ),
+    SlashCommand("delete-user", "USER [yes]", N_("deletes an account for good"), _delete_user, role="admin"),
     SlashCommand("accounts", "", N_("shows all accounts"), _accounts, role="admin"),
     _account(
         "suspend", N_("suspends an account: it can no longer log in"),
@@ -161,6 +239,10 @@ ADMIN: Final = (
     _account(
         "revoke-admin", N_("takes administrator rights away from somebody"),
         lambda admin, user: admin.set_role(user, admin=False), N_("{user} is no longer an administrator."), final=True,
+    ),
+    SlashCommand(
+        "server", "status|reload|backup|drain [yes]", N_("asks the server how it is, or has it do something"), _server,
+        role="admin",
     ),
     SlashCommand(
         "announce", "TEXT", N_("sends a text to everybody who is online"), _announce, role="admin", warns_clear=True

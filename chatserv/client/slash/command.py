@@ -26,6 +26,7 @@ _ARGUMENTS: Final = {
     "COMMAND": N_("COMMAND"),
     "DEVICE": N_("DEVICE"),
     "EMOJI": N_("EMOJI"),
+    "FILE": N_("FILE"),
     "N": N_("N"),
     "NAME": N_("NAME"),
     "NUMBER": N_("NUMBER"),
@@ -35,8 +36,9 @@ _ARGUMENTS: Final = {
     "TEXT": N_("TEXT"),
     "TOPIC": N_("TOPIC"),
     "USER": N_("USER"),
+    "WORDS": N_("WORDS"),
 }
-_TAKES_THE_REST: Final = ("TEXT", "TOPIC", "NUMBER|yes")
+_TAKES_THE_REST: Final = ("TEXT", "TOPIC", "FILE", "NUMBER|yes", "NAME|DEVICE", "no|with-identity|WORDS")
 
 
 class SlashError(ChatError):
@@ -121,7 +123,12 @@ class SlashContext:
         commands: The table, by name.
         groups: The same in the order of ``/help``, each group behind its heading.
         compared: The safety numbers that were shown, by user.
+        device_ids: The beginnings of our devices' ids, as they were shown last.
+        ask_secret: Asks the person for something that is shown nowhere, such as a password; set by programs that can. Its
+            argument is the question. What it raises where nothing is entered is passed on.
     """
+
+    ask_secret: Callable[[str], Awaitable[str]] | None = None
 
     commands: Mapping[str, SlashCommand]
     groups: Sequence[tuple[str, Sequence[SlashCommand]]]
@@ -139,6 +146,7 @@ class SlashContext:
         self.client, self.quit, self.colour, self.codes = client, quit, colour, codes
         self.sent = sent
         self.compared: dict[str, str] = {}
+        self.device_ids: list[str] = []
         self._wanted = room.strip().removeprefix("#")
         self._current: RoomHandle | None = None
 
@@ -177,6 +185,12 @@ class SlashContext:
         if handle.offered:
             said = _("You have not accepted {room} yet: /accept {room} or /refuse {room}")
             raise SlashError(said.format(room=place(handle.name)))
+
+    async def secret(self, question: str) -> str:
+        """Something that nobody may read along. Raises `SlashError` where the program cannot ask for it."""
+        if self.ask_secret is None:
+            raise SlashError(_("This is asked for by a program that a person uses, on a terminal or in a window."))
+        return await self.ask_secret(question)
 
     def go(self, handle: RoomHandle) -> list[str]:
         """Makes a room the current one."""

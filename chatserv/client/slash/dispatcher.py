@@ -15,24 +15,29 @@ from typing import TYPE_CHECKING, Final
 
 from chatserv.client.client import Client
 from chatserv.client.slash.administration import ADMIN
+from chatserv.client.slash.archive import ARCHIVE
+from chatserv.client.slash.audit import AUDIT
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, begins
+from chatserv.client.slash.devices import DEVICES
 from chatserv.client.slash.members import MEMBERS
-from chatserv.client.slash.people import DEVICES, PEOPLE
+from chatserv.client.slash.own import ACCOUNT
+from chatserv.client.slash.people import PEOPLE
 from chatserv.client.slash.rooms import COMING, RULES
 from chatserv.client.slash.talk import OURSELVES, PRESENT, PROGRAM, SAYING
 from chatserv.domain.names import LOBBY
 from chatserv.domain.texts import valid_text
 from chatserv.errors import ChatError, Reject
 from chatserv.i18n import N_, _
+from chatserv.sanitize import is_blank
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 GROUPS: Final = (
     (N_("Rooms"), (*COMING, *RULES)),
-    (N_("Messages"), SAYING),
-    (N_("People"), (*PRESENT, *MEMBERS, *PEOPLE)),
-    (N_("You"), (*OURSELVES, *DEVICES)),
+    (N_("Messages"), (*SAYING, *ARCHIVE)),
+    (N_("People"), (*PRESENT, *MEMBERS, *PEOPLE, *AUDIT)),
+    (N_("You"), (*OURSELVES, *DEVICES, *ACCOUNT)),
     (N_("Program"), PROGRAM),
     (N_("Administration"), ADMIN),
 )
@@ -85,7 +90,7 @@ class Slash(SlashContext):
         Raises:
             ChatError: It is refused; `explained` has the words for it.
         """
-        if not valid_text(line).strip():
+        if is_blank(valid_text(line)):
             return []
         if not line.startswith("/") or line.startswith("//"):
             self.sent(self.here().send(line[1:] if line.startswith("/") else line))
@@ -167,11 +172,13 @@ class Slash(SlashContext):
     def _candidates(self, kind: str, *, everywhere: bool) -> Iterable[str]:
         if kind == "ROOM":
             return sorted(name if name.startswith("@") else f"#{name}" for name in self.client.rooms)
-        if kind == "USER":
-            return self.users(everywhere=everywhere)
         if kind == "COMMAND":
             return sorted(COMMANDS)
-        return [each for each in kind.split("|") if each.islower()] if "|" in kind or kind == "admin" else []
+        kinds = kind.split("|")
+        found = [each for each in kinds if each.islower() and (len(kinds) > 1 or each == "admin")]
+        if "USER" in kinds:
+            found += self.users(everywhere=everywhere)
+        return [*found, *self.device_ids] if "DEVICE" in kinds else found
 
     def users(self, *, everywhere: bool = False) -> list[str]:
         """Whom one may mean: members of the current room, or of all our rooms, and whom we talk with; not ourselves."""

@@ -87,7 +87,9 @@ def doubtful_time(message: MessageReceived) -> str:
 
 
 def identity_mark(message: MessageReceived) -> str:
-    """What stands behind the name of a sender whose identity has changed; for the others nothing."""
+    """What stands behind the name of a sender whose identity has changed, or whom nothing proves; for the others nothing."""
+    if message.unproved:
+        return f" {_('(imported, not proven)')}"
     return f" {_('(identity changed: perhaps not them)')}" if message.identity_changed else ""
 
 
@@ -126,8 +128,12 @@ def log_lines(here: RoomHandle, kept: Iterable[MessageReceived]) -> list[str]:
     """Messages with their numbers, and who has them."""
     kept = list(kept)
     by_id = {message.message_id: message for message in kept}
-    found = []
+    found: list[str] = []
+    room_id = kept[0].room_id if kept else b""
     for message in kept:
+        if message.room_id != room_id:
+            found.append(f"── {_('new identity: the conversation begins anew')} ──")
+            room_id = message.room_id
         quoted = None if message.reply_to is None else by_id.get(message.reply_to)
         arrived = here.delivered_to(message.message_id) if here.direct and message.own else ()
         mark = "  " + _("(delivered to {users})").format(users=names(sorted(arrived))) if arrived else ""

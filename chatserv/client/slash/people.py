@@ -1,17 +1,16 @@
-"""Slash commands about identities and devices (docs/crypto.rst 6)."""
+"""Slash commands about identities (docs/crypto.rst 6)."""
 
 from typing import Final
 
-from chatserv.client.people import DeviceView, Verification
+from chatserv.client.people import Verification
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, nobody, person, refused, shown
-from chatserv.client.slash.formatting import date, names
+from chatserv.client.slash.formatting import names
 from chatserv.crypto.safety import grouped
 from chatserv.errors import BadKey, Forbidden, NotFound
 from chatserv.i18n import N_, _
 from chatserv.qr import terminal_qr
 
 _GROUPS_IN_ROW: Final = 4
-_SHORT_ID_DIGITS: Final = 8
 _YES: Final = "yes"
 
 
@@ -88,45 +87,6 @@ async def _trust(slash: SlashContext, words: list[str]) -> list[str]:
     return [said.format(user=shown(user))]
 
 
-async def _devices(slash: SlashContext, words: list[str]) -> list[str]:
-    user = person(words[0]) if words[0] else ""
-    with refused(NotFound, nobody(user or slash.client.keyring.user)):
-        found = await slash.client.people.devices(user)
-    return [_device_line(device) for device in found] or [_("There is no valid device.")]
-
-
-def _device_line(device: DeviceView) -> str:
-    since = _("since {date}").format(date=date(device.created_ms))
-    this = f"  {_('(this one)')}" if device.current else ""
-    return f"{device.device_id.hex()[:_SHORT_ID_DIGITS]}  {shown(device.user)}  {since}{this}"
-
-
-async def _revoke(slash: SlashContext, words: list[str]) -> list[str]:
-    prefix, sure = words[0].lower(), words[1]
-    if sure not in {"", _YES}:
-        raise slash.commands["revoke"].misused()
-    devices = await slash.client.people.devices()
-    found = [each for each in devices if each.device_id.hex().startswith(prefix)]
-    if len(found) != 1:
-        raise SlashError(
-            _("Several of your devices start like that; type more of the id.")
-            if found
-            else _("None of your devices starts like that; /devices shows them.")
-        )
-    (device,) = found
-    if not sure:
-        said = _("This device can never log in again and gets no more keys. To do it: /revoke {id} yes")
-        if len(devices) == 1:
-            said = _(
-                "This is your ONLY device: nobody, not even you, can log in to your account after that, "
-                "and nothing brings it back. To do it anyway: /revoke {id} yes"
-            )
-        return [_device_line(device), said.format(id=device.device_id.hex()[: max(len(prefix), _SHORT_ID_DIGITS)])]
-    with refused(Forbidden, _("The server would be left without an administrator: make somebody else one first.")):
-        await slash.client.people.revoke(device.device_id)
-    return [_("Revoked: {id}").format(id=device.device_id.hex()[:_SHORT_ID_DIGITS])]
-
-
 async def _ignore(slash: SlashContext, words: list[str]) -> list[str]:
     if not words[0]:
         ignored = slash.client.people.ignored()
@@ -152,10 +112,8 @@ async def _unignore(slash: SlashContext, words: list[str]) -> list[str]:
 PEOPLE: Final = (
     SlashCommand("verify", "USER [NUMBER|yes]", N_("shows and compares the safety number with somebody"), _verify),
     SlashCommand("trust", "USER", N_("accepts somebody's new identity without comparing"), _trust),
-    SlashCommand("ignore", "[USER]", N_("hides what somebody writes, on this device; alone: whom you ignore"), _ignore),
+    SlashCommand(
+        "ignore", "[USER]", N_("hides what somebody writes, on your devices; alone: whom you ignore"), _ignore
+    ),
     SlashCommand("unignore", "USER", N_("shows again what somebody writes"), _unignore),
-)
-DEVICES: Final = (
-    SlashCommand("devices", "[USER]", N_("shows your devices, or those of somebody"), _devices),
-    SlashCommand("revoke", "DEVICE [yes]", N_("revokes a device of yours for good"), _revoke),
 )

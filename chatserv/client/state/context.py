@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -12,6 +13,7 @@ from twisted.python.failure import Failure
 
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.events import ClientEvent
+from chatserv.client.state.keeping import Keeping
 from chatserv.client.state.pins import Pins
 from chatserv.client.state.transparency_log import TransparencyLog
 from chatserv.client.storage.vault import Vault
@@ -70,6 +72,10 @@ class ClientContext:
         in_thread: Runs a function off the reactor.
         emit: Tells the program.
         stumbled: Told of a file of ours that cannot be used.
+        save_keyring: Writes it into the profile.
+        directory: Where evidence is kept; None for nowhere.
+        over: Whether its client has stopped, or goes on with another one.
+        keeping: Says when what is committed without waiting is on disk.
     """
 
     keyring: Keyring
@@ -86,6 +92,27 @@ class ClientContext:
     in_thread: Callable[..., Awaitable[Any]]
     emit: Callable[[ClientEvent], None]
     stumbled: Callable[[LocalFileError], object]
+    save_keyring: Callable[[Keyring], object]
+
+    def keep(self, keyring: Keyring) -> None:
+        """Goes on with another keyring of the same device, stored first. Raises `PrivateFileError`, `Interrupted`."""
+        self.require_going()
+        self.save_keyring(keyring)
+        self.keyring = keyring
+
+    def __post_init__(self) -> None:
+        """Begins to watch over what is on disk."""
+        self.keeping = Keeping(self.vault.database, self.in_thread)
+
+    def recover(self) -> None:
+        """The disk is repaired: goes back to what is stored of the log, and calls whoever waited for the disk."""
+        self.log.reload()
+        self.keeping.settle()
+
+    directory: Path | None = None
+    over: bool = field(default=False, init=False)
+    keeping: Keeping = field(init=False, repr=False)
+    _pauses: set["Deferred[None]"] = field(default_factory=set, init=False, repr=False)
 
     @property
     def user(self) -> str:
@@ -119,10 +146,28 @@ class ClientContext:
         return seconds * int.from_bytes(self.random(4), "big") / 2**32
 
     async def pause(self, seconds: float) -> None:
-        """Returns after so many seconds."""
+        """Returns after so many seconds. Raises `Interrupted` where the program ends before."""
         over: Deferred[None] = Deferred()
-        self.later(seconds, lambda: over.callback(None))
-        await over
+        timer = self.later(seconds, lambda: over.callback(None))
+        self._pauses.add(over)
+        try:
+            await over
+        finally:
+            self._pauses.discard(over)
+            if timer.active():
+                timer.cancel()
+
+    def require_going(self) -> None:
+        """Raises `Interrupted` where the client has stopped, or has begun anew with another context."""
+        if self.over:
+            raise Interrupted("stopped meanwhile")
+
+    def end(self) -> None:
+        """Nothing goes on with it: whatever pauses is `Interrupted`, while it can still put its things in order."""
+        for pause in list(self._pauses):
+            if not pause.called:
+                pause.errback(Interrupted("stopped meanwhile"))
+        self.over = True
 
     def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> "Deferred[None]":
         """Starts ``work``; what fails on the way because the connection went, or was refused, is no bug."""
@@ -139,7 +184,7 @@ class ClientContext:
 
 
 def retry_delay(wanted_seconds: float | None) -> float:
-    """What the server asked for, between a moment and a minute; it may be any number, or none."""
-    if wanted_seconds is None or not 0 < wanted_seconds <= LONGEST_RETRY_SECONDS:
+    """What the server asked for, a minute at most; it may be any number, or none."""
+    if wanted_seconds is None or not wanted_seconds > 0:
         return RETRY_SECONDS
-    return wanted_seconds
+    return min(wanted_seconds, LONGEST_RETRY_SECONDS)

@@ -108,11 +108,13 @@ class Pins:
         return [user for user, pin in pins if pin is not None and not self._holds(pin)]
 
     def other(self, user: str, fingerprint: bytes) -> bool:
-        """Whether an identity of somebody is not the one that we go by."""
+        """Whether an identity of somebody is not the one that we go by, nor has led to it by rotations."""
         if len(self._log.facts.identities(user, self._log.size)) < 2:
             return False  # there is no other
         pin = self._table.get(user)
-        return pin is not None and pin.fingerprint != fingerprint
+        if pin is None or pin.fingerprint == fingerprint:
+            return False
+        return not self._log.facts.carried(user, fingerprint, self._log.size, pin.fingerprint)
 
     def _holds(self, pin: Pin) -> bool:
         return pin.state is not PinState.CHANGED and self._named(pin.user) in (None, pin.fingerprint)

@@ -1,107 +1,22 @@
 """The rooms as this client has them in memory, and the names by which people address them."""
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Final
 
-from twisted.internet.defer import Deferred, DeferredLock
-
-from chatserv.client.state.turns import Turns
+from chatserv.client.state.lost_keys import LostKeys
+from chatserv.client.state.room import Room, begun, rank, title_of
+from chatserv.client.state.room_names import canonical, is_room_name
+from chatserv.client.state.server_rule import ServerRule
 from chatserv.client.storage.rooms import Keys, RoomRow, Standing
 from chatserv.client.storage.vault import Vault
-from chatserv.crypto.commits import Commit, Leave
-from chatserv.crypto.room_rules import Head, Outcome
-from chatserv.crypto.room_state import Kind, Role, RosterEntry, State
-from chatserv.domain.names import room_name, user_name
-from chatserv.errors import NameInvalid, NotFound, NotMember
-from chatserv.wire import messages
+from chatserv.crypto.commits import Commit
+from chatserv.crypto.room_rules import Head
+from chatserv.crypto.room_state import Kind, Role, State
+from chatserv.errors import NotFound, NotMember
+from chatserv.i18n import _
 
 SHORT_ID_DIGITS: Final = 6
-
-
-@dataclass(eq=False)
-class Room:
-    """One room. ``row`` is None for a room that we look at without being in it: one to join, or just made.
-
-    ``state``, ``head`` and ``commit`` are where our verified chain of it stands.
-    """
-
-    room_id: bytes
-    head: Head
-    row: RoomRow | None = None
-    state: State | None = None
-    commit: Commit | None = None
-    queue: deque[messages.Event] = field(default_factory=deque)
-    wraps: dict[int, messages.WrapReady] = field(default_factory=dict)
-    busy: bool = False
-    stopped: bool = False  # the server broke the rules here, or withholds something; until the next connection
-    committing: Turns = field(default_factory=Turns)
-    leaves: int = 0  # how many Leaves wait for a commit, as far as we were told
-    withheld: bool = False  # the server says that we are not in it, which nobody has signed
-    opening: DeferredLock = field(default_factory=DeferredLock)
-    waiting: list[tuple[int, "Deferred[None]"]] = field(default_factory=list)
-    told: int = 0  # the newest event that this run has told the program, stored as shown or not
-    made_as: tuple[str, str] = ("", "")  # name and topic of a private room that we are making
-    commits: dict[bytes, float | None] = field(default_factory=dict)  # of a public room: when each came, for the log
-
-    @property
-    def newest(self) -> int:
-        """The newest event that has come, dealt with or not."""
-        return self.queue[-1].seq if self.queue else 0 if self.row is None else self.row.cursor
-
-    @property
-    def in_it(self) -> bool:
-        """Whether we have a place in the room now."""
-        return self.row is not None and self.row.standing in (Standing.IN, Standing.OFFERED, Standing.REFUSED)
-
-    @property
-    def offered(self) -> bool:
-        """Whether somebody has put us into it and we have not agreed."""
-        return self.row is not None and self.row.standing in (Standing.OFFERED, Standing.REFUSED)
-
-    @property
-    def hidden(self) -> bool:
-        """Whether a person is not to see that it is there."""
-        return self.row is not None and self.row.standing is Standing.REFUSED
-
-    def move(self, outcome: Outcome, commit: Commit) -> None:
-        """Our chain goes on by a commit that was validated."""
-        self.state, self.head, self.commit = outcome.state, outcome.head, commit
-        self.leaves = max(0, self.leaves - sum(isinstance(op, Leave) for op in commit.tbs.ops))
-
-    def own(self, device_id: bytes) -> RosterEntry | None:
-        """The device's entry in the roster."""
-        return None if self.state is None else self.state.device(device_id)
-
-    def users(self) -> list[str]:
-        """Whoever has a device in the room, in order."""
-        return [] if self.state is None else sorted({entry.user for entry in self.state.roster})
-
-    def listed(self) -> list[str]:
-        """The users who are members, with a device or without, in order."""
-        return [] if self.state is None else [member.user for member in self.state.members if member.role]
-
-    def reached(self) -> None:
-        """The chain has moved: tells whoever waited for it."""
-        due = [waiter for epoch, waiter in self.waiting if epoch <= self.head.epoch]
-        self.waiting = [(epoch, waiter) for epoch, waiter in self.waiting if epoch > self.head.epoch]
-        for waiter in due:
-            waiter.callback(None)
-
-    def abandoned(self, error: Exception) -> None:
-        """The connection is gone, or the room stopped: what waits will not happen."""
-        waiting, self.waiting = self.waiting, []
-        for _, waiter in waiting:
-            waiter.errback(error)
-
-    async def reach(self, epoch: int) -> None:
-        """Returns when this epoch is processed."""
-        if self.head.epoch < epoch:
-            waiter: Deferred[None] = Deferred()
-            self.waiting.append((epoch, waiter))
-            await waiter
 
 
 class Rooms:
@@ -110,11 +25,19 @@ class Rooms:
     Args:
         vault: Where they are kept.
         user: Our account's name.
+
+    Attributes:
+        rule: How long the server keeps what is said in them.
+        lost_keys: In which of them a restore of the server may have lost keys.
     """
 
     def __init__(self, vault: Vault, user: str) -> None:
         self._vault, self._user = vault, user
+        self.rule = ServerRule(vault)
+        self.lost_keys = LostKeys(vault.facts)
         self._rooms: dict[bytes, Room] = {row.room_id: _restored(row) for row in vault.rooms.all()}
+        self._named: list[tuple[RoomRow | None, State | None]] = []
+        self._names: dict[bytes, str] = {}
 
     def all(self) -> list[Room]:
         """Every room, those that we look at from outside included."""
@@ -127,13 +50,37 @@ class Rooms:
     def seen(self) -> list[Room]:
         """The rooms that we are in and a person is to see, in order of name."""
         names = self.names()
-        return sorted((room for room in self.ours() if not room.hidden), key=lambda room: names[room.room_id])
+        return sorted((room for room in self._live() if not room.hidden), key=lambda room: names[room.room_id])
+
+    def _live(self) -> list[Room]:
+        """The rooms that we are in, without direct messages that have begun anew."""
+        newest: dict[str, Room] = {}
+        found, earlier = [], set()
+        for room in self.ours():
+            peer = self.peer(room)
+            if peer is not None and not room.offered:
+                other = newest.setdefault(peer, room)
+                if other is not room:
+                    newest[peer], old = (room, other) if begun(room) > begun(other) else (other, room)
+                    earlier.add(old.room_id)
+            found.append(room)
+        return [room for room in found if room.room_id not in earlier] if earlier else found
 
     def stand(self, room: Room, standing: Standing) -> None:
         """Keeps what a room of ours is to us now."""
         if room.row is not None:
-            room.row = replace(room.row, standing=standing)
-            self._vault.rooms.put(room.row)
+            self.keep(room, replace(room.row, standing=standing))
+
+    def keep(self, room: Room, row: RoomRow) -> None:
+        """Keeps a room's row in place of the one before."""
+        room.row = row
+        self._vault.rooms.put(row)
+
+    def told_read(self, room: Room) -> None:
+        """Our other devices are told how far a room was read."""
+        if room.row is not None and room.row.read > room.row.read_told:
+            self._vault.rooms.set_read_told(room.room_id, room.row.read)
+            room.row = replace(room.row, read_told=room.row.read)
 
     def get(self, room_id: bytes) -> Room | None:
         """The room with this id."""
@@ -175,22 +122,30 @@ class Rooms:
 
     def name(self, room: Room) -> str:
         """How people address it: ``@bob``, or the name, with part of the id behind it where another room has the same."""
-        if room.in_it:
-            return self.names()[room.room_id]
+        found = self.names().get(room.room_id) if room.in_it else None
+        if found is not None:
+            return found
         peer = self.peer(room)
         if peer is not None:
             return f"@{peer}"
-        return _title(room) or f"~{room.room_id.hex()[:SHORT_ID_DIGITS]}"
+        return title_of(room) or f"~{room.room_id.hex()[:SHORT_ID_DIGITS]}"
 
     def names(self) -> dict[bytes, str]:
-        """The names of all our rooms, by id; no two are the same."""
+        """The names of all our rooms, by id; no two are the same. They hold until something of a room is another."""
+        now = [(room.row, room.state) for room in self._rooms.values()]
+        if len(now) != len(self._named) or not all(map(_same_name, now, self._named)):
+            self._names = self._find_names()
+        self._named = now
+        return self._names
+
+    def _find_names(self) -> dict[bytes, str]:
         found: dict[bytes, str] = {}
         taken: set[str] = set()
-        for room in sorted(self.ours(), key=_rank):
-            peer, title = self.peer(room), _title(room)
-            name, digits = title if peer is None else f"@{peer}", SHORT_ID_DIGITS
+        for room in sorted(self._live(), key=rank):
+            peer, name, digits = self.peer(room), title_of(room), SHORT_ID_DIGITS
+            begin = name = _("your own devices") if room.of_devices else name if peer is None else f"@{peer}"
             while not name or name in taken:  # ids that begin alike can be made
-                name, digits = f"{title}~{room.room_id.hex()[:digits]}", digits + 2
+                name, digits = f"{begin}~{room.room_id.hex()[:digits]}", digits + 2
             found[room.room_id] = name
             taken.add(name)
         return found
@@ -202,15 +157,37 @@ class Rooms:
             NotMember: We are in no such room.
         """
         wanted = name.strip()
-        by_name = {each: room_id for room_id, each in self.names().items()}
-        for each in (wanted, wanted.removeprefix("#"), _canonical(wanted)):
+        by_name = {each: room_id for room_id, each in self.names().items() if not self._rooms[room_id].of_devices}
+        for each in (wanted, wanted.removeprefix("#"), canonical(wanted)):
             if each in by_name:
                 return self._rooms[by_name[each]]
         raise NotMember(f"room {name}")
 
     def direct(self, user: str) -> Room | None:
         """Our direct messages with a user."""
-        return next((room for room in self.ours() if self.peer(room) == user), None)
+        found = next((room for room in self.ours() if self.peer(room) == user), None)
+        return found and self.current(found)
+
+    def conversation(self, room: Room) -> list[Room]:
+        """The room alone, or all direct messages with the same one that we have agreed to, the newest first.
+
+        There is more than one where an identity was reset: nobody enters the rooms of before (docs/rooms.rst 5.2).
+        """
+        peer = self.peer(room)
+        if peer is None or room.row is None or room.row.standing is not Standing.IN:
+            return [room]
+        found = [
+            each for each in self.ours() if each.row and each.row.standing is Standing.IN and self.peer(each) == peer
+        ]
+        return sorted(found, key=begun, reverse=True) if len(found) > 1 else [room]
+
+    def current(self, room: Room) -> Room:
+        """Where what is said in a room goes on: in itself, but for direct messages that have begun anew."""
+        return self.conversation(room)[0]
+
+    def devices(self) -> Room | None:
+        """The room of our own devices."""
+        return next((room for room in self.ours() if room.of_devices), None)
 
     def sharing(self, user: str) -> Iterable[Room]:
         """Our rooms that a user has a device in."""
@@ -228,43 +205,19 @@ class Rooms:
         raise NotFound(f"room {name}")
 
 
+def _same_name(now: tuple[RoomRow | None, State | None], before: tuple[RoomRow | None, State | None]) -> bool:
+    """Whether nothing of a room is another that its name comes from; each message moves its row."""
+    (row, state), (row_before, state_before) = now, before
+    if row is row_before or row is None or row_before is None:
+        return row is row_before and state is state_before
+    return state is state_before and (row.room_id, row.title, row.agreed, row.standing) == (
+        *(row_before.room_id, row_before.title, row_before.agreed, row_before.standing),
+    )
+
+
 def _restored(row: RoomRow) -> Room:
     state, commit = State.decode(row.state), Commit.decode(row.head_commit)
-    row = replace(row, read=min(row.read, row.cursor))  # a server may have said otherwise to an earlier version
     return Room(row.room_id, Head.of(commit), row, state, commit, stopped=row.standing is Standing.FORKED)
 
 
-def _title(room: Room) -> str:
-    """What it is called; nothing where that is no name of a room, such as somebody's with an ``@``."""
-    title = "" if room.row is None else room.row.title
-    if room.state is not None and room.state.policy.public:
-        title = room.state.policy.name
-    return title if is_room_name(title) else ""
-
-
-@lru_cache(maxsize=4096)
-def is_room_name(name: str) -> bool:
-    """Whether a name is one that people can write: none that begins with ``@``, above all, and looks like somebody."""
-    try:
-        return room_name(name) == name
-    except NameInvalid:
-        return False
-
-
-def _rank(room: Room) -> tuple[bool, int, bytes]:
-    """Of two rooms of one name, the one that had it first keeps it, and none has it before we agree to the room.
-
-    So nobody takes a name away by an invitation, nor by giving a room another name.
-    """
-    row = room.row
-    return (row is None or room.offered, 0 if row is None else row.agreed, room.room_id)
-
-
-def _canonical(name: str) -> str:
-    try:
-        return f"@{user_name(name[1:])}" if name.startswith("@") else room_name(name)
-    except NameInvalid:
-        return name
-
-
-__all__ = ["Keys", "Room", "Rooms", "Standing"]
+__all__ = ["Keys", "Room", "Rooms", "Standing", "is_room_name"]

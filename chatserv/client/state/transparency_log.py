@@ -9,19 +9,19 @@ breaks the rules of logs, is found here: `LogForked`.
 from collections.abc import Collection
 from typing import Final
 
+from chatserv.client.state.server_keys import damaged, keep_server_key, load_server_keys
 from chatserv.client.storage.facts import Facts
-from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.log import LogTable
-from chatserv.crypto.log_facts import LogFacts, Rotation
-from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead, verify_tree_head
+from chatserv.crypto.identities import Rotation
+from chatserv.crypto.log_facts import LogFacts
+from chatserv.crypto.log_leaves import LEAF_BYTES, Leaf, TreeHead
 from chatserv.crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from chatserv.crypto.suite import load_rsa_spki, same, sha256
+from chatserv.crypto.suite import same
 from chatserv.errors import BadKey, Reject
-from chatserv.i18n import N_, _
+from chatserv.i18n import N_
 
 MAX_PENDING: Final = 1_000_000  # leaves that wait for the head that confirms them, some 250 MB
 HEAD_AGE_MS_MAX: Final = 24 * 3_600_000
-SERVER_KEY: Final = "server key"
 NEWEST_HEAD: Final = "log head"
 ROTATION: Final = "rotation {index}"
 
@@ -55,26 +55,30 @@ class TransparencyLog:
     """Leaves, roots at each size, and the table of facts that follows from them.
 
     Args:
-        server_id: SHA-256 of the server's SPKI, 32 bytes: the pin.
+        server_id: SHA-256 of the server's first SPKI, 32 bytes: the pin.
         table: The leaves that were confirmed.
-        facts: Where the server's key and the newest head are remembered.
+        facts: Where the server's keys and the newest head are remembered.
+        required: A key that the server has to have come to by now, 32 bytes; empty: none (`ServerKeys`).
+
+    Attributes:
+        keys: The server's, as far as they are known. A session may follow to newer ones.
 
     Raises:
         StorageError: What is stored does not fit together.
     """
 
-    def __init__(self, server_id: bytes, table: LogTable, facts: Facts) -> None:
-        self._server_id = server_id
+    def __init__(self, server_id: bytes, table: LogTable, facts: Facts, required: bytes = b"") -> None:
+        self._server_id, self._required = server_id, required
         self._table = table
         self._remembered = facts
-        self._spki = facts.get(SERVER_KEY)
+        self.keys = load_server_keys(self._remembered, self._server_id, self._required)
         self._pending: list[tuple[bytes, bytes]] = []
         self._pending_frontier = self._frontier = Frontier()
         self._load()
 
     def reload(self) -> None:
         """Back to what is stored. Raises `StorageError`."""
-        self._spki = self._remembered.get(SERVER_KEY)
+        self.keys = load_server_keys(self._remembered, self._server_id, self._required)
         self._load()
 
     def _load(self) -> None:
@@ -85,13 +89,13 @@ class TransparencyLog:
         try:
             self._facts = LogFacts(self._server_id, (Leaf.decode(leaf) for leaf, _ in stored))
         except Reject as error:
-            raise _damaged(error.detail) from None
+            raise damaged(error.detail) from None
         for rotation in self._facts.undecided(self.size):
             verdict = self._remembered.get(ROTATION.format(index=rotation.new.index))
             if verdict is not None:
                 self._facts.decide(rotation, signed=bool(verdict))
         if frontier.root != (self._roots[-1] if stored else EMPTY_ROOT):
-            raise _damaged("leaves and root do not fit")
+            raise damaged("leaves and root do not fit")
         self._frontier = frontier
         self._forget_pending()
         self._head: TreeHead | None = None
@@ -102,9 +106,9 @@ class TransparencyLog:
         try:
             head = self.verified(signed)
         except Reject as error:
-            raise _damaged(error.detail) from None
+            raise damaged(error.detail) from None
         if head.size > self.size:
-            raise _damaged("leaves are missing")
+            raise damaged("leaves are missing")
         self._keep_head(signed, head)
 
     # -- what is known -------------------------------------------------------------------------------------------------
@@ -133,6 +137,10 @@ class TransparencyLog:
         """Up to ``limit`` confirmed leaves from an index on, in order."""
         return [Leaf.decode(leaf) for leaf in self._table.leaves_from(index, limit)]
 
+    def leaf_hashes(self) -> list[bytes]:
+        """The hashes of all confirmed leaves, 32 bytes each, for proofs about the log."""
+        return [leaf_hash(leaf) for leaf, _ in self._table.load()]
+
     def root_at(self, size: int) -> bytes | None:
         """The root of the log's first ``size`` leaves, or None where the copy does not go that far."""
         if size == 0:
@@ -160,14 +168,21 @@ class TransparencyLog:
 
     # -- what comes ----------------------------------------------------------------------------------------------------
 
-    def set_server_key(self, spki: bytes) -> None:
-        """Takes the server's key (RSA-3072, DER) and remembers it. Raises `Reject` unless it is the pinned one."""
-        if sha256(spki) != self._server_id:
-            raise Reject("server key: not the one that is pinned")
-        load_rsa_spki(spki)
-        if spki != self._spki:
-            self._remembered.put(SERVER_KEY, spki)
-            self._spki = spki
+    def set_server_key(self, spki: bytes) -> bool:
+        """Takes the server's key (RSA-3072, DER), and remembers it and what led to it.
+
+        Returns:
+            Whether it is another one than was remembered: the one before has signed it.
+
+        Raises:
+            PinMismatch: It is not the newest of ours.
+        """
+        return keep_server_key(self._remembered, self.keys, spki)
+
+    @property
+    def names_our_key(self) -> bool:
+        """Whether the newest server key of the log is the newest that we know; a log that names none has the first."""
+        return (self._server_id, *self._facts.server_ids(self.size))[-1] == self.keys.key_id
 
     def verified(self, signed: bytes) -> TreeHead:
         """What a signed head says, 432 bytes, whoever brings it; it may be of more of the log than we have.
@@ -176,9 +191,7 @@ class TransparencyLog:
             Reject: It is not signed by the server.
             LogForked: It has another root than our copy at its size.
         """
-        if self._spki is None:
-            raise Reject("log: the server's key is not known yet")
-        head = verify_tree_head(signed, self._spki)
+        head = self.keys.verify_head(signed)
         if self.check_gossip(head.size, head.root) is False:
             raise self._forked(f"two roots at size {head.size}", signed)
         return head
@@ -281,8 +294,3 @@ class TransparencyLog:
 
     def _forked(self, detail: str, theirs: bytes) -> LogForked:
         return LogForked(f"log: {detail}", self._signed_head, theirs)
-
-
-def _damaged(detail: str) -> StorageError:
-    hint = _("the copy of the server's log is damaged: restore the profile from a backup")
-    return StorageError(f"{hint} ({detail})")

@@ -31,6 +31,10 @@ class CertificateTable:
         row = self._database.one("SELECT * FROM certificates WHERE cert_hash = ?", (cert_hash,))
         return None if row is None else StoredCertificate(*row)
 
+    def identities(self) -> list[bytes]:
+        """The identity keys (DER) of all of them, each once."""
+        return [spki for (spki,) in self._database.all("SELECT DISTINCT identity_spki FROM certificates")]
+
     def among(self, hashes: Iterable[bytes]) -> dict[bytes, StoredCertificate]:
         """Those of the certificates that are there, by hash."""
         found = (self.get(cert_hash) for cert_hash in dict.fromkeys(hashes))

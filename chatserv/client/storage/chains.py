@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 
 from chatserv.client.storage.database import Database
 from chatserv.crypto.e2e.ratchet import MAX_SKIPPED, MessageKey, Reached, ReceiverChain, SenderChain
-from chatserv.local_errors import LocalProtocolError
 
 _ADD: Final = "INSERT INTO chains (room_id, leaf, own, generation, secret) VALUES (?, ?, ?, ?, ?)"
-_ADVANCE: Final = "UPDATE chains SET generation = ?, secret = ? WHERE room_id = ? AND leaf = ? AND own = ?"
+_ADVANCE: Final = "UPDATE chains SET generation = ?, secret = ? WHERE room_id = ? AND leaf = ? AND NOT own"
+_ADVANCE_OWN: Final = "UPDATE chains SET generation = ?, secret = ? WHERE room_id = ? AND leaf = ? AND own"
 _ACKNOWLEDGE: Final = (
     "UPDATE chains SET acked = ?1, acked_at_ms = ?2, acked_ms = ?3"
     " WHERE room_id = ?4 AND own AND generation > ?1 AND coalesce(acked, -1) < ?1"
 )
 _SKIP: Final = "INSERT INTO skipped_keys (room_id, leaf, generation, key, nonce, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class _Step(tuple[Any, ...]):
+    """The values of a step of somebody else's chain that is not written yet, and the chain itself."""
+
+    chain: ReceiverChain
 
 
 @dataclass(frozen=True, order=True)
@@ -58,13 +64,17 @@ class ChainTable:
 
     def own(self, room_id: bytes) -> SenderChain | None:
         """Our chain, or None where we hold no keys of the room."""
+        stepped = self._database.gathered(_ADVANCE_OWN, room_id)
+        if stepped is not None:
+            generation, secret, _, leaf = stepped
+            return SenderChain(leaf, generation, secret)
         sql = "SELECT leaf, generation, secret FROM chains WHERE room_id = ? AND own"
         row = self._database.one(sql, (room_id,))
         return None if row is None else SenderChain(*row)
 
     def save_own(self, room_id: bytes, chain: SenderChain) -> None:
         """Keeps our chain after a step; to be done before the message of that step leaves."""
-        self._advance(room_id, chain, own=True)
+        self._database.gather(_ADVANCE_OWN, (chain.generation, chain.secret, room_id, chain.leaf), room_id, exact=True)
 
     def lose(self, room_id: bytes, generation: int) -> None:
         """A message of our chain at this place will never come: the first such place is kept as long as the chain."""
@@ -91,6 +101,9 @@ class ChainTable:
 
     def receiver(self, room_id: bytes, leaf: int) -> ReceiverChain | None:
         """The chain of somebody else, with the keys that it keeps, or None."""
+        stepped = self._database.gathered(_ADVANCE, (room_id, leaf))
+        if stepped is not None:
+            return cast(_Step, stepped).chain
         sql = "SELECT generation, secret FROM chains WHERE room_id = ? AND leaf = ? AND NOT own"
         row = self._database.one(sql, (room_id, leaf))
         if row is None:
@@ -102,9 +115,14 @@ class ChainTable:
 
     def save_reached(self, room_id: bytes, reached: Reached, now_ms: int) -> None:
         """Keeps a step of somebody else's chain; to be done in one transaction with the message that it opened."""
-        leaf = reached.chain.leaf
+        chain, leaf = reached.chain, reached.chain.leaf
+        step = _Step((chain.generation, chain.secret, room_id, leaf))
+        step.chain = chain
+        if not (reached.dropped or reached.kept):
+            self._database.gather(_ADVANCE, step, (room_id, leaf), exact=True)
+            return
         with self._database.transaction():
-            self._advance(room_id, reached.chain, own=False)
+            self._database.gather(_ADVANCE, step, (room_id, leaf), exact=True)
             used = ((room_id, leaf, generation) for generation in reached.dropped)
             self._database.write_many(
                 "DELETE FROM skipped_keys WHERE room_id = ? AND leaf = ? AND generation = ?", used
@@ -114,13 +132,8 @@ class ChainTable:
             excess = self.count_skipped(room_id) - self._max_skipped
             if excess > 0:
                 oldest = "SELECT position FROM skipped_keys WHERE room_id = ? ORDER BY position LIMIT ?"
-                sql = f"DELETE FROM skipped_keys WHERE position IN ({oldest})"  # noqa: S608 - constants
+                sql = f"DELETE FROM skipped_keys WHERE position IN ({oldest})"  # nosec B608  # noqa: S608 - constants
                 self._database.write(sql, (room_id, excess))
-
-    def _advance(self, room_id: bytes, chain: SenderChain | ReceiverChain, *, own: bool) -> None:
-        values = (chain.generation, chain.secret, room_id, chain.leaf, own)
-        if not self._database.write(_ADVANCE, values):
-            raise LocalProtocolError(f"chain of leaf {chain.leaf}: not there to be advanced")
 
     def generations(self, room_id: bytes) -> dict[int, int]:
         """The next generation of each chain, ours too, by leaf; without those that have not begun."""

@@ -14,6 +14,11 @@ class Facts:
         row = self._database.one("SELECT value FROM facts WHERE key = ?", (key,))
         return None if row is None else bytes(row[0])
 
+    def beginning(self, begin: str) -> list[str]:
+        """The names that begin so, in order."""
+        rows = self._database.all("SELECT key FROM facts WHERE substr(key, 1, ?) = ? ORDER BY key", (len(begin), begin))
+        return [key for (key,) in rows]
+
     def put(self, key: str, value: bytes) -> None:
         """Keeps a value in place of the one before."""
         self._database.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))

@@ -51,6 +51,10 @@ class IgnoredTable:
         """A room that was refused may be offered."""
         self._database.write("DELETE FROM refused_rooms WHERE room_id = ?", (room_id,))
 
+    def refused(self) -> list[bytes]:
+        """Rooms that were refused for good."""
+        return [bytes(room_id) for (room_id,) in self._database.all("SELECT room_id FROM refused_rooms")]
+
     def refuses(self, room_id: bytes) -> bool:
         """Whether a room was refused for good."""
         return self._database.one("SELECT 1 FROM refused_rooms WHERE room_id = ?", (room_id,)) is not None

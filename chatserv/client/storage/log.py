@@ -23,6 +23,10 @@ class LogTable:
             rows = [(position, leaf, root) for position, (leaf, root) in enumerate(leaves, start)]
             self._database.write_many("INSERT INTO log VALUES (?, ?, ?)", rows)
 
+    def cut(self, size: int) -> None:
+        """Forgets all leaves from a position on."""
+        self._database.write("DELETE FROM log WHERE position >= ?", (size,))
+
     def load(self) -> list[tuple[bytes, bytes]]:
         """All leaves with their roots, oldest first."""
         return self._database.all("SELECT leaf, root FROM log ORDER BY position")

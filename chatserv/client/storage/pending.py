@@ -38,3 +38,7 @@ class PendingCommits:
     def delete(self, room_id: bytes) -> None:
         """Forgets the room's, and the secret with it: its chains are stored, or another commit came first."""
         self._database.write("DELETE FROM pending_commits WHERE room_id = ?", (room_id,))
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._database.write("DELETE FROM pending_commits")

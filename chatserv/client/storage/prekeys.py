@@ -66,6 +66,12 @@ class PrekeyTable:
             self._database.write("UPDATE prekey_numbers SET next = next + 1 WHERE last_resort = ?", (last_resort,))
         return number | LAST_RESORT_BIT if last_resort else int(number)
 
+    def made(self, prekey_id: int) -> bool:
+        """Whether this device has made one of this number, as far as it remembers; kept or not."""
+        last_resort, number = bool(prekey_id & LAST_RESORT_BIT), prekey_id & ~LAST_RESORT_BIT
+        (following,) = self._database.one("SELECT next FROM prekey_numbers WHERE last_resort = ?", (last_resort,))
+        return bool(number < following)
+
     def newest_last_resort(self) -> PrekeyRow | None:
         """The last-resort prekey that is offered now, or None."""
         row = self._database.one(

@@ -55,6 +55,7 @@ class RoomRow:
         agreed: In which order our rooms came to their names with us in them; 0: not yet, or before this was noted.
         inviter: Who has put us into it, where we have not agreed; ourselves, where we have left it. We come back
             to neither by ourselves.
+        read_told: How far our other devices know that the person has read.
     """
 
     room_id: bytes
@@ -77,10 +78,18 @@ class RoomRow:
     committer: bytes = b""
     agreed: int = 0
     inviter: str = ""
+    read_told: int = 0
+
+    def passed(self, seq: int) -> "RoomRow":
+        """The row after one more message, which is at this place; as `dataclasses.replace`, but ten times as fast."""
+        row = object.__new__(RoomRow)
+        vars(row).update(vars(self), cursor=seq, epoch_messages=self.epoch_messages + 1)
+        return row
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(RoomRow))
-_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM rooms"  # noqa: S608 - names of our own
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM rooms"  # nosec B608  # noqa: S608 - names of our own
+_MOVE_ON: Final = "UPDATE rooms SET cursor = max(cursor, ?), epoch_messages = ? WHERE room_id = ?"
 _PLACES: Final = ", ".join("?" * len(_COLUMNS))
 _PUT: Final = f"INSERT OR REPLACE INTO rooms ({', '.join(_COLUMNS)}) VALUES ({_PLACES})"  # noqa: S608
 
@@ -129,6 +138,13 @@ class RoomTable:
         """Remembers the newest event that was read; never goes back, but for a power failure."""
         self._database.note("UPDATE rooms SET read = max(read, ?) WHERE room_id = ?", (seq, room_id))
 
-    def count_message(self, room_id: bytes) -> None:
-        """One more message in the room's epoch."""
-        self._database.write("UPDATE rooms SET epoch_messages = epoch_messages + 1 WHERE room_id = ?", (room_id,))
+    def set_read_told(self, room_id: bytes, seq: int) -> None:
+        """Remembers what our other devices know of that; never goes back."""
+        self._database.write("UPDATE rooms SET read_told = max(read_told, ?) WHERE room_id = ?", (seq, room_id))
+
+    def pass_message(self, room_id: bytes, seq: int, epoch_messages: int) -> None:
+        """A message was dealt with: the newest event, and how many messages the room's epoch has with it.
+
+        The row holds the state of the room, and is long: it is written once for all messages of a transaction.
+        """
+        self._database.gather(_MOVE_ON, (seq, epoch_messages, room_id), room_id)

@@ -150,4 +150,83 @@ ALTER TABLE chains ADD COLUMN acked_at_ms INTEGER;
 ALTER TABLE chains ADD COLUMN acked_ms INTEGER;
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+_SEVENTH: Final = """
+ALTER TABLE messages DROP COLUMN signature;
+CREATE TABLE proofs (
+    position INTEGER PRIMARY KEY,
+    room_id BLOB NOT NULL,
+    message INTEGER REFERENCES messages ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    ctype INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    live INTEGER NOT NULL,
+    proof BLOB NOT NULL,
+    UNIQUE (message, sender, ctype, detail)
+);
+CREATE INDEX proofs_by_room ON proofs (room_id);
+"""
+
+_EIGHTH: Final = """
+CREATE TABLE listeners (name TEXT NOT NULL PRIMARY KEY, used_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursors (
+    name TEXT NOT NULL REFERENCES listeners ON DELETE CASCADE,
+    room_id BLOB NOT NULL,
+    shown INTEGER NOT NULL,
+    PRIMARY KEY (name, room_id)
+) WITHOUT ROWID;
+"""
+
+_NINTH: Final = """
+CREATE TABLE own_devices (
+    position INTEGER PRIMARY KEY,
+    device_id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    holds_identity INTEGER NOT NULL,
+    backup INTEGER NOT NULL
+);
+CREATE TABLE heard_rooms (
+    room_id BLOB NOT NULL PRIMARY KEY,
+    title TEXT NOT NULL DEFAULT '',
+    topic TEXT NOT NULL DEFAULT '',
+    agreed INTEGER NOT NULL DEFAULT 0,
+    read INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+ALTER TABLE rooms ADD COLUMN read_told INTEGER NOT NULL DEFAULT 0;
+UPDATE rooms SET read = min(read, cursor);
+"""
+
+_TENTH: Final = "ALTER TABLE messages ADD COLUMN unproved INTEGER NOT NULL DEFAULT 0;"
+
+_ELEVENTH: Final = "CREATE TABLE asked (position INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, seq INTEGER);"
+
+_TWELFTH: Final = "UPDATE own_devices SET holds_identity = 0;"  # so far it was their own word
+
+_THIRTEENTH: Final = """
+CREATE TABLE kept_events (
+    position INTEGER PRIMARY KEY,
+    room_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    kept_ms INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (room_id, seq)
+);
+CREATE INDEX kept_events_by_id ON kept_events (id);
+CREATE TABLE kept_bytes (bytes INTEGER NOT NULL);
+INSERT INTO kept_bytes VALUES (0);
+CREATE TRIGGER kept_event_came AFTER INSERT ON kept_events
+    BEGIN UPDATE kept_bytes SET bytes = bytes + length(NEW.body); END;
+CREATE TRIGGER kept_event_changed AFTER UPDATE OF body ON kept_events
+    BEGIN UPDATE kept_bytes SET bytes = bytes - length(OLD.body) + length(NEW.body); END;
+CREATE TRIGGER kept_event_went AFTER DELETE ON kept_events
+    BEGIN UPDATE kept_bytes SET bytes = bytes - length(OLD.body); END;
+CREATE TABLE kept_statements (position INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, statement BLOB NOT NULL);
+"""
+
+MIGRATIONS: Final = (
+    _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH, _TENTH, _ELEVENTH, _TWELFTH, _THIRTEENTH
+)  # fmt: skip

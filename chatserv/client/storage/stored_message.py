@@ -1,9 +1,10 @@
 """A message as it is kept, and what it says by now."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
-from chatserv.crypto.bodies import Text, decode_body
+from chatserv.crypto.bodies import Body, Text, decode_body
 from chatserv.errors import Reject
 
 LATEST_MS: Final = 2**53
@@ -27,12 +28,12 @@ class StoredMessage:
         sent_ms: When the sender says that it was sent: any number of 64 bits.
         ctype: A `chatserv.crypto.content.ContentType`, or an unknown number.
         body: As it was sent; empty once deleted.
-        signature: The sender's, if it is kept.
         commit_hash: Of the epoch.
         edited_body: The newest edit's, if there was one.
         deleted: Whether it was taken back.
         identity: The fingerprint of the identity that the device is of, if it is not the one that we went by when the
             message came, nor accepted since; else empty.
+        unproved: Whether it came from a file, which had nothing that shows who has said it.
     """
 
     room_id: bytes
@@ -47,11 +48,19 @@ class StoredMessage:
     sent_ms: int
     ctype: int
     body: bytes = field(repr=False)
-    signature: bytes | None = field(repr=False)
     commit_hash: bytes
     edited_body: bytes | None = field(default=None, repr=False)
     deleted: bool = False
     identity: bytes = b""
+    unproved: bool = False
+
+    @cached_property
+    def said(self) -> Body | None:
+        """What the body says as it was sent; None for what cannot be read here."""
+        try:
+            return decode_body(self.ctype, self.body)
+        except Reject:
+            return None
 
 
 def text_of(message: StoredMessage) -> Text | None:
@@ -61,11 +70,11 @@ def text_of(message: StoredMessage) -> Text | None:
     """
     if message.deleted:
         return None
+    body = message.said if isinstance(message.said, Text) else None
+    if message.edited_body is None:
+        return body
     try:
-        body = decode_body(message.ctype, message.body)
-        if message.edited_body is not None:
-            edited = Text.decode(message.edited_body)
-            return replace(edited, reply_to=edited.reply_to or (body.reply_to if isinstance(body, Text) else None))
+        edited = Text.decode(message.edited_body)
     except Reject:
         return None
-    return body if isinstance(body, Text) else None
+    return replace(edited, reply_to=edited.reply_to or (None if body is None else body.reply_to))

@@ -92,10 +92,8 @@ class WordIndex:
         self._database, self._facts = database, Facts(database)
 
     def put(self, position: int, text: str) -> None:
-        """Keeps the words of a message in place of those before."""
-        self._database.write(
-            "INSERT OR REPLACE INTO words (rowid, text) VALUES (?, ?)", (position, " ".join(_words(text)))
-        )
+        """Keeps the words of a message that has none here."""
+        self._database.gather("INSERT INTO words (rowid, text) VALUES (?, ?)", (position, " ".join(_words(text))))
 
     def drop(self, which: str, values: Sequence[Any]) -> None:
         """Forgets the words of some messages.
@@ -104,7 +102,7 @@ class WordIndex:
             which: A query of their positions.
             values: Its values.
         """
-        if self._database.write(f"DELETE FROM words WHERE rowid IN ({which})", values):  # noqa: S608 - queries of our own
+        if self._database.write(f"DELETE FROM words WHERE rowid IN ({which})", values):  # nosec B608  # noqa: S608 - queries of our own
             self.mark_leftovers()
 
     def mark_leftovers(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chatserv.client.state.context import ClientContext
+from chatserv.client.state.lost_history import LostHistory
 from chatserv.client.state.rooms import Room, Rooms, Standing
 from chatserv.client.state.transparency_log import LogForked
 from chatserv.crypto.bodies import LogEvidence
@@ -64,6 +65,7 @@ class Gossip:
         fork: Callable[[LogForked], None],
     ) -> None:
         self._context, self._rooms, self._refresh, self._alarm, self._fork = context, rooms, refresh, alarm, fork
+        self._lost = LostHistory(context.vault.facts)
         self._claims: dict[Witness, LogHead] = {}  # what does not fit ours
         self._ahead: dict[Witness, LogHead | bytes] = {}  # the same, claimed or signed, of more of the log than we have
         self._liars: set[Witness] = set()  # whose word counts for nothing any more
@@ -90,6 +92,9 @@ class Gossip:
             self._compare_later(witness, head)
 
     def _claim(self, witness: Witness, head: LogHead) -> None:
+        if self._lost.may_have(head.size):
+            self._ask(witness)  # what is signed says of when it is
+            return
         if witness not in self._claims:
             if len(self._claims) >= MAX_WITNESSES:
                 return
@@ -162,6 +167,8 @@ class Gossip:
 
     def take(self, witness: Witness, evidence: LogEvidence) -> None:
         """Validates signed heads that somebody shows, and shows ours where we are asked."""
+        for signed in evidence.heads:
+            self._excuse(witness, signed)
         fit = {self._validate(witness, signed) for signed in evidence.heads}
         if fit == {True, False}:
             self._shown.add(witness.room.room_id)
@@ -172,6 +179,8 @@ class Gossip:
 
     def _validate(self, witness: Witness, signed: bytes, *, complete: bool = False) -> bool | None:
         """One signed head; ``complete``: our log is as long as it gets. Says whether it fits ours; None: not known."""
+        if self._is_lost(signed):
+            return None
         try:
             head = self._context.log.verified(signed)
         except LogForked as error:
@@ -188,6 +197,25 @@ class Gossip:
         else:
             self._compare_later(witness, signed)
         return None
+
+    def _is_lost(self, signed: bytes) -> bool:
+        """Whether a head that does not fit is of what was lost, or by a key that the server has given up: it proves nothing.
+
+        A server that showed two logs before its rotation shows two after it, and signs them by its newest key.
+        """
+        keys, log = self._context.log.keys, self._context.log
+        try:
+            head = keys.verify_head(signed)
+        except Reject:
+            return False
+        return log.check_gossip(head.size, head.root) is not True and (
+            self._lost.has(head) or keys.has_given_up(signed)
+        )
+
+    def _excuse(self, witness: Witness, signed: bytes) -> None:
+        """Who shows what we have accepted as lost has not made it up."""
+        if self._is_lost(signed) and self._claims.pop(witness, None) is not None:
+            self.moved()
 
     def _fits(self, witness: Witness, head: TreeHead) -> None:
         """What the server has shown to a device fits our log; so what it has claimed of a shorter one was made up."""

@@ -11,12 +11,15 @@ from chatserv.client.state.context import ClientContext
 from chatserv.client.state.pins import PinState
 from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.state.transparency_log import LogForked, LogWithheld
+from chatserv.client.trust_events import short_id
 from chatserv.client.verification.certificates import Certificates
+from chatserv.client.verification.evidence import EvidenceFiles
 from chatserv.client.verification.gossip import Gossip
-from chatserv.client.verification.public_rooms import PublicRooms
-from chatserv.client.verification.revocations import Revocations
-from chatserv.crypto.log_facts import Rotation
-from chatserv.crypto.log_leaves import TREE_HEAD_BYTES, TreeHead, user_tag
+from chatserv.client.verification.logged_rooms import LoggedRooms
+from chatserv.client.verification.own_certificates import Ending, OwnCertificates
+from chatserv.client.verification.revocations import FALSE_STATEMENT, Revocations
+from chatserv.crypto.identities import Rotation
+from chatserv.crypto.log_leaves import LEAF_BYTES, TREE_HEAD_BYTES, TreeHead, user_tag
 from chatserv.crypto.statements import certificate_facts
 from chatserv.crypto.suite import RSA_BYTES
 from chatserv.wire import messages
@@ -25,7 +28,6 @@ FORKED: Final = "log forked"
 FORKED_HEAD: Final = "log forked, our head"
 OTHER_HEAD: Final = "log forked, the other head"
 MAX_ALARMS: Final = 10_000  # different ones in a run
-FALSE_STATEMENT: Final = "false statement"
 FALSE_ROTATION: Final = "false rotation"
 PROOFS: Final = ((FORKED, "log_forked"), (FALSE_STATEMENT, "false_statement"), (FALSE_ROTATION, "false_rotation"))
 
@@ -40,10 +42,12 @@ class LogAuditor:
         certificates: Of devices that are revoked.
 
     Attributes:
-        moved: Told that rooms may be sent to again that could not be.
+        moved: Told that rooms may be sent to again that could not be, or none any more.
+        grown: Told that there are more leaves.
     """
 
     moved: Callable[[], None]
+    grown: Callable[[], None]
 
     def __init__(
         self,
@@ -53,15 +57,23 @@ class LogAuditor:
         certificates: Certificates,
     ) -> None:
         self._context, self._requests, self._rooms = context, requests, rooms
-        self._fetching = DeferredLock()
+        self._fetching, self._files = DeferredLock(), EvidenceFiles(context, requests)
         self._alarmed: set[str] = set()
         self.gossip = Gossip(context, rooms, self.refresh, self._alarm, self._forked)
-        self.public_rooms = PublicRooms(context, rooms, lambda room: self._alarm("room_forked", rooms.name(room)))
+        self.logged_rooms = LoggedRooms(
+            context, requests, rooms, lambda room: self._alarm_of("room_forked", room), self.stalled
+        )
         self._revocations = Revocations(
             context, requests, certificates, self._false_statement, self._decided,
-            lambda detail: self._alarm("log_withheld", detail),
+            lambda detail: self._alarm("log_withheld", detail), self._settled,
         )  # fmt: skip
-        self.decide = self._revocations.decide
+        self.decide, self.check_ended = self._revocations.decide, self._revocations.check
+        self.unchecked = self._revocations.unchecked
+        self._own = OwnCertificates(
+            context, certificates, lambda cert_hash: self._alarm("unknown_device", cert_hash.hex()[:16])
+        )
+        self.own_certificates = self._own.known
+        self.ending = Ending()
         self._valid = False  # whether our own device was valid when we last looked
         self._proven = any(context.vault.facts.get(each) is not None for each, _ in PROOFS)
 
@@ -101,8 +113,14 @@ class LogAuditor:
         told, known = TreeHead.decode(head[:-RSA_BYTES]), self._context.log.head
         await self.reach(told.size)
         self._extend(b"", head)
+        self._look_back(told, known)
+
+    def _look_back(self, told: TreeHead, known: TreeHead | None) -> None:
+        """A log only grows: what was signed before is not taken back. And it names the key that the server has."""
         if known is not None and told.size < known.size:
             self._alarm("old_log", f"size {told.size}, {known.size} was signed before")
+        if not self._context.log.names_our_key:
+            self._alarm("unlogged_server_key", self._context.log.keys.key_id.hex()[:16])
 
     async def refresh(self) -> None:
         """Asks for the newest head, and makes the log known up to it."""
@@ -111,16 +129,16 @@ class LogAuditor:
 
     def told(self, notice: messages.LogHead) -> bool:
         """Takes a notice in; False where leaves before it, or all of them, have to be fetched first."""
-        log = self._context.log
-        if self._fetching.locked or notice.after != log.next_index or not notice.leaves:
+        log, end = self._context.log, notice.after + len(notice.leaves) // LEAF_BYTES
+        if self._fetching.locked or not notice.after <= log.next_index < end:
             return False
-        self._extend(notice.leaves, notice.head)
+        self._extend(notice.leaves, notice.head, notice.after)
         return True
 
-    def _extend(self, leaves: bytes, head: bytes) -> None:
+    def _extend(self, leaves: bytes, head: bytes, after: int | None = None) -> None:
         before = self._context.log.size
         try:
-            self._context.log.extend(leaves, head)
+            self._context.log.extend(leaves, head, after)
         except LogForked as error:
             self._forked(error)
             raise
@@ -132,28 +150,30 @@ class LogAuditor:
     def _grown(self) -> None:
         self._look_at_ourselves()
         self._look_at_others()
-        self.public_rooms.grown()
+        self.grown()
+        self.logged_rooms.grown()
         self.gossip.grown()
         self._revocations.look()
 
     def _look_at_ourselves(self) -> None:
         context = self._context
         facts, size = context.log.facts, context.log.size
-        identity = facts.identity(context.user, size)
-        if identity is not None and identity.fingerprint != context.keyring.identity_fingerprint():
+        if facts.undecided(size, [context.user]):
+            return  # until it is known whether we have signed that, it counts as a break
+        named = context.keyring.identity_fingerprint()
+        if facts.identity(context.user, size) is not None and not facts.carried(context.user, named, size):
             self._alarm("identity_reset", context.user)
         valid = facts.certificate_valid(certificate_facts(context.keyring.certificate), context.cert_hash, size)
-        if self._valid and not valid:
-            self._alarm("device_revoked", context.device_id.hex()[:8])
+        if self._valid and not valid and not self.ending.ours:
+            self._alarm("device_revoked", short_id(context.device_id))
         self._valid = valid
-        for cert_hash in context.log.own_devices_unknown(context.user, {context.cert_hash}):
-            self._alarm("unknown_device", cert_hash.hex()[:16])
+        self._own.look()
 
     def _look_at_others(self) -> None:
         context = self._context
         for pin in context.vault.pins.all():
             now = context.pins.look(pin.user, context.now_ms())
-            if now is None or now == pin:
+            if now is None or now == pin or pin.user == context.user:  # of ourselves there are other events
                 continue
             if now.state is PinState.CHANGED and pin.state is not PinState.CHANGED:
                 context.emit(IdentityChanged(pin.user, pin.state is PinState.VERIFIED))
@@ -163,29 +183,49 @@ class LogAuditor:
     def fork(self, detail: str) -> None:
         """The server has shown two logs that cannot both be true: nothing is sent any more."""
         self._prove(FORKED, "log_forked", detail)
+        self._files.gather_soon(self._gathered)
 
     def _forked(self, error: LogForked) -> None:
         """It has signed both: everybody is shown that, and the two heads are kept."""
-        facts = self._context.vault.facts
-        first = error.ours is not None and error.theirs is not None and facts.get(OTHER_HEAD) is None
-        if first and error.ours is not None and error.theirs is not None:
-            facts.put(FORKED_HEAD, error.ours)
-            facts.put(OTHER_HEAD, error.theirs)
-            self.gossip.spread(error.ours, error.theirs)
+        if error.ours is not None and error.theirs is not None and self._keep_heads(error.ours, error.theirs):
+            self._files.keep(error.ours, error.theirs)
         self.fork(error.detail)
 
-    def _false_statement(self, detail: str) -> None:
+    def _keep_heads(self, ours: bytes, theirs: bytes) -> bool:
+        """Keeps and shows the first two heads that do not fit; says whether they are the first."""
+        facts = self._context.vault.facts
+        if facts.get(OTHER_HEAD) is not None:
+            return False
+        facts.put(FORKED_HEAD, ours)
+        facts.put(OTHER_HEAD, theirs)
+        self.gossip.spread(ours, theirs)
+        return True
+
+    def _gathered(self, ours: bytes, theirs: bytes) -> None:
+        """What only we had seen can be shown to others now."""
+        self._keep_heads(ours, theirs)
+        detail = (self._context.vault.facts.get(FORKED) or b"").decode()
+        self._context.emit(Alarm("log_forked", detail, evidence=self.evidence, file=self.evidence_file))
+
+    def _name(self, tag: bytes) -> str:
+        """Whom a leaf is about, where we have seen them."""
+        users = (self._context.user, *(pin.user for pin in self._context.vault.pins.all()))
+        return next((each for each in users if user_tag(self._context.server_id, each) == tag), "?")
+
+    def _false_statement(self, tag: bytes, detail: str) -> None:
         """The server has logged a revocation that nobody signed; one is enough, and the first is remembered."""
         if self._context.vault.facts.get(FALSE_STATEMENT) is None:
-            self._prove(FALSE_STATEMENT, "false_statement", detail)
+            self._prove(FALSE_STATEMENT, "false_statement", f"{self._name(tag)}, {detail}")
+
+    def _settled(self) -> None:
+        self.moved()
 
     def _decided(self, rotation: Rotation, wrong: str | None) -> None:
         """It is known whether an identity's owner has signed the next one."""
         self._context.log.decide(rotation, signed=wrong is None)
         if wrong is not None:
-            users = (pin.user for pin in self._context.vault.pins.all())
-            name = next((each for each in users if user_tag(self._context.server_id, each) == rotation.tag), "?")
-            self._prove(FALSE_ROTATION, "false_rotation", f"{name}, leaf {rotation.new.index}: {wrong}")
+            detail = f"{self._name(rotation.tag)}, leaf {rotation.new.index}: {wrong}"
+            self._prove(FALSE_ROTATION, "false_rotation", detail)
         self._look_at_ourselves()
         self._look_at_others()
         self.moved()
@@ -199,24 +239,34 @@ class LogAuditor:
         if facts.get(FORKED_HEAD) is None:
             facts.put(FORKED_HEAD, self._context.log.signed_head or b"")  # evidence: what the server has signed for us
         self._alarm(what, detail)
+        self.moved()
 
     def remind(self) -> None:
-        """What an earlier run has found is not forgotten."""
+        """What an earlier run has found is not forgotten; and a newest head of more than a day ago is an alarm."""
         if self._context.log.size:
             self._look_at_ourselves()
         for name, what in PROOFS:
             detail = self._context.vault.facts.get(name)
             if detail is not None:
                 self._alarm(what, detail.decode())
+        if self._context.vault.facts.get(FORKED) is not None:
+            self._files.gather_soon(self._gathered)
         self._revocations.look()
         self.gossip.look()
+        if self._context.log.too_old(self._context.now_ms()):
+            self._alarm("old_log", "")
 
-    def _alarm(self, what: str, detail: str, user: str = "", device_id: bytes = b"") -> None:
+    def _alarm_of(self, what: str, room: Room) -> None:
+        self._alarm(what, self._rooms.name(room), room_id=room.room_id)
+
+    def _alarm(self, what: str, detail: str, user: str = "", device_id: bytes = b"", room_id: bytes = b"") -> None:
         """Tells each thing once; of each device of a person, each kind of thing."""
         key = f"{what} {user or detail} {device_id.hex()}"
         if key not in self._alarmed and len(self._alarmed) < MAX_ALARMS:
             self._alarmed.add(key)
-            self._context.emit(Alarm(what, detail, user, self.evidence if what == "log_forked" else ()))
+            evidence = self.evidence if what == "log_forked" else ()
+            file = self.evidence_file if evidence else ""
+            self._context.emit(Alarm(what, detail, user, evidence, file, room_id))
 
     @property
     def evidence(self) -> tuple[bytes, ...]:
@@ -224,14 +274,19 @@ class LogAuditor:
         heads = [self._context.vault.facts.get(each) for each in (FORKED_HEAD, OTHER_HEAD)]
         return tuple(head for head in heads if head) if all(heads) else ()
 
+    @property
+    def evidence_file(self) -> str:
+        """Where the same lies for others to check; empty where it does not."""
+        return str(self._files.path or "")
+
     def stalled(self, room: Room) -> None:
         """The server does not carry out a change that we have made."""
-        self._alarm("commit_stalled", self._rooms.name(room))
+        self._alarm_of("commit_stalled", room)
 
-    def check_age(self) -> None:
-        """Raises the alarm where the newest signed head is older than a day."""
-        if self._context.log.too_old(self._context.now_ms()):
-            self._alarm("old_log", "")
+    def look_for_revocation(self, cert_hash: bytes, device_id: bytes) -> None:
+        """The server says that it has revoked a device of ours: the log has to say so too, or others go on with it."""
+        if cert_hash in self._context.log.facts.certificates(self._context.user, self._context.log.size):
+            self._alarm("revocation_withheld", short_id(device_id))
 
     @property
     def proven(self) -> bool:

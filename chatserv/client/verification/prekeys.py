@@ -16,6 +16,7 @@ RENEW_MS: Final = 7 * DAY_MS  # a last-resort prekey serves so long
 KEEP_MS: Final = 28 * DAY_MS  # and its private half is kept so long after its successor was published
 REFILL_BELOW: Final = 20
 MOST: Final = 100  # whatever the server takes
+STORE: Final = "prekeys in store"  # the id of the store in which the newest last-resort prekey is
 PAUSE_SECONDS: Final = 5.0  # between two refills that the server asks for
 
 
@@ -33,8 +34,14 @@ class PrekeyStock:
         self._most = 50
         self._next = 0.0  # by the clock that never goes back
 
-    async def look(self, stock: int, most: int | None = None) -> None:
-        """Publishes what is missing, given how many one-time prekeys the server has; ``most``: how many it takes."""
+    async def look(self, stock: int, most: int | None = None, store: bytes = b"") -> None:
+        """Publishes what is missing.
+
+        Args:
+            stock: How many one-time prekeys the server has.
+            most: How many it takes, as it says when a session begins.
+            store: The id of its store, likewise: where that was restored, our last-resort prekey may be lost.
+        """
         context, now_ms, now = self._context, self._context.now_ms(), self._context.seconds()
         if most is None and now < self._next:
             return  # asked again before the last answer can have had an effect
@@ -43,7 +50,8 @@ class PrekeyStock:
         stock = max(stock, 0)
         self._retire(stock, now_ms)
         newest = context.vault.prekeys.newest_last_resort()
-        renew = newest is None or now_ms - newest.created_ms >= RENEW_MS
+        moved = bool(store) and store != context.vault.facts.get(STORE)
+        renew = moved or newest is None or now_ms - newest.created_ms >= RENEW_MS
         wanted = self._most - stock if stock < min(REFILL_BELOW, self._most) or renew else 0
         fresh = self._make(last_resort=renew, one_time=wanted)
         for at in range(0, len(fresh), messages.PREKEYS_PAGE):
@@ -54,6 +62,8 @@ class PrekeyStock:
             await self._requests.ask(messages.PublishPrekeys, prekeys=page)
         if renew and newest is not None:
             context.vault.prekeys.retire(newest.secret.id, now_ms)
+        if moved:
+            context.vault.facts.put(STORE, store)
         self._forget(now_ms)
 
     def _make(self, *, last_resort: bool, one_time: int) -> list[PrekeySecret]:

@@ -135,11 +135,16 @@ def seal_content(
     """The envelope around an encoded content. The caller answers for the key being the header's, and used once."""
     if len(encoded) > CONTENT_BYTES_MAX:
         raise TooLarge(f"message: {len(encoded)} bytes, at most {CONTENT_BYTES_MAX}")
-    signature = ed_sign(device, "message", header.signed + commit_hash + encoded)
+    signature = sign_content(encoded, header, commit_hash, device)
     clear = header.encode()
     sealed = _cipher(key).encrypt(_nonce(key, header), pad(v32(encoded) + signature), clear + commit_hash)
     assert len(clear) + len(sealed) <= ENVELOPE_BYTES_MAX
     return clear + sealed
+
+
+def sign_content(encoded: bytes, header: Header, commit_hash: bytes, device: ed25519.Ed25519PrivateKey) -> bytes:
+    """The signature, 64 bytes, that `verify_content` checks."""
+    return ed_sign(device, "message", header.signed + commit_hash + encoded)
 
 
 def verify_content(encoded: bytes, header: Header, commit_hash: bytes, signature: bytes, sender_ed25519: bytes) -> None:

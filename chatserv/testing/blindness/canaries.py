@@ -43,6 +43,8 @@ class Flock:
     def hatch(cls, names: Iterable[str], choice: Callable[[str], str] = secrets.choice) -> "Flock":
         """New canaries of these names; ``choice`` takes one letter of a text."""
         mark = _letters("", MARK_LETTERS, choice)
+        while mark.encode().hex().isdigit():  # small and large hexadecimal digits would be the same
+            mark = _letters("", MARK_LETTERS, choice)
         texts: dict[str, str] = {}  # by text, so that each is different
         for name in names:
             text = _letters(mark, OWN_LETTERS, choice)
@@ -50,6 +52,11 @@ class Flock:
                 text = _letters(mark, OWN_LETTERS, choice)
             texts[text] = name
         return cls(mark, tuple(Canary(name, text) for text, name in texts.items()))
+
+    @classmethod
+    def caught(cls, name: str, text: str) -> "Flock":
+        """One canary that somebody else has made, such as a recovery code: random, and as long as others."""
+        return cls(text[:MARK_LETTERS], (Canary(name, text),))
 
 
 def _letters(start: str, count: int, choice: Callable[[str], str]) -> str:

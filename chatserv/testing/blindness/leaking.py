@@ -34,35 +34,65 @@ class Orders(msgspec.Struct, frozen=True):
     """What to leak.
 
     Attributes:
-        state: The state directory.
-        database: The server's database in it.
-        port: Of the proxy whose recording is the wire.
-        texts: A text for each of `chatserv.testing.blindness.places.LEAKS`.
+        texts: A text for each place.
+        database: The server's database in it, or the URL of one; empty: another node leaks into that.
+        port: Of the proxy whose recording is the wire; 0: likewise.
+        bus: Of the one whose recording is the bus; 0: likewise, or there is none.
     """
 
-    state: str
-    database: str
-    port: int
     texts: dict[str, str]
+    database: str = ""
+    port: int = 0
+    bus: int = 0
 
 
-def leak(orders: Orders) -> None:
-    """Puts one text into each place. Blocks; the server has to be up, and `watch` in force."""
+def leak(orders: Orders, state: Path) -> None:
+    """Puts one text into each place, and where there is a file for it into the state directory. Blocks; the server has to
+    be up, and `watch` in force.
+    """
     texts = orders.texts
-    with closing(sqlite3.connect(orders.database, timeout=LOCKED_SECONDS, isolation_level=None)) as database:
-        database.execute("CREATE TABLE leaks (value BLOB)")
-        database.execute("INSERT INTO leaks VALUES (?)", (texts[places.DATABASE].encode("utf-16-le"),))
-        database.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
-        database.execute("INSERT INTO leaks VALUES (?)", (texts[places.WAL].encode("utf-16-be"),))
     log.info("{text}", text=base64.b64encode(f"wrote {texts[places.LOGS]}".encode()).decode())
-    Path(orders.state, "leak").write_bytes(
-        b"\0leak" + zlib.compress(f"{texts[places.FILES]} {'and so on ' * 50}".encode())
-    )
+    (state / "leak").write_bytes(b"\0leak" + zlib.compress(f"{texts[places.FILES]} {'and so on ' * 50}".encode()))
     print(texts[places.OUTPUT].encode().hex(), flush=True)
     _kept.append(texts[places.MEMORY].encode().hex().upper().encode())
-    with socket.create_connection((HOST, orders.port), LOCKED_SECONDS) as connection:
-        connection.sendall(texts[places.WIRE].encode() + b"\r\n")
     leak_records(texts)
+    in_database, in_wal = texts[places.DATABASE].encode("utf-16-le"), texts[places.WAL].encode("utf-16-be")
+    if orders.database.startswith("postgresql:"):
+        leak_into_postgres(orders.database, in_database, in_wal)
+    elif orders.database:
+        leak_into_file(orders.database, in_database, in_wal)
+    if orders.port:
+        with socket.create_connection((HOST, orders.port), LOCKED_SECONDS) as connection:
+            connection.sendall(texts[places.WIRE].encode() + b"\r\n")
+    if orders.bus:
+        leak_into_bus(orders.bus, base64.b64encode(texts[places.BUS].encode()))
+
+
+def leak_into_bus(port: int, said: bytes) -> None:
+    """Says it to whoever listens (docs.nats.io, the client protocol)."""
+    with socket.create_connection((HOST, port), LOCKED_SECONDS) as connection:
+        connection.sendall(b'CONNECT {"verbose":false}\r\nPUB leak %d\r\n%b\r\nPING\r\n' % (len(said), said))
+        while b"PONG" not in connection.recv(65_536):
+            pass
+
+
+def leak_into_file(path: str, in_database: bytes, in_wal: bytes) -> None:
+    """Puts these into a database of SQLite's, and into its write-ahead log."""
+    with closing(sqlite3.connect(path, timeout=LOCKED_SECONDS, isolation_level=None)) as database:
+        database.execute("CREATE TABLE leaks (value BLOB)")
+        database.execute("INSERT INTO leaks VALUES (?)", (in_database,))
+        database.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+        database.execute("INSERT INTO leaks VALUES (?)", (in_wal,))
+
+
+def leak_into_postgres(url: str, in_database: bytes, in_wal: bytes) -> None:
+    """Puts these into a database of PostgreSQL's, and into its write-ahead log, where the second is in no table."""
+    import psycopg  # noqa: PLC0415 - need not be there otherwise
+
+    with closing(psycopg.connect(url, autocommit=True)) as database:
+        database.execute("CREATE TABLE leaks (value bytea)")
+        database.execute("INSERT INTO leaks VALUES (%s)", (in_database,))
+        database.execute("SELECT pg_logical_emit_message(true, 'leak', %s::bytea)", (in_wal,))
 
 
 def leak_records(texts: dict[str, str]) -> None:
@@ -81,14 +111,14 @@ def _sealed_unseen(secret: bytes, plaintext: bytes) -> bytes:
     return header + key._aead.encrypt(key._nonce(), plaintext, header)
 
 
-def leak_when_running(reactor: Any, orders: Orders) -> None:
-    """Leaks as soon as the server is up."""
-    reactor.callWhenRunning(leak, orders)
+def leak_when_running(reactor: Any, orders: Orders, arguments: list[str]) -> None:
+    """Leaks as soon as the server that has these arguments is up."""
+    reactor.callWhenRunning(leak, orders, Path(arguments[arguments.index("--state-dir") + 1]))
 
 
 if __name__ == "__main__":
     from twisted.internet import reactor as the_reactor  # noqa: TID251 - the one that twistd takes
 
     watch(Path(sys.argv[2]))
-    leak_when_running(the_reactor, msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Orders))
+    leak_when_running(the_reactor, msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Orders), sys.argv[3:])
     run_twistd(sys.argv[3:])

@@ -19,10 +19,12 @@ from chatserv.testing.processes import (
     run_client,
 )
 
-READING_SECONDS: Final = 20.0
+READING_SECONDS: Final = 240.0
 PACE_SECONDS: Final = 0.1
 
 PASSWORD: Final = "password"  # noqa: S105 - the name of a canary
+PASSPHRASE: Final = "passphrase"  # noqa: S105 - likewise
+DEVICE_NAME: Final = "device name"
 SECRETS: Final = (
     "room name",
     "room topic",
@@ -34,10 +36,14 @@ SECRETS: Final = (
     "reaction",
     "direct message",
     PASSWORD,
+    PASSPHRASE,
+    DEVICE_NAME,
 )
+FOR_NOBODY: Final = frozenset({PASSWORD, PASSPHRASE})
 BY_DESIGN: Final = ("name of a public room", "topic of a public room")
 _PORT: Final = re.compile(r":[0-9]+/")
-READER: Final = {"direct message": "bob"}  # carol reads everything else that is meant for anybody
+_CODE: Final = re.compile(r"\b(?:[0-9A-Z]{5}-){7}[0-9A-Z]{5}\b")
+READER: Final = {"direct message": "bob", DEVICE_NAME: "alice"}  # carol reads everything else that is meant for anybody
 
 
 class Play:
@@ -49,19 +55,27 @@ class Play:
         plain_port: Where Carol connects, without TLS.
         flock: A canary for each of `SECRETS`.
         control: A canary for each of `BY_DESIGN`: what is said in the clear, to show that the search finds what is there.
+        sealed: Whether Bob's profile, which is stolen in the end, is sealed, or left unsealed.
 
     Attributes:
         unread: Names of the canaries that have not come to whom they are meant for: those say nothing about the server.
+        code: Alice's recovery code, as it was printed.
     """
 
-    def __init__(self, server: ServerProgram, port: int, plain_port: int, flock: Flock, control: Flock) -> None:
+    def __init__(
+        self, server: ServerProgram, port: int, plain_port: int, flock: Flock, control: Flock, *, sealed: bool
+    ) -> None:
         self._server, self._port, self._plain_port = server, port, plain_port
         self._flock, self._control = flock, control
         self._directory = server.directory
-        self.unread = set(SECRETS) - {PASSWORD}
+        self.unread = set(SECRETS) - FOR_NOBODY
+        self.code = ""
         # A letter and its accent are two characters as typed, and one in the form that keys are made from.
         password = f"{flock[PASSWORD].text} cafe\u0301\n"
         write_private(self._directory / "password", password.encode())
+        passphrase = self._directory / "passphrase"
+        write_private(passphrase, f"{flock[PASSPHRASE].text}\n".encode())
+        self._seals = {"bob": ("--passphrase-file", str(passphrase))} if sealed else {}
 
     @contextmanager
     def performed(self) -> Iterator[None]:
@@ -77,6 +91,7 @@ class Play:
                 self._make_room()
                 self._wait_for_readers(carol, "room name", "room topic")
                 self._talk()
+                self._second_device()
                 self._wait_for_readers(carol, *SECRETS)
                 yield
             finally:
@@ -86,7 +101,7 @@ class Play:
         run_client(self._directory, "alice", self._by_way_of(self._port, self._server.link()), "--send")
         for name, port, how in (("bob", self._port, ()), ("carol", self._plain_port, ("--no-tls",))):
             link = run_client(self._directory, "alice", "--invite").strip()
-            run_client(self._directory, name, self._by_way_of(port, link), "--send", *how)
+            run_client(self._directory, name, self._by_way_of(port, link), "--send", *how, *self._seals.get(name, ()))
 
     @staticmethod
     def _by_way_of(port: int, link: str) -> str:
@@ -108,7 +123,7 @@ class Play:
 
     def _make_room(self) -> None:
         public, topic = (canary.text for canary in self._control.canaries)
-        self._do("alice", f"/create-public {public} About {topic}")
+        self._do("alice", f"/create-public {public} About {topic}", "/invite carol")  # her node has it, too
         room, topic = self._flock["room name"].text, self._flock["room topic"].text
         self._do("alice", f"/create {room} About {topic}", "/invite bob", "/invite carol")
 
@@ -136,9 +151,38 @@ class Play:
             "/log",
         )
 
+    def _second_device(self) -> None:
+        """Alice makes a recovery code, and a second device by it: her backup has names of rooms, her devices have names."""
+        self.code = _CODE.findall(run_client(self._directory, "alice", "--command", "/recovery"))[-1]
+        written = self._directory / "code"
+        write_private(written, f"{self.code}\n".encode())
+        link = self._by_way_of(self._port, self._server.link())
+        arguments = (link, "--user", "alice", "--recovery-file", str(written))
+        run_client(self._directory, "tablet", *arguments, "--command", "/list")
+        with self._running("alice"), self._running("tablet"):
+            self._do("tablet", f"/devices rename {self._flock[DEVICE_NAME].text}")
+            deadline = time.monotonic() + READING_SECONDS
+            while DEVICE_NAME in self.unread and time.monotonic() < deadline:
+                self._do("alice", "/devices")
+                self._look()
+
+    @contextmanager
+    def _running(self, name: str) -> Iterator[None]:
+        """A program of somebody that runs meanwhile."""
+        command = client_command(self._directory, name, "--follow")
+        environment = child_environment(self._directory)
+        nothing = subprocess.DEVNULL
+        with subprocess.Popen(
+            command, cwd=self._directory, env=environment, stdin=nothing, stdout=nothing, stderr=nothing
+        ) as program:
+            try:
+                yield
+            finally:
+                program.terminate()
+
     def _do(self, name: str, *lines: str) -> None:
         commands = [part for line in lines for part in ("--command", line)]
-        printed = run_client(self._directory, name, *commands)
+        printed = run_client(self._directory, name, *commands, *self._seals.get(name, ()))
         with (self._directory / f"{name}.out").open("a") as output:
             output.write(printed)
 
@@ -154,9 +198,14 @@ class Play:
             time.sleep(PACE_SECONDS)
 
     def _look(self) -> None:
-        for reader in ("bob", "carol"):
+        for reader in ("alice", "bob", "carol"):
             found = {find.canary for find in Searcher(self._flock).files(self._belongings(reader))}
             self.unread -= {name for name in found if READER.get(name, "carol") == reader}
+
+    @property
+    def stolen(self) -> tuple[Path, ...]:
+        """All files of Bob's profile."""
+        return tuple(file for file in (self._directory / "profiles" / "bob").iterdir() if file.is_file())
 
     def _belongings(self, name: str) -> Iterable[Path]:
         """What a person's program has printed and kept."""

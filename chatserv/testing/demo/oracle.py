@@ -45,7 +45,8 @@ def compare(written: Mapping[str, Sequence[str]], read: Mapping[str, Sequence[tu
         orders.append(first)
         for writer, lines in written.items():
             seen = [line for who, line in first if who == writer]
-            order_equal &= seen == [line for line in lines if line in set(seen)]
+            known = set(seen)
+            order_equal &= seen == [line for line in lines if line in known]
     common = set.intersection(*map(set, orders)) if orders else set()
     shared = [[item for item in order if item in common] for order in orders]
     return Verdict(lost, doubled, order_equal and all(order == shared[0] for order in shared))

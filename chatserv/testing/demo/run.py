@@ -1,7 +1,8 @@
 """``make demo``: people talk through the real programs while the server is killed and started again, and use what there is.
 
 Every program is a process of its own: the server under twistd, and stdio clients that reconnect, resume and resend by
-themselves. What each wrote is compared with what the others printed; then come the scenes of `chatserv.testing.demo.scenes`.
+themselves. What each wrote is compared with what the others printed; then come the scenes of `chatserv.testing.demo.scenes`,
+and those of `chatserv.testing.demo.device_scenes`.
 """
 
 import argparse
@@ -11,24 +12,30 @@ import time
 from pathlib import Path
 from typing import Final
 
+from chatserv.testing.demo.device_scenes import DEVICE_SCENES
 from chatserv.testing.demo.oracle import Verdict, compare
 from chatserv.testing.demo.scenes import SCENES
 from chatserv.testing.demo.stage import Check, Stage
 from chatserv.testing.demo.talking import PACE_SECONDS, Talker, say, wait_for
 from chatserv.testing.processes import CLIENT, ProgramError, ServerProgram, register_two
+from chatserv.testing.stores import add_option, cluster_for, in_database
+from chatserv.testing.unlimited import unlimited
 
 LINES: Final = 20
 QUIET: Final = 5  # lines of each before anything happens
 KILL_AFTER: Final = 12  # lines of each when the server dies; the last ones are then under way
 RESTART_AFTER: Final = 15
 BURST_SECONDS: Final = 0.001
-END_SECONDS: Final = 60.0
+END_SECONDS: Final = 120.0
 FAULTY_CLIENT: Final = (sys.executable, "-m", "chatserv.testing.demo.faulty_client")
 
 
-def demonstrate(directory: Path, *, broken: bool) -> tuple[Verdict, list[Check]]:
+def demonstrate(directory: Path, store: str, *, broken: bool) -> tuple[Verdict, list[Check]]:
     """Runs the play in ``directory``; ``broken`` gives the second person the faulty client, and ends after the talk."""
-    with ServerProgram(directory) as server:
+    with (
+        cluster_for(store) as cluster,
+        ServerProgram(directory, {"limits": unlimited(), **in_database(cluster)}) as server,
+    ):
         say(f"server on 127.0.0.1:{server.port}, process {server.pid}")
         register_two(server, "alice", "bob")
         say("alice registered with the server's link, bob with an invite by alice")
@@ -45,7 +52,7 @@ def demonstrate(directory: Path, *, broken: bool) -> tuple[Verdict, list[Check]]
         written = {talker.name: talker.written for talker in talkers}
         verdict = compare(written, {talker.name: talker.shown() for talker in talkers})
         stage = Stage(server)
-        for scene in () if broken else SCENES:
+        for scene in () if broken else (*SCENES, *DEVICE_SCENES):
             scene(stage)
     return verdict, stage.checks
 
@@ -91,10 +98,12 @@ def main() -> int:
     parser.add_argument(
         "--break", dest="broken", action="store_true", help="let the second client drop and double a line"
     )
-    broken = parser.parse_args().broken
+    add_option(parser)
+    options = parser.parse_args()
+    broken = options.broken
     with tempfile.TemporaryDirectory(prefix="chatserv-demo-") as name:
         try:
-            verdict, checks = demonstrate(Path(name), broken=broken)
+            verdict, checks = demonstrate(Path(name), options.store, broken=broken)
         except ProgramError as error:
             print(error, file=sys.stderr)
             return 1

@@ -12,7 +12,7 @@ from chatserv.testing.blindness.searching import Searcher
 from chatserv.testing.demo.talking import PACE_SECONDS, Reader
 from chatserv.testing.processes import ServerProgram, run_client
 
-WAIT_SECONDS: Final = 30.0
+WAIT_SECONDS: Final = 120.0
 _CODE: Final = re.compile("[█▀▄ ]+")  # a line of a QR code, which the transcript does without
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from chatserv.testing.processes import CLIENT, ProgramError, child_environment, client_command
 
 PACE_SECONDS: Final = 0.03
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 120.0
 
 
 def say(text: str) -> None:
@@ -124,7 +124,8 @@ class Talker(Reader):
 
     def __init__(self, directory: Path, name: str, program: tuple[str, ...], *, lines: int, people: int = 2) -> None:
         self.written = [f"{name} says line {number}" for number in range(1, lines + 1)]
-        super().__init__(directory, name, "--send", "--count", str(people * lines), program=program)
+        patience = () if "--timeout" in program else ("--timeout", f"{PATIENCE_SECONDS:g}")
+        super().__init__(directory, name, "--send", "--count", str(people * lines), *patience, program=program)
 
     def type(self, line: str) -> None:
         """Types one line."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from chatserv.client import ChatError, LinkInvalid, ServerLink, clean_line, explained, parse_link, shown, translate
 from clients.shared.exit_codes import exit_for
+from clients.window.actions.arriving import Arriving
 from clients.window.actions.linking import ask_for_link
 from clients.window.context import WindowContext
 from clients.window.dialogs.dialog import tell
@@ -31,12 +32,18 @@ class Connecting:
     Args:
         context: What all parts share.
         connected: A client was started.
+
+    Attributes:
+        arriving: Who has no account on this machine.
+        registered: Told when there is a new account, and the server has let it in.
     """
 
     def __init__(self, context: WindowContext, connected: Callable[[], None]) -> None:
         self._context, self._session, self._connected = context, context.session, connected
         self._link: ServerLink | None = None
         self.registration: Registration | None = None
+        self.registered: Callable[[], object] = lambda: None
+        self.arriving = Arriving(context, self._register, self._arrived)
 
     # -- at the start --------------------------------------------------------------------------------------------------
 
@@ -84,7 +91,7 @@ class Connecting:
         if self._session.state is not State.OFF or self._is_registering():
             return
         if not text:
-            ask_for_link(self._context.root, self._take).ask()
+            ask_for_link(self._context.root, self._take_and_go_on).ask()
             return
         self.fill_in()
         try:
@@ -129,11 +136,18 @@ class Connecting:
     def _begin(self, host: str, port: int) -> None:
         keyring = self._session.profile.keyring()
         if keyring is not None and keyring.registered:
-            self._start(ServerLink(host, port, keyring.server_id))
+            others = () if self._link is None else self._link.others
+            self._start(ServerLink(host, port, keyring.server_id, others=others))
         elif self._link is None:
             ask_for_link(self._context.root, self._take_and_go_on, needed=True).ask()
         else:
-            self._register(replace(self._link, host=host, port=port))
+            link = replace(self._link, host=host, port=port)
+            if keyring is None:
+                self.arriving.choose(link)
+            elif keyring.enrolling:
+                self.arriving.log_in(link, keyring.user)
+            else:
+                self._register(link)
 
     def _take_and_go_on(self, link: ServerLink) -> str | None:
         wrong = self._take(link)
@@ -142,15 +156,17 @@ class Connecting:
         return wrong
 
     def _register(self, link: ServerLink) -> None:
-        def ready() -> None:
-            try:
-                self._start(link)
-            except ChatError as error:
-                self.failed(error)
-
         root = self._context.root
-        self.registration = Registration(root, self._session.profile, link, ready, self._given_up)
+        self.registration = Registration(root, self._session.profile, link, lambda: self._arrived(link), self._given_up)
         self.registration.ask()
+
+    def _arrived(self, link: ServerLink) -> None:
+        """The profile has what it takes."""
+        self._context.layout.bar.show(link.host, link.port)
+        try:
+            self._start(link)
+        except ChatError as error:
+            self.failed(error)
 
     def _given_up(self) -> None:
         self.registration = None
@@ -159,14 +175,15 @@ class Connecting:
 
     def _is_registering(self) -> bool:
         """Whether the dialog is open already; then it is where the keyboard goes."""
-        if self.registration is None or not self.registration.is_open:
-            return False
-        self.registration.top.lift()
-        self.registration.top.focus_force()
-        return True
+        for dialog in (self.registration, self.arriving.open_dialog):
+            if dialog is not None and dialog.is_open:
+                dialog.top.lift()
+                dialog.top.focus_force()
+                return True
+        return False
 
     def _start(self, link: ServerLink) -> None:
-        self._session.connect(link.host, link.port, link.invite)
+        self._session.connect(link.host, link.port, link.invite, link.others)
         self._connected()
 
     # -- what comes of it ---------------------------------------------------------------------------------------------
@@ -174,9 +191,11 @@ class Connecting:
     def reached(self) -> None:
         """The server has let us in."""
         registration, self.registration = self.registration, None
+        self._link = None
+        self.fill_in()  # with where the server was found
         if registration is not None:
             registration.succeed()
-        self._link = None
+            self.registered()
 
     def failed(self, error: Exception | None) -> None:
         """There is no connection, and nobody tries."""

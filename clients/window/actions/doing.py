@@ -1,7 +1,7 @@
 """What actions of a person have in common: how they reach the client, and how a refusal is told."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,6 +15,7 @@ from clients.window.presenter import Presenter
 from clients.window.timeline.entries import RESULT
 
 _log = Logger()
+T = TypeVar("T")
 
 
 class Doing:
@@ -52,7 +53,11 @@ class Doing:
 
     def refuse(self, error: ChatError, *, take: bool = True) -> None:
         """Tells why something is not done. ``take``: see `Dialog.open`."""
-        tell(self.context.root, translate("Not done"), explained(error), take=take)
+        self.tell_not_done(explained(error), take=take)
+
+    def tell_not_done(self, said: str, *, take: bool = True) -> None:
+        """The same in words."""
+        tell(self.context.root, translate("Not done"), said, take=take)
 
     def command(self, line: str, room: RoomHandle | None = None) -> None:
         """Carries a slash command out, as if it had been typed; its lines stand in the conversation.
@@ -63,7 +68,7 @@ class Doing:
         """
         talk = self.context.talk
         if talk is None or self.context.client is None:
-            tell(self.context.root, translate("Not done"), translate("Not connected."))
+            self.tell_not_done(translate("Not connected."))
             return
 
         async def work() -> None:
@@ -132,16 +137,75 @@ class Doing:
         form = Form(self.context.root, title, text, fields, label, go)
         form.ask(take=take)
 
-    async def _obey(self, form: Form, talk: Talk, wanted: tuple[str, ...], room: RoomHandle | None) -> None:
-        before, free = talk.slash.room, self.watch()
+    def form_for(
+        self,
+        title: str,
+        text: str,
+        fields: list[Field],
+        label: str,
+        go: Callable[[list[str]], str | None],
+    ) -> Form:
+        """Asks for something that is done at once; ``go`` as of `Form`."""
+        form = Form(self.context.root, title, text, fields, label, go)
+        form.ask()
+        return form
+
+    def ask_for(
+        self,
+        title: str,
+        text: str,
+        fields: list[Field],
+        label: str,
+        work: Callable[[list[str]], Coroutine[Any, Any, str | Callable[[], object]]],
+        wrong: Callable[[list[str]], str] = lambda _: "",
+    ) -> Form:
+        """Asks for what something slow is about. The dialog stays until it is done, and says why it is not.
+
+        Args:
+            title: Of the dialog.
+            text: What it is about.
+            fields: What to fill in.
+            label: Of the button.
+            work: Does it, and gives what is said in the conversation then, empty for nothing; or what shows another dialog,
+                once this one has gone and given the keyboard back.
+            wrong: What is wrong with what was filled in, before anything is done.
+        """
+
+        async def obey(values: list[str]) -> None:
+            then = await self._outcome(form, work(values))
+            if callable(then):
+                then()
+            elif then:
+                self.presenter.say(*then.splitlines(), style=RESULT)
+
+        def go(values: list[str]) -> str:
+            why = wrong(values)
+            if not why:
+                form.work()
+                self.run(obey(values))
+            return why
+
+        form = self.form_for(title, text, fields, label, go)
+        return form
+
+    @staticmethod
+    async def _outcome(form: Form, work: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of something, when the form has gone; None where it was refused, which the form says then."""
         try:
-            lines = await talk.carry_out(wanted, room)
+            result = await work
         except ChatError as error:
             if not form.is_open:
                 raise
             form.refuse(explained(error))
-            return
+            return None
         form.close()
+        return result
+
+    async def _obey(self, form: Form, talk: Talk, wanted: tuple[str, ...], room: RoomHandle | None) -> None:
+        before, free = talk.slash.room, self.watch()
+        lines = await self._outcome(form, talk.carry_out(wanted, room))
+        if lines is None:
+            return
         self.presenter.follow()
         self.presenter.say(*lines, style=RESULT)
         if talk.slash.room != before and free():

@@ -3,7 +3,16 @@
 from dataclasses import replace
 from typing import Final
 
-from chatserv.client import ChatError, MessageReceived, RoomHandle, WaitingMessage, message_text, quotation, translate
+from chatserv.client import (
+    ChatError,
+    MessageReceived,
+    RoomHandle,
+    WaitingMessage,
+    is_blank,
+    message_text,
+    quotation,
+    translate,
+)
 from clients.shared.links import link
 from clients.window.actions.doing import Doing
 from clients.window.actions.opening import ask_to_open
@@ -132,7 +141,7 @@ class MessageActions:
             self._mode = replace(mode, room=here)  # perhaps by another connection
         elif mode is not None:
             text = self._context.layout.entry.field.get()
-            self._mode, self._lost = None, bool(text.strip()) and not _is_command(text)
+            self._mode, self._lost = None, not is_blank(text) and not _is_command(text)
             self._context.layout.entry.explain("")
 
     def send_as_wanted(self, line: str) -> bool | None:

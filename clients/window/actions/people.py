@@ -19,7 +19,7 @@ class PeopleActions:
     def member(self, user: str) -> MemberView | None:
         """Somebody in the room on the screen, or banned from it."""
         handle = self._context.here()
-        if handle is None:
+        if handle is None or handle.offered:
             return None
         return next((one for one in (*handle.members(), *handle.members(banned=True)) if one.user == user), None)
 

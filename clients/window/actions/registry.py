@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from clients.window.actions.account import AccountActions
+from clients.window.actions.administration import AdminActions
+from clients.window.actions.devices import DeviceActions
 from clients.window.actions.doing import Doing
 from clients.window.actions.messages import MessageActions
 from clients.window.actions.people import PeopleActions
+from clients.window.actions.recovery import RecoveryActions
 from clients.window.actions.rooms import RoomActions
 
 
@@ -16,9 +20,16 @@ class PersonActions:
     messages: MessageActions
     rooms: RoomActions
     people: PeopleActions
+    recovery: RecoveryActions
+    devices: DeviceActions
+    account: AccountActions
+    admin: AdminActions
 
     @classmethod
     def of(cls, doing: Doing) -> "PersonActions":
         """All of them."""
         people = PeopleActions(doing)
-        return cls(doing, MessageActions(doing), RoomActions(doing, people), people)
+        return cls(
+            doing, MessageActions(doing), RoomActions(doing, people), people,
+            RecoveryActions(doing), DeviceActions(doing), AccountActions(doing), AdminActions(doing),
+        )  # fmt: skip

@@ -1,9 +1,9 @@
 """What a person asks for about rooms."""
 
-from chatserv.client import RoomHandle, format_link, parting_line, place, shown, translate
+from chatserv.client import RoomHandle, parting_line, place, shown, translate
 from clients.window.actions.doing import Doing
 from clients.window.actions.people import PeopleActions
-from clients.window.dialogs.dialog import Field, Form, confirm
+from clients.window.dialogs.dialog import Field, confirm
 
 
 class RoomActions:
@@ -124,24 +124,6 @@ class RoomActions:
                 translate("Join a room"), text, [field], translate("Join"),
                 lambda v: ("join", v[0]) if v[0] else (), take=free(),
             )  # fmt: skip
-
-        self._doing.run(work())
-
-    def invite_to_server(self) -> None:
-        """Makes a link that lets one person register, and shows it."""
-        client = self._context.client
-        if client is None:
-            return
-        free = self._doing.watch()
-
-        async def work() -> None:
-            link = format_link(await client.admin.make_invite())
-            text = translate("Give this link to one person, in a way that you trust. It works once.")
-            form = Form(
-                self._context.root, translate("Invitation to the server"), text, [Field(translate("Link"), link)],
-                translate("Copy"), lambda _: self._doing.copy(link),
-            )  # fmt: skip
-            form.ask(take=free())
 
         self._doing.run(work())
 

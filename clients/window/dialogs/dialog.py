@@ -9,11 +9,18 @@ from typing import Final
 from chatserv.client import translate
 
 ROW_CHARACTERS: Final = 52  # of a text
+AROUND_PIXELS: Final = 60  # what a dialog has beside its texts
 
 
 def row_width(widget: tk.Misc) -> int:
-    """How wide a row of text is, in pixels, at the scale that there is."""
-    return font.nametofont("TkDefaultFont", widget).measure("n") * ROW_CHARACTERS
+    """How wide a row of text is, in pixels, at the scale that there is, and on the screen that there is."""
+    wanted = font.nametofont("TkDefaultFont", widget).measure("n") * ROW_CHARACTERS
+    return min(wanted, widget.winfo_screenwidth() - AROUND_PIXELS)
+
+
+def in_rows(items: Sequence[str], most: int, between: str) -> str:
+    """Words or groups of a code below each other, so many in a row."""
+    return "\n".join(between.join(items[at : at + most]) for at in range(0, len(items), most))
 
 
 class Dialog:
@@ -22,7 +29,14 @@ class Dialog:
     Args:
         parent: The main window.
         title: Told apart by it: a second one of the same title takes the place of the first.
+
+    Attributes:
+        given_up: Called where it is closed before it has succeeded.
+        done: Whether it has, or somebody has given up.
     """
+
+    given_up: Callable[[], object] = staticmethod(lambda: None)
+    done = False
 
     def __init__(self, parent: tk.Misc, title: str) -> None:
         main = parent.winfo_toplevel()
@@ -38,13 +52,18 @@ class Dialog:
         self.body = ttk.Frame(self.top, padding=14)
         self.body.pack(fill="both", expand=True)
         self._default: ttk.Button | None = None
-        self._main = main
+        self._main, self._before = main, ""
         self._quiet = False
 
     @property
     def is_open(self) -> bool:
         """Whether it is there."""
         return bool(self.top.winfo_exists())
+
+    @property
+    def width(self) -> int:
+        """How wide a row of text is, in pixels."""
+        return row_width(self.top)
 
     def text(self, said: str, style: str = "TLabel") -> ttk.Label:
         """A paragraph."""
@@ -86,8 +105,10 @@ class Dialog:
         self.top.geometry(f"+{max(x, 0)}+{max(y, 0)}")
         self.top.deiconify()
         self.top.lift()
+        self.top.update_idletasks()  # what is in it is on the screen: else the keyboard comes to it behind a first key
         self._quiet = not take
         if take:
+            self._before = str(main.tk.call("focus"))
             if focus is not None:
                 self.top.bind("<FocusIn>", lambda event: self._pass_on(event, focus))
             (focus or self._default or self.top).focus_force()
@@ -97,11 +118,27 @@ class Dialog:
         if event.widget is self.top and self.top.focus_lastfor() is self.top:
             wanted.focus_set()
 
+    def succeed(self) -> None:
+        """What it was for is done: it goes away, and nobody has given up."""
+        self.done = True
+        self.close()
+
     def close(self) -> None:
-        """Goes away."""
-        if self.is_open:
-            self.top.destroy()
-            (self._main.focus_lastfor() or self._main).focus_force()
+        """Goes away; the keyboard goes back to the dialog that had it, or to the main window."""
+        if not self.is_open:
+            return
+        self.top.destroy()
+        self._give_keyboard_back()
+        if not self.done:
+            self.done = True
+            self.given_up()
+
+    def _give_keyboard_back(self) -> None:
+        for other in self._main.winfo_children():
+            if isinstance(other, tk.Toplevel) and f"{self._before}.".startswith(f"{other}."):
+                (other.focus_lastfor() or other).focus_force()
+                return
+        (self._main.focus_lastfor() or self._main).focus_force()
 
 
 def tell(parent: tk.Misc, title: str, text: str, *, take: bool = True) -> Dialog:
@@ -159,6 +196,8 @@ class Form(Dialog):
         fields: What to fill in.
         label: Of the button.
         go: Gets what was filled in; gives what is wrong with it, or None: then the form closes. Empty: it is under way.
+        others: What else may be done, each with its button.
+        cancel: Of the button that closes it; by default *Cancel*.
     """
 
     def __init__(
@@ -169,6 +208,9 @@ class Form(Dialog):
         fields: Sequence[Field],
         label: str,
         go: Callable[[list[str]], str | None],
+        others: Sequence[tuple[str, Callable[[], object]]] = (),
+        *,
+        cancel: str = "",
     ) -> None:
         super().__init__(parent, title)
         self._go = go
@@ -181,7 +223,7 @@ class Form(Dialog):
         self.entries = [self._field(grid, at, field) for at, field in enumerate(fields)]
         self.error = ttk.Label(self.body, style="Loud.TLabel", wraplength=row_width(self.top), justify="left")
         self.error.pack(anchor="w", fill="x", pady=(6, 0))
-        self.made_buttons = self.buttons((label, self.go), (translate("Cancel"), self.close))
+        self.made_buttons = self.buttons((label, self.go), *others, (cancel or translate("Cancel"), self.close))
 
     def _field(self, grid: ttk.Frame, at: int, field: Field) -> ttk.Entry:
         ttk.Label(grid, text=field.label).grid(row=at, column=0, sticky="w", padx=(0, 10), pady=3)

@@ -56,10 +56,10 @@ class Registration(Form):
             translate("Register"),
             self._begin,
         )
-        self._profile, self._link, self._ready, self._given_up = profile, link, ready, given_up
+        self._profile, self._link, self._ready, self.given_up = profile, link, ready, given_up
         self._work = ttk.Label(self.body, style="Faint.TLabel")
         self._bar = ttk.Progressbar(self.body, mode="indeterminate")
-        self.busy = self.done = self._making = False
+        self.busy = self._making = False
 
     def _begin(self, values: list[str]) -> str | None:
         user, password, again = values
@@ -111,16 +111,7 @@ class Registration(Form):
         self.say(why)
         self.entries[0].focus_force()
 
-    def succeed(self) -> None:
-        """There is an account."""
-        self.done = True
-        self.close()
-
     def close(self) -> None:
         """Goes away, but not while keys are made: two at a time could take each other's place in the profile."""
-        if self._making:
-            return
-        was_open = self.is_open
-        super().close()
-        if was_open and not self.done:
-            self._given_up()
+        if not self._making:
+            super().close()

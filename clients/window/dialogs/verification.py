@@ -5,13 +5,10 @@ from collections.abc import Callable
 from tkinter import ttk
 from typing import Final
 
-import segno
-
 from chatserv.client import Verification, shown, translate
 from clients.window.dialogs.dialog import Dialog, row_width
+from clients.window.dialogs.qr import draw_qr
 
-QR_PIXELS: Final = 260
-QUIET_MODULES: Final = 4  # ISO/IEC 18004
 _GROUP: Final = 5
 _GROUPS_IN_ROW: Final = 4
 
@@ -20,33 +17,6 @@ def grouped_rows(number: str) -> list[str]:
     """60 digits as rows of four groups of five."""
     groups = [number[at : at + _GROUP] for at in range(0, len(number), _GROUP)]
     return ["  ".join(groups[at : at + _GROUPS_IN_ROW]) for at in range(0, len(groups), _GROUPS_IN_ROW)]
-
-
-def dark_runs(text: str) -> tuple[int, list[tuple[int, int, int]]]:
-    """A QR code as horizontal runs of dark modules: its size in modules with the quiet zone, and (row, from, to)."""
-    matrix = segno.make_qr(text, error="l").matrix
-    runs = []
-    for row, modules in enumerate(matrix):
-        begin = None
-        for column, module in enumerate([*modules, 0]):
-            if module and begin is None:
-                begin = column
-            elif not module and begin is not None:
-                runs.append((row + QUIET_MODULES, begin + QUIET_MODULES, column + QUIET_MODULES))
-                begin = None
-    return len(matrix) + 2 * QUIET_MODULES, runs
-
-
-def draw_qr(parent: tk.Misc, text: str) -> tk.Canvas:
-    """A QR code, black on white in every theme, as readers want it."""
-    size, runs = dark_runs(text)
-    module = max(QR_PIXELS // size, 2)
-    canvas = tk.Canvas(parent, width=size * module, height=size * module, background="white", highlightthickness=0)
-    for row, begin, end in runs:
-        canvas.create_rectangle(
-            begin * module, row * module, end * module, (row + 1) * module, fill="black", outline="", width=0
-        )
-    return canvas
 
 
 class Verifying(Dialog):

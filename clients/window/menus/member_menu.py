@@ -3,7 +3,7 @@
 import tkinter as tk
 from collections.abc import Callable
 
-from chatserv.client import RoomHandle, place, shown, translate
+from chatserv.client import MemberView, RoomHandle, place, shown, translate
 from clients.window.actions.registry import PersonActions
 from clients.window.context import WindowContext
 from clients.window.menus.menu_lines import add, add_below
@@ -39,7 +39,21 @@ class MemberMenu:
             add(menu, translate("Stop &ignoring"), lambda: actions.people.ignore(user, on=False))
         else:
             add(menu, translate("&Ignore…"), lambda: actions.people.ask_to_ignore(user), on=other)
+        add(menu, translate("What the &log says…"), lambda: actions.account.audit(user), on=other)
         menu.add_separator()
+        self._moderate(menu, user, member, handle, power=power)
+        client = self._context.client
+        if other and client is not None and client.is_admin:
+            menu.add_separator()
+            add(menu, translate("Rese&t identity…"), lambda: actions.admin.reset_identity(user))
+            add(menu, translate("Delete accou&nt…"), lambda: actions.admin.delete_user(user))
+
+    def _moderate(
+        self, menu: tk.Menu, user: str, member: MemberView | None, handle: RoomHandle | None, *, power: bool
+    ) -> None:
+        """What moderators and owners do in a room."""
+        actions, theirs = self._actions, "" if member is None else member.role
+        owner = handle is not None and not handle.direct and handle.role == "owner"
         if theirs == "banned":
             add(menu, translate("Un&ban"), lambda: actions.doing.command(f"/unban {user}", handle), on=power)
             return
@@ -48,7 +62,7 @@ class MemberMenu:
         add(menu, said, lambda: actions.doing.command(f"/{word} {user}", handle), on=power)
         add(menu, translate("&Kick…"), lambda: self._ask_to_put_out(user, "kick", handle), on=power)
         add(menu, translate("&Ban…"), lambda: self._ask_to_put_out(user, "ban", handle), on=power)
-        self._roles(menu, user, theirs, handle if power and ours == "owner" else None)
+        self._roles(menu, user, theirs, handle if power and owner else None)
 
     def _roles(self, menu: tk.Menu, user: str, theirs: str, room: RoomHandle | None) -> None:
         roles = tk.Menu(menu, tearoff=False)

@@ -7,9 +7,11 @@ from typing import Final
 from chatserv.client import translate
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.registry import PersonActions
+from clients.window.actions.sealing import SealingActions
 from clients.window.context import WindowContext
 from clients.window.dialogs.help import show_keys
 from clients.window.lists import Lists
+from clients.window.menus.account_menu import AccountMenu
 from clients.window.menus.member_menu import MemberMenu
 from clients.window.menus.menu_lines import Command, add, add_below, underlined
 from clients.window.menus.message_menu import MessageMenu
@@ -26,12 +28,21 @@ class MenuBar:
         actions: What they do.
         lists: Knows the order of the rooms.
         connecting: Connects.
+        sealing: Seals what this device keeps.
     """
 
-    def __init__(self, context: WindowContext, actions: PersonActions, lists: Lists, connecting: Connecting) -> None:
+    def __init__(
+        self,
+        context: WindowContext,
+        actions: PersonActions,
+        lists: Lists,
+        connecting: Connecting,
+        sealing: SealingActions,
+    ) -> None:
         self._context, self._actions, self._lists, self._connecting = context, actions, lists, connecting
         self._popup: tk.Menu | None = None
         self.of_message = MessageMenu(context, actions, self._dress)
+        self.of_account = AccountMenu(context, actions, sealing)
         self.of_member = MemberMenu(context, actions, self._dress)
 
     def _dress(self, menu: tk.Menu) -> None:
@@ -48,6 +59,7 @@ class MenuBar:
             (translate("&Rooms"), self._rooms),
             (translate("&Message"), self.of_message.fill),
             (translate("&People"), lambda menu: self.of_member.fill(menu, self._context.layout.members.selected)),
+            (translate("Acc&ount"), self.of_account.fill),
             (translate("&View"), self._view),
             (translate("&Help"), self._help),
         ):
@@ -105,9 +117,11 @@ class MenuBar:
         add(menu, translate("&Disconnect"), self._connecting.disconnect, "Ctrl+Shift+K", on=here)
         add(menu, translate("Use a &link…"), lambda: self._connecting.use_link(""), "Ctrl+L", on=not here)
         menu.add_separator()
-        add(menu, translate("&Invite somebody to the server"), actions.rooms.invite_to_server, on=admin)
+        add(menu, translate("&Invite somebody to the server"), actions.admin.invite, on=admin)
         add(menu, translate("&Announce…"), self._announce, on=admin)
-        add(menu, translate("Your de&vices"), lambda: actions.doing.command("/devices"), on=here)
+        if admin:
+            add(menu, translate("&Reset an identity…"), actions.admin.reset_identity)
+            add(menu, translate("Delete an accou&nt…"), actions.admin.delete_user)
         add(menu, translate("&Whom you ignore"), lambda: actions.doing.command("/ignore"), on=here)
         menu.add_separator()
         add(menu, translate("&Quit"), self._context.quit, "Ctrl+Q")
@@ -122,7 +136,7 @@ class MenuBar:
         actions, handle = self._actions, self._context.here()
         here = self._context.client is not None
         room = here and handle is not None and not handle.direct
-        topic = handle.topic if handle is not None else ""
+        topic = handle.topic if handle is not None and not handle.offered else ""
         add(menu, translate("&New room…"), actions.rooms.create_room, "Ctrl+N", on=here)
         add(menu, translate("&Join a public room…"), actions.rooms.join_room, "Ctrl+J", on=here)
         add(menu, translate("&Direct messages…"), self._direct, on=here)

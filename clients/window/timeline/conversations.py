@@ -20,6 +20,7 @@ from chatserv.client.events import (
     SendDelayed,
     SendFailed,
     SendHeld,
+    ServerRestored,
     TypingSeen,
 )
 from clients.shared.event_text import news
@@ -27,7 +28,7 @@ from clients.window.timeline.entries import LOUD, NOTICE, Note
 from clients.window.timeline.transcript import Transcript
 
 MAX_ROOMS: Final = 2000  # whose notes are kept
-_LOUD: Final = (Alarm, IdentityChanged, SendHeld, SendDelayed, RoomRewound, GapSeen, MessagesMissing)
+_LOUD: Final = (Alarm, IdentityChanged, SendHeld, SendDelayed, RoomRewound, GapSeen, MessagesMissing, ServerRestored)
 _ELSEWHERE: Final = (TypingSeen, PresenceSeen)  # shown in the status line, and in the list of members
 
 

@@ -19,7 +19,7 @@ from chatserv.client.events import MessageReceived
 from clients.shared.dates import day_text
 from clients.shared.links import links
 from clients.shared.sender_colours import sender_colour
-from clients.shared.separators import Day, Unread
+from clients.shared.separators import Anew, Day, Unread, anew_text
 
 SENDER_COLOURS: Final = 8
 GOES_ON_MS: Final = 5 * 60_000  # within it, what somebody says goes on without their name
@@ -47,7 +47,7 @@ class Newer:
     """Here what is old ends; the newest messages are elsewhere."""
 
 
-Entry = MessageReceived | Note | Day | Unread | Newer
+Entry = MessageReceived | Note | Day | Anew | Unread | Newer
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def entry_line(
             return *_linked(text, style), Span(f"  {clock(at_ms)}", "stamp")
         case Day(at_ms=at_ms):
             return (Span(day_text(at_ms), "day"),)
+        case Anew():
+            return (Span(anew_text(), "day"),)
         case Unread():
             return (Span(translate("— new messages —"), "unread"),)
         case Newer():

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from tkinter import ttk
 from typing import Final
 
-from chatserv.client import translate
+from chatserv.client import is_blank, translate
 from clients.shared.common_start import common_start
 from clients.window.widgets.history import History
 
@@ -92,7 +92,7 @@ class EntryBar(ttk.Frame):
     def take(self) -> None:
         """Return, or the button."""
         line, at, history = self.field.get(), self.field.index("insert"), self.history
-        if line.strip():
+        if not is_blank(line):
             self.field.delete(0, "end")  # first: what is sent may lead to a room where something else is being written
             if self._send(line):
                 history.add(line)

@@ -10,6 +10,8 @@ from clients.window.settings import DARK, LIGHT, bounded_scale
 FONTS: Final = ("TkDefaultFont", "TkTextFont", "TkFixedFont", "TkMenuFont", "TkHeadingFont", "TkTooltipFont")
 BOLD: Final = "ChatBold"
 ITALIC: Final = "ChatItalic"
+CODE: Final = "ChatCode"
+CODE_SIZE: Final = 1.35  # of what is written down or compared, against other text
 ANOTHER_ROW: Final = 20_000  # pixels: what stands behind a tab goes to the row below
 
 
@@ -84,10 +86,11 @@ class Theme:
     def __init__(self, root: tk.Tk, name: str = LIGHT, scale: float = 1.0) -> None:
         self._root, self.name, self.scale = root, name, bounded_scale(scale)
         self._sizes = {each: abs(int(font.nametofont(each, root).cget("size"))) for each in FONTS}
-        text = font.nametofont("TkTextFont", root).actual()
+        text, fixed = (font.nametofont(each, root).actual() for each in ("TkTextFont", "TkFixedFont"))
         self._kept = (  # a font goes with its object
             font.Font(root, name=BOLD, family=text["family"], weight="bold"),
             font.Font(root, name=ITALIC, family=text["family"], slant="italic"),
+            font.Font(root, name=CODE, family=fixed["family"], weight="bold"),
         )
         ttk.Style(root).theme_use("clam")
         self.apply()
@@ -106,6 +109,7 @@ class Theme:
         text_size = max(round(self._sizes["TkTextFont"] * self.scale), 1)
         for each in (BOLD, ITALIC):
             font.nametofont(each, self._root).configure(size=text_size)
+        font.nametofont(CODE, self._root).configure(size=round(text_size * CODE_SIZE))
         self._style()
 
     def _style(self) -> None:
@@ -135,6 +139,7 @@ class Theme:
         style.configure("Faint.TLabel", foreground=palette.faint)
         style.configure("Loud.TLabel", foreground=palette.loud)
         style.configure("Big.TLabel", font=BOLD)
+        style.configure("Code.TLabel", font=CODE, background=palette.field, padding=self.pixels(10))
         style.configure("List.TLabel", foreground=palette.faint, font=BOLD)
         style.configure("Hint.TLabel", background=palette.field, foreground=palette.faint)
         style.configure("Hint.TFrame", background=palette.field)

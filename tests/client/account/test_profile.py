@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.account.profile import Profile, ProfileError, profiles_directory
+from chatserv.client.account.failures import ProfileError
+from chatserv.client.account.profile import Profile, profiles_directory
 from chatserv.private_files import PrivateFileError
 from chatserv.testing.memory_server import keyring
 

@@ -5,15 +5,18 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client.connection.endpoints import ClientFactory
 from chatserv.client.connection.protocol import (
     ANSWER_SECONDS,
     CLOSE_SECONDS,
     LINE_BYTES,
     LOGIN_SECONDS,
     SILENCE_SECONDS,
-    ClientFactory,
     ClientProtocol,
+    Login,
 )
+from chatserv.client.connection.silence import ASK_SECONDS, Silence
+from chatserv.crypto.server_keys import ServerKeys
 from chatserv.domain.closing import CloseReason
 from chatserv.errors import BadMessage, ChatError, Reject, TimedOut, TooLarge, WireError
 from chatserv.testing.memory_server import MemoryServer, keyring
@@ -37,6 +40,10 @@ class Heard:
         """Messages."""
         self.messages += batch
 
+    def connection_silent(self) -> None:
+        """Silent."""
+        self.told.append("silent")
+
     def connection_down(self, error: ChatError | None) -> None:
         """Down."""
         self.told.append("down")
@@ -52,9 +59,8 @@ class TransportTests(SynchronousTestCase):
         self.server.add_account("alice")
         self.heard = Heard()
         ring = msgspec.structs.replace(keyring("alice"), registered=True)
-        self.protocol = ClientProtocol(
-            self.server.reactor, ring, None, self.heard, ring.unwrapper(), seconds=self.server.reactor.seconds
-        )
+        login, seconds = Login(ServerKeys(ring.server_id), ring.credentials()), self.server.reactor.seconds
+        self.protocol = ClientProtocol(self.server.reactor, login, self.heard, ring.unwrapper(), seconds=seconds)
         self.server.connect(ClientFactory(lambda: self.protocol))
         (self.pump,) = self.server.connections
 
@@ -120,9 +126,21 @@ class TransportTests(SynchronousTestCase):
         self.server.run()
         for _ in range(3):
             self.wait(SILENCE_SECONDS - 1)
-            self.server_protocol._tell(messages.Keepalive())
+            self.server_protocol.tell(messages.Keepalive())
             self.server.run()
         self.assertFalse(self.aborted)
+
+    def test_slow(self) -> None:
+        """Where others wait for us, a part of a line is a sign of life: a long one takes minutes on a thin line."""
+        silence = Silence(self.server.reactor.callLater, self.server.reactor.seconds)
+        self.protocol._silence = silence
+        self.server.run()
+        for _ in range(4):
+            self.wait(ASK_SECONDS - 1)
+            self.server_protocol.transport.write(b"part of a line")
+            self.server.run()
+        self.assertEqual(self.heard.told, ["up"])
+        silence.end()
 
     def test_sleep(self) -> None:
         """After a sleep, however long, the server has a moment to answer; where it does not, it is left."""
@@ -141,7 +159,7 @@ class TransportTests(SynchronousTestCase):
         self.server.factory.wheel.stop()
         self.server.reactor.advance(7200)
         self.protocol.look(jumped=True)
-        self.server_protocol._tell(messages.Keepalive())
+        self.server_protocol.tell(messages.Keepalive())
         self.server.run()
         self.wait(SILENCE_SECONDS - 0.1)
         self.assertFalse(self.aborted)

@@ -1,6 +1,7 @@
 """`Requests.rows`: lists that come page by page."""
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.connection.requests import Requests
@@ -23,7 +24,7 @@ class RowsTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A list is asked for."""
         self.written: list[bytes] = []
-        self.requests = Requests(self.written.append)
+        self.requests = Requests(self.written.append, lambda: 0.0, Clock().callLater)
         self.requests.up()
         self.rows: Deferred[list[messages.BanInfo]] = Deferred.fromCoroutine(
             self.requests.rows(messages.BanList, messages.ListBans, lambda page: page.bans, lambda row: row.subject)
@@ -76,7 +77,7 @@ class OfflineTests(SynchronousTestCase):
     def test_nothing_is_sent_and_nothing_left_in_doubt(self) -> None:
         """A person is told so; what was under way when the connection went may be done."""
         written: list[bytes] = []
-        requests = Requests(written.append)
+        requests = Requests(written.append, lambda: 0.0, Clock().callLater)
         error = self.failureResultOf(requests.ask(messages.ListBans, after="")).value
         self.assertIsInstance(error, Offline)
         self.assertEqual((explained(error), written), ("Not connected to the server: nothing was done.", []))

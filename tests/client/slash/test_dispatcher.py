@@ -44,6 +44,9 @@ EXPECTED = {
     "unreact",
     "log",
     "search",
+    "keep",
+    "export",
+    "import",
     "resend",
     "discard",
     "read",
@@ -63,9 +66,17 @@ EXPECTED = {
     "open",
     "verify",
     "trust",
+    "accept-restored",
+    "audit",
     "devices",
     "revoke",
+    "recovery",
+    "approve",
+    "password",
+    "delete-account",
     "invite-link",
+    "reset-identity",
+    "delete-user",
     "accounts",
     "suspend",
     "unsuspend",
@@ -76,6 +87,7 @@ EXPECTED = {
     "bans",
     "grant",
     "revoke-admin",
+    "server",
     "announce",
 }
 
@@ -91,6 +103,12 @@ class SlashTestCase(SynchronousTestCase):
         self.client = FakeClient()
         self.quits: list[str] = []
         self.slash = Slash(cast(Client, self.client), quit=lambda: self.quits.append("quit"))
+        self.slash.ask_secret = self.secret
+
+    async def secret(self, question: str) -> str:
+        """What is entered where nobody sees it."""
+        del question
+        return "secret"
 
     def run_line(self, line: str) -> list[str]:
         """What is shown."""
@@ -168,7 +186,7 @@ class TableTests(SlashTestCase):
             wrong = []
             if wanted and not wanted[0].startswith("["):
                 wrong.append(f"/{command.name}")
-            if not wanted or not any(word in wanted[-1] for word in ("TEXT", "TOPIC", "NUMBER")):
+            if not wanted or not any(word in wanted[-1] for word in ("TEXT", "TOPIC", "FILE", "NUMBER", "WORDS")):
                 wrong.append(f"/{command.name} " + "x " * (len(wanted) + 1))
             for line in wrong:
                 self.assertIn(command.line, self.refusal(line), line)
@@ -178,6 +196,7 @@ class TableTests(SlashTestCase):
         """Words that a command does not know show its usage."""
         lines = (
             "/role bob king", "/open maybe", "/server-ban user bob", "/server-unban x y", "/revoke aa11 no",
+            "/devices bob x", "/reset-identity bob no", "/delete-user bob perhaps",
             "/invite-link bob boss",
         )  # fmt: skip
         for line in lines:
@@ -390,6 +409,13 @@ class CompletionTests(SlashTestCase):
         """Where certain words are wanted, those; behind the last argument nothing."""
         self.assertEqual(self.slash.complete("/role bob m"), ["/role bob moderator", "/role bob member"])
         self.assertEqual(self.slash.complete("/open o"), ["/open on", "/open off"])
+        self.assertEqual(self.slash.complete("/devices r"), ["/devices rename", "/devices revoke"])
+        self.assertEqual(self.slash.complete("/devices bo"), ["/devices bob"])
+        self.assertEqual(self.slash.complete("/approve "), ["/approve no", "/approve with-identity"])  # never the words
+        self.assertEqual(self.slash.complete("/revoke "), [], "none was shown yet")
+        self.slash.device_ids = ["aa110000", "bb220000"]
+        self.assertEqual(self.slash.complete("/revoke b"), ["/revoke bb220000"])
+        self.assertEqual(self.slash.complete("/devices revoke a"), ["/devices revoke aa110000"])
         self.assertEqual(self.slash.complete("/server-ban ac"), ["/server-ban account"])
         self.assertEqual(self.slash.complete("/help ver"), ["/help verify"])
         self.assertEqual(self.slash.complete("/kick bob b"), [])

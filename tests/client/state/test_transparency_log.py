@@ -258,7 +258,9 @@ class HeadTests(LogCopyCase):
 
     def test_unusable_server_key(self) -> None:
         """A pin of something that is no RSA-3072 key does not make it one."""
-        self.assertRaises(Reject, TransparencyLog(EMPTY_ROOT, self.vault.log, self.vault.facts).set_server_key, b"")
+        fresh = Vault.open(None)
+        self.addCleanup(fresh.close)
+        self.assertRaises(Reject, TransparencyLog(EMPTY_ROOT, fresh.log, fresh.facts).set_server_key, b"")
 
     def test_no_leaves(self) -> None:
         """Bytes that are not a whole number of leaves are refused."""

@@ -28,6 +28,17 @@ class CostTests(SynchronousTestCase):
                 self.outbox.add(each.message_id, ROOM, 1, b"body")
                 self.outbox.seal(each.message_id, b"content", b"envelope", 3, seq)
 
+    def test_one_transaction(self) -> None:
+        """Of many messages in one transaction each takes a few statements, and what they have in common is written once."""
+        asked: list[str] = []
+        self.database.connection.set_trace_callback(asked.append)
+        with self.database.transaction():
+            for seq in range(MANY + 1, MANY + 51):
+                self.archive.add(message(seq))
+        self.database.connection.set_trace_callback(None)
+        self.assertLessEqual(sum(not sql.startswith("-- ") for sql in asked), 2 * 50 + 6)  # and what FTS5 does itself
+        self.assertLessEqual(len(asked), 4 * 50 + 20)
+
     def steps(self, work: Callable[[], object]) -> int:
         """How many steps SQLite takes."""
         counted: list[None] = []

@@ -2,16 +2,17 @@
 
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client.storage import database as database_module
+from chatserv.client.storage import file as file_module
 from chatserv.client.storage.database import FILE_NAME, Database
+from chatserv.client.storage.driver import driver
 from chatserv.client.storage.facts import Facts
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
+from chatserv.local_errors import LocalProtocolError
 
 SECRET = b"a secret of thirty-two bytes...."
 
@@ -52,7 +53,7 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(names, [FILE_NAME, f"{FILE_NAME}-shm", f"{FILE_NAME}-wal"])
         for each in self.directory.iterdir():
             self.assertEqual(each.stat().st_mode & 0o777, 0o600, each.name)
-        with sqlite3.connect(self.path) as other:
+        with driver.connect(self.path) as other:
             self.assertEqual(other.execute("PRAGMA user_version").fetchone(), (len(MIGRATIONS),))
             self.assertEqual(other.execute("PRAGMA application_id").fetchone(), (APPLICATION_ID,))
         other.close()
@@ -96,7 +97,7 @@ class FileTests(SynchronousTestCase):
             self.path.chmod(0o600)
             self.refused()
         self.path.unlink()
-        other = sqlite3.connect(self.path)
+        other = driver.connect(self.path)
         other.execute("CREATE TABLE t (a)")
         other.close()
         self.path.chmod(0o600)
@@ -114,9 +115,9 @@ class FileTests(SynchronousTestCase):
         database = Database.open(self.path)
         Facts(database).put("key", b"value")
         database.close()
-        self.patch(database_module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (a); CREATE TABLE more (a);"))
+        self.patch(file_module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (a); CREATE TABLE more (a);"))
         self.assertRaises(StorageError, Database.open, self.path)
-        self.patch(database_module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (a);"))
+        self.patch(file_module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (a);"))
         for _ in range(2):
             database = Database.open(self.path)
             self.assertEqual(database.one("PRAGMA user_version"), (len(MIGRATIONS) + 1,))
@@ -164,7 +165,7 @@ class FileTests(SynchronousTestCase):
 
     def test_in_use(self) -> None:
         """While another program writes, our own write fails instead of waiting for ever."""
-        database, other = self.opened(), sqlite3.connect(self.path, isolation_level=None)
+        database, other = self.opened(), driver.connect(self.path, isolation_level=None)
         self.addCleanup(other.close)
         other.execute("BEGIN IMMEDIATE")
         database.execute("PRAGMA busy_timeout=0").fetchall()
@@ -231,8 +232,9 @@ class TransactionTests(SynchronousTestCase):
         with self.database.transaction():
             self.database.note("INSERT INTO facts VALUES ('b', x'02')")
         self.assertEqual((self.facts.get("a"), self.facts.get("b")), (b"\1", b"\2"))
-        self.assertEqual(self.database.one("PRAGMA synchronous"), (2,))
-        self.assertRaises(sqlite3.Error, self.database.note, "INSERT INTO facts VALUES ('a', x'01')")
+        self.assertRaises(driver.Error, self.database.note, "INSERT INTO facts VALUES ('a', x'01')")
+        self.assertEqual(self.database.one("PRAGMA synchronous"), (1,))
+        self.facts.put("key", b"new")
         self.assertEqual(self.database.one("PRAGMA synchronous"), (2,))
 
     def test_whole(self) -> None:
@@ -291,6 +293,62 @@ class TransactionTests(SynchronousTestCase):
                 raise Stop
         self.assertEqual(self.both(), (b"new", None))
 
+    def test_gathered(self) -> None:
+        """What is gathered is written before the next statement, at the end, or not at all; of one key the last counts."""
+        put = "INSERT INTO facts VALUES (?, ?)"
+        with self.database.transaction():
+            self.database.gather(put, ("a", b"first"), "a")
+            self.database.gather(put, ("a", b"last"), "a")
+            self.assertEqual(
+                (self.database.gathered(put, "a"), self.database.gathered(put, "b")), (("a", b"last"), None)
+            )
+            self.assertIsNone(self.database.one("SELECT value FROM facts WHERE key = 'a'", beside=True))
+            self.assertEqual(self.facts.get("a"), b"last")
+            self.database.gather(put, ("b", b"end"))
+            self.database.gather(put, ("c", b"end"))
+        self.assertEqual((self.facts.get("b"), self.facts.get("c")), (b"end", b"end"))
+        self.database.gather(put, ("d", b"alone"))
+        self.assertEqual(self.facts.get("d"), b"alone")
+
+    def test_gathered_is_undone(self) -> None:
+        """With the transaction, inner or outer, that it belongs to; also where it fails itself, at the end."""
+        put = "INSERT INTO facts VALUES (?, ?)"
+        with self.database.transaction():
+            self.database.gather(put, ("outer", b""))
+            with self.assertRaises(Stop), self.database.transaction():
+                self.database.gather(put, ("inner", b""))
+                raise Stop
+        self.assertEqual((self.facts.get("outer"), self.facts.get("inner")), (b"", None))
+        undone = self.database.undone
+        with self.assertRaises(Stop), self.database.transaction():
+            self.database.gather(put, ("a", b""))
+            raise Stop
+        with self.assertRaises(driver.IntegrityError), self.database.transaction():
+            self.facts.put("key", b"new")
+            self.database.gather(put, ("b", None))
+        with self.assertRaises(LocalProtocolError), self.database.transaction():
+            self.facts.put("key", b"new")
+            self.database.gather("UPDATE facts SET value = ? WHERE key = ?", (b"", "c"), exact=True)
+        self.facts.put("other", b"later")
+        self.assertEqual((self.both(), self.facts.get("a"), self.facts.get("b")), ((b"old", b"later"), None, None))
+        self.assertEqual(self.database.undone - undone, 3)
+
+    def test_finish(self) -> None:
+        """What is to be done at the end is done once, with what is gathered written and before the commit."""
+        done: list[bytes | None] = []
+        for _ in range(2):
+            with self.database.transaction():
+                for number in range(3):
+                    self.database.gather("INSERT OR REPLACE INTO facts VALUES (?, ?)", ("a", bytes([number])), "a")
+                    with self.database.transaction():
+                        self.database.finish("work", lambda: done.append(self.facts.get("a")))
+        self.assertEqual(done, [b"\2", b"\2"])
+        with self.assertRaises(Stop), self.database.transaction():
+            self.database.finish("work", lambda: done.append(b""))
+            raise Stop
+        self.facts.put("key", b"new")
+        self.assertEqual(len(done), 2)
+
     def test_lost(self) -> None:
         """Where SQLite has undone a transaction by itself, nothing more is written in its name."""
         with self.assertRaises(StorageError), self.database.transaction():
@@ -301,4 +359,4 @@ class TransactionTests(SynchronousTestCase):
 
     def test_misuse(self) -> None:
         """A mistake of our own code is no fault of the disk."""
-        self.assertRaises(sqlite3.IntegrityError, self.database.write, "INSERT INTO facts VALUES ('a', NULL)")
+        self.assertRaises(driver.IntegrityError, self.database.write, "INSERT INTO facts VALUES ('a', NULL)")

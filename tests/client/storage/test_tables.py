@@ -7,7 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.certificates import StoredCertificate
 from chatserv.client.storage.database import Database
+from chatserv.client.storage.kept_events import KeptEvent
 from chatserv.client.storage.outbox import OutboxRow
+from chatserv.client.storage.own_devices import OwnDeviceRow
 from chatserv.client.storage.pending import PendingCommit
 from chatserv.client.storage.pins import Pin, PinState
 from chatserv.client.storage.prekeys import PrekeyRow
@@ -19,6 +21,7 @@ from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.local_errors import LocalProtocolError
 from tests.client.storage.test_messages import message
+from tests.client.storage.test_proofs import kept
 from tests.support.e2e import named, stream
 
 ROOM, OTHER = b"r" * 16, b"s" * 16
@@ -181,7 +184,7 @@ class RoomTests(VaultCase):
             table.set_cursor(ROOM, seq)
             table.set_shown(ROOM, seq + 1)
             table.set_read(ROOM, seq + 2)
-        table.count_message(ROOM)
+        table.pass_message(ROOM, 3, 3)
         moved = replace(ROW, cursor=10, shown=11, read=12, epoch_messages=3)
         self.assertEqual((table.get(ROOM), table.get(OTHER)), (moved, other))
 
@@ -277,7 +280,7 @@ class VaultTests(SynchronousTestCase):
             vault.prekeys.add(generate_prekey(vault.prekeys.next_id(False), stream("prekey")), 1)
             vault.rooms.put(ROW)
             vault.chains.replace(ROOM, SenderChain(0, 4, named("own")), [ReceiverChain(1, 5, named("other"))])
-            vault.archive.add(MESSAGE)
+            vault.archive.add(MESSAGE, kept(1))
             vault.archive.react(ROOM, MESSAGE.message_id, "bob", "+1", True)
             vault.archive.add_receipt(ROOM, MESSAGE.message_id, "bob")
             vault.outbox.add(b"m" * 16, ROOM, 1, b"body")
@@ -285,6 +288,12 @@ class VaultTests(SynchronousTestCase):
             vault.pins.put(Pin("bob", named("bob"), PinState.VERIFIED, 5))
             vault.ignored.put("eve")
             vault.ignored.refuse(ROOM)
+            vault.cursors.begin("follow", 1)
+            vault.asked.begin(b"q" * 16)
+            vault.own_devices.put(OwnDeviceRow(b"d" * 16, "notebook", True, 3))
+            vault.heard_rooms.put_read(ROOM, 5)
+            vault.kept_statements.put(b"statement")
+            vault.kept_events.put(ROOM, KeptEvent(7, b"m" * 16, 0, 1, b"envelope"), 1)
 
     def everything(self, vault: Vault) -> list[list[tuple[object, ...]]]:
         """All rows of all tables, but for those that FTS5 keeps behind the words."""

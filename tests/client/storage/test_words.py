@@ -108,7 +108,7 @@ class SearchTests(SearchCase):
 
     def test_old_messages_leave(self) -> None:
         """What the archive drops is not found any more."""
-        self.archive._max_messages = 2
+        self.archive.retention._limit = 2
         for seq in (1, 2, 3):
             self.archive.add(saying(seq, "same"))
         self.assertEqual(self.found("same"), [3, 2])

@@ -130,6 +130,21 @@ class FollowTests(ProgramTestCase):
         self.assertIn("bob removed you from #lobby.", self.errors.getvalue())
         self.assert_runs()
 
+    def test_gone(self) -> None:
+        """Whoever is put out of the room may be taken in again; where it has ended for all, nothing more can come."""
+        for argv in (("--follow",), ("--follow", "--send")):
+            for closed in (False, True):
+                self.errors.truncate(0)
+                self.program(*argv)
+                del self.client.there["lobby"]
+                self.client.tell(RoomLeft("lobby", closed=closed, by="" if closed else "bob"))
+                self.reactor.advance(0)
+                if closed:
+                    self.assert_ended(5, "#lobby")
+                else:
+                    self.assertIn("bob removed you from #lobby.", self.errors.getvalue())
+                    self.assert_runs()
+
     def test_nothing_to_trust(self) -> None:
         """Where the server is found out, it ends with 9 behind the alarm."""
         for argv in (("--follow",), ("--send",), ("--follow", "--send")):

@@ -64,11 +64,16 @@ class SendTests(ProgramTestCase):
         self.assertEqual(self.client.calls, [("forget",)])
 
     def test_refused(self) -> None:
-        """A message that is not taken ends it with 1."""
-        self.program("--send")
-        self.client.tell(SendFailed(ID, Muted(by="server")))
+        """A message that is not taken ends it with 1; one of another program does not."""
+        program = self.program("--send")
+        self.client.stored = Deferred()
+        program.line_typed("x")
+        self.client.tell(SendFailed(ID, NotMember("of another program")))
+        self.reactor.advance(0)
+        self.assert_runs()
+        self.client.stored.errback(Muted(by="server"))
         self.assert_ended(1, "You are muted and cannot write here. This was decided by the server")
-        self.assertEqual(self.client.calls, [("forget",)])
+        self.assertEqual(self.client.calls, [SENT, ("forget",)])
 
     def test_not_taken(self) -> None:
         """So does one that the library does not take."""
@@ -175,6 +180,18 @@ class SendTests(ProgramTestCase):
         self.reactor.advance(1.1)
         self.assert_ended(1, "Not stored within 5 s")
 
+    def test_others_are_stored(self) -> None:
+        """What was there before, of an earlier run or of another program, is waited for, and ends it when it is stored."""
+        program = self.program("--send")
+        program.line_typed("x")
+        self.client.unacknowledged = 1
+        program.input_ended()
+        self.assert_runs()
+        self.client.unacknowledged = 0
+        self.client.tell(SendAcknowledged(ID, 1))
+        self.reactor.advance(0)
+        self.assert_ended(0)
+
     def test_lost_in_between(self) -> None:
         """A lost connection is waited for again; back in time, it goes on."""
         program = self.program("--send", "--timeout", "5")
@@ -191,7 +208,7 @@ class SendTests(ProgramTestCase):
         """What the server refuses for good ends it with that error's code."""
         self.program("--send", online=False)
         self.client.tell(StatusChanged(Status.FAILED, AuthFailed()))
-        self.assert_ended(5, "did not accept")
+        self.assert_ended(5, "does not accept")
 
     def test_interrupted(self) -> None:
         """An interrupted run ends with 130; what it has taken goes out later."""

@@ -5,6 +5,7 @@ from chatserv.client import (
     RoomOffered,
     SendFailed,
     SendHeld,
+    Sent,
     Status,
     StatusChanged,
 )
@@ -25,8 +26,9 @@ class TalkTests(ProgramTestCase):
         return self.program(*argv, terminal=True, online=online)
 
     def test_talk(self) -> None:
-        """One is told where one is; lines go to the room; one's own come back to nobody; commands are obeyed."""
+        """One is told where one is; lines go to the room; what was typed here is not shown again; commands are obeyed."""
         program = self.talk()
+        self.client.stored = Sent(message(1).message_id)
         program.line_typed("hello")
         self.client.tell(message(1, "hello", "alice"))
         self.client.tell(message(2, "hi"))
@@ -102,6 +104,17 @@ class TalkTests(ProgramTestCase):
         ]  # fmt: skip
         self.assertEqual(self.lines, expected)
         self.assert_runs()
+
+    def test_at_which_address(self) -> None:
+        """Where the server can be reached at several, it is said at which one it was found."""
+        self.talk(online=False)
+        self.client.addresses = ("a.example:5000", "b.example:5000")
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.client.addresses = ("b.example:5000", "a.example:5000")
+        self.client.tell(StatusChanged(Status.OFFLINE, None))
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.assertEqual("-- Connected to #lobby as alice. Server: a.example:5000", self.lines[0])
+        self.assertEqual("-- Connected again. Server: b.example:5000", self.lines[-1])
 
     def test_not_sent(self) -> None:
         """A message that is not taken is told, and the talk goes on; what waits stays."""

@@ -66,12 +66,31 @@ class ArgumentsTests(SynchronousTestCase):
         """JSON is a form of what is followed."""
         self.assertIn("--json", self.assert_refused("--json"))
 
+    def test_place(self) -> None:
+        """Scripts go on from their own place, people from theirs; a name is for those who follow."""
+        for argv, name in (([], "default"), (["--send"], "default"), (["--follow"], "follow")):
+            self.assertEqual(parse_arguments(argv).name, name)
+        self.assertEqual(parse_arguments(["--follow", "--as", "archive"]).name, "archive")
+        self.assertIn("--as", self.assert_refused("--as", "archive"))
+        self.assertIn("--as", self.assert_refused("--follow", "--as", "two words"))
+
     def test_commands(self) -> None:
         """Commands are carried out in the order in which they are given, and are nothing beside other ways to run."""
         found = parse_arguments(["--command", "/room plans", "--command=/who", "--room", "@bob"])
         self.assertEqual((found.commands, found.room), (("/room plans", "/who"), "@bob"))
         for other in ("--send", "--follow", "--invite"):
             self.assertIn("--command", self.assert_refused("--command", "/who", other))
+
+    def test_check_evidence(self) -> None:
+        """Evidence is checked alone; a person at the terminal makes no talk of it, and a closed output is told."""
+        found = parse_arguments(["--check-evidence", "f"])
+        self.assertEqual(Path("f"), found.check_evidence)
+        self.patch(sys, "stdin", Terminal(True))
+        self.patch(sys, "stdout", Terminal(True))
+        self.assertFalse(found.interactive or found.reading)
+        self.assertIn("Standard output", found.missing(frozenset({"stdout"})))
+        for other in ("--send", "--follow", "--invite", "--command=/who", "chatserv://h/"):
+            self.assertIn("--check-evidence", self.assert_refused("--check-evidence", "f", other))
 
     def test_accept_invites(self) -> None:
         """Only who follows can take in what is offered."""

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.shared.paste import MAX_LINE_CHARACTERS, MAX_PASTED_LINES, pasted
+from clients.shared.talk import MAX_WAITING
 
 
 class PastingTests(SynchronousTestCase):
@@ -28,9 +29,10 @@ class PastingTests(SynchronousTestCase):
 
     def test_bounds(self) -> None:
         """So many lines, and so long, may be sent; one more, or one character more, is refused."""
+        self.assertLess(MAX_PASTED_LINES, MAX_WAITING)  # all of them may wait for a command
         self.assertEqual(len(pasted("x\n" * MAX_PASTED_LINES).lines), MAX_PASTED_LINES)
         found = pasted("x\n" * (MAX_PASTED_LINES + 1))
         self.assertEqual(found.lines, ())
-        self.assertIn("201 lines were pasted, and are not sent", found.refusal)
+        self.assertIn("2001 lines were pasted, and are not sent", found.refusal)
         self.assertEqual(pasted("x" * MAX_LINE_CHARACTERS).refusal, "")
         self.assertIn("too long", pasted("x" * MAX_LINE_CHARACTERS, "y").refusal)

@@ -1,8 +1,10 @@
 """Tests of what parts messages."""
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from clients.shared.separators import Day, Separators, Unread
+from clients.shared.separators import Anew, Day, Separators, Unread
 from tests.client.slash_fakes import AT_MS, message
 
 DAY_MS = 86_400_000
@@ -24,6 +26,14 @@ class SeparatorTests(SynchronousTestCase):
         """What stands there already begins no day once more."""
         for after in (message(1), Day(AT_MS)):
             self.assertEqual(Separators(after).before(message(2)), [])
+
+    def test_anew(self) -> None:
+        """Where the messages are of another room, the conversation has begun anew."""
+        old, new = (replace(message(1), room_id=each * 16) for each in (b"o", b"n"))
+        separators = Separators(Day(AT_MS))
+        told = [separators.before(each) for each in (old, old, new, new)]
+        self.assertEqual(told, [[], [], [Anew()], []])
+        self.assertEqual(Separators(new).before(new), [])
 
     def test_unread(self) -> None:
         """What is new begins once, with the first message of somebody else behind the read marker."""

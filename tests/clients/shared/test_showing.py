@@ -5,7 +5,7 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Client, PresenceSeen, RoomJoined, TypingSeen
-from clients.shared.showing import LOOKED_BACK, Showing
+from clients.shared.showing import MAX_TYPED, Showing
 from tests.client.slash_fakes import FakeClient, message
 
 
@@ -49,7 +49,13 @@ class ShowingTests(SynchronousTestCase):
     def test_says_whether_shown(self) -> None:
         """It is told whether a message was shown."""
         self.assertTrue(self.showing().message(message(1)))
-        self.assertFalse(self.showing().message(message(1, own=True)))
+        showing = self.showing()
+        showing.typed(message(1).message_id)
+        self.assertFalse(showing.message(message(1, own=True)))
+        self.assertTrue(showing.message(message(2, own=True)))  # typed on another device
+        for number in range(MAX_TYPED + 1):
+            showing.typed(number.to_bytes(16, "big"))
+        self.assertEqual(len(showing._typed), MAX_TYPED)
         self.assertTrue(self.showing(talking=False).message(message(1, own=True)))
         self.assertFalse(self.showing(talking=False).message(message(1, room="plans")))
 
@@ -61,11 +67,11 @@ class ShowingTests(SynchronousTestCase):
             self.assertEqual(self.written[0].startswith("\a"), rings)
 
     def test_found(self) -> None:
-        """What a message is about is looked for among the last ones of the room."""
-        kept = [message(seq) for seq in range(1, LOOKED_BACK + 2)]
+        """What a message is about is found, however long ago it was said."""
+        kept = [message(seq) for seq in range(1, 250)]
         self.client.there["lobby"].kept = kept
         showing = self.showing()
-        self.assertIsNone(showing.find("lobby", kept[0].message_id))
-        self.assertEqual(showing.find("lobby", kept[1].message_id), kept[1])
+        self.assertEqual(showing.find("lobby", kept[0].message_id), kept[0])
+        self.assertIsNone(showing.find("lobby", bytes(16)))
         self.assertIsNone(showing.find("plans", kept[1].message_id))
         self.assertIsNone(showing.find("nowhere", kept[1].message_id))

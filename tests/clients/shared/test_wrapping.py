@@ -2,13 +2,13 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from wcwidth import wcswidth
 
 from chatserv.client import clean_line
-from clients.shared.wrapping import indent_for, rows, wrapped
+from clients.shared.wrapping import folded, indent_for, rows, wrapped
 
 
 class WrappingTests(SynchronousTestCase):
@@ -18,6 +18,9 @@ class WrappingTests(SynchronousTestCase):
         """A line is broken between words; rows that go on are indented."""
         self.assertEqual(wrapped("a line of words that is long", 12), ["a line of", "  words that", "  is long"])
         self.assertEqual(wrapped("short", 12), ["short"])
+        self.assertEqual(
+            folded("a line of words that is long", 12), "a line of\nwords that\nis long"
+        )  # the program's own
         self.assertEqual(wrapped("", 12), [""])
 
     def test_long_word(self) -> None:
@@ -56,6 +59,7 @@ class WrappingTests(SynchronousTestCase):
                 self.assertTrue(all(row.startswith(" " * indent_for(80)) for row in wrapped(text, 80)[1:]))
 
     @given(st.text(max_size=300), st.integers(10, 100))
+    @example("0 000000000", 10)
     def test_complete(self, text: str, width: int) -> None:
         """Nothing is lost but spaces where a row ends, and no row is wider than the screen."""
         line = clean_line(text)

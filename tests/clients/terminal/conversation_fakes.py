@@ -31,6 +31,13 @@ class FakeScreen:
         self.rooms: list[object] = []
         self.rings = self.drawn = 0
         self.open = False
+        self.questions: list[str] = []
+        self.secret = "five words that nobody knows"
+
+    async def ask_secret(self, question: str) -> str:
+        """Notes the question."""
+        self.questions.append(question)
+        return self.secret
 
     def start(self) -> None:
         """Draws."""

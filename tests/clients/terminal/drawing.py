@@ -27,6 +27,7 @@ class FakeTalker:
     def __init__(self) -> None:
         self.calls: list[object] = []
         self.above: list[Line] = []
+        self.notes: list[Line] = []
         self.words: list[str] = []
         self.room = "#lobby"
         self.switching = False
@@ -66,6 +67,10 @@ class FakeTalker:
     def waiting(self) -> list[Line]:
         """Above."""
         return self.above
+
+    def notices(self) -> list[Line]:
+        """Above, until it is done."""
+        return self.notes
 
     def candidates(self, line: str) -> tuple[int, list[str]]:
         """Words."""
@@ -110,13 +115,24 @@ class Drawing:
         self.wire = Wire(pyte.Stream(self.screen))
         self._input, self._depth = input, depth
         self.talker = FakeTalker()
+        self.columns = COLUMNS
+        self.late: list[Callable[[], None]] | None = (
+            None  # what is to be called in the next turn, where that waits for us
+        )
         self.interface: TerminalScreen
 
     def open(self, talker: Talker) -> TerminalScreen:
         """Makes it."""
-        output = SteadyOutput(self.wire, lambda: Size(ROWS, COLUMNS), term="xterm-256color")
+        output = SteadyOutput(self.wire, lambda: Size(ROWS, self.columns), term="xterm-256color")
         loop = asyncio.get_running_loop()
-        self.interface = TerminalScreen(talker, self._input, output, loop.call_soon, bindings, self._depth)
+
+        def later(function: Callable[[], None]) -> None:
+            if self.late is None:
+                loop.call_soon(function)
+            else:
+                self.late.append(function)
+
+        self.interface = TerminalScreen(talker, self._input, output, later, bindings, self._depth)
         return self.interface
 
     async def leave(self) -> None:
@@ -168,3 +184,15 @@ def drawn(play: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None =
             return drawing
 
     return asyncio.run(scene())
+
+
+def play(scene: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None = None) -> Drawing:
+    """Plays a scene with an interface that runs; it leaves at the end."""
+
+    async def whole(drawing: Drawing) -> None:
+        drawing.open(drawing.talker).start()
+        await drawing.settle()
+        await scene(drawing)
+        await drawing.leave()
+
+    return drawn(whole, depth)

@@ -1,8 +1,11 @@
 """A person at a terminal, without a server and without a terminal."""
 
 from chatserv.client import (
+    DeviceGone,
     ProfileError,
     RoomJoined,
+    RotationDone,
+    RotationOpen,
     SendFailed,
     Status,
     StatusChanged,
@@ -34,6 +37,33 @@ class ConversationTests(ConversationTestCase):
         self.client.tell(StatusChanged(Status.ONLINE))
         self.assertEqual(self.fresh(), ["-- Connected as alice."])
         self.assertEqual(self.bar(), "[1:#lobby] 2:#plans 3:@bob")
+
+    def test_open_matters(self) -> None:
+        """A new device that waits, and a key to be renewed, stay in sight until they are over."""
+        begun = self.begin()
+        (waits,) = map(text_of, begun.notices())
+        self.assertEqual(
+            waits,
+            "New device: ice turkey dish hundred butter until. Same words there? /approve and the words. Not yours? "
+            "/approve no",
+        )
+        self.client.devices.waiting = ()
+        self.client.tell(DeviceGone(b"d" * 16))
+        self.assertEqual(begun.notices(), [])
+        self.client.devices.rotation_open = ("phone",)
+        self.client.tell(RotationOpen(("phone",)))
+        self.assertIn("has yet to be renewed", text_of(begun.notices()[0]))
+        self.client.devices.rotation_open = ()
+        self.client.tell(RotationDone())
+        self.assertEqual(begun.notices(), [])
+
+    def test_password(self) -> None:
+        """What is secret is asked for apart from the line."""
+        begun = self.begin()
+        begun.line_typed("/password")
+        self.assertEqual(self.fresh(), ["Your password is changed. It is asked for when you log in on a new device."])
+        self.assertEqual(self.screen.questions, ["New password: ", "Once more: "])
+        self.assertEqual(self.client.calls[-1], ("change_password", self.screen.secret))
 
     def test_newcomer(self) -> None:
         """Whoever registers just now comes into the lobby when it is there."""
@@ -129,6 +159,14 @@ class ConversationTests(ConversationTestCase):
         self.client.tell(message(2, "two"))
         self.client.tell(StatusChanged(Status.ONLINE))
         self.assertEqual(self.fresh(), ["── new ──", "<bob> one", "<bob> two", "-- Connected again."])
+
+    def test_at_which_address(self) -> None:
+        """Where the server can be reached at several, it is said at which one it was found."""
+        self.begin()
+        self.client.tell(StatusChanged(Status.OFFLINE, None))
+        self.client.addresses = ("[::1]:5001", "a.example:5000")
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.assertEqual(self.fresh()[-1], "-- Connected again. Server: [::1]:5001")
 
     # -- talk ----------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """A person who talks in several rooms."""
 
+from dataclasses import replace
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -33,6 +34,14 @@ class RoomsTests(ConversationTestCase):
         self.assertEqual(self.bar(), "[1:#lobby] 2:#plans (2!) 3:@bob (2!)")
         self.client.tell(message(3, "mine", "alice", room="plans"))
         self.assertEqual(self.bar(), "[1:#lobby] 2:#plans (2!) 3:@bob (2!)")
+
+    def test_direct_messages_begin_anew(self) -> None:
+        """Places begin anew with the room in which direct messages go on: what is said there is shown, behind a line."""
+        self.begin("--room", "@bob")
+        for seq, text, room in ((7, "before", b"o"), (1, "after", b"n"), (2, "and more", b"n"), (2, "once more", b"n")):
+            self.client.tell(replace(message(seq, text, room="@bob"), room_id=room * 16))
+        said = "── new identity: the conversation begins anew ──"
+        self.assertEqual(self.fresh(), ["<bob> before", said, "<bob> after", "<bob> and more"])
 
     def test_rings_here(self) -> None:
         """A mention in the current room rings too, a line of one's own does not."""

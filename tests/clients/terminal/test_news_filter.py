@@ -4,28 +4,36 @@ from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Alarm, ClientEvent, DeviceSeen, IdentityChanged, KeysBroken
+from chatserv.client import Alarm, ClientEvent, DeviceAsks, DeviceGone, DeviceSeen, IdentityChanged, KeysBroken
 from chatserv.client.events import (
     Announced,
+    ArchiveFull,
     Delivered,
     GapSeen,
     MessageDeleted,
     MessageEdited,
+    MessagesExpired,
     MessagesMissing,
+    OtherServer,
     PresenceSeen,
     Reacted,
     ReadMoved,
+    RetentionChanged,
     RoomChanged,
     RoomJoined,
     RoomLeft,
     RoomOffered,
     RoomRewound,
     RoomTitled,
+    RotationDone,
+    RotationOpen,
     SendAcknowledged,
     SendDelayed,
     SendFailed,
     SendHeld,
     SendQueued,
+    ServerKeyChanged,
+    ServerRestored,
     Status,
     StatusChanged,
     TypingSeen,
@@ -44,9 +52,13 @@ class ConcernsTests(SynchronousTestCase):
         """What concerns all is read anywhere, a room's news in the room alone; the rest is shown in other ways."""
         anywhere = (
             Alarm("old_log"), Announced("x", 0), DeviceSeen("bob", ID), IdentityChanged("bob", was_verified=False),
+            DeviceAsks(ID, "six words"), DeviceGone(ID), ServerKeyChanged(ID), ServerRestored(1, 2),
+            OtherServer("b.example:5000"),
+            RotationOpen(("phone",)), RotationDone(),
             SendHeld("plans", ("bob",)), SendFailed(ID, Muted()), SendDelayed("plans", Muted()),
             RoomJoined("plans"), RoomLeft("plans"),
-            RoomOffered("plans", "bob"), PresenceSeen("bob", "away"), GapSeen("plans", 1, 2),
+            RoomOffered("plans", "bob"), PresenceSeen("bob", "away"), GapSeen("plans", 1, 2), ArchiveFull("plans", 9),
+            MessagesExpired("plans", 1, 2), RetentionChanged(0, 0),
             MessagesMissing("plans", "bob", 1), RoomRewound("plans", 2, 1), KeysBroken("plans", "bob"),
         )  # fmt: skip
         here = (

@@ -1,9 +1,12 @@
 """Terminals that change their width."""
 
+import re
+
 from prompt_toolkit.layout.screen import Char, Screen
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.terminal.resizing import breaks_rows, rows_more
+from tests.clients.terminal.drawing import Drawing, play
 
 
 def drawn(*rows: str) -> Screen:
@@ -37,6 +40,24 @@ class ResizingTests(SynchronousTestCase):
             (["xyz"], 0, 3, 1, 3),
         ):
             self.assertEqual(rows_more(drawn(*rows), row, column, width), more, (rows, width))
+
+    def test_drawn_before_the_signal(self) -> None:
+        """What is drawn or erased between the new width and its signal starts where the terminal has put the first row."""
+        for erased in (False, True):
+
+            async def scene(drawing: Drawing, erased: bool = erased) -> None:
+                await drawing.keys("x" * 70)
+                begun = len(drawing.raw)
+                drawing.columns = 20
+                if erased:
+                    drawing.interface.app.renderer.erase()
+                else:
+                    drawing.interface.app.invalidate()
+                    await drawing.settle()
+                ups = re.findall(r"\x1b\[(\d*)A", drawing.raw[begun:])
+                self.assertEqual(ups[0] or "1", "3")  # "#lobby> " and 70, in rows of 20
+
+            play(scene)
 
     def test_kinds(self) -> None:
         """Terminals that cut rows at their edge, and tmux inside them, which does not."""

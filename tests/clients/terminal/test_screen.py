@@ -3,32 +3,24 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from typing import cast
 
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.output import ColorDepth
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client import SlashError
 from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.terminal.drafts import MAX_DRAFTS, Drafts
+from clients.terminal.layout import INPUT_ROWS
 from clients.terminal.line_history import MAX_REMEMBERED, LineHistory
-from clients.terminal.screen import INPUT_ROWS, MAX_BATCH
+from clients.terminal.screen import MAX_BATCH
 from clients.terminal.styles import colour_depth
-from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, drawn
+from tests.clients.terminal.drawing import COLUMNS, ROWS, Drawing, play
 
+BRACKETED_PASTE = 2004 << 5  # as pyte counts private modes
 PASTE = "\x1b[200~{}\x1b[201~"
-
-
-def play(scene: Callable[[Drawing], Awaitable[None]], depth: ColorDepth | None = None) -> Drawing:
-    """Plays a scene with an interface that runs; it leaves at the end."""
-
-    async def whole(drawing: Drawing) -> None:
-        drawing.open(drawing.talker).start()
-        await drawing.settle()
-        await scene(drawing)
-        await drawing.leave()
-
-    return drawn(whole, depth)
 
 
 class InterfaceTests(SynchronousTestCase):
@@ -50,6 +42,74 @@ class InterfaceTests(SynchronousTestCase):
 
         drawing = play(scene)
         self.assertEqual((drawing.rows, drawing.talker.calls), (["one", "two"], ["hello"]))
+
+    def test_left_behind_a_line(self) -> None:
+        """Where a line is printed just before the end, the terminal does not go on marking what is pasted."""
+
+        async def scene(drawing: Drawing) -> None:
+            self.assertIn(BRACKETED_PASTE, drawing.screen.mode)
+            drawing.interface.write([("", "the last line")])
+
+        self.assertNotIn(BRACKETED_PASTE, play(scene).screen.mode)
+
+    def test_notices(self) -> None:
+        """What waits to be done stands above the prompt, broken at spaces, and goes when it is done."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.talker.notes = [[("", "to do: " + "word " * 20 + "end")]]
+            drawing.interface.refresh()
+            await drawing.settle()
+            self.assertEqual(drawing.rows[-3:], ["        word word word word word word end", "#lobby>", "bar of 80"])
+            drawing.talker.notes = []
+            drawing.interface.refresh()
+            await drawing.settle()
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+
+        play(scene)
+
+    def test_secret(self) -> None:
+        """What is typed for a question stands nowhere, and what was typed before it is there again."""
+        answers: list[object] = []
+
+        async def scene(drawing: Drawing) -> None:
+            await drawing.keys("a draft")
+            Deferred.fromCoroutine(drawing.interface.ask_secret("Password: ")).addBoth(answers.append)
+            Deferred.fromCoroutine(drawing.interface.ask_secret("Another: ")).addBoth(answers.append)
+            await drawing.settle()
+            self.assertEqual(drawing.rows, ["Password:", "bar of 80"])
+            await drawing.keys("hunterr\x7f2 \t\x1b1\x1b[A\x01" + PASTE.format("pasted\n"))
+            drawing.interface.write([("", "one")])
+            await drawing.settle()
+            self.assertEqual(drawing.rows, ["one", "Password:", "bar of 80"])
+            await drawing.keys("\r")
+            self.assertEqual(drawing.rows, ["one", "#lobby> a draft", "bar of 80"])
+            await drawing.keys("\x19\x1b[A\x1b[A\x12hunter")  # neither Ctrl-Y, nor the arrows, nor Ctrl-R have it
+            self.assertNotIn("hunter2", drawing.wire.getvalue())
+            await drawing.keys("\x03")
+
+        drawing = play(scene)
+        refused, entered = answers
+        self.assertEqual(entered, "hunter2 pasted")
+        self.assertIsInstance(cast(Failure, refused).value, SlashError)
+        self.assertNotIn("pasted", drawing.wire.getvalue())
+        self.assertEqual(drawing.talker.calls, [])
+
+    def test_secret_not_entered(self) -> None:
+        """Ctrl-C, Ctrl-D, and Return alone are no answer; so much is taken."""
+        answers: list[object] = []
+
+        async def scene(drawing: Drawing) -> None:
+            for keys in ("hunter2\x03", "hunter2\x04", "\r", "hunter2\x15\r", "x" * (MAX_LINE_CHARACTERS + 1) + "\r"):
+                Deferred.fromCoroutine(drawing.interface.ask_secret("Password: ")).addBoth(answers.append)
+                await drawing.settle()
+                await drawing.keys(keys)
+
+        drawing = play(scene)
+        *refused, most = answers
+        self.assertEqual(most, "x" * MAX_LINE_CHARACTERS)
+        for each in refused:
+            self.assertEqual(cast(SlashError, cast(Failure, each).value).explain(), "Nothing entered.")
+        self.assertEqual((len(answers), drawing.talker.calls), (5, []))
 
     def test_scrollback(self) -> None:
         """What scrolls away is in the terminal's own scrollback, each line once and in order."""
@@ -180,6 +240,23 @@ class InterfaceTests(SynchronousTestCase):
 
         self.assertEqual(play(scene).talker.calls, ["/room #plans", "/join #garden"])
 
+    def test_draft_after_drawing(self) -> None:
+        """The draft of a room where a command leads is shown, also where the room was drawn before it was put there."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.talker.line_typed = lambda _: drawing.interface.enter("#plans")  # type: ignore[method-assign,assignment]
+            drawing.interface.enter("#plans")
+            await drawing.keys("for plans")
+            drawing.interface.enter("#lobby")
+            drawing.late = []
+            await drawing.keys("/room #plans\r")
+            (restored,) = drawing.late
+            restored()
+            await drawing.settle()
+            self.assertEqual(drawing.rows[0], "#lobby> for plans")
+
+        play(scene)
+
     def test_many_drafts(self) -> None:
         """So many rooms have one; with one more the first is gone."""
         buffer = Buffer()
@@ -291,7 +368,7 @@ class InterfaceTests(SynchronousTestCase):
             await drawing.keys(PASTE.format("1\r2\r/quit"))
             await drawing.keys("y")
             self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
-            await drawing.keys(PASTE.format("x\r" * 201))
+            await drawing.keys(PASTE.format("x\r" * 2001))
             self.assertIn("are not sent", drawing.rows[0])
             await drawing.keys("z")
             self.assertEqual(drawing.rows, ["#lobby> z", "bar of 80"])

@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -75,6 +76,16 @@ class RenderingTests(SynchronousTestCase):
         """Control characters that come to the last gate do not pass it."""
         line: Line = [("", "a\x1b]0;x\x07\x9b1m\r\n\x7fé")]
         self.assertEqual(text_of(safe(line)), f"a{REPLACEMENT}]0;x{REPLACEMENT}{REPLACEMENT}1m{REPLACEMENT * 3}é")
+
+    def test_begins_anew(self) -> None:
+        """Where direct messages go on in another room, a line stands between."""
+        kept = [
+            replace(message(seq, text), room_id=room * 16) for seq, text, room in ((-1, "one", b"o"), (1, "two", b"n"))
+        ]
+        texts = [
+            text_of(line)[8:] if "<" in text_of(line) else text_of(line) for line in conversation(kept, Separators(), 9)
+        ]
+        self.assertEqual(texts[1:], ["<bob> one", "── new identity: the conversation begins anew ──", "<bob> two"])
 
     def test_local_days(self) -> None:
         """The day is that of the person's own time."""

@@ -1,7 +1,8 @@
 """A screen for widgets: one for the whole run of the tests, where Xvfb and Tk are installed."""
 
 import atexit
-from typing import TYPE_CHECKING, ClassVar
+import gc
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -33,6 +34,11 @@ class ScreenTestCase(SynchronousTestCase):
         self.errors: list[BaseException] = []
         self.root = self.new_root()
         self.addCleanup(self.close)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """What is left of windows goes here: Tk ends the process where a thread happens to clear it away."""
+        gc.collect()
 
     def new_root(self) -> "tk.Tk":
         """An empty main window."""
@@ -71,6 +77,40 @@ class ScreenTestCase(SynchronousTestCase):
 
         found = [each for each in self.root.winfo_children() if isinstance(each, tk.Toplevel)]
         return found[-1] if found else None
+
+    def press(self, label: str) -> None:
+        """Presses a button of the newest dialog."""
+        (wanted,) = [each for each in self.parts("TButton") if each.cget("text") == label]
+        wanted.invoke()
+        self.update()
+
+    def key(self, key: str, widget: "tk.Misc | None" = None) -> None:
+        """Presses a key in the newest dialog, by default where its keyboard is."""
+        dialog = self.dialog()
+        assert dialog is not None
+        target = widget or dialog.focus_lastfor() or dialog
+        target.focus_force()
+        self.update()
+        target.event_generate(key)
+        self.update()
+
+    def parts(self, kind: str, within: "tk.Misc | None" = None) -> "list[Any]":
+        """All of a class of Tk's in the newest dialog, in the order of their making."""
+        parent = within or self.dialog()
+        assert parent is not None
+        children = parent.winfo_children()
+        return [
+            found
+            for child in children
+            for found in (
+                [child] if child.winfo_class() == kind else self.parts(kind, child) if child.winfo_children() else []
+            )
+        ]
+
+    @property
+    def dialog_text(self) -> str:
+        """All that labels of the newest dialog say."""
+        return "\n".join(str(each.cget("text")) for each in self.parts("TLabel"))
 
     @property
     def dialog_title(self) -> str:

@@ -10,6 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 import chatserv.i18n
 from chatserv.client import Alarm, Client, ClientEvent, Profile, RoomHandle, WaitingMessage, format_link
+from chatserv.client.account.seal import Seal, Way
 from chatserv.client.errors import Quota, StorageError
 from chatserv.client.events import MessageReceived, RoomLeft, SendQueued, Status, StatusChanged, TypingSeen
 from chatserv.wire.link import ServerLink
@@ -30,12 +31,15 @@ LINK = ServerLink("chat.example", 5001, FINGERPRINT, b"i" * 32)
 
 
 class FakeProfile:
-    """An account, or none."""
+    """An account, or none; left unsealed by choice."""
+
+    seal, sealing, key = Seal(Way.NONE), Way.NONE, None
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir()
         self.directory = directory
         self.registered: bool | None = True  # None: no keys yet
+        self.enrolling = False
         self.address = ("127.0.0.1", 5000)
 
     def keyring(self) -> Any:
@@ -44,11 +48,12 @@ class FakeProfile:
             return None
         host, port = self.address
         fields = {"user": "alice", "host": host, "port": port, "registered": self.registered, "server_id": FINGERPRINT}
+        fields["enrolling"] = self.enrolling
         return type("Keyring", (), fields)()
 
-    def move(self, host: str, port: int) -> None:
+    def move(self, host: str, port: int, others: tuple[tuple[str, int], ...] = ()) -> None:
         """Another address."""
-        self.address = (host, port)
+        self.address, self.others = (host, port), others
 
 
 class ApplicationTestCase(ScreenTestCase):
@@ -70,6 +75,7 @@ class ApplicationTestCase(ScreenTestCase):
 
         def client(*args: Any, **options: Any) -> StartedClient:
             self.clients.append(StartedClient(*args, **options))
+            self.client.account.recovery = "set"  # else it is spoken of after a moment
             return self.clients[-1]
 
         application = Application(
@@ -160,14 +166,27 @@ class ConnectingTests(ApplicationTestCase):
         self.assertFalse(layout.status.working)
 
     def test_without_an_account_a_link_is_asked_for(self) -> None:
-        """And then name and password."""
+        """And then whether there is an account elsewhere; who is new enters name and password."""
         self.profile.registered = None
         self.application.connecting.connect()
         self.assertEqual(self.dialog_title, "Use a link")
         self.application.connecting.use_link(format_link(LINK))
         self.assertEqual(self.context.layout.bar.host.get(), "chat.example")
         self.application.connecting.connect()
+        self.assertEqual(self.dialog_title, "Your account")
+        self.press("I am new here")
         self.assertEqual(self.dialog_title, "Register")
+
+    def test_a_link_from_the_bar_goes_on(self) -> None:
+        """As the one that is asked for does, also where somebody has given up before."""
+        self.profile.registered = None
+        for _ in range(2):
+            self.context.layout.bar.link_button.invoke()
+            (entry,) = self.parts("TEntry")
+            entry.insert(0, format_link(LINK))
+            self.press("Use it")
+            self.assertEqual(self.dialog_title, "Your account")
+            self.press("Cancel")
 
     def test_a_link_that_is_pasted_into_the_field_is_a_link(self) -> None:
         """It fills both fields, whatever was copied along with it."""
@@ -203,6 +222,27 @@ class ConnectingTests(ApplicationTestCase):
         self.assertEqual(self.dialog_title, "Connection failed")
         self.assertEqual(self.context.session.state, State.OFF)
         self.assertTrue(self.context.layout.bar.connect_button.instate(["!disabled"]))
+
+    def test_it_is_said_at_which_address_the_server_is(self) -> None:
+        """Where it can be reached at several: below, in the room, and in the fields when there is no connection any more."""
+        self.begin_at("a.example", "b.example")
+        self.assertEqual(self.context.layout.status.text, "Connected as alice. Server: a.example:5000")
+        self.assertIn("Connected to #lobby as alice. Server: a.example:5000", self.chat)
+        self.tell(StatusChanged(Status.OFFLINE))
+        self.begin_at("b.example", "a.example")
+        self.assertEqual(self.context.layout.status.text, "Connected as alice. Server: b.example:5000")
+        self.assertIn("Connected again. Server: b.example:5000", self.chat)
+        self.assertEqual(
+            (self.context.layout.bar.host.get(), self.context.layout.bar.port.get()), ("b.example", "5000")
+        )
+
+    def begin_at(self, *hosts: str) -> None:
+        """The client has found the server at the first one."""
+        if self.context.session.state is State.OFF:
+            self.application.connecting.connect()
+        self.client.addresses = tuple(f"{host}:5000" for host in hosts)
+        self.profile.address = (hosts[0], 5000)
+        self.tell(StatusChanged(Status.SYNCING), StatusChanged(Status.ONLINE))
 
     def test_a_lost_connection_is_told_below(self) -> None:
         """No dialog; and told when it is there again."""
@@ -277,6 +317,15 @@ class TalkingTests(ApplicationTestCase):
         self.room().texts = [WaitingMessage(b"u" * 16, "lost", False, None, AT_MS, "failed", Quota("full"))]
         self.tell(SendQueued("lobby", b"u" * 16, "lost", AT_MS, False, None))
         self.assertIn("lost ✗ not sent", self.chat)
+
+    def test_how_many_texts_are_on_their_way(self) -> None:
+        """Of thousands that were pasted the newest are drawn, and the others are counted."""
+        self.room().texts = [
+            WaitingMessage(number.to_bytes(16, "big"), f"line {number}", False, None, AT_MS) for number in range(2000)
+        ]
+        self.tell(SendQueued("lobby", bytes(16), "line 0", AT_MS, False, None))
+        self.assertEqual(self.chat.count("line "), 100)
+        self.assertIn("line 1999 … and 1900 more", self.chat)
 
     def test_a_failed_text_is_sent_again_or_given_up(self) -> None:
         """From its menu."""
@@ -629,6 +678,7 @@ class WithoutARoomTests(ApplicationTestCase):
         connecting = self.application.connecting
         connecting.use_link(format_link(LINK))
         connecting.connect()
+        self.press("I am new here")
         registration = connecting.registration
         assert registration is not None
         registration._be_busy("")

@@ -85,13 +85,17 @@ class BeginningTests(BeginningTestCase):
         """By itself; one of another server is refused, and the account is where it was."""
         self.begin(link=ServerLink("new.example", 5001, FINGERPRINT))
         self.assertEqual((self.context.session.state, self.profile.address), (State.CONNECTING, ("new.example", 5001)))
+        self.begin(link=ServerLink("a.example", 5001, FINGERPRINT, others=(("b.example", 1),)))
+        self.assertEqual((self.profile.address, self.profile.others), (("a.example", 5001), (("b.example", 1),)))
         self.begin(link=ServerLink("evil.example", 5001, b"e" * 32))
         self.assertEqual(self.dialog_title, "Bad link")
         self.assertNotEqual(self.profile.address[0], "evil.example")
 
-    def test_a_link_without_an_account_asks_for_a_name(self) -> None:
-        """At once."""
+    def test_a_link_without_an_account_asks_whether_there_is_one(self) -> None:
+        """Who is new is asked for a name; so is, at once, whose registration was begun before."""
         self.begin(registered=None, link=LINK)
+        self.assertEqual(self.dialog_title, "Your account")
+        self.begin(registered=False, link=LINK)
         self.assertEqual(self.dialog_title, "Register")
 
     def test_without_anything_it_says_what_is_needed(self) -> None:

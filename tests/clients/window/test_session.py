@@ -21,9 +21,9 @@ class FakeProfile:
         """Who we are, and where."""
         return type("Keyring", (), {"host": self.address[0], "port": self.address[1], "registered": True})()
 
-    def move(self, host: str, port: int) -> None:
+    def move(self, host: str, port: int, others: tuple[tuple[str, int], ...] = ()) -> None:
         """Remembers another one."""
-        self.address = (host, port)
+        self.address, self.others = (host, port), others
 
 
 class FakeClient:
@@ -94,6 +94,11 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.profile.address, ("new.example", 5001))
         self.assertEqual((self.session.running, self.session.connected), (True, False))
 
+    def test_other_addresses_are_kept_too(self) -> None:
+        """Those of a link, which are tried as well."""
+        self.session.connect("new.example", 5001, b"token", (("b.example", 1),))
+        self.assertEqual((self.profile.address, self.profile.others), (("new.example", 5001), (("b.example", 1),)))
+
     def test_a_first_attempt_that_fails_ends_it(self) -> None:
         """The person is told why; the address is not kept; nothing is tried again."""
         client = self.connect(Status.OFFLINE)
@@ -134,6 +139,23 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((client.stops, self.session.client), (1, FakeClient.made[2]))
         self.successResultOf(self.session.close())
         self.assertEqual((FakeClient.made[2].stops, self.session.running, len(FakeClient.made)), (1, False, 3))
+
+    def test_what_another_program_has_connected(self) -> None:
+        """What was only opened, and is connected for another program, ends first; what goes wrong then is told."""
+        self.session.rest()
+        (opened,) = FakeClient.made
+        for refusal in (None, ProfileError("another program")):
+            stopped: Deferred[None] = Deferred()
+            FakeClient.made[-1].stopped = stopped
+            self.session.connect("chat.example", 5000)
+            self.assertEqual((self.session.state, self.session.running), (State.CONNECTING, False))
+            FakeClient.refusal = refusal
+            stopped.callback(None)
+            self.assertEqual(self.failures, [] if refusal is None else [refusal])
+            if refusal is None:
+                self.assertEqual(FakeClient.made[-1].token, None)
+                self.session.disconnect()
+        self.assertEqual((opened.stops, self.session.state), (1, State.OFF))
 
     def test_nothing_is_opened_at_the_end(self) -> None:
         """Nor where there is no account."""

@@ -40,6 +40,13 @@ class CanaryTests(SynchronousTestCase):
         (canary,) = Flock.hatch(("one",), lambda _: next(letters)).canaries
         self.assertEqual(canary.text, mark + good)
 
+    def test_hexadecimal(self) -> None:
+        """A beginning that looks the same in small and in large hexadecimal digits is not taken."""
+        mark, own = string.ascii_lowercase[:MARK_LETTERS], "mnopqrstuvwxyzab"
+        letters = iter("abcdefghipqr" + mark + own)
+        (canary,) = Flock.hatch(("one",), lambda _: next(letters)).canaries
+        self.assertEqual(canary.text, mark + own)
+
     def test_by_name(self) -> None:
         """A canary is found by its name."""
         flock = Flock.hatch(("one", "two"))

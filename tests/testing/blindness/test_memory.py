@@ -46,7 +46,7 @@ class DumpTests(SynchronousTestCase):
 
     def end(self) -> None:
         """Ends the process."""
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
         self.assertEqual(self.process.returncode, 0)
 
     def assert_known(self, file: Path) -> None:

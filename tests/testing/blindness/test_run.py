@@ -4,29 +4,45 @@ import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.testing.blindness import places, run
 from chatserv.testing.blindness.canaries import Flock
-from chatserv.testing.blindness.places import LEAKS, Place
+from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES, LONGEST_NAME, Place
 from chatserv.testing.blindness.play import BY_DESIGN, SECRETS
-from chatserv.testing.blindness.run import CLEAN, FOUND, KNOWING, LEAKED, UNPROVEN, Evidence, validate
+from chatserv.testing.blindness.run import (
+    CLEAN,
+    FOUND,
+    KNOWING,
+    KNOWING_NODES,
+    LEAKED,
+    LEAKED_NODES,
+    UNPROVEN,
+    Evidence,
+    validate,
+)
 from chatserv.testing.blindness.searching import NotSearched
 from chatserv.testing.processes import ProgramError
+
+CODE = "-".join(("7K3QX", "M9RT2", "V5HWB", "ZC4PN", "8JD6Y", "EF0G1", "ASQ2L", "X7TUK"))
 
 
 class JudgeTests(SynchronousTestCase):
     """Exit codes and lines."""
+
+    leaks: ClassVar = LEAKS
+    knowing: ClassVar[tuple[str, ...]] = KNOWING
 
     def setUp(self) -> None:
         """Places with what has to be there, and nothing else."""
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
         self.secret, self.control = Flock.hatch(SECRETS), Flock.hatch(BY_DESIGN)
-        for place in LEAKS:
-            text = self.control[BY_DESIGN[0]].text if place in KNOWING else "nothing"
+        for place in self.leaks:
+            text = self.control[BY_DESIGN[0]].text if place in self.knowing else "nothing"
             (self.directory / place).write_text(text)
 
     def add(self, place: str, data: bytes) -> None:
@@ -36,7 +52,7 @@ class JudgeTests(SynchronousTestCase):
 
     def validated(self, *, leak: bool = False, unread: tuple[str, ...] = ()) -> tuple[int, list[str]]:
         """Exit code, and what is printed."""
-        evidence = Evidence([Place(place, (self.directory / place,)) for place in LEAKS], unread, "a memory")
+        evidence = Evidence([Place(place, (self.directory / place,)) for place in self.leaks], unread, "a memory", CODE)
         with redirect_stdout(StringIO()) as printed:
             code = validate(evidence, self.secret, self.control, leak=leak)
         return code, printed.getvalue().splitlines()
@@ -45,15 +61,15 @@ class JudgeTests(SynchronousTestCase):
         """Nothing anywhere: a line for each place, and 0."""
         code, lines = self.validated()
         self.assertEqual(code, CLEAN)
-        self.assertEqual(lines[1:10], [f"{place:<20}0" for place in LEAKS])
-        self.assertEqual(lines[-1], "canaries found in 0 of 9 places")
+        self.assertEqual(lines[1 : 1 + len(self.leaks)], [f"{place:<{LONGEST_NAME}}0" for place in self.leaks])
+        self.assertEqual(lines[-1], f"canaries found in 0 of {len(self.leaks)} places")
 
     def test_found(self) -> None:
         """One canary in one place: it is named, and the code is 1."""
         self.add(places.LOGS, self.secret["message"].text.encode("utf-16-le") * 2)
         code, lines = self.validated()
-        self.assertEqual((code, lines[-1]), (FOUND, "canaries found in 1 of 9 places"))
-        at = lines.index(f"{places.LOGS:<20}2")
+        self.assertEqual((code, lines[-1]), (FOUND, f"canaries found in 1 of {len(self.leaks)} places"))
+        at = lines.index(f"{places.LOGS:<{LONGEST_NAME}}2")
         self.assertEqual(lines[at + 1], "    message, utf-16")
 
     def test_unread(self) -> None:
@@ -64,7 +80,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_blind_search(self) -> None:
         """A search that does not find what is said in the clear proves nothing."""
-        for place in KNOWING:
+        for place in self.knowing:
             kept = (self.directory / place).read_bytes()
             (self.directory / place).write_text("nothing")
             self.assertEqual(self.validated()[0], UNPROVEN)
@@ -79,19 +95,36 @@ class JudgeTests(SynchronousTestCase):
     def test_leaks(self) -> None:
         """All leaks found: 1; one that is not, or that is another canary or another encoding: 2."""
         encoders = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
-        wanted = {place: encoders.get(kind) for place, kind in LEAKS.items()}
+        wanted = {place: encoders.get(kind) for place, kind in self.leaks.items()}
+        count = len(wanted)
         self.assertIn(None, wanted.values())
-        with mock.patch.dict(LEAKS, {place: kind if wanted[place] else "utf-8" for place, kind in LEAKS.items()}):
-            for place in [*LEAKS][:-1]:
-                self.add(place, self.secret[LEAKED[place]].text.encode(wanted[place] or "utf-8"))
-            last = [*LEAKS][-1]
-            for text in (self.secret[LEAKED[last]].text, self.secret["password"].text):
+        with mock.patch.dict(
+            self.leaks, {place: kind if wanted[place] else "utf-8" for place, kind in self.leaks.items()}
+        ):
+            for place in [*wanted][:-1]:
+                self.add(place, self.secret[LEAKED_NODES[place]].text.encode(wanted[place] or "utf-8"))
+            last = [*wanted][-1]
+            for text in (self.secret[LEAKED_NODES[last]].text, self.secret["message"].text):
                 self.add(last, text.encode("utf-8"))
                 code, lines = self.validated(leak=True)
-                self.assertEqual((code, lines[-1]), (UNPROVEN, "leaks found in 8 of 9 places"))
-            self.add(last, self.secret[LEAKED[last]].text.encode(wanted[last] or ""))
+                self.assertEqual((code, lines[-1]), (UNPROVEN, f"leaks found in {count - 1} of {count} places"))
+            self.add(last, self.secret[LEAKED_NODES[last]].text.encode(wanted[last] or ""))
             code, lines = self.validated(leak=True)
-            self.assertEqual((code, lines[-1]), (FOUND, "leaks found in 9 of 9 places"))
+            self.assertEqual((code, lines[-1]), (FOUND, f"leaks found in {count} of {count} places"))
+
+    def test_recovery_code(self) -> None:
+        """A recovery code is searched for as well, in every encoding."""
+        self.add(places.LOGS, CODE.encode().hex().encode())
+        code, lines = self.validated()
+        self.assertEqual((code, lines[-1]), (FOUND, f"canaries found in 1 of {len(self.leaks)} places"))
+        self.assertIn("    recovery code, hex", lines)
+
+
+class NodesJudgeTests(JudgeTests):
+    """The same of two nodes: more places, and more where something has to be found."""
+
+    leaks = LEAKS_OF_NODES
+    knowing = KNOWING_NODES
 
 
 class MainTests(SynchronousTestCase):
@@ -110,5 +143,10 @@ class MainTests(SynchronousTestCase):
             self.assertEqual(told.getvalue(), f"{error}\n")
 
     def test_canaries(self) -> None:
-        """A server that leaks has another canary for each place."""
-        self.assertEqual(len(set(LEAKED.values())), len(LEAKS))
+        """A server that leaks has another canary for each place, and a node one for everything that it has of its own."""
+        self.assertEqual(len(set(LEAKED.values())), len(LEAKS) + 1)
+        self.assertEqual(LEAKED_NODES.keys(), LEAKS_OF_NODES.keys())
+
+    def test_names(self) -> None:
+        """No name of a place runs into its number."""
+        self.assertLess(max(map(len, LEAKS_OF_NODES)), LONGEST_NAME)

@@ -1,6 +1,7 @@
 """Records that are written down, and a server that leaks."""
 
 import os
+import secrets
 import socket
 import sqlite3
 import sys
@@ -21,6 +22,7 @@ from chatserv.testing.blindness.canaries import Flock
 from chatserv.testing.blindness.recording import HOST
 from chatserv.testing.blindness.searching import Searcher
 from chatserv.testing.blindness.watched import OPENED, SEALED, watch
+from tests.support.postgres import cluster
 
 
 class WatchTests(SynchronousTestCase):
@@ -78,7 +80,7 @@ class LeakTests(SynchronousTestCase):
         keeper.execute("CREATE TABLE rooms (name TEXT)")
         flock = Flock.hatch(places.LEAKS)
         texts = {canary.name: canary.text for canary in flock.canaries}
-        orders = leaking.Orders(str(state), str(database), listener.getsockname()[1], texts)
+        orders = leaking.Orders(texts, str(database), listener.getsockname()[1])
         events: list[str] = []
 
         @implementer(ILogObserver)
@@ -90,7 +92,7 @@ class LeakTests(SynchronousTestCase):
         clock = Clock()
         clock.callWhenRunning = lambda what, *args: clock.callLater(0, what, *args)  # type: ignore[attr-defined]
         with mock.patch.object(sys, "stdout", StringIO()) as printed:
-            leaking.leak_when_running(clock, orders)
+            leaking.leak_when_running(clock, orders, ["-n", "--state-dir", str(state)])
             self.assertEqual(list(state.glob("leak")), [])
             clock.advance(0)
         connection, _ = listener.accept()
@@ -103,14 +105,32 @@ class LeakTests(SynchronousTestCase):
             places.WIRE: wire,
         }
         state_places = {
-            place.name: place.files for place in places.state_places(places.copy_state(state, state.with_name("copy")))
+            place.name: place.files
+            for place in places.state_places([places.copy_state(state, state.with_name("copy"))])
         }
         found |= {name: b"".join(file.read_bytes() for file in files) for name, files in state_places.items() if files}
         for place, encoding in places.LEAKS.items():
-            if place in {places.OPENED, places.SEALED}:
+            if place in {places.OPENED, places.SEALED, places.STOLEN}:
                 continue
             kinds = {(find.canary, find.encoding) for find in Searcher(flock).data(found[place])}
             self.assertIn((place, encoding), kinds)
+
+
+class PostgresLeakTests(SynchronousTestCase):
+    """The leaks where the store is in PostgreSQL."""
+
+    def test_places(self) -> None:
+        """One is in a table, and the other in the write-ahead log alone."""
+        in_table, in_wal = secrets.token_hex(16).encode(), secrets.token_hex(16).encode()
+        leaking.leak_into_postgres(cluster().create(), in_table, in_wal)
+        cluster().execute("CHECKPOINT")
+        copy = places.copy_state(cluster().directory, Path(self.mktemp()))
+        found = {
+            place.name: b"".join(file.read_bytes() for file in place.files) for place in places.state_places([copy])
+        }
+        self.assertIn(in_table, found[places.DATABASE])
+        self.assertNotIn(in_wal, found[places.DATABASE])
+        self.assertIn(in_wal, found[places.WAL])
 
 
 class PlaceTests(SynchronousTestCase):
@@ -128,7 +148,7 @@ class PlaceTests(SynchronousTestCase):
             (state / name).write_text(name)
         copy = places.copy_state(state, state.with_name(f"{state.name}-copy"))
         (state / "chatserv.db-wal").unlink()
-        found = {place.name: list(place.files) for place in places.state_places(copy, state)}
+        found = {place.name: list(place.files) for place in places.state_places([copy, state])}
         wanted = {
             places.DATABASE: [copy / "chatserv.db", state / "chatserv.db"],
             places.WAL: [copy / "chatserv.db-shm", copy / "chatserv.db-wal", state / "chatserv.db-shm"],

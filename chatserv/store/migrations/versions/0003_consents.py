@@ -16,3 +16,8 @@ def upgrade() -> None:
         sa.Column("inviter", sa.Text, nullable=False),
         sa.Column("consent", sa.Integer, nullable=False),
     )
+
+
+def downgrade() -> None:
+    """Forgets them: nobody is asked any more."""
+    op.drop_table("consent")

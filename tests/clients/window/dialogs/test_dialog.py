@@ -33,6 +33,23 @@ class DialogTests(ScreenTestCase):
         self.press("<Return>")
         self.assertEqual((self.dialog_title, done), ("", ["done"]))
 
+    def test_the_keyboard_goes_back_to_the_dialog_that_had_it(self) -> None:
+        """Or to the main window, where that dialog has gone meanwhile."""
+        from clients.window.dialogs.dialog import Dialog, tell
+
+        first = Dialog(self.root, "First")
+        (button,) = first.buttons(("Close", first.close))
+        first.open()
+        self.update()
+        for again in (True, False):
+            second = tell(self.root, "Second", "Something else.")
+            self.update()
+            if not again:
+                first.top.destroy()
+            second.close()
+            self.update()
+            self.assertIs(self.root.focus_get(), button if again else self.root)
+
     def test_rows_of_text_are_as_long_at_every_scale(self) -> None:
         """As many characters, however large."""
         from clients.window.dialogs.dialog import row_width

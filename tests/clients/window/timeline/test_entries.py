@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, Quota, WaitingMessage, clock, date
 from clients.shared.dates import day_text
-from clients.shared.separators import Day, Unread
+from clients.shared.separators import Anew, Day, Unread
 from clients.window.timeline.entries import (
     GOES_ON_MS,
     LOUD,
@@ -120,6 +120,7 @@ class EntryLineTests(SynchronousTestCase):
         """Each in one span."""
         self.assertEqual(plain(entry_line(Day(AT_MS))), day_text(AT_MS))
         self.assertEqual(entry_line(Unread())[0].tag, "unread")
+        self.assertEqual(plain(entry_line(Anew())), "new identity: the conversation begins anew")
 
     def test_a_time_that_is_none_is_shown_as_such(self) -> None:
         """The server may claim anything."""

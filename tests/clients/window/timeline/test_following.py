@@ -118,3 +118,20 @@ class FollowingTests(ApplicationTestCase):
         self.assertEqual(self.plans.read, 1000)
         self.tell(message(1, "more", room="plans", message_id=b"m" * 16))
         self.assertTrue(self.at_end)
+
+    def test_direct_messages_that_begin_anew(self) -> None:
+        """What was said before a reset and after it is one conversation, with a line between; ours from anywhere is ours."""
+        before, after = b"b" * 16, b"a" * 16
+        self.room("@bob").kept = [
+            replace(message(1, "old words", room="@bob", room_id=before), seq=-2),
+            replace(message(2, "old answer", "alice", room="@bob", room_id=before), seq=-1),
+            message(3, "new words", room="@bob", room_id=after),
+        ]
+        self.application.actions.rooms.go("@bob")
+        self.pass_time()
+        lines = [line for line in self.chat.splitlines() if line.strip()]
+        (line,) = [at for at, each in enumerate(lines) if "the conversation begins anew" in each]
+        at = {text: next(at for at, each in enumerate(lines) if text in each) for text in ("old words", "new words")}
+        self.assertLess(at["old words"], line)
+        self.assertLess(line, at["new words"])
+        self.assertIn("old answer ✓", self.chat)

@@ -1,0 +1,1 @@
+"""Copies of a server: made while it runs, verified, put back; how an old one is known."""

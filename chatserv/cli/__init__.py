@@ -1,0 +1,1 @@
+"""The command ``chatserv``: for operators, on the machine of the server."""

@@ -1,0 +1,267 @@
+"""Reads a history file on another device of its user: each line is verified, and those that do not stand are named."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from chatserv.client.engine import Engine
+from chatserv.client.history.lines import (
+    MAX_LINE_BYTES,
+    VERSION,
+    CertificateLine,
+    ChangeLine,
+    End,
+    Head,
+    HistoryInvalid,
+    Line,
+    MessageLine,
+    RoomLine,
+    decode_line,
+)
+from chatserv.client.history.results import Imported, RefusedLine
+from chatserv.client.state.rooms import Room
+from chatserv.client.storage.history import HistoryTable
+from chatserv.client.storage.proofs import KeptProof
+from chatserv.client.storage.stored_message import LATEST_MS, StoredMessage
+from chatserv.client.verification.proofs import ProofVerifier, Proven
+from chatserv.crypto.bodies import Body, Edit, Reaction, Text, decode_body
+from chatserv.crypto.content import ContentType
+from chatserv.crypto.e2e.proof import Proof
+from chatserv.errors import Reject
+from chatserv.i18n import _
+from chatserv.local_errors import LocalFileError
+
+BATCH_LINES: Final = 200  # in one transaction
+BATCH_SECONDS: Final = 0.01  # likewise
+MAX_NAMED: Final = 100
+"""Lines that were refused and are told with their reasons; further ones are counted."""
+_NO_MESSAGES: Final = frozenset(
+    {*(ContentType.EDIT, ContentType.DELETE, ContentType.REACTION, ContentType.RECEIPT)}
+    | {ContentType.LOG_EVIDENCE, ContentType.ROOM_NAME, ContentType.OWN}
+)
+
+
+class HistoryReader:
+    """Reads one file.
+
+    Args:
+        engine: Takes what stands.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._context = engine, engine.context
+        self._archive, self._table = self._context.vault.archive, HistoryTable(self._context.vault.database)
+        self._verifier = ProofVerifier(self._context.server_id, self._context.log.facts)
+        self._found = Imported()
+        self._room: Room | None = None
+        self._touched: set[bytes] = set()
+
+    async def read(self, path: Path) -> Imported:
+        """Takes what stands of a file; what was refused is in the result, and the rest is in the archive.
+
+        Raises:
+            LocalFileError: It cannot be read.
+            HistoryInvalid: It is another account's, or no history at all.
+        """
+        try:
+            with os.fdopen(_regular(path), "rb") as file:
+                await self._take_all(_numbered(file))
+        except OSError as error:
+            raise LocalFileError(f"{path}: {error.strerror}", file=path) from None
+        for room_id in self._touched:
+            self._mark_read(room_id)
+        return self._found
+
+    async def _take_all(self, lines: Iterator[tuple[int, bytes]]) -> None:
+        self._check_head(next(lines, (1, b""))[1])
+        more = True
+        while more:
+            until = self._context.seconds() + BATCH_SECONDS
+            with self._context.vault.transaction():
+                more = False
+                for _count, (number, data) in zip(range(BATCH_LINES), lines, strict=False):
+                    self._take_line(number, data)
+                    more = True
+                    if self._context.seconds() > until:
+                        break
+            await self._context.pause(0)  # others have their turn
+
+    def _check_head(self, data: bytes) -> None:
+        try:
+            head = decode_line(data)
+        except Reject as error:
+            raise HistoryInvalid(error.detail) from None
+        if not isinstance(head, Head) or head.version != VERSION:
+            raise HistoryInvalid("history: another format, or a newer version")
+        if (head.server, head.user) != (self._context.server_id.hex(), self._context.user):
+            raise HistoryInvalid("history: of another account")
+
+    def _take_line(self, number: int, data: bytes) -> None:
+        try:
+            with self._context.vault.transaction():
+                self._take(decode_line(data))
+        except Reject as error:
+            found = self._found
+            named = (*found.refused, RefusedLine(number, error.detail)) if found.refusals < MAX_NAMED else found.refused
+            self._found = replace(found, refused=named, refusals=found.refusals + 1)
+
+    def _take(self, line: Line) -> None:
+        if self._found.whole:
+            raise Reject("history: behind the end")
+        match line:
+            case Head():
+                raise Reject("history: a second beginning")
+            case CertificateLine(certificate, identity):
+                self._verifier.learn(certificate, identity)
+            case RoomLine(room_id):
+                room = self._engine.rooms.get(room_id)
+                known = room is not None and room.row is not None and not room.offered and not room.of_devices
+                self._room = room if known else None
+            case End():
+                self._found = replace(self._found, whole=True)
+            case MessageLine() | ChangeLine():
+                if self._room is None:
+                    self._found = replace(self._found, elsewhere=self._found.elsewhere + 1)
+                elif isinstance(line, MessageLine):
+                    self._take_message(self._room, line)
+                else:
+                    self._take_change(self._room, line)
+
+    # -- what was said -------------------------------------------------------------------------------------------------
+
+    def _take_message(self, room: Room, line: MessageLine) -> None:
+        if line.ctype in _NO_MESSAGES:
+            raise Reject(f"history: content of type {line.ctype} is no message")
+        proven = self._proven(room, line)
+        body = line.body if proven is None else proven.content.body
+        said = _decoded(line.ctype, body) if body else None
+        if line.text != (said.text if isinstance(said, Text) else None) or (line.deleted and body):
+            raise Reject("history: the text is not what was signed")
+        if proven is not None and proven.content.message_id != line.message_id:
+            raise Reject("history: the id is not the one that was signed")
+        message = self._message(room, line, line.message_id, body, proven)
+        message = replace(message, deleted=line.deleted, unproved=proven is None)
+        kept = None if proven is None else _kept(line, proven)
+        found = self._found
+        if self._archive.add(message, kept):
+            self._touched.add(room.room_id)
+            new = replace(found, messages=found.messages + 1, unproved=found.unproved + (proven is None))
+            self._found = new
+        else:
+            self._found = replace(found, known=found.known + 1)
+            if kept is not None:
+                self._table.prove(message, kept)
+
+    def _take_change(self, room: Room, line: ChangeLine) -> None:
+        proven = self._proven(room, line)
+        body = line.body if proven is None else proven.content.body
+        said = _decoded(line.ctype, body)
+        if said is None or getattr(said, "target", None) != line.target or not _as_told(line, said):
+            raise Reject("history: the change is not what was signed")
+        target = self._archive.by_id(room.room_id, line.target)
+        if target is None:
+            self._found = replace(self._found, elsewhere=self._found.elsewhere + 1)
+            return
+        if proven is None:
+            self._take_unproved(target, line, said)
+        else:
+            message = self._message(room, line, proven.content.message_id, body, proven)
+            self._engine.contents.take(room, message, proven.proof)
+            if line.ctype == ContentType.DELETE:
+                self._table.prove(target, _kept(line, proven))
+        self._found = replace(self._found, changes=self._found.changes + 1)
+
+    def _take_unproved(self, target: StoredMessage, line: ChangeLine, said: Body) -> None:
+        """Nothing that is proved, or came here by itself, is changed by it."""
+        if not target.unproved or target.deleted:
+            return
+        if isinstance(said, Edit) and line.sender == target.sender:
+            self._archive.mark_edited(target.room_id, line.target, said.text.encode(), line.seq)
+        elif isinstance(said, Reaction):
+            self._archive.react(target.room_id, line.target, line.sender, said.emoji, said.on)
+
+    # -- who said it ---------------------------------------------------------------------------------------------------
+
+    def _proven(self, room: Room, line: MessageLine | ChangeLine) -> Proven | None:
+        if line.shareable is (line.proof is None):
+            raise Reject("history: shareable is what has a proof")
+        if line.proof is None:
+            return None
+        proven = self._verifier.verify(Proof.decode(line.proof), room.room_id)
+        if proven.sender != line.sender or proven.content.ctype != line.ctype or line.body:
+            raise Reject("history: not what the sender has signed")
+        return proven
+
+    def _message(
+        self, room: Room, line: MessageLine | ChangeLine, message_id: bytes, body: bytes, proven: Proven | None
+    ) -> StoredMessage:
+        other = b""
+        if proven is not None and self._context.pins.other(line.sender, proven.device.identity_fingerprint):
+            other = proven.device.identity_fingerprint
+        header = None if proven is None else proven.proof.header
+        sent_ms = line.sent_ms if isinstance(line, MessageLine) else 0
+        return StoredMessage(
+            room_id=room.room_id,
+            seq=line.seq,
+            message_id=message_id,
+            sender=line.sender,
+            device_id=bytes(16) if proven is None else proven.device.device_id,
+            leaf=0 if header is None else header.leaf,
+            epoch=0 if header is None else header.epoch,
+            generation=0 if header is None else header.generation,
+            at_ms=min(line.at_ms, LATEST_MS),
+            sent_ms=sent_ms if proven is None else min(proven.content.sent_ms, LATEST_MS),
+            ctype=line.ctype,
+            body=body,
+            commit_hash=bytes(32) if proven is None else proven.proof.commit_hash,
+            identity=other,
+        )
+
+    def _mark_read(self, room_id: bytes) -> None:
+        """What was said before this device came is not news."""
+        room = self._engine.rooms.get(room_id)
+        if room is not None and room.row is not None and room.row.read < room.row.since:
+            room.row = replace(room.row, read=room.row.since)
+            self._context.vault.rooms.set_read(room_id, room.row.since)
+
+
+def _decoded(ctype: int, data: bytes) -> Body | None:
+    try:
+        return decode_body(ctype, data)
+    except Reject:
+        return None
+
+
+def _as_told(line: ChangeLine, said: Body) -> bool:
+    """Whether what people read in the line is what was signed."""
+    text = said.text.text if isinstance(said, Edit) else None
+    emoji, on = (said.emoji, said.on) if isinstance(said, Reaction) else (None, True)
+    return (line.text, line.emoji, line.on) == (text, emoji, on)
+
+
+def _kept(line: MessageLine | ChangeLine, proven: Proven) -> KeptProof:
+    return KeptProof(line.seq, min(line.at_ms, LATEST_MS), line.sender, line.ctype, proven.proof)
+
+
+def _regular(path: Path) -> int:
+    if "\0" in str(path):
+        raise OSError(0, _("not a file"))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, _("not a file"))
+    return descriptor
+
+
+def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Lines without their ends; of one that is too long no more is kept than shows that."""
+    number = 0
+    while data := file.readline(MAX_LINE_BYTES + 2):
+        number += 1
+        end = data.endswith(b"\n")
+        while not end and len(data) > MAX_LINE_BYTES and (more := file.readline(MAX_LINE_BYTES)):
+            end = more.endswith(b"\n")
+        yield number, data.rstrip(b"\r\n")

@@ -1,0 +1,172 @@
+"""Writes one's own history to a file that only its user may read."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from chatserv.client.engine import Engine
+from chatserv.client.history.lines import (
+    VERSION,
+    CertificateLine,
+    ChangeLine,
+    End,
+    Head,
+    Line,
+    MessageLine,
+    RoomLine,
+    encode_line,
+)
+from chatserv.client.history.results import Exported
+from chatserv.client.state.rooms import Room
+from chatserv.client.storage.history import HistoryTable, KeptMessage
+from chatserv.client.storage.proofs import KeptProof
+from chatserv.client.verification.proofs import ProofVerifier
+from chatserv.crypto.bodies import Edit, Reaction, Text, decode_body
+from chatserv.crypto.content import ContentType
+from chatserv.errors import Reject
+from chatserv.i18n import _
+from chatserv.private_files import FILE_MODE, PrivateFileError, sync_directory
+
+PAGE: Final = 50  # messages between two turns of the reactor
+
+
+class HistoryWriter:
+    """Writes one file.
+
+    Args:
+        engine: Has the archive.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._context = engine, engine.context
+        self._table = HistoryTable(engine.context.vault.database)
+        self._verifier = ProofVerifier(self._context.server_id, self._context.log.facts)
+        self._messages = self._unproved = 0
+
+    async def write(self, path: Path, rooms: list[Room]) -> Exported:
+        """Writes what is kept of these rooms. Raises `PrivateFileError`; half a file does not stay.
+
+        Args:
+            path: A file that is not there yet.
+            rooms: In their order.
+        """
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        except FileExistsError:
+            raise PrivateFileError(f"{path}: {_('exists already: choose another name')}", file=path) from None
+        except (OSError, ValueError) as error:  # ValueError: a null byte
+            raise PrivateFileError(f"{path}: {getattr(error, 'strerror', error)}", file=path) from None
+        whole = False
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                count = await self._fill(file, rooms)
+                file.flush()
+                os.fsync(descriptor)
+            sync_directory(path.parent)
+            whole = True
+        except OSError as error:
+            raise PrivateFileError(f"{path}: {error.strerror}", file=path) from None
+        finally:
+            if not whole:
+                with suppress(OSError):
+                    path.unlink()
+        return Exported(self._messages, self._unproved, count)
+
+    async def _fill(self, file: BinaryIO, rooms: list[Room]) -> int:
+        context, count = self._context, 0
+        file.write(encode_line(Head(VERSION, context.server_id.hex(), context.user, context.now_ms())))
+        for room in rooms:
+            seq, position = 0, -1
+            while page := self._table.page(room.room_id, seq, position, PAGE):
+                if position < 0:
+                    count += 1
+                    file.write(encode_line(RoomLine(room.room_id, self._engine.rooms.name(room))))
+                for kept in page:
+                    file.writelines(encode_line(line) for line in self._lines(kept))
+                seq, position = page[-1].message.seq, page[-1].position
+                await context.pause(0)
+        file.write(encode_line(End(self._messages)))
+        return count
+
+    # -- one message ---------------------------------------------------------------------------------------------------
+
+    def _lines(self, kept: KeptMessage) -> Iterator[Line]:
+        message = kept.message
+        proofs = []
+        for each in kept.proofs:
+            certificate = self._certificate(each)
+            if certificate is not None:
+                yield from certificate
+                proofs.append(each)
+        own = next((each for each in proofs if each.ctype == message.ctype and not message.deleted), None)
+        body = b"" if message.deleted else message.body
+        yield MessageLine(
+            message.seq,
+            message.at_ms,
+            message.sender,
+            message.message_id,
+            message.ctype,
+            shareable=own is not None,
+            text=_text(message.ctype, body),
+            deleted=message.deleted,
+            proof=None if own is None else own.proof.encode(),
+            body=body if own is None else b"",
+            sent_ms=min(message.sent_ms, 2**53),
+        )
+        self._messages += 1
+        self._unproved += own is None
+        for each in proofs:
+            if each is not own:
+                yield _change(message.message_id, each)
+        yield from self._unproved_changes(kept, proofs)
+
+    def _certificate(self, kept: KeptProof) -> tuple[Line, ...] | None:
+        """The line that has to stand before a proof, if any; None where the proof does not stand."""
+        cert_hash, known = kept.proof.cert_hash, self._verifier.knows(kept.proof.cert_hash)
+        stored = None if known else self._context.vault.certificates.get(cert_hash)
+        try:
+            if stored is not None:
+                self._verifier.learn(stored.certificate, stored.identity_spki)
+            self._verifier.verify(kept.proof, kept.proof.header.room_id)
+        except Reject:
+            return None
+        return () if stored is None else (CertificateLine(stored.certificate, stored.identity_spki),)
+
+    def _unproved_changes(self, kept: KeptMessage, proofs: list[KeptProof]) -> Iterator[Line]:
+        """An edit and signs from before there were proofs."""
+        message, target = kept.message, kept.message.message_id
+        if message.edited_body is not None and not any(each.ctype == ContentType.EDIT for each in proofs):
+            body, text = target + message.edited_body, _text(ContentType.TEXT, message.edited_body)
+            edit = int(ContentType.EDIT)
+            yield ChangeLine(kept.edited_seq, 0, message.sender, target, edit, shareable=False, text=text, body=body)
+        proved = {(each.sender, each.detail) for each in proofs if each.ctype == ContentType.REACTION}
+        for user, emoji in kept.signs:
+            if (user, emoji) not in proved:
+                sign, body = int(ContentType.REACTION), Reaction(target, emoji).encode()
+                yield ChangeLine(0, 0, user, target, sign, shareable=False, emoji=emoji, body=body)
+
+
+def _text(ctype: int, data: bytes) -> str | None:
+    try:
+        body = decode_body(ctype, data)
+    except Reject:
+        return None
+    return body.text if isinstance(body, Text) else None
+
+
+def _change(target: bytes, kept: KeptProof) -> ChangeLine:
+    body = decode_body(kept.ctype, kept.said)
+    return ChangeLine(
+        kept.seq,
+        kept.at_ms,
+        kept.sender,
+        target,
+        kept.ctype,
+        shareable=True,
+        text=body.text.text if isinstance(body, Edit) else None,
+        emoji=body.emoji if isinstance(body, Reaction) else None,
+        on=not isinstance(body, Reaction) or body.on,
+        proof=kept.proof.encode(),
+    )

@@ -1,0 +1,1 @@
+"""Several programs with one profile: whoever holds it serves the others over a private socket."""

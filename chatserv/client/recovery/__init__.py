@@ -1,0 +1,1 @@
+"""How a person goes from device to device: backup, recovery, approval, coming into one's rooms."""

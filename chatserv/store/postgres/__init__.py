@@ -1,0 +1,1 @@
+"""The store on PostgreSQL; imported only where ``store.url`` names a database."""

@@ -1,0 +1,62 @@
+"""What a person is told of their own devices and identity."""
+
+from typing import Final
+
+from chatserv.client import (
+    Client,
+    DeviceAsks,
+    DeviceGone,
+    DeviceSeen,
+    RotationDone,
+    RotationOpen,
+    StatusChanged,
+    short_id,
+    shown,
+    translate,
+)
+
+OPEN_MATTERS: Final = (DeviceAsks, DeviceGone, RotationDone, RotationOpen, StatusChanged)
+"""Events after which `open_matters` may be other ones."""
+
+
+def asks(event: DeviceAsks) -> list[str]:
+    """Who wants to be a device of ours; the words stand on a line of their own, to be compared."""
+    text = translate(
+        "A new device has logged in with your password. If it is yours and shows the same six words, type /approve "
+        "and the words; if not, type /approve no, and change your password with /password."
+    )
+    return [text, f"  {event.words}"]
+
+
+def has_come(event: DeviceSeen) -> str:
+    """A device of ours that was not approved on this one."""
+    text = translate(
+        "Your account has another device now: {id}. If that was not you, revoke it with /revoke {id}, and make a new "
+        "recovery code with /recovery."
+    )
+    return text.format(id=short_id(event.device_id))
+
+
+def about_own(event: RotationOpen | RotationDone) -> str:
+    """What has become of our identity key."""
+    if isinstance(event, RotationDone):
+        return translate(
+            "Your identity key was renewed, signed with the previous one: nobody has to verify you again. Your "
+            "recovery code no longer works: type /recovery for a new one."
+        )
+    text = translate(
+        "{devices} had your identity key when it was revoked, and the key is still in use. Start chatserv on one "
+        "of your devices that has it: it gets renewed automatically. /devices shows which."
+    )
+    return text.format(devices=", ".join(map(shown, event.devices)))
+
+
+def open_matters(client: Client) -> list[str]:
+    """What stays in sight until it is done: a line for each new device that waits, and one for a key that is not renewed."""
+    wants = translate("New device: {words}. Same words there? /approve and the words. Not yours? /approve no")
+    lines = [wants.format(words=request.words) for request in client.devices.waiting]
+    if client.devices.rotation_open:
+        lines.append(
+            translate("Your identity key has yet to be renewed: start a device of yours that has it (/devices).")
+        )
+    return lines

@@ -1,0 +1,1 @@
+"""Tests of `chatserv.client.mending`, and of mending as a whole."""

@@ -1,0 +1,1 @@
+"""The figures of a server, and where they are served."""

@@ -1,0 +1,231 @@
+"""Starts and operations where the store is a PostgreSQL database."""
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import Connection
+
+from chatserv import bootstrap
+from chatserv.backup.last_place import LastPlace
+from chatserv.bootstrap import Prepared, prepare
+from chatserv.cluster_settings import Cluster
+from chatserv.config import Config, Store
+from chatserv.crypto.log_leaves import LeafType, TreeHead, make_tree_head, removal_leaf, signed_tree_head, user_leaf
+from chatserv.crypto.merkle import leaf_hash, tree_root
+from chatserv.crypto.suite import sha256
+from chatserv.local_errors import StateDirectoryError
+from chatserv.models import Event, EventKind
+from chatserv.net import keys
+from chatserv.own_identity import rotate_identity
+from chatserv.store.database import DatabaseRefused
+from chatserv.store.node_statements import begin_one_moment
+from tests.cli.test_main import CommandCase
+from tests.support.postgres import cluster
+from tests.support.sessions import rsa_key, spki
+
+NOW_MS = 1_795_000_000_000
+LEAF = removal_leaf(bytes(32), bytes(16), bytes(32), NOW_MS).encode()
+
+
+class PostgresCase(CommandCase):
+    """A database, empty at first."""
+
+    def setUp(self) -> None:
+        """Makes it."""
+        super().setUp()
+        self.url = cluster().create()
+
+    def start(self) -> Prepared:
+        """A start, and its end."""
+        prepared = prepare(Config(store=Store(self.url)), self.directory, NOW_MS)
+        prepared.state.release()
+        return prepared
+
+    def run_on(self, *arguments: str) -> tuple[int, str, str]:
+        """A command with these settings."""
+        return self.run_command("--set", f"store.url={self.url}", *arguments)
+
+    def execute(self, text: str) -> None:
+        """One statement."""
+        with closing(psycopg.connect(self.url, autocommit=True)) as conn:
+            conn.execute(text.encode())
+
+
+class StartTests(PostgresCase):
+    """What a start takes, and what it refuses."""
+
+    def test_again(self) -> None:
+        """The first start makes everything, and no file of SQLite's; the next one finds it."""
+        first, second = self.start(), self.start()
+        self.assertEqual((first.invite, first.public, self.url), (second.invite, second.public, second.database.name))
+        self.assertEqual([], list(self.directory.glob("chatserv.db*")))
+
+    def test_another_server(self) -> None:
+        """A database is that of one identity; without any key it is refused as a file is."""
+        self.start()
+        shutil.rmtree(self.directory)
+        self.assertIn("missing, though there is a database", str(self.assertRaises(StateDirectoryError, self.start)))
+        self.patch(keys, "generate_rsa", lambda: rsa_key("another"))
+        mine, self.url = self.url, cluster().create()
+        self.start()
+        self.url = mine
+        said = str(self.assertRaises(DatabaseRefused, self.start))
+        self.assertIn(f"{mine}: the database of another server, whose fingerprint is ", said)
+
+    def test_lost_messages(self) -> None:
+        """One that lacks the last message that was acknowledged, as after the wrong failover, is refused."""
+        prepared = self.start()
+        place = LastPlace(prepared.state.last_place, self.incarnation())
+        place.keep([Event(b"r" * 16, 9, NOW_MS, "alice", EventKind.MESSAGE, b"")])
+        said = str(self.assertRaises(DatabaseRefused, self.start))
+        self.assertIn("the newest messages are missing: a room had 9 events, and has 0: name the server", said)
+
+    def test_old_copy(self) -> None:
+        """So is one in which a start is missing that this directory knows of; and a new one beside a store of before."""
+        self.start().head_file.keep(signed_tree_head(TreeHead(0, tree_root([]), NOW_MS), bytes(384)))
+        self.start()
+        mine, self.url = self.url, cluster().create()
+        self.assertIn("of before the last restore, or of another", str(self.assertRaises(DatabaseRefused, self.start)))
+        self.url = mine
+        self.start()
+        self.execute("UPDATE meta SET value = decode('0000000000000000', 'hex') WHERE key = 'starts'")
+        said = str(self.assertRaises(DatabaseRefused, self.start))
+        self.assertIn("a server has started on a newer one since: name the server that has the newest one in", said)
+
+    def test_kept_head(self) -> None:
+        """One whose log is not what the nodes go by is refused; a head of a key that was given up is forgotten."""
+        key = self.start().identity
+        root = tree_root(map(leaf_hash, [LEAF]))
+        self.keep_head(make_tree_head(TreeHead(1, root, NOW_MS), key))
+        said = "clients have been told of another log: its first 1 entries are others"
+        self.assertIn(said, str(self.assertRaises(DatabaseRefused, self.start)))
+        self.execute(f"INSERT INTO log_leaf VALUES (0, '\\x{LEAF.hex()}', '')")  # noqa: S608
+        self.start()
+        self.assertEqual([(1,)], self.query("SELECT size FROM log_head"))
+        self.execute("UPDATE log_leaf SET leaf = set_byte(leaf, 104, 7)")
+        self.assertIn(said, str(self.assertRaises(DatabaseRefused, self.start)))
+        self.keep_head(make_tree_head(TreeHead(1, root, NOW_MS), rsa_key("another")))
+        self.start()
+        self.assertEqual([], self.query("SELECT size FROM log_head"))
+
+    def test_changed_while_it_starts(self) -> None:
+        """What comes into the log of a cluster after a node has looked at it is looked at too, before it is taken in."""
+        old, new = (spki(f"identity of {who}") for who in ("bob", "mallory"))
+        server_id = self.start().public.server_id
+        leaves = [
+            user_leaf(kind, server_id, "bob", sha256(key), key, NOW_MS).encode()
+            for kind, key in ((LeafType.UIK, old), (LeafType.ROTATE, new))
+        ]
+
+        def late(connection: Connection) -> None:
+            for number, (leaf, statement) in enumerate(zip(leaves, (old, b""), strict=True)):
+                values = f"{number}, '\\x{leaf.hex()}', '\\x{statement.hex()}'"
+                self.execute(f"INSERT INTO log_leaf VALUES ({values})")  # noqa: S608
+            begin_one_moment(connection)
+
+        config = Config(store=Store(self.url), cluster=Cluster(bus=("nats://127.0.0.1:4222",)))
+        prepare(config, self.directory, NOW_MS).state.release()
+        self.patch(bootstrap, "begin_one_moment", late)
+        said = str(self.assertRaises(DatabaseRefused, prepare, config, self.directory, NOW_MS))
+        self.assertIn("leaf 1 of the log is a new identity that its owner has not signed", said)
+
+    def test_node(self) -> None:
+        """A node makes no other invite for an administrator where one works, and is refused where a restore is mended."""
+        config = Config(store=Store(self.url), cluster=Cluster(bus=("nats://127.0.0.1:4222",)))
+        first = prepare(config, self.directory, NOW_MS)
+        again = prepare(config, self.copied_identity(first), NOW_MS)
+        late = prepare(config, self.copied_identity(first), NOW_MS + 2 * 86_400_000)
+        for prepared in (first, again, late):
+            prepared.state.release()
+        self.assertEqual((True, None, True), (bool(first.invite), again.invite, bool(late.invite)))
+        self.assertEqual(
+            (first.public, first.incarnation, first.use), (again.public, again.incarnation, again.use), again.head_file
+        )
+        self.execute("INSERT INTO meta VALUES ('mending', '\\x01')")
+        said = str(self.assertRaises(DatabaseRefused, prepare, config, self.directory, NOW_MS))
+        self.assertIn("restored, and not mended yet: start one server on it without cluster.bus", said)
+
+    def copied_identity(self, of: Prepared) -> Path:
+        """The state directory of another node."""
+        directory = Path(self.mktemp())
+        directory.mkdir(0o700)
+        shutil.copy(of.state.identity_key, directory)
+        return directory
+
+    def keep_head(self, signed: bytes) -> None:
+        """What the nodes go by."""
+        self.execute("DELETE FROM log_head")
+        self.execute(f"INSERT INTO log_head VALUES (0, 1, {NOW_MS}, '\\x{signed.hex()}')")  # noqa: S608
+
+    def query(self, text: str) -> list[tuple[object, ...]]:
+        """Rows."""
+        with closing(psycopg.connect(self.url)) as conn:
+            return conn.execute(text.encode()).fetchall()
+
+    def test_rotated(self) -> None:
+        """The server's key changes there too, and the next start has the new one."""
+        first = self.start()
+        self.patch(keys, "generate_rsa", lambda: rsa_key("another"))
+        rotated = rotate_identity(self.directory, NOW_MS, first.database)
+        second = self.start()
+        self.assertEqual(rotated.server_id, second.public.server_id)
+        self.assertEqual((first.public.server_id, rotated.new_id), (second.public.server_id, second.public.key_id))
+        self.assertEqual(first.head_file.starts + 2, second.head_file.starts)  # a server of before must not go on
+
+    def incarnation(self) -> bytes:
+        """That of the store."""
+        with closing(psycopg.connect(self.url)) as conn:
+            (found,) = conn.execute("SELECT value FROM meta WHERE key = 'incarnation'").fetchone() or (b"",)
+        return bytes(found)
+
+
+class CommandTests(PostgresCase):
+    """The command."""
+
+    def test_checks(self) -> None:
+        """It is looked at, before the first start and after it; nothing is made."""
+        _code, out, _ = self.run_on("check-config")
+        self.assertIn(f"{self.url}: not there yet", out)
+        self.start()
+        _code, out, _ = self.run_on("check-config")
+        self.assertIn(f"good     {self.url}: good", out)
+        self.assertIn(f"warning  {self.url}: fsync is off there", out)  # it is, for tests
+        self.assertNotIn("full_page_writes", out)
+        self.url = self.url.replace("host=/", "host=/nowhere/")
+        code, out, _ = self.run_on("check-config")
+        self.assertEqual(1, code)
+        self.assertIn("cannot be reached (", out)
+
+    def test_password(self) -> None:
+        """Nobody is shown it."""
+        self.url = f"postgresql://chat:geheim@/none?host={cluster().directory}"
+        for words in (("config", "show"), ("config", "show", "store.url"), ("check-config",), ("doctor",)):
+            _code, out, err = self.run_on(*words)
+            self.assertIn("chat:***@/none", out)
+            self.assertNotIn("geheim", out + err)
+        self.url = f"postgresql://chat:pa?geheim@/none?host={cluster().directory}"  # libpq would say it aloud
+        copying = ("store", "copy", self.url, "sqlite")
+        for refused in (("config", "show"), ("check-config",), ("doctor",), copying):
+            code, out, err = self.run_on(*refused)
+            self.assertTrue(code)
+            self.assertNotIn("geheim", out + err)
+
+    def test_files_alone(self) -> None:
+        """What is for a file says so, names what to use, and touches nothing."""
+        self.start()
+        there = sorted(self.directory.iterdir())
+        for words in (
+            ("backup",),
+            ("verify",),
+            ("restore", "/tmp/x", "--replace"),
+            ("export", "/tmp/x"),
+            ("import", "/tmp/x"),
+            ("downgrade", "0.1.0"),
+        ):
+            code, out, err = self.run_on(*words)
+            self.assertEqual((1, ""), (code, out), words)
+            self.assertIn("pg_dump copies it", err)
+            self.assertIn("identity.pem, tls.key and tls.crt", err)
+        self.assertEqual(there, sorted(self.directory.iterdir()))
