@@ -1,7 +1,7 @@
 """Runs a command, and ends what hangs: ``within.py SECONDS LOG COMMAND...``, what the command says going to LOG.
 
 Where the time is up, trial's workers are told to abort, which writes where they stand (``PYTHONFAULTHANDLER``), and what
-they had started is ended, since it holds their output open; so trial learns of their end, and tells which tests they were in.
+they had started is ended, since it holds their output open; so trial learns of their end, and tells in which tests it was.
 What is left after the command's end belongs to tests that did not clean up: it is named and ended.
 The exit code is the command's; 124 where the time was up.
 """
