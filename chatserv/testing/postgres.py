@@ -187,7 +187,8 @@ class Cluster:
         return ["setpriv", *who, "--pdeathsig", "QUIT", *command]
 
     def _run(self, program: str, *words: object) -> None:
-        done = subprocess.run(self._command(program, *words), capture_output=True, text=True, check=False, cwd="/")
+        command = self._command(program, *words)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, cwd="/")
         if done.returncode:
             raise ProgramError(done.stdout + done.stderr)
 

@@ -26,6 +26,7 @@ from chatserv.client.storage.vault import Vault
 from chatserv.domain.passwords import PasswordInvalid
 from chatserv.private_files import PrivateFileError
 from chatserv.testing.memory_server import CHEAP, PASSWORD, keyring, server_id
+from chatserv.testing.processes import START_SECONDS
 from chatserv.testing.world import Person, World
 from chatserv.wire.link import ServerLink
 from tests.client.sealing_victim import PASSPHRASE, FileBackend
@@ -394,7 +395,8 @@ class KilledTests(SealingCase):
     def killed(self, way: str) -> list[str]:
         """Copies of the profile, killed at one step each; the steps' names."""
         command = [sys.executable, "-m", "tests.client.sealing_victim", str(self.profile.directory), way]
-        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=START_SECONDS)
+        return done.stdout.splitlines()
 
     def check(self, way: str) -> None:
         """Each is whole, unsealed or sealed; nothing is left in the clear once it is sealed and was opened once."""

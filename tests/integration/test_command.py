@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.failpoints import VARIABLE
-from chatserv.testing.processes import START_SECONDS, ServerProgram, child_environment, free_port
+from chatserv.testing.processes import START_SECONDS, STOP_SECONDS, ServerProgram, child_environment, free_port
 
 COMMAND = (sys.executable, "-m", "chatserv")
 
@@ -37,8 +37,9 @@ class ServerTests(SynchronousTestCase):
         """Exit code and answer."""
         environment = child_environment(self.base)
         done = subprocess.run(
-            self.command(*arguments, "--json"), env=environment, capture_output=True, text=True, check=False
-        )
+            self.command(*arguments, "--json"),
+            env=environment, capture_output=True, text=True, timeout=START_SECONDS, check=False,
+        )  # fmt: skip
         return done.returncode, json.loads(done.stdout)
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -69,7 +70,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual((0, without), self.ask("ban", "list"))
         self.assertIn('"way":"socket","result":"ok"', (self.state / "logs" / "audit.log").read_text())
         os.kill(server.pid, signal.SIGTERM)
-        self.assertEqual(0, server.wait())
+        self.assertEqual(0, server.wait(STOP_SECONDS))
         self.assertFalse((self.state / "control").exists())
 
 
@@ -84,8 +85,10 @@ class EndTests(SynchronousTestCase):
         server.environment = {VARIABLE: "stop.draining=raise stop.drained=raise stop.closed=raise"}
         server.start()
         self.addCleanup(server.stop)
+        until = time.monotonic() + START_SECONDS
         while " listening on " not in server.output:  # it takes connections before it takes signals
             self.assertIsNone(server.code)
+            self.assertLess(time.monotonic(), until)
             time.sleep(0.01)
         self.assertEqual(server.stop(), 0)
         said = server.output

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.testing.demo.stage import wait_until
 from tests.integration.test_demo import WHOLE_SECONDS, play
 from tests.support.nats import require_program
 from tests.support.postgres import require_programs
@@ -47,6 +49,9 @@ class NodesTests(SynchronousTestCase):
     def test_by_hand(self) -> None:
         """Nodes that somebody starts for themselves: each says how the others are, and one lets another end."""
         with tempfile.TemporaryDirectory() as name, play(Path(name), "cluster", "--nodes", "2") as nodes:
+            patience = threading.Timer(WHOLE_SECONDS, nodes.kill)
+            patience.start()
+            self.addCleanup(patience.cancel)
             try:
                 assert nodes.stdout is not None
                 shown = ""
@@ -69,13 +74,15 @@ class NodesTests(SynchronousTestCase):
 
     def status(self, state: str, node: str) -> str:
         """What it says once it has heard of the other one."""
-        while f", {node}, " not in self.operate(state, "status"):
-            pass
-        while "other node " not in (
-            told := self.operate(state, "status", "--node", node)
-        ):  # nor has that one heard of us
-            pass
-        return told
+        self.assertTrue(wait_until(lambda: f", {node}, " in self.operate(state, "status")))
+        told: list[str] = []
+
+        def is_told() -> bool:
+            told.append(self.operate(state, "status", "--node", node))
+            return "other node " in told[-1]
+
+        self.assertTrue(wait_until(is_told), told[-1])  # nor had that one heard of us
+        return told[-1]
 
     def operate(self, state: str, *words: str) -> str:
         """What the command prints."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.processes import ProgramError, ServerProgram, child_environment
+from chatserv.testing.processes import START_SECONDS, ProgramError, ServerProgram, child_environment
 from tests.faults.crowd import Crowd
 from tests.faults.rows import SETTINGS
 from tests.support.postgres import cluster
@@ -92,7 +92,8 @@ class PostgresTests(SynchronousTestCase):
                         "copy",
                         *places,
                     )
-                    subprocess.run(command, check=True, capture_output=True, env=child_environment(server.directory))
+                    environment = child_environment(server.directory)
+                    subprocess.run(command, check=True, capture_output=True, env=environment, timeout=START_SECONDS)
                     server.environment["CHATSERV__STORE__URL"] = setting
                     for file in server.state.glob("chatserv.db*") if setting else ():
                         file.unlink()
@@ -115,7 +116,7 @@ class PostgresTests(SynchronousTestCase):
             command, environment = (sys.executable, "-m", "chatserv", *words), child_environment(server.directory)
             with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as asked:
                 self.assertRaises(ProgramError, other.start)
-                told = asked.communicate()[1]
+                told = asked.communicate(timeout=START_SECONDS)[1]
             for words_of in (told, other.output):
                 self.assertIn("in use by another server: stop it first", words_of)
             self.assertEqual((1, 1, None), (asked.returncode, other.code, server.code))

@@ -33,7 +33,8 @@ class ProcessTests(SynchronousTestCase):
             found = re.search(r"--check-evidence: (\S+)", said)
             assert found is not None, said
             checked = subprocess.run(
-                [*CLIENT, "--check-evidence", found[1]], cwd=directory, capture_output=True, text=True, check=False,
+                [*CLIENT, "--check-evidence", found[1]], cwd=directory, capture_output=True, text=True,
+                timeout=PATIENCE_SECONDS, check=False,
                 env={**child_environment(directory), "CHATSERV_CLIENT_DIR": str(directory / "nobody")},
             )  # fmt: skip
             self.assertEqual((0, ""), (checked.returncode, checked.stderr))

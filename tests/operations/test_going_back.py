@@ -16,6 +16,7 @@ from chatserv.operations.server_rows import OLDER
 from chatserv.state_directory import StateDirectory
 from chatserv.store.database import prepare, take_back, writing_engine
 from chatserv.store.migrating import downgrade, steps, upgrade_to
+from chatserv.testing.processes import START_SECONDS
 
 RELEASE = Path(__file__).parents[1] / "data" / "0.1.0" / "state"
 FORGOTTEN = {"backup", "consent", "login_network", "meta", "alembic_version"}
@@ -62,7 +63,7 @@ class GoingBackTests(SynchronousTestCase):
     def go_back(self) -> tuple[int, str, str]:
         """Exit code and output of ``chatserv downgrade 0.1.0``."""
         command = [sys.executable, "-m", "chatserv", "downgrade", "0.1.0", "--json", "--state-dir", str(self.state)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def test_there_and_back(self) -> None:
