@@ -94,6 +94,19 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual([line.strip() for line in block("layers").splitlines() if line.strip()], expected)
 
 
+class HabitTests(SynchronousTestCase):
+    """What a test may not rely on."""
+
+    def test_fixtures(self) -> None:
+        """Trial calls no fixtures of classes or modules: what stands in one never happens."""
+        never = {"setUpClass", "tearDownClass", "setUpModule", "tearDownModule", "addClassCleanup"}
+        for path in (ROOT / "tests").rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found = {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute)}
+            found |= {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+            self.assertEqual(set(), found & never, str(path))
+
+
 class WalkTests(SynchronousTestCase):
     """A line goes in, and an event comes out, by the way that the page draws."""
 

@@ -14,6 +14,7 @@ from chatserv.testing.processes import child_environment
 T = TypeVar("T")
 PROGRAM: Final = (sys.executable, "-m", "clients.window.main", "--no-seal")
 SECONDS: Final = 120.0
+AGAIN_SECONDS: Final = 5.0
 COPY_SECONDS: Final = 2.0
 NOTHING: Final = "-"
 PAUSE_SECONDS: Final = 0.05
@@ -179,7 +180,22 @@ class WindowDriver:
         self.keys("Tab")
         self.say(password)
         self.wait_title("^Back into your account$")
-        self.keys("Return")
+        self.leave_by("Return", "^Back into your account$")
+
+    def leave_by(self, key: str, title: str) -> None:
+        """Presses a key until the window of this title has gone: Tk may not have the keyboard yet when X has."""
+        pressed = 0.0
+
+        def is_left() -> bool:
+            nonlocal pressed
+            if self.title and not re.search(title, self.title):
+                return True
+            if time.monotonic() > pressed + AGAIN_SECONDS:
+                self.keys(key)
+                pressed = time.monotonic()
+            return False
+
+        self.wait(is_left, f"end of {title!r}")
 
     def wait_title(self, pattern: str) -> str:
         """Waits until the active window's title matches."""

@@ -1,7 +1,6 @@
 """A screen for widgets: one for the whole run of the tests, where Xvfb and Tk are installed."""
 
 import atexit
-import gc
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -25,6 +24,8 @@ class ScreenTestCase(SynchronousTestCase):
     """Tests that show widgets; ``self.root`` is an empty main window."""
 
     display: ClassVar[Display | None] = None
+    interpreters: ClassVar[list[object]] = []
+    """Of all windows, for good: Tcl aborts the process where one is cleared away in another thread than made it."""
 
     def setUp(self) -> None:
         """A window of Tk on the screen."""
@@ -35,17 +36,13 @@ class ScreenTestCase(SynchronousTestCase):
         self.root = self.new_root()
         self.addCleanup(self.close)
 
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """What is left of windows goes here: Tk ends the process where a thread happens to clear it away."""
-        gc.collect()
-
     def new_root(self) -> "tk.Tk":
         """An empty main window."""
         import tkinter as tk
 
         with self.screen().entered():
             root = tk.Tk()
+        ScreenTestCase.interpreters.append(root.tk)
         root.report_callback_exception = lambda kind, error, trace: self.errors.append(error)  # noqa: ARG005
         return root
 
