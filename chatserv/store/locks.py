@@ -60,6 +60,11 @@ class Locked(Generic[T]):
         return self._work(conn)
 
 
+def needs(work: Callable[[Connection], object]) -> Locked[object]:
+    """What was declared; of a function that has declared nothing, everything."""
+    return work if isinstance(work, Locked) else Locked(work, ALL)
+
+
 def leaves_need(*leaves: Any) -> tuple[Lock, ...]:
     """The lock of the log, where there is a leaf for it."""
     return (Lock.LOG,) if any(leaf is not None for leaf in leaves) else ()

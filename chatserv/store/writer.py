@@ -27,7 +27,7 @@ from chatserv.node_ports import CommitListener, LogListener
 from chatserv.store.appending import append_batch
 from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
-from chatserv.store.locks import Locked
+from chatserv.store.locks import Lock, Locked, needs
 from chatserv.store.log_statements import log, log_size
 
 Work = EventDraft | Callable[[Connection], object]
@@ -236,11 +236,11 @@ def execute(works: Sequence[Work], conn: Connection) -> Done:
         An outcome for each, in the same order (a `ChatError` is one that was refused), and the leaves that they appended.
     """
     done = Done([])
-    functions = not all(map(_is_draft, works))  # messages append no leaves
+    grows = any(Lock.LOG in needs(work).locks for work in works if not _is_draft(work))  # type: ignore[arg-type]
     try:
         failpoint("store.beginning")
         with conn.begin():
-            if functions:
+            if grows:
                 done.first_leaf = log_size(conn)
             for is_draft, run in groupby(works, _is_draft):
                 if is_draft:
@@ -248,7 +248,7 @@ def execute(works: Sequence[Work], conn: Connection) -> Done:
                 else:
                     for work in run:
                         done.take(conn, work, attempt(conn, work))  # type: ignore[arg-type]
-            if functions:
+            if grows:
                 done.leaves = log(conn, done.first_leaf)
             failpoint("store.committing")
     except BaseException:
@@ -262,10 +262,30 @@ def _is_draft(work: Work) -> bool:
     return type(work) is EventDraft
 
 
-def attempt(conn: Connection, work: Callable[[Connection], object]) -> object:
-    """What a function comes to, or with what it refuses; then nothing of it is there, and the transaction goes on."""
+def refusal(error: Exception) -> ChatError | None:
+    """The refusal that an error is; None: it is none."""
+    return error if isinstance(error, ChatError) else None
+
+
+def attempt(
+    conn: Connection,
+    work: Callable[[Connection], object],
+    refusal_of: Callable[[Exception], ChatError | None] = refusal,
+) -> object:
+    """What a function comes to, or with what it refuses; then nothing of it is there, and the transaction goes on.
+
+    After any other error the transaction is over. The savepoint goes to the driver: through SQLAlchemy it would take longer
+    than what most functions write.
+    """
+    driver: Any = conn.connection.driver_connection
+    driver.execute("SAVEPOINT call")
     try:
-        with conn.begin_nested():
-            return work(conn)
-    except ChatError as refusal:
-        return refusal
+        outcome = work(conn)
+    except Exception as error:
+        refused = refusal_of(error)
+        if refused is None:
+            raise
+        driver.execute("ROLLBACK TO SAVEPOINT call")
+        outcome = refused
+    driver.execute("RELEASE SAVEPOINT call")
+    return outcome

@@ -6,7 +6,7 @@ Messages alone go in one call without that: the same drafts again are duplicates
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Final
 
@@ -15,15 +15,16 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import text
 
+from chatserv.errors import ChatError
 from chatserv.failpoints import failpoint
 from chatserv.models import EventDraft
 from chatserv.store.control_statements import keep_orders
-from chatserv.store.locks import ALL, Lock, Locked
+from chatserv.store.locks import Lock, needs
 from chatserv.store.log_statements import log, log_size
 from chatserv.store.postgres.appending import append_batch
 from chatserv.store.postgres.errors import RAISED, is_lost, refusal_of
 from chatserv.store.postgres.functions import store_batch
-from chatserv.store.writer import Done, Work, attempt
+from chatserv.store.writer import Done, Work, attempt, refusal
 
 _STORE_BYTES: Final = 16
 _first = sqlite.insert(store_batch).values(store=bindparam("of"), batch=0).on_conflict_do_nothing()
@@ -113,7 +114,7 @@ class Batches:
                     done.outcomes.extend(append_batch(conn, list(run)))  # type: ignore[arg-type]
                 else:
                     for work in run:
-                        done.take(conn, work, _attempt(conn, work))  # type: ignore[arg-type]
+                        done.take(conn, work, attempt(conn, work, _refusal_of))  # type: ignore[arg-type]
             if Lock.LOG in locks:
                 done.leaves = log(conn, done.first_leaf)
             if done.orders and self.keeps_orders:
@@ -131,10 +132,10 @@ class Batches:
         return done
 
     def _take_locks(self, works: Sequence[Work], conn: Connection) -> set[Lock]:
-        needs = [_needs(work) for work in works if not isinstance(work, EventDraft)]
-        locks = set(chain.from_iterable(need.locks for need in needs))
+        declared = [needs(work) for work in works if not isinstance(work, EventDraft)]
+        locks = set(chain.from_iterable(need.locks for need in declared))
         rooms = {work.room_id for work in works if isinstance(work, EventDraft)}
-        for need in needs:
+        for need in declared:
             rooms.update(need.rooms(conn) if callable(need.rooms) else need.rooms)
         conn.execute(
             _begin,
@@ -143,16 +144,5 @@ class Batches:
         return locks
 
 
-def _needs(work: Callable[[Connection], object]) -> Locked[object]:
-    """What was declared; of a function that has declared nothing, everything."""
-    return work if isinstance(work, Locked) else Locked(work, ALL)
-
-
-def _attempt(conn: Connection, work: Callable[[Connection], object]) -> object:
-    try:
-        return attempt(conn, work)
-    except RAISED as error:
-        found = refusal_of(error)
-        if found is None:
-            raise
-        return found
+def _refusal_of(error: Exception) -> ChatError | None:
+    return refusal(error) or (refusal_of(error) if isinstance(error, RAISED) else None)
