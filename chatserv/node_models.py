@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from chatserv.domain.hub import Place
-from chatserv.models import Consent, ConsentAt, PlaceAt, Room
+from chatserv.models import AccountStatus, Consent, ConsentAt, PlaceAt, Room
 
 
 class RoomAt(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class Numbers(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What a device that logs in goes by.
+    """Where a device is that logs in.
 
     Attributes:
         places: Its places in rooms that are not closed, ended ones too, by age of the room.
@@ -50,6 +50,24 @@ class Standing(msgspec.Struct, frozen=True):
     places: tuple[PlaceAt, ...]
     heads: Mapping[bytes, int]
     numbers: Numbers
+
+
+class Arriving(msgspec.Struct, frozen=True):
+    """What a device that logs in goes by.
+
+    Attributes:
+        status: The account.
+        reads: The account's read markers, by room.
+        prekeys: One-time prekeys of the device.
+        backup: The counter of the account's backup; 0 where there is none.
+        standing: Its places. All else is no newer than this: what has changed meanwhile is in these numbers, or comes.
+    """
+
+    status: AccountStatus
+    reads: Mapping[bytes, int]
+    prekeys: int
+    backup: int
+    standing: Standing
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from chatserv.models import (
     Stale,
     StoredWrap,
 )
-from chatserv.node_models import Membership, Numbers, PublicRoom, RoomAt, Standing
+from chatserv.node_models import Arriving, Membership, Numbers, PublicRoom, RoomAt, Standing
 from chatserv.node_ports import CommitListener, LogListener
 
 AppendResult = Appended | Duplicate | Stale
@@ -226,7 +226,11 @@ class Store(AccountStore, MendingStore, Protocol):
         ...
 
     def standing(self, device_id: bytes) -> Awaitable[Standing]:
-        """What a device that logs in goes by."""
+        """Where a device is that logs in."""
+        ...
+
+    def arriving(self, name: str, device_id: bytes) -> Awaitable[Arriving | None]:
+        """What a device of that account goes by that logs in; None for an unknown device, and for a revoked one."""
         ...
 
     def numbers(self) -> Awaitable[Numbers]:

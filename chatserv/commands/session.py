@@ -13,6 +13,7 @@ from chatserv.domain.hub import LiveSession, Outbox, Place
 from chatserv.domain.roles import Role
 from chatserv.limits import Limits
 from chatserv.models import AccountStatus, PlaceAt
+from chatserv.node_models import Standing
 from chatserv.wire import messages
 from chatserv.wire.fields import MAX_ROOMS
 from chatserv.wire.password_login import GuestOffer
@@ -136,26 +137,30 @@ async def bye(context: Context, session: LiveSession, command: messages.Bye) -> 
 
 
 async def places_of(context: Context, name: str, device_id: bytes) -> dict[bytes, Place]:
-    """The places that a device begins a session with, as they stand now.
+    """The places of a device as they stand now, for who attaches them to its session at once: see `places_in`."""
+    hub = context.hub
+    while True:
+        arrival = hub.expect(device_id)
+        try:
+            places = await places_in(context, name, await context.store.standing(device_id))
+        finally:
+            hub.arrived(arrival)
+        if not arrival.touched:
+            return places
+
+
+async def places_in(context: Context, name: str, found: Standing) -> dict[bytes, Place]:
+    """The places that a device begins a session with, of those that the store has said.
 
     Without those of rooms that its user has left and that have not taken the Leave yet, those that have yielded to
     others, and those of rooms that have ended by the word of the log, and that a restored server has not ended again
     yet. This node has come as far then as the store was: whoever comes from one that was ahead is not taken back, and
     who was removed does not read on. Where there are more than a welcome holds, the oldest ended ones go first, then
-    those that nobody has agreed to. What a commit changes while the store is asked is asked for again, and what the
-    store is ahead with comes when it is handed out; so the caller has the truth if it attaches the session at once.
+    those that nobody has agreed to. What a commit has changed since the store was asked the caller notices, and asks
+    again (`chatserv.domain.arriving`); what the store is ahead with comes when it is handed out.
     """
-    hub = context.hub
-    while True:
-        arrival = hub.expect(device_id)
-        try:
-            found = await context.store.standing(device_id)
-            wanted = _wanted(context, found.places)
-            await context.backplane.arrive({room_id: found.heads[room_id] for room_id in wanted}, found.numbers)
-        finally:
-            hub.arrived(arrival)
-        if not arrival.touched:
-            break
+    wanted = _wanted(context, found.places)
+    await context.backplane.arrive({room_id: found.heads[room_id] for room_id in wanted}, found.numbers)
     places = {item.room_id: item.place for item in wanted.values() if _is_open_to(context, name, item)}
     invitations = context.registry.invitations
     still = {room_id: place for room_id, place in places.items() if place.until is None}

@@ -8,7 +8,7 @@ from msgspec import Struct
 from chatserv.commands.attendance import let_go
 from chatserv.commands.context import Context
 from chatserv.commands.endings import register, reset_account
-from chatserv.commands.session import Admission, GuestAdmission, places_of
+from chatserv.commands.session import Admission, GuestAdmission, places_in
 from chatserv.crypto.log_leaves import LeafType, user_leaf
 from chatserv.crypto.statements import DeviceFacts, certificate_facts
 from chatserv.crypto.suite import pss_sign, sha256
@@ -220,19 +220,18 @@ class Authenticator:
         return admission
 
     async def _admission(self, account: Account, device: DeviceFacts) -> Admission:
-        context = self._context
-        if await context.store.device(account.name, device.device_id) is None:
+        context, name = self._context, account.name
+        found = await context.store.arriving(name, device.device_id)
+        if found is None:
             raise AuthFailed("the device was revoked")
-        status = await context.store.account(account.name)
-        if status is None or status.suspended or context.bans.holds_account(account.name):
+        if found.status.suspended or context.bans.holds_account(name):
             raise Forbidden("suspended or banned", by="server")
-        reads = await context.store.read_marks(account.account_id)
-        prekeys = await context.store.prekeys_left(device.device_id)
-        backup = await context.store.backup_counter(account.name)
-        places = await places_of(context, account.name, device.device_id)
+        places = await places_in(context, name, found.standing)
         await context.log.covered(context.log.endings)  # else a room that has just ended would be missing unexplained
         number = await context.store.session_number()
-        return Admission(status, device.device_id, device.ed25519, places, reads, prekeys, backup, number)
+        return Admission(
+            found.status, device.device_id, device.ed25519, places, found.reads, found.prekeys, found.backup, number
+        )
 
 
 def first_leaves(

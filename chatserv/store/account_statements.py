@@ -15,12 +15,12 @@ from chatserv.store.ending_statements import require_another_administrator
 from chatserv.store.limits import StoreLimits
 from chatserv.store.schema import account, ban
 
-_status = select(
+account_status = select(
     account.c.account_id, account.c.name, account.c.role, account.c.suspended, account.c.muted, account.c.created_ms
 ).where(account.c.gone_ms.is_(None))
-_account = _status.where(account.c.name == bindparam("name"), account.c.gone_ms.is_(None))
+_account = account_status.where(account.c.name == bindparam("name"), account.c.gone_ms.is_(None))
 _accounts = (
-    _status.where(account.c.name > bindparam("after"), account.c.gone_ms.is_(None))
+    account_status.where(account.c.name > bindparam("after"), account.c.gone_ms.is_(None))
     .order_by(account.c.name)
     .limit(bindparam("count"))
 )
@@ -36,7 +36,7 @@ def administrator_exists(conn: Connection) -> bool:
 def find_account(conn: Connection, name: str) -> AccountStatus | None:
     """The account of that name, or None; also where there is none any more."""
     row = conn.execute(_account, {"name": name}).first()
-    return None if row is None else _as_status(row)
+    return None if row is None else as_status(row)
 
 
 def name_of(conn: Connection, account_id: bytes) -> str:
@@ -46,7 +46,7 @@ def name_of(conn: Connection, account_id: bytes) -> str:
 
 def accounts(conn: Connection, after: str, limit: int) -> list[AccountStatus]:
     """Up to ``limit`` accounts with ``name > after``, in order of name."""
-    return [_as_status(row) for row in conn.execute(_accounts, {"after": after, "count": max(limit, 0)})]
+    return [as_status(row) for row in conn.execute(_accounts, {"after": after, "count": max(limit, 0)})]
 
 
 def set_account(
@@ -105,7 +105,8 @@ def bans(conn: Connection) -> list[Ban]:
     return [Ban(BanKind(kind), subject, by, at_ms) for kind, subject, by, at_ms in conn.execute(_bans)]
 
 
-def _as_status(row: Any) -> AccountStatus:
+def as_status(row: Any) -> AccountStatus:
+    """An account, from the columns of `account_status`."""
     account_id, name, role, suspended, muted, created_ms = row
     return AccountStatus(Account(account_id, name, Role(role)), suspended, muted, created_ms)
 

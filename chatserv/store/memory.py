@@ -258,7 +258,7 @@ class MemoryStore(LeaseCalls, OrderCalls, AccountCalls, MendingCalls):
         return {room_id: now[room_id] for room_id, head in heads.items() if now.get(room_id, head) != head}
 
     async def standing(self, device_id: bytes) -> Standing:
-        """What a device that logs in goes by."""
+        """Where a device is that logs in."""
         self._check_open()
         places = tuple(self._rooms.places(device_id))
         theirs, heads = {each.room_id for each in places}, {each.room_id: each.head for each in self._rooms.rooms()}

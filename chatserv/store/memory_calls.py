@@ -27,6 +27,7 @@ from chatserv.models import (
     Registration,
     TakenPrekey,
 )
+from chatserv.node_models import Arriving, Standing
 from chatserv.store.memory_accounts import AccountTable
 from chatserv.store.memory_rooms import RoomTable
 
@@ -42,6 +43,18 @@ class AccountCalls(ABC):
 
     @abstractmethod
     def _order(self, order: Order) -> None: ...
+
+    @abstractmethod
+    async def standing(self, device_id: bytes) -> Standing:
+        """Where a device is that logs in."""
+
+    async def arriving(self, name: str, device_id: bytes) -> Arriving | None:
+        """What a device that logs in goes by."""
+        device, status = await self.device(name, device_id), self._accounts.account(name)
+        if device is None or status is None:
+            return None
+        reads, backup = self._rooms.read_marks(status.account.account_id), await self.backup_counter(name)
+        return Arriving(status, reads, self._accounts.prekeys_left(device_id), backup, await self.standing(device_id))
 
     async def add_invite(self, invite: Invite, now_ms: int) -> None:
         """Stores an invite. Raises `Quota`, `NotFound`, or `LocalProtocolError` for a token that exists."""

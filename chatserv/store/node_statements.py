@@ -9,10 +9,11 @@ from sqlalchemy import ARRAY, Connection, LargeBinary, bindparam, func, select, 
 
 from chatserv.domain.hub import Place
 from chatserv.models import ConsentAt, PlaceAt
-from chatserv.node_models import Numbers, RoomAt, Standing
+from chatserv.node_models import Arriving, Numbers, RoomAt, Standing
+from chatserv.store.account_statements import account_status, as_status
 from chatserv.store.consent_statements import consents_from, consents_in_rooms
-from chatserv.store.room_statements import rooms_and_leaves, rooms_from
-from chatserv.store.schema import control, log_head, log_leaf, place, room
+from chatserv.store.room_statements import read_marks, rooms_and_leaves, rooms_from
+from chatserv.store.schema import account, backup, control, device, log_head, log_leaf, place, prekey, room
 
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _log_size = select(func.coalesce(func.max(log_leaf.c.number) + 1, 0)).scalar_subquery()
@@ -29,6 +30,15 @@ _seats = (
 )
 _now = _numbers.subquery()
 _standing = select(_now, _seats).select_from(_now.outerjoin(_seats, true())).order_by(_seats.c.pk)
+_arriving = account_status.add_columns(
+    select(func.count()).where(prekey.c.device == device.c.pk).correlate(device).scalar_subquery(),
+    select(backup.c.counter).where(backup.c.account == account.c.pk).correlate(account).scalar_subquery(),
+).where(
+    account.c.name == bindparam("name"),
+    device.c.account == account.c.pk,
+    device.c.device_id == bindparam("of_device"),
+    device.c.revoked_ms.is_(None),
+)
 _wanted = room.c.room_id.in_(bindparam("room_ids", expanding=True))
 _rooms_in = rooms_and_leaves.where(_wanted)
 _places_in = (
@@ -72,11 +82,22 @@ def moved(conn: Connection, heads: Mapping[bytes, int]) -> dict[bytes, int]:
 
 
 def standing(conn: Connection, device_id: bytes) -> Standing:
-    """What a device that logs in goes by: one statement, so of one moment."""
+    """Where a device is that logs in: one statement, so of one moment."""
     rows = conn.execute(_standing, {"device_id": device_id}).all()
     found = [row for row in rows if row.room_id is not None]
     places = tuple(PlaceAt(row.room_id, Place(row.leaf, row.since, row.until)) for row in found)
     return Standing(places, {row.room_id: row.head for row in found}, _numbers_of(rows[0]))
+
+
+def arriving(conn: Connection, name: str, device_id: bytes) -> Arriving | None:
+    """What a device of that account goes by that logs in, its places last; None where it is unknown or revoked."""
+    row = conn.execute(_arriving, {"name": name, "of_device": device_id}).first()
+    if row is None:
+        return None
+    *account_row, prekeys, counter = row
+    status = as_status(account_row)
+    reads = read_marks(conn, status.account.account_id)
+    return Arriving(status, reads, prekeys, counter or 0, standing(conn, device_id))
 
 
 def rooms_at(conn: Connection, room_ids: Sequence[bytes]) -> dict[bytes, RoomAt]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from chatserv.control_models import Addressed, Consented, LeaveKept, RoomClosed, entered, retained
 from chatserv.domain.retention import Kept, RetentionDue
 from chatserv.models import CommitDraft, ConsentAt, Event, EventDraft, LeafDraft, Room, StoredWrap
-from chatserv.node_models import Membership, Numbers, PublicRoom, RoomAt, Standing
+from chatserv.node_models import Arriving, Membership, Numbers, PublicRoom, RoomAt, Standing
 from chatserv.ports import AppendResult, CommitResult
 from chatserv.store import consent_statements, meta_statements, node_statements, statements
 from chatserv.store.limits import StoreLimits
@@ -160,8 +160,12 @@ class RoomCalls(ABC):
         return await self._read(lambda conn: node_statements.moved(conn, heads))
 
     async def standing(self, device_id: bytes) -> Standing:
-        """What a device that logs in goes by."""
+        """Where a device is that logs in."""
         return await self._read(lambda conn: node_statements.standing(conn, device_id))
+
+    async def arriving(self, name: str, device_id: bytes) -> Arriving | None:
+        """What a device that logs in goes by."""
+        return await self._read(lambda conn: node_statements.arriving(conn, name, device_id))
 
     async def numbers(self) -> Numbers:
         """How far the store has come with what is not a room's."""

@@ -14,7 +14,7 @@ from tests.support.sessions import rsa_key
 from tests.support.smith import code
 
 ELSEWHERE = "192.0.2.9"
-STEPS = ("device", "account", "read_marks", "prekeys_left", "standing")  # what the store is asked on the way in
+STEPS = ("device", "arriving", "session_number")  # what the store is asked on the way in
 
 
 class ArrivingTests(SynchronousTestCase):

@@ -225,7 +225,7 @@ class MaxConnectionsTests(SynchronousTestCase):
         assert first is not None
         assert second is not None
         second.start()
-        self.server.store.slow.add("standing")
+        self.server.store.slow.add("arriving")
         self.server.settle()
         first.start()
         self.server.settle()

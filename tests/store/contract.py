@@ -99,6 +99,7 @@ class LifeContract(MessageContract):
             store.rooms_at([b""]),
             store.moved({}),
             store.standing(b""),
+            store.arriving("alice", b""),
             store.numbers(),
             store.leaves(0, 1),
             store.orders(0, 1),

@@ -1,12 +1,25 @@
 """What every store keeps to: what a node reads to come as far as others."""
 
+from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.crypto.room_state import POLICY_END, Kind
 from chatserv.domain.hub import Place
 from chatserv.models import Consent, ConsentAt, PlaceAt
-from chatserv.node_models import Membership, Numbers, PublicRoom, RoomAt, Standing
+from chatserv.node_models import Arriving, Membership, Numbers, PublicRoom, RoomAt, Standing
 from tests.store.contract_base import ContractBase
 from tests.store.contract_keys import signed_head
-from tests.store.drafts import NOW_MS, device_id, draft, following, founding, log_leaf, registration
+from tests.store.drafts import (
+    NOW_MS,
+    cert_hash,
+    device_id,
+    draft,
+    following,
+    founding,
+    log_leaf,
+    prekeys,
+    registration,
+    sealed,
+    signer,
+)
 
 D, E, F = (device_id(letter) for letter in (b"d", b"e", b"f"))
 
@@ -71,6 +84,33 @@ class NodeContract(ContractBase):
         await store.close_room(two.room_id, None)
         self.assertEqual((await store.standing(E)).heads, {one.room_id: 2})
         self.assertEqual((await store.standing(device_id(b"n"))).places, ())
+
+    async def test_arriving(self) -> None:
+        """A device with its account, markers, prekeys and backup; none that is unknown, another's, or revoked."""
+        store = await self.open_store()
+        alice, bob = registration("alice"), registration("bob")
+        account = await store.register(alice, NOW_MS)
+        await store.register(bob, NOW_MS)
+        room = founding(1, added=((alice.device_id, 0),))
+        await self.commit(store, room)
+        status = await store.account("alice")
+        assert status is not None
+        standing = await store.standing(alice.device_id)
+        self.assertEqual([Place(0, 0)], [each.place for each in standing.places])
+        self.assertEqual(Arriving(status, {}, 0, 0, standing), await store.arriving("alice", alice.device_id))
+        await store.mark_read(account.account_id, room.room_id, 1)
+        await store.publish_prekeys(alice.device_id, prekeys(1, 2, LAST_RESORT_BIT), 9)
+        await store.publish_prekeys(bob.device_id, prekeys(1), 9)
+        await store.put_backup("alice", sealed(7))
+        await store.set_account("alice", muted=True)
+        status = await store.account("alice")
+        assert status is not None
+        standing = await store.standing(alice.device_id)
+        expected = Arriving(status, {room.room_id: 1}, 2, 7, standing)
+        self.assertEqual(expected, await store.arriving("alice", alice.device_id))
+        await store.revoke(cert_hash("bob"), None, NOW_MS, signer("bob"))
+        for name, device in (("alice", bob.device_id), ("bob", bob.device_id), ("alice", F), ("eve", alice.device_id)):
+            self.assertIsNone(await store.arriving(name, device))
 
     async def test_numbers_and_leaves(self) -> None:
         """The log's size, and its leaves a page at a time."""
