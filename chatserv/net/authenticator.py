@@ -19,6 +19,7 @@ from chatserv.failpoints import failpoint
 from chatserv.models import Account, LeafDraft, Registration
 from chatserv.net.password_logins import PasswordLogins, PasswordTry
 from chatserv.net.pool import CryptoPool
+from chatserv.wire.handshake import RegistrationRequest
 from chatserv.wire.server_session import ServerSession
 from chatserv.wire.session import (
     Authenticated,
@@ -116,19 +117,15 @@ class Authenticator:
         return Answer(session.device(device.certificate), device.account, device.certificate)
 
     async def _register(self, session: ServerSession, wanted: RegistrationWanted) -> Answer:
-        request, mode, context = wanted.request, self._context.config.security.registration, self._context
+        request, context = wanted.request, self._context
         if context.hub.full:
             raise self._full()
         if context.mending.active:
             raise ReadOnly("a restored server mends", after_seconds=context.mending.retry_seconds)
         reset = await self._resets(request.token)
-        if not reset and not await context.store.certificates([sha256(request.certificate)]):  # not a repetition
-            if mode == "closed":
-                raise InviteInvalid("registration is closed")
-            if mode == "invite" and not request.token:
-                raise InviteInvalid("registration without an invite")
-        if await context.store.account(request.user) is None:  # who has such a name from before may repeat the request
-            new_user_name(request.user)
+        if not reset:
+            await self._check_open(request)
+        await self._check_name(request.user)
         await context.backplane.current()
         if context.bans.holds_account(request.user):
             raise Forbidden("registration of a banned name", by="server")
@@ -155,6 +152,22 @@ class Authenticator:
         failpoint("registration.stored")
         await context.log.covered()
         return Answer(session.registered(request.certificate), account, request.certificate)
+
+    async def _check_open(self, request: RegistrationRequest) -> None:
+        """Raises `InviteInvalid` where nobody may come in so, but who repeats what was done already."""
+        mode = self._context.config.security.registration
+        if mode == "open" or (mode == "invite" and request.token):
+            return
+        if not await self._context.store.certificates([sha256(request.certificate)]):
+            raise InviteInvalid("registration is closed" if mode == "closed" else "registration without an invite")
+
+    async def _check_name(self, name: str) -> None:
+        """Raises as `new_user_name`, but for who has such a name from before, and may repeat the request."""
+        try:
+            new_user_name(name)
+        except WireError:
+            if await self._context.store.account(name) is None:
+                raise
 
     def _full(self) -> ServerFull:
         return ServerFull("max_connections", after_seconds=self._context.config.limits.retry_seconds)
