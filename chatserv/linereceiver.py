@@ -16,6 +16,9 @@ from chatserv.wire.framing import DELIMITER, LineSplitter
 class LinearLineReceiver(LineReceiver, ABC):
     """Splits in linear time, stops mid-chunk while paused, and reports an over-long line once.
 
+    While it is paused the transport reads on until bytes have come that wait: whoever waits for our answer sends none, and
+    to tell the system each time that nothing is read takes longer than the rest of the pause.
+
     Args:
         max_length: Longest line in bytes, without CRLF.
     """
@@ -27,6 +30,7 @@ class LinearLineReceiver(LineReceiver, ABC):
         self._splitter = LineSplitter(max_length)
         self._receiving = False
         self._ignoring = False
+        self._held = False  # the transport does not read
 
     @property
     def max_line_bytes(self) -> int:
@@ -61,18 +65,25 @@ class LinearLineReceiver(LineReceiver, ABC):
             self.line_too_long(error)
         finally:
             self._receiving = False
+        if self.paused and self._splitter.pending:
+            self._held = True
+            self.transport.pauseProducing()
 
     @abstractmethod
     def lineReceived(self, line: bytes) -> None:
         """A whole line without its CRLF."""
 
     def pauseProducing(self) -> None:
-        """Hands out no more lines, and reads no more bytes."""
-        super().pauseProducing()
+        """Hands out no more lines, and reads no more bytes than come next."""
+        self.paused = True
 
     def resumeProducing(self) -> None:
         """Goes on where `pauseProducing` stopped."""
-        super().resumeProducing()
+        self.paused = False
+        if self._held:
+            self._held = False
+            self.transport.resumeProducing()
+        self.dataReceived(b"")
 
     @abstractmethod
     def line_too_long(self, error: TooLarge) -> None:

@@ -129,6 +129,23 @@ class LinearLineReceiverTests(SynchronousTestCase):
         lines.resumeProducing()
         self.assertEqual((lines.lines[2:], transport.producerState), ([b"three", b"four"], "producing"))
 
+    def test_pause_while_nothing_waits(self) -> None:
+        """The transport goes on reading until there is something that waits; then it stops, until that is taken."""
+        lines = Lines(pause_every=1)
+        transport = connected(lines)
+        lines.dataReceived(b"one\r\n")
+        self.assertEqual((lines.paused, transport.producerState), (True, "producing"))
+        lines.resumeProducing()
+        self.assertEqual((lines.paused, transport.producerState), (False, "producing"))
+        lines.dataReceived(b"two\r\n")
+        for more in (b"thr", b"ee\r\n"):
+            lines.dataReceived(more)
+            self.assertEqual((lines.lines, transport.producerState), ([b"one", b"two"], "paused"))
+            transport.resumeProducing()  # another one has stopped it as well, and reads on
+        lines.dataReceived(b"")
+        lines.resumeProducing()
+        self.assertEqual((lines.lines, transport.producerState), ([b"one", b"two", b"three"], "producing"))
+
     def test_resume_inside_line_received(self) -> None:
         """Pausing and resuming within one line neither repeats nor swaps the following ones."""
         lines = Lines()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -16,6 +16,8 @@ from twisted.python.failure import Failure
 
 from chatserv.net.turnstile import Turnstile
 from chatserv.wire.framing import ALPN
+
+CHUNKS: Final = 2  # of a connection, that wait: who waits for an answer sends one, and it takes long to stop reading
 
 
 def server_context(
@@ -44,7 +46,7 @@ class TLSConnection(TLSMemoryBIOProtocol):
     """
 
     factory: "TLSFactory"
-    _held = False  # something waits in the turnstile, and nothing more is read
+    _waiting = 0  # chunks in the turnstile; nothing more is read while there are `CHUNKS`
     _gone = False
 
     def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - Twisted's names
@@ -55,19 +57,21 @@ class TLSConnection(TLSMemoryBIOProtocol):
 
     def _coming(self, data: bytes) -> None:
         turnstile = self.factory.turnstile
-        if turnstile is None or not self.wrappedProtocol.coming:  # type: ignore[attr-defined]
+        if turnstile is None or not (self._waiting or self.wrappedProtocol.coming):  # type: ignore[attr-defined]
             del self.dataReceived
             self.dataReceived(data)
         elif not turnstile.do(partial(self._take, data)):
-            self._held = True
-            self.pauseProducing()
+            self._waiting += 1
+            if self._waiting >= CHUNKS:
+                self.pauseProducing()
 
     def _take(self, data: bytes) -> None:
         if self._gone:
             return
-        if self._held:
-            self._held = False
-            self.resumeProducing()
+        if self._waiting:
+            self._waiting -= 1
+            if self._waiting == CHUNKS - 1:
+                self.resumeProducing()
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

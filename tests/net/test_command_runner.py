@@ -3,6 +3,7 @@
 from msgspec.structs import force_setattr
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.net.front import Front
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
 from tests.support.server import WireServer
@@ -27,8 +28,10 @@ class CommandRunnerTests(SynchronousTestCase):
 
     @property
     def reading(self) -> bool:
-        """Whether the server reads of her."""
-        return self.alice.transport.producerState == "producing"
+        """Whether what she says next is read; one more piece is, and waits."""
+        front = self.alice.seat._front
+        assert isinstance(front, Front)
+        return not front.paused
 
     def test_bound(self) -> None:
         """As many commands as the limit are under way; the next waits until one is answered."""
@@ -47,8 +50,9 @@ class CommandRunnerTests(SynchronousTestCase):
         """While commands of a record wait nothing more is read, and nothing of it is started."""
         self.send(*range(1, 9))
         self.send(9)
+        self.send(10)
         self.assertEqual((len(self.server.store.waiting), self.reading), (3, False))
-        self.assertTrue(self.alice._outgoing)
+        self.assertEqual((bool(self.alice._outgoing), self.alice.transport.producerState), (True, "paused"))
         runner = self.alice.seat._runner
         assert runner is not None
         self.assertEqual(len(runner._waiting), 5)
@@ -56,7 +60,7 @@ class CommandRunnerTests(SynchronousTestCase):
             self.server.store.fire()
             self.server.settle()
             self.assertLessEqual(len(self.server.store.waiting), 3)
-        self.assertEqual(self.replies(), list(range(1, 10)))
+        self.assertEqual(self.replies(), list(range(1, 11)))
 
     def test_quick_ones_behind_a_slow_one(self) -> None:
         """A send does not wait for the commit of the one before, and a ping not for either."""

@@ -150,6 +150,8 @@ class ClosingTests(SynchronousTestCase):
         alice = server.join("alice")
         alice.tell(*(alice.next_send("", label=label) for label in (1, 2)))
         server.settle()
+        alice.tell(alice.next_send("", label=3))
+        server.settle()
         self.assertEqual(alice.transport.producerState, "paused")
         alice.answers_close = False
         server.factory.drain()

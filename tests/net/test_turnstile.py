@@ -99,11 +99,23 @@ class ConnectionTests(SynchronousTestCase):
         self.now += MOST_SECONDS
 
     def test_wait(self) -> None:
-        """It waits for the next turn, and reads nothing meanwhile."""
+        """It waits for the next turn; who does not wait for an answer is not read any more meanwhile."""
         self.connection.dataReceived(b"hello")
+        self.assertEqual((self.took, self.transport.producerState), ([], "producing"))
+        self.connection.dataReceived(b"again")
         self.assertEqual((self.took, self.transport.producerState), ([], "paused"))
         self.reactor.turn()
-        self.assertEqual((self.took, self.transport.producerState), ([b"hello"], "producing"))
+        self.assertEqual((self.took, self.transport.producerState), ([b"hello", b"again"], "producing"))
+
+    def test_overtaken(self) -> None:
+        """What has come before somebody was in comes before what they say then."""
+        self.connection.dataReceived(b"hello")
+        self.connection.wrappedProtocol.coming = False  # type: ignore[attr-defined]
+        self.connection.dataReceived(b"said")
+        self.assertEqual(self.took, [])
+        self.reactor.turn()
+        self.connection.dataReceived(b"more")
+        self.assertEqual(self.took, [b"hello", b"said", b"more"])
 
     def test_in(self) -> None:
         """Who is in goes by, for good."""
