@@ -9,6 +9,7 @@ one of four phases; each has a deadline that bytes do not move, but for the sile
     CLOSING    the other side's end       close_seconds, then the connection is aborted
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IHandshakeListener
@@ -22,6 +23,7 @@ from chatserv.errors import BadMessage, Internal, TimedOut, TooLarge, WireError
 from chatserv.failpoints import failpoint
 from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.authenticator import Wanted
+from chatserv.net.direct import fast_writer
 from chatserv.net.link import SeatSide
 from chatserv.net.sendq import UNREAD, SendQueue, ended_by_peer
 from chatserv.net.sockets import tune_socket
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from chatserv.net.factory import ChatFactory
 
 log = Logger(namespace="chatserv.net.connections")
+
+
+def _nowhere(_data: bytes) -> None:
+    """Where there is no session, nothing is written."""
 
 
 @implementer(IHandshakeListener)
@@ -59,6 +65,7 @@ class Front(LinearLineReceiver):
         self.phase = Phase.TLS if tls else Phase.LOGIN
         self._session: ServerSession | None = None
         self._sendq: SendQueue | None = None
+        self._write: Callable[[bytes], object] = _nowhere
         self._accepted_at: float = factory.seconds()
         self._watch = Watch(factory.limits, self._accepted_at)
         self._why = ""
@@ -87,6 +94,7 @@ class Front(LinearLineReceiver):
         factory = self.factory
         self.phase = Phase.LOGIN
         self._session = ServerSession(factory.identity, factory.session_context, channel_binding(exporter))
+        self._write = fast_writer(self.transport)
         factory.wheel.wake_at(self, self._accepted_at + factory.limits.login_seconds)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
@@ -100,6 +108,7 @@ class Front(LinearLineReceiver):
             peer=self.peer, name=name, seconds=seconds, why=self._why or ended_by_peer(self._sendq, reason),
         )  # fmt: skip
         self._sendq = self._session = None  # which knows us
+        self._write = _nowhere  # lets go of the TLS state
 
     def _wake_in(self, seconds: float) -> None:
         self.factory.wheel.wake_at(self, self.factory.seconds() + seconds)
@@ -193,7 +202,7 @@ class Front(LinearLineReceiver):
                 case PlaintextReceived(plaintext):
                     self._take(plaintext)
                 case LineReady(line):
-                    self.transport.write(line)
+                    self._write(line)
                 case _ if isinstance(event, Wanted):
                     self._ask(event)
                 case Failed(error, told):
@@ -245,7 +254,7 @@ class Front(LinearLineReceiver):
         self.phase = Phase.OPEN
         self.max_line_bytes = limits.line_bytes
         self.factory.logged_in(self)
-        self._sendq = SendQueue(self._session, self.transport, self.factory.flusher, limits, self)
+        self._sendq = SendQueue(self._session, self.transport, self._write, self.factory.flusher, limits, self)
         self._watch.lasts(seconds)
         self.factory.wheel.wake_at(self, self._watch.due(None))
         return self._sendq

@@ -19,7 +19,6 @@ from chatserv.domain.closing import CloseReason
 from chatserv.errors import SlowReader
 from chatserv.failpoints import failpoint
 from chatserv.limits import Limits
-from chatserv.net.direct import fast_writer
 from chatserv.wire.server_session import ServerSession
 
 bugs = Logger(namespace="chatserv.net.sendq")
@@ -86,7 +85,8 @@ class SendQueue:
 
     Args:
         session: The open session that seals.
-        transport: What lines are written to.
+        transport: What tells when to stop.
+        write: Writes lines to it.
         flusher: Flushes at the end of the turn.
         limits: The soft and hard limit.
         watcher: Told of limits passed and of the end.
@@ -101,12 +101,13 @@ class SendQueue:
         self,
         session: ServerSession,
         transport: Any,
+        write: Callable[[bytes], object],
         flusher: TurnFlusher,
         limits: Limits,
         watcher: Watcher,
     ) -> None:
         self._session, self._transport, self._flusher = session, transport, flusher
-        self._write = fast_writer(transport)
+        self._write = write
         self._soft, self._hard = limits.sendq_soft_bytes, limits.sendq_hard_bytes
         self._watcher = watcher
         self._parts: list[bytes] = []

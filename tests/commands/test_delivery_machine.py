@@ -57,7 +57,7 @@ class _Connection:
     def __init__(self, world: "DeliveryMachine", device: int) -> None:
         self.transport = StringTransport()
         limits = world.config.limits
-        self.queue = SendQueue(_Plain(), self.transport, world.flusher, limits, self)  # type: ignore[arg-type]
+        self.queue = SendQueue(_Plain(), self.transport, self.transport.write, world.flusher, limits, self)  # type: ignore[arg-type]
         name, device_id = f"user{device}", world.device_id(device)
         places = world.result(places_of(world.context, name, device_id))
         self.live = LiveSession(device_id, name, Role.USER, device_id, self.queue, places)

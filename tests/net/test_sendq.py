@@ -88,7 +88,7 @@ class Rig:
         self.clock = clock or Clock()
         self.flusher = flusher or TurnFlusher(self.clock)
         self.session, self.transport, self.watcher = Bare(), Transport(), Watching()
-        self.queue = SendQueue(self.session, self.transport, self.flusher, LIMITS, self.watcher)  # type: ignore[arg-type]
+        self.queue = SendQueue(self.session, self.transport, self.transport.write, self.flusher, LIMITS, self.watcher)  # type: ignore[arg-type]
         self.watcher.on_overflow = self.queue.close
 
     def put(self, *parts: bytes) -> None:
