@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
 
 from chatserv.errors import Busy
+from chatserv.workers import Workers
 
 T = TypeVar("T")
 
@@ -26,11 +25,9 @@ class CryptoPool:
     """
 
     def __init__(self, reactor: Any, max_waiting: int, threads: int | None = None) -> None:
-        self._reactor = reactor
         self.max_waiting = max_waiting
         self._waiting = 0
-        count = threads or max(1, (os.cpu_count() or 1) - 1)
-        self._pool = ThreadPool(count, count, "crypto")  # all from the start: later the system may refuse one
+        self._threads = Workers("crypto", threads or max(1, (os.cpu_count() or 1) - 1), reactor)
 
     @property
     def waiting(self) -> int:
@@ -39,20 +36,18 @@ class CryptoPool:
 
     def start(self) -> None:
         """Starts the threads; after the fork."""
-        self._pool.start()
+        self._threads.start()
 
     def stop(self) -> None:
         """Ends the threads, when what runs is done."""
-        if self._pool.started:
-            self._pool.stop()
+        self._threads.stop()
 
     def run(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
         """Runs ``operation`` in the pool. Raises `Busy` at once where ``max_waiting`` are under way."""
         if self._waiting >= self.max_waiting:
             raise Busy("crypto pool: queue is full", after_seconds=1.0)
         self._waiting += 1
-        running: Deferred[T] = deferToThreadPool(self._reactor, self._pool, operation, *args)
-        return running.addBoth(self._done)
+        return self._threads.call(operation, *args).addBoth(self._done)
 
     def _done(self, result: T) -> T:
         self._waiting -= 1

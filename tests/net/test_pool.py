@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.errors import Busy
@@ -12,12 +12,12 @@ from chatserv.net.pool import CryptoPool
 
 
 class Threads:
-    """A thread pool without threads."""
+    """Workers without threads."""
 
     started = False
 
     def __init__(self) -> None:
-        self.work: list[Callable[[], None]] = []
+        self.work: list[Callable[[], object]] = []
 
     def start(self) -> None:
         """Starts."""
@@ -27,24 +27,11 @@ class Threads:
         """Stops."""
         self.started = False
 
-    def callInThreadWithCallback(self, done: Callable[..., None], f: Callable[..., Any], *args: Any) -> None:  # noqa: N802
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
         """Keeps the call."""
-
-        def run() -> None:
-            try:
-                done(True, f(*args))
-            except Exception:  # noqa: BLE001 - as a thread pool does
-                done(False, Failure())
-
-        self.work.append(run)
-
-
-class Reactor(Clock):
-    """A clock that threads can call."""
-
-    def callFromThread(self, f: Callable[..., Any], *args: Any) -> None:  # noqa: N802 - Twisted's name
-        """Calls at once."""
-        f(*args)
+        answer: Deferred[Any] = Deferred()
+        self.work.append(lambda: execute(function, *arguments).chainDeferred(answer))
+        return answer
 
 
 class CryptoPoolTests(SynchronousTestCase):
@@ -52,9 +39,9 @@ class CryptoPoolTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A pool for two."""
-        self.pool = CryptoPool(Reactor(), 2, threads=1)
+        self.pool = CryptoPool(Clock(), 2, threads=1)
         self.threads = Threads()
-        self.patch(self.pool, "_pool", self.threads)
+        self.patch(self.pool, "_threads", self.threads)
 
     def test_answer(self) -> None:
         """An operation runs in the pool with its arguments, and its result comes back."""
@@ -91,8 +78,6 @@ class CryptoPoolTests(SynchronousTestCase):
         self.assertFalse(self.threads.started)
 
     def test_threads(self) -> None:
-        """There is at least one thread, whatever the machine; all are there from the start, none has to be begun later."""
-        pool = CryptoPool(Reactor(), 1)._pool
-        self.assertGreaterEqual(pool.min, 1)
-        pool = CryptoPool(Reactor(), 1, threads=3)._pool
-        self.assertEqual((pool.min, pool.max), (3, 3))
+        """There is at least one thread, whatever the machine, or as many as are asked for."""
+        self.assertGreaterEqual(CryptoPool(Clock(), 1)._threads.count, 1)
+        self.assertEqual(CryptoPool(Clock(), 1, threads=3)._threads.count, 3)

@@ -1,0 +1,53 @@
+"""Threads that do what blocks."""
+
+import threading
+
+from twisted.internet import reactor  # noqa: TID251 - answers come back from threads
+from twisted.trial.unittest import TestCase
+
+from chatserv.workers import Workers
+
+
+class WorkersTests(TestCase):
+    """What `Workers` promises."""
+
+    def workers(self, count: int) -> Workers:
+        """So many, started, and ended with the test."""
+        workers = Workers("worker", count, reactor)
+        workers.start()
+        self.addCleanup(workers.stop)
+        return workers
+
+    async def test_answer(self) -> None:
+        """What a function returns or raises comes back in the reactor's thread, from another one."""
+        workers = self.workers(1)
+        self.assertEqual(1024, await workers.call(pow, 2, 10))
+        self.assertEqual("worker", (await workers.call(threading.current_thread)).name)
+        await self.assertFailure(workers.call(divmod, 1, 0), ZeroDivisionError)
+        heard = workers.call(int).addCallback(lambda _: threading.current_thread())
+        self.assertIs(threading.current_thread(), await heard)
+
+    async def test_order(self) -> None:
+        """One thread does one thing after the other, in the order in which they were given."""
+        workers, done = self.workers(1), list[int]()
+        running = [workers.call(done.append, number) for number in range(100)]
+        for each in running:
+            await each
+        self.assertEqual([*range(100)], done)
+
+    async def test_beside(self) -> None:
+        """Several do several things at once, and are all there from the start."""
+        workers, meeting = self.workers(3), threading.Barrier(3)
+        self.assertEqual(3, sum(thread.name == "worker" for thread in threading.enumerate()))
+        running = [workers.call(meeting.wait, 60) for _ in range(3)]
+        self.assertEqual([0, 1, 2], sorted([await each for each in running]))
+
+    async def test_end(self) -> None:
+        """What was given before the end is done; then no thread is left. Who never began ends as well."""
+        Workers("worker", 2, reactor).stop()
+        workers = Workers("worker", 2, reactor)
+        workers.start()
+        running = [workers.call(pow, 2, number) for number in range(10)]
+        workers.stop()
+        self.assertEqual([2**number for number in range(10)], [await each for each in running])
+        self.assertNotIn("worker", [thread.name for thread in threading.enumerate()])
