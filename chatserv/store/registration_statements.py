@@ -28,6 +28,7 @@ _registered = (
 _MADE = (account.c.pk, account.c.account_id, account.c.role)
 _new_account = insert(account).returning(*_MADE)
 _accounts = select(func.count()).select_from(account)
+_highest = select(func.coalesce(func.max(account.c.pk), 0))
 _same_name = select(account.c.pk).where(
     (account.c.name == bindparam("name")) | (account.c.skeleton == bindparam("skeleton"))
 )
@@ -138,7 +139,8 @@ def register(conn: Connection, new: Registration, now_ms: int, limits: StoreLimi
 def _check_name(conn: Connection, new: Registration, limits: StoreLimits) -> None:
     if conn.execute(_same_name, {"name": new.name, "skeleton": new.skeleton}).first():
         raise NameTaken("name or skeleton")
-    if conn.execute(_accounts).scalar_one() >= limits.accounts:
+    highest = conn.execute(_highest).scalar_one()  # keys are numbers from 1 on: there are no more than that
+    if highest >= limits.accounts and conn.execute(_accounts).scalar_one() >= limits.accounts:
         raise Quota("accounts")
 
 
