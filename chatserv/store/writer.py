@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 from sqlalchemy import Connection
@@ -36,6 +36,7 @@ Work = EventDraft | Callable[[Connection], object]
 Translate = Callable[[BaseException | None], WireError]
 """Puts what a call of the database raised into an error of the protocol."""
 
+HOLD_SECONDS: Final = 0.002  # what came during a commit waits so long for what its end brings (docs/performance.rst)
 COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
 
@@ -69,7 +70,7 @@ class Phase(Enum):
     """Where the writer stands."""
 
     IDLE = 0
-    GATHERING = 1  # the turn of the first call is not over
+    GATHERING = 1  # the turn of the first call is not over, or more may come after the commit before
     COMMITTING = 2
     BROKEN = 3  # the disk failed, say: nothing is written any more
 
@@ -149,10 +150,12 @@ class Writer:
     def break_off(self, reason: str) -> None:
         """Writes nothing any more, as after a failed commit; one that is under way is still answered."""
         if self._phase is not Phase.BROKEN:
-            self._phase = Phase.BROKEN
+            under_way, self._phase = self._phase is Phase.COMMITTING, Phase.BROKEN
             waiting, self._waiting = self._waiting, deque()
             for _, answer in waiting:
                 answer.errback(ReadOnly(reason))
+            if not under_way:
+                self._tell_drained()
 
     def _submit(self) -> None:
         if self._phase is Phase.BROKEN:
@@ -165,12 +168,15 @@ class Writer:
         done.addBoth(self._finish, [answer for _, answer in batch])
 
     def _finish(self, result: Done | Failure, answers: list[Deferred[Any]]) -> None:
-        """Answers a batch; the thread has the next one before that, so that it works meanwhile."""
+        """Answers a batch; where the next one is full the thread has it before that, so that it works meanwhile."""
         self.commit_seconds.observe(max(self._reactor.seconds() - self._began, 0.0))
         done = Done(self._refusals(result, answers)) if isinstance(result, Failure) else result
         if self._phase is Phase.COMMITTING:
-            if self._waiting:
+            if len(self._waiting) >= self._limits.batch:
                 self._submit()
+            elif self._waiting:
+                self._phase = Phase.GATHERING
+                self._reactor.callLater(HOLD_SECONDS, self._submit)
             else:
                 self._phase = Phase.IDLE
         failpoint("store.publishing")
@@ -184,10 +190,12 @@ class Writer:
             else:
                 answer.callback(outcome)
         failpoint("store.answered")
-        if self._phase is not Phase.COMMITTING:
-            drained, self._drained = self._drained, []
-            for waiter in drained:
-                waiter.callback(None)
+        if self._phase not in {Phase.GATHERING, Phase.COMMITTING}:
+            self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        while self._drained:
+            self._drained.pop(0).callback(None)
 
     def _tell(self, done: Done) -> None:
         if done.leaves:

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.task import deferLater
 
 from chatserv.control_models import LeaveKept, RoomClosed, decode_order
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.domain.roles import Role
-from chatserv.errors import Busy, Draining, Internal, NotFound
+from chatserv.errors import Busy, Draining, Internal, NotFound, ReadOnly
 from chatserv.local_errors import LocalProtocolError
 from chatserv.models import Appended, Ban, BanKind, Duplicate, PairTaken
 from chatserv.store.database import prepare
@@ -190,11 +191,8 @@ class GroupCommitTests(SqlStoreCase):
         # the first order was of the devices with which the room was made
         self.assertEqual([[2], (2, leaves[0]), [3, 4], (3, leaves[1]), (4, RoomClosed(ROOM, 0))], heard)
 
-    async def test_during_a_commit(self) -> None:
-        """Calls made while a commit runs wait and are committed together."""
-        store = await self.open_with_room()
-        commits: list[int] = []
-        store.subscribe(lambda events: commits.append(len(events)))
+    async def hold(self, store: SqlStore) -> tuple[threading.Event, Deferred[None]]:
+        """A commit that runs until the event is set; and its answer."""
         go, started = threading.Event(), threading.Event()
         self.addCleanup(go.set)
 
@@ -204,19 +202,46 @@ class GroupCommitTests(SqlStoreCase):
 
         held = store._writer.write(hold)
         while not started.is_set():
-            turn: Deferred[None] = Deferred()
-            real_reactor().callLater(0.001, turn.callback, None)
-            await turn
-        appends = [Deferred.fromCoroutine(store.append(draft(ROOM, 1)))]
-        turn = Deferred()
-        real_reactor().callLater(0.01, turn.callback, None)
-        await turn
-        appends.append(Deferred.fromCoroutine(store.append(draft(ROOM, 2))))
+            await deferLater(real_reactor(), 0.001)
+        return go, held
+
+    async def test_during_a_commit(self) -> None:
+        """Calls made while a commit runs wait and are committed together, with those that its end brings."""
+        store = await self.open_with_room()
+        commits: list[int] = []
+        store.subscribe(lambda events: commits.append(len(events)))
+        go, held = await self.hold(store)
+        appends = [start(store.append(draft(ROOM, 1)))]
+        await deferLater(real_reactor(), 0.01)
+        appends.append(start(store.append(draft(ROOM, 2))))
         go.set()
         await held
+        appends.append(start(store.append(draft(ROOM, 3))))
         for each in appends:
             await each
-        self.assertEqual([2], commits)
+        self.assertEqual([3], commits)
+
+    async def test_closing_after_a_commit(self) -> None:
+        """What waits for more is committed and answered before a store closes."""
+        store = await self.open_with_room()
+        go, held = await self.hold(store)
+        append = start(store.append(draft(ROOM, 1)))
+        go.set()
+        await held
+        await store.close()
+        self.assertEqual(2, seq_of(self.successResultOf(append)))
+
+    async def test_giving_up_after_a_commit(self) -> None:
+        """Where nothing is written any more, nothing waits for more, and the store closes."""
+        store = await self.open_with_room()
+        go, held = await self.hold(store)
+        append = start(store.append(draft(ROOM, 1)))
+        go.set()
+        await held
+        closing = start(store.close())
+        store.give_up("damaged")
+        self.failureResultOf(append, ReadOnly)
+        await closing
 
     async def test_queue_bounded(self) -> None:
         """One call above the bound is refused at once; the others are stored."""
