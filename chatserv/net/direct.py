@@ -23,6 +23,8 @@ BUFFER_BYTES: Final = 69_632  # a line of `chatserv.wire.framing` and what TLS p
 
 try:
     _ssl_write, _bio_read, _forget_errors = SSL._lib.SSL_write, SSL._lib.BIO_read, SSL._lib.ERR_clear_error  # type: ignore[attr-defined]
+    _bio_new, _bio_kind, _bio_held = SSL._lib.BIO_new, SSL._lib.BIO_s_mem(), SSL._lib.BIO_get_mem_data  # type: ignore[attr-defined]
+    _set_bios, _nothing = SSL._lib.SSL_set_bio, SSL._ffi.NULL  # type: ignore[attr-defined]
     _buffer: Any = SSL._ffi.new("char[]", BUFFER_BYTES)  # type: ignore[attr-defined] # for the reactor's thread alone
     _records: Final = memoryview(SSL._ffi.buffer(_buffer))  # type: ignore[attr-defined]
 except AttributeError:
@@ -36,12 +38,12 @@ class DirectWriter:
         transport: The TLS transport; its handshake is done.
     """
 
-    __slots__ = ("_bio", "_send", "_socket", "_ssl", "_transport")
+    __slots__ = ("_handle", "_send", "_socket", "_ssl", "_transport")
 
     def __init__(self, transport: Any) -> None:
         self._transport, self._socket, self._send = transport, transport.transport, transport.transport.socket.send
-        self._ssl = transport.getHandle()._ssl
-        self._bio = transport.getHandle()._from_ssl  # belongs to the other, which lives as long as it is kept here
+        self._handle = transport.getHandle()
+        self._ssl = self._handle._ssl
         self.write(b"")  # where a name is missing, that comes out now
 
     def write(self, data: bytes) -> None:
@@ -58,8 +60,8 @@ class DirectWriter:
                 outer.write(data[sealed:])
                 return
             sealed += count
-        waits = False
-        while (count := _bio_read(self._bio, _buffer, BUFFER_BYTES)) > 0:
+        waits, out = False, self._handle._from_ssl
+        while (count := _bio_read(out, _buffer, BUFFER_BYTES)) > 0:
             try:
                 sent = 0 if waits else self._send(_records[:count])
             except OSError:  # the kernel's buffer is full; or the connection is gone, which the ordinary path tells
@@ -69,6 +71,19 @@ class DirectWriter:
                 socket.write(bytes(_records[sent:count]))
             if count < BUFFER_BYTES:
                 break
+
+
+def give_back_memory(transport: Any) -> None:
+    """Gives back what a TLS connection's buffers have grown to: 4 KiB with a handshake, 87 with a full line each way.
+
+    What passes into and out of OpenSSL does so through memory that never shrinks; so it gets a new one where all is through.
+    """
+    if _buffer is not None and type(transport) is TLSConnection:
+        with suppress(AttributeError):
+            handle = transport.getHandle()
+            if not _bio_held(handle._into_ssl, _nothing) and not _bio_held(handle._from_ssl, _nothing):
+                handle._into_ssl, handle._from_ssl = _bio_new(_bio_kind), _bio_new(_bio_kind)
+                _set_bios(handle._ssl, handle._into_ssl, handle._from_ssl)  # which frees those before
 
 
 def fast_writer(transport: Any) -> Callable[[bytes], object]:

@@ -23,7 +23,7 @@ from chatserv.errors import BadMessage, Internal, TimedOut, TooLarge, WireError
 from chatserv.failpoints import failpoint
 from chatserv.linereceiver import LinearLineReceiver
 from chatserv.net.authenticator import Wanted
-from chatserv.net.direct import fast_writer
+from chatserv.net.direct import fast_writer, give_back_memory
 from chatserv.net.link import SeatSide
 from chatserv.net.sendq import UNREAD, SendQueue, ended_by_peer
 from chatserv.net.sockets import tune_socket
@@ -141,6 +141,7 @@ class Front(LinearLineReceiver):
                 self.end(CloseReason.TOO_OLD)
             case Finding.ASK | Finding.NOTHING as finding:
                 if finding is Finding.ASK:
+                    give_back_memory(self.transport)
                     self.tell(messages.Keepalive())
                 return self._watch.due(stalled_since)
         return None
@@ -254,6 +255,7 @@ class Front(LinearLineReceiver):
         self.phase = Phase.OPEN
         self.max_line_bytes = limits.line_bytes
         self.factory.logged_in(self)
+        give_back_memory(self.transport)
         self._sendq = SendQueue(self._session, self.transport, self._write, self.factory.flusher, limits, self)
         self._watch.lasts(seconds)
         self.factory.wheel.wake_at(self, self._watch.due(None))

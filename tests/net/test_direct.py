@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from chatserv.net import direct
-from chatserv.net.direct import BUFFER_BYTES, DirectWriter, fast_writer
+from chatserv.net.direct import BUFFER_BYTES, DirectWriter, fast_writer, give_back_memory
 from chatserv.net.tls import TLSFactory
 from tests.net.test_tls import options
 from tests.support.collector import Collector
@@ -84,12 +84,32 @@ class DirectTests(TestCase):
 
         self.assertEqual(await self.heard(talk), b"onetwo")
 
+    async def test_memory(self) -> None:
+        """What has grown with a large write is given back, unless something waits there; writers go on."""
+
+        def talk(transport: Any) -> None:
+            handle, write = transport.getHandle(), fast_writer(transport)
+            write(b"a" * 50_000)
+            grown = handle._into_ssl, handle._from_ssl
+            give_back_memory(transport)
+            fresh = handle._into_ssl, handle._from_ssl
+            self.assertFalse(set(grown) & set(fresh))
+            write(b"b")
+            handle.send(b"c")
+            give_back_memory(transport)
+            self.assertEqual((handle._into_ssl, handle._from_ssl), fresh)
+            write(b"d")
+            transport.loseConnection()
+
+        self.assertEqual(await self.heard(talk), b"a" * 50_000 + b"bcd")
+
     async def test_names(self) -> None:
         """Where a library has changed, everything goes the ordinary way."""
 
         def talk(transport: Any) -> None:
             with patch.object(direct, "_buffer", None):
                 self.assertEqual(fast_writer(transport), transport.write)
+                give_back_memory(transport)
             with patch.object(transport, "getHandle", object):
                 self.assertEqual(fast_writer(transport), transport.write)
             everything(transport)
@@ -128,5 +148,6 @@ class OtherTransportTests(SynchronousTestCase):
     def test_ordinary(self) -> None:
         """Any other transport is written to in its own way."""
         transport = StringTransport()
+        give_back_memory(transport)
         fast_writer(transport)(b"hello")
         self.assertEqual(transport.value(), b"hello")
