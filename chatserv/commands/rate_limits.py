@@ -111,6 +111,8 @@ class Meter:
         account: The key of the account's purse.
     """
 
+    __slots__ = ("_account", "_own", "_rates")
+
     def __init__(self, rates: RateLimits, account: object) -> None:
         self._rates, self._account, self._own = rates, account, Purse()
 

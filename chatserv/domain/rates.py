@@ -1,6 +1,7 @@
 """How often somebody has done something: sliding windows in a table of bounded size. Pure: time is a parameter."""
 
-from collections import OrderedDict, deque
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 
@@ -14,7 +15,8 @@ class Rates:
 
     def __init__(self, seconds: Callable[[], float], most: int) -> None:
         self._seconds, self._most = seconds, most
-        self._times: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        # Lists, as most have one entry: a deque takes 600 bytes for it.
+        self._times: OrderedDict[Hashable, list[float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._times)
@@ -25,8 +27,7 @@ class Rates:
         if times is None:
             return 0.0
         now = self._seconds()
-        while times and times[0] <= now - window:
-            times.popleft()
+        del times[: bisect_right(times, now - window)]
         if not times:
             del self._times[key]
         if len(times) < limit:
@@ -35,7 +36,7 @@ class Rates:
 
     def take(self, key: Hashable) -> None:
         """Notes that ``key`` does it now."""
-        self._times.setdefault(key, deque()).append(self._seconds())
+        self._times.setdefault(key, []).append(self._seconds())
         self._times.move_to_end(key)
         if len(self._times) > self._most:
             self._times.popitem(last=False)

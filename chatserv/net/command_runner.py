@@ -43,6 +43,11 @@ class CommandRunner:
         broke: Called where the session cannot catch up; only another connection can.
     """
 
+    __slots__ = (
+        "_broke", "_changed", "_context", "_held", "_in_flight", "_lagging", "_limit", "_lines", "_meter", "_pumping",
+        "_session", "_tell", "_timer", "_told", "_waiting",
+    )  # fmt: skip
+
     def __init__(
         self,
         context: Context,
@@ -54,7 +59,7 @@ class CommandRunner:
         self._context, self._session, self._limit = context, session, context.config.limits.commands_in_flight
         self._tell, self._changed, self._broke = tell, changed, broke
         self._meter = context.meter(session)
-        self._waiting: deque[Item] = deque()
+        self._waiting: list[Item] = []
         self._lines: dict[Bucket, deque[tuple[float, Item]]] = {}  # with the second from which each may start
         self._lagging = 0
         self._timer: Timer | None = None
@@ -111,7 +116,7 @@ class CommandRunner:
         if self._lagging:
             self._go_on()
         while self._waiting and self._may_start and self._lagging < self._limit:
-            self._admit(charge(self._context, self._session, self._meter, self._waiting.popleft()))
+            self._admit(charge(self._context, self._session, self._meter, self._waiting.pop(0)))
         self._pumping = False
         self._changed()
 
