@@ -55,7 +55,7 @@ def _refusal(session: LiveSession, access: Access, record: RoomRecord) -> WireEr
     role = record.role(session.name)
     if role is Role.BANNED:
         return Banned(f"room {record.room_id.hex()}", by="room")
-    if access in {Access.LISTED, Access.LISTED_OR_NEW}:
+    if access is Access.LISTED or access is Access.LISTED_OR_NEW:
         allowed = bool(role) or bool(record.name)
     else:
         allowed = access is Access.DEVICE and bool(role) and place is not None and place.until is None
