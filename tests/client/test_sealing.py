@@ -45,7 +45,7 @@ class SealingCase(SynchronousTestCase):
         self.profile.save_keyring(keyring("alice"))
         vault = Vault.open(self.profile.database)
         vault.facts.put("first", CANARY)
-        vault.database.checkpoint()
+        vault.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         vault.facts.put("second", CANARY + b" still")
         killed = self.base / "killed"
         shutil.copytree(self.profile.directory, killed)

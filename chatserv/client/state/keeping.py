@@ -36,6 +36,15 @@ class Keeping:
         """
         if self._log.committed <= self._log.on_disk and not self._waiting:
             return succeed(None)
+        return self._synced()
+
+    async def emptied(self) -> bool:
+        """Tries to empty the write-ahead log, which holds pages with deleted secrets until then; whether that was done."""
+        self._log.to_move = True
+        await self._synced()
+        return not self._log.to_move
+
+    def _synced(self) -> "Deferred[None]":
         waiter: Deferred[None] = Deferred()
         self._waiting.append((self._log.committed, waiter))
         if not self._running and self._log.doubt is None:  # a second sync might succeed without having written anything

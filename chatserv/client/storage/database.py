@@ -82,13 +82,6 @@ class Database:
         self.connection = cast(driver.Connection, Closed())
         self.write_ahead.close()
 
-    def checkpoint(self) -> None:
-        """Moves the write-ahead log into the file and empties it: until then it holds pages with deleted secrets.
-
-        For moments when nothing else is going on; it waits for the disk.
-        """
-        self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
     @contextmanager
     def transaction(self, *, wait: bool = True) -> Generator[None]:
         """All of it or nothing. Inside another one it joins that; an exception undoes what was done inside.

@@ -20,7 +20,8 @@ _PRAGMAS: Final = (
     "journal_mode=WAL",
     "journal_size_limit=0",
     "synchronous=FULL",
-    "wal_autocheckpoint=4000",  # pages; mostly it is done in a thread, and earlier: `WriteAheadLog.sync`
+    "wal_autocheckpoint=16000",  # pages; mostly it is done in a thread, and earlier: `WriteAheadLog.sync`
+    "busy_timeout=10000",  # ms, as that thread begins the log anew, on a disk that may be slow
 )
 
 
@@ -83,10 +84,11 @@ def _check(connection: driver.Connection, where: str) -> None:
 
 
 def _migrate(connection: driver.Connection, version: int) -> None:
-    """Runs each script that the file has not seen, in a transaction of its own."""
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        head = f"BEGIN IMMEDIATE; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number};"
-        connection.executescript(f"{head}\n{script}\nCOMMIT;")
+    """Runs the scripts that the file has not seen, all of them in one transaction: it waits for the disk once."""
+    scripts = MIGRATIONS[version:]
+    if scripts:
+        head = f"BEGIN IMMEDIATE; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={len(MIGRATIONS)};"
+        connection.executescript("\n".join([head, *scripts, "COMMIT;"]))
 
 
 def _create(path: Path, key: bytes | None) -> None:

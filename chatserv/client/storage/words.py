@@ -24,7 +24,11 @@ INDEX: Final = b"\x02"
 """The version of what is indexed: a file with another one is indexed anew."""
 _ASCII: Final = re.compile("[0-9a-z]+")
 _FORMS: Final = frozenset(map(chr, [*range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)]))  # how a picture is drawn
+SLICE_PAGES: Final = 16
+"""Of the index, of 4 KB: so many are merged at a time while the program has other things to do."""
 _LEFTOVERS: Final = "words_left"
+_NONE: Final = (None, b"\x00")
+_MERGING: Final = b"\x02"
 
 
 def words_of(query: str) -> list[str]:
@@ -111,11 +115,28 @@ class WordIndex:
 
     def clean(self) -> None:
         """Merges the whole index where deleted words may be left in it: half a second for 100,000 messages."""
-        if self._facts.get(_LEFTOVERS) != b"\x01":
+        if self._facts.get(_LEFTOVERS) in _NONE:
             return
         with self._database.transaction():
             self._database.write("INSERT INTO words (words) VALUES ('optimize')")
             self._facts.put(_LEFTOVERS, b"\x00")
+
+    def clean_some(self) -> bool:
+        """A slice of the same, some milliseconds, without waiting for the disk; whether there may be more.
+
+        Where words are deleted between two slices it begins again.
+        """
+        left = self._facts.get(_LEFTOVERS)
+        if left in _NONE:
+            return False
+        with self._database.transaction(wait=False):
+            before = self._database.connection.total_changes
+            # negative: all that is there is to be merged into one
+            pages = SLICE_PAGES if left == _MERGING else -SLICE_PAGES
+            self._database.write("INSERT INTO words (words, rank) VALUES ('merge', ?)", (pages,))
+            more = self._database.connection.total_changes - before > 1  # so SQLite says that something was done
+            self._facts.put(_LEFTOVERS, _MERGING if more else b"\x00")
+        return True
 
     @staticmethod
     def expression(query: str) -> str:

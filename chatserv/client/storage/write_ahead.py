@@ -9,7 +9,11 @@ from chatserv.client.storage.driver import connect_file, driver
 from chatserv.client.storage.failures import DiskFailed, StorageError
 
 CHECKPOINT_BYTES: Final = 4 * 2**20
-"""How long the log may become before it moves into the file."""
+"""How long the log may become before it moves into the file, once nothing more is written."""
+MOST_BYTES: Final = 32 * 2**20
+"""The same while more and more is written."""
+HEAD_BYTES: Final = 32
+"""At the beginning of the log; each time that it begins anew they are others."""
 
 
 class WriteAheadLog:
@@ -24,12 +28,15 @@ class WriteAheadLog:
         committed: How many transactions there were.
         on_disk: How many of them no power failure can undo any more.
         doubt: Why it is not known what is on disk.
+        to_move: Whether the next `sync` moves the log into the file, however short it is; False once that is done, and the
+            log has nothing of before.
     """
 
     def __init__(self, where: str | None, key: bytes | None, failed: Callable[[StorageError], object]) -> None:
         self._where, self._key, self._failed = where, key, failed
         self.committed = self.on_disk = 0
         self.doubt: StorageError | None = None
+        self.to_move = False
         self._file: BinaryIO | None = None
 
     def count(self, waited: bool) -> None:
@@ -50,29 +57,36 @@ class WriteAheadLog:
         A long log moves into the file then, by a connection of its own: this waits longer, and holds up no commit.
         """
         if self._where is None:
+            self.to_move = False
             return
+        committed, log = self.committed, self._fsync(self._where)
+        size = os.fstat(log.fileno()).st_size
+        if self.to_move or size > (CHECKPOINT_BYTES if self.committed == committed else MOST_BYTES):
+            head = os.pread(log.fileno(), HEAD_BYTES, 0)
+            with suppress(driver.Error), closing(connect_file(self._where, self._key)) as other:
+                _begin_anew(other)
+            self.to_move &= os.pread(log.fileno(), HEAD_BYTES, 0) == head
+
+    def _fsync(self, where: str) -> BinaryIO:
         log = self._file
         try:
             if log is None:
-                log = self._file = open(f"{self._where}-wal", "rb+", buffering=0)  # noqa: SIM115 - as long as the database
+                log = self._file = open(f"{where}-wal", "rb+", buffering=0)  # noqa: SIM115 - as long as the database
             os.fsync(log)
-            size = os.fstat(log.fileno()).st_size
         except OSError as error:
-            raise DiskFailed(f"{self._where}: {error.strerror}", file=self._where) from None
-        if size > CHECKPOINT_BYTES:
-            with suppress(driver.Error), closing(connect_file(self._where, self._key)) as other:
-                other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            raise DiskFailed(f"{where}: {error.strerror}", file=where) from None
+        return log
 
     def synced(self, committed: int) -> None:
         """So many transactions were committed when a `sync` began that has ended."""
         self.on_disk = max(self.on_disk, committed)
 
     def sync_now(self) -> None:
-        """Waits for the disk here and now. Raises `StorageError`."""
+        """Waits for the disk here and now; the log stays as it is. Raises `StorageError`."""
         if self.doubt is not None:
             raise self.doubt
-        if self.committed > self.on_disk:
-            self.sync()
+        if self._where is not None and self.committed > self.on_disk:
+            self._fsync(self._where)
             self.on_disk = self.committed
 
     def cannot_sync(self, error: StorageError) -> None:
@@ -87,3 +101,15 @@ class WriteAheadLog:
     def close(self) -> None:
         """Not needed any more; a thread that is at it keeps it open until it is done."""
         self._file = None
+
+
+def _begin_anew(other: driver.Connection) -> None:
+    """Moves the log into the file and writes the first page of the next one, which takes the place of this one.
+
+    Whoever writes first to a log that begins anew has to wait for the disk, even who commits without waiting: so that is
+    done here. A commit that comes in just that moment waits for it. Where others commit meanwhile, this log goes on.
+    """
+    for pragma in ("wal_checkpoint(PASSIVE)", "journal_size_limit=0", "synchronous=NORMAL"):
+        other.execute(f"PRAGMA {pragma}").fetchall()
+    # always another value: SQLite writes nothing where the row is the same as before
+    other.execute("INSERT OR REPLACE INTO facts VALUES ('log begins', randomblob(8))")

@@ -15,6 +15,7 @@ from chatserv.client.storage import write_ahead
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.facts import Facts
 from chatserv.client.storage.failures import DiskFailed, StorageError
+from chatserv.client.storage.write_ahead import HEAD_BYTES
 from chatserv.testing.world import Person, World
 
 
@@ -125,21 +126,70 @@ class KeepingTests(SynchronousTestCase):
         self.assertEqual(self.told, [1, 2])
         self.facts.put("key", b"new")
 
-    def test_a_long_log_moves_into_the_file(self) -> None:
-        """By the thread; what is committed then begins it anew."""
+    def fill(self) -> None:
+        """Makes the log long."""
         self.patch(write_ahead, "CHECKPOINT_BYTES", 100_000)
-        log = self.path.with_name(f"{self.path.name}-wal")
         for number in range(20):
             with self.database.transaction(wait=False):
                 self.facts.put("key", bytes([number]) * 20_000)
-        size = log.stat().st_size
-        self.assertGreater(size, 400_000)
+
+    def log(self) -> bytes:
+        """What is in it."""
+        return self.path.with_name(f"{self.path.name}-wal").read_bytes()
+
+    def test_a_long_log_moves_into_the_file(self) -> None:
+        """By the thread, which begins it anew as well: the commits after it do not have to wait for the disk."""
+        self.fill()
+        before = self.log()
+        self.assertGreater(len(before), 400_000)
         self.commit(1)
         self.thread.work()
+        begun = self.log()
+        self.assertLess(len(begun), 10_000)
         self.commit(2)
+        self.assertEqual(begun[:HEAD_BYTES], self.log()[:HEAD_BYTES])
+        self.assertNotEqual(begun[:HEAD_BYTES], before[:HEAD_BYTES])
         self.thread.work()
-        self.assertLess(log.stat().st_size, size)
         self.assertEqual((self.facts.get("key"), self.told), (b"\2", [1, 2]))
+
+    def test_a_log_that_grows(self) -> None:
+        """While more is committed it does not move before it is much longer."""
+        self.fill()
+        fsync = os.fsync
+
+        def commit_meanwhile(log: int) -> None:
+            fsync(log)
+            self.commit(2)
+
+        self.commit(1)
+        before = self.log()
+        patched = self.patch(os, "fsync", commit_meanwhile)
+        self.thread.work()
+        patched.restore()
+        self.assertEqual(before, self.log()[: len(before)])
+        self.patch(write_ahead, "MOST_BYTES", 100_000)
+        self.commit(3)
+        self.patch(os, "fsync", commit_meanwhile)
+        self.thread.work()
+        self.assertNotEqual(before[:HEAD_BYTES], self.log()[:HEAD_BYTES])
+
+    def test_emptied(self) -> None:
+        """When it is asked for, however short the log is; where that is not possible just now, that is said."""
+        self.commit(1)
+        self.thread.work()
+        before = self.log()
+        emptied = Deferred.fromCoroutine(self.keeping.emptied())
+        with self.database.transaction():
+            self.thread.work()
+        self.assertFalse(self.successResultOf(emptied))
+        self.assertEqual(before, self.log())
+        for _ in range(2):
+            before = self.log()
+            emptied = Deferred.fromCoroutine(self.keeping.emptied())
+            self.thread.work()
+            self.assertTrue(self.successResultOf(emptied))
+            self.assertNotEqual(before[:HEAD_BYTES], self.log()[:HEAD_BYTES])
+        self.assertEqual(self.facts.get("key"), b"\1")
 
 
 class SealedTests(KeepingTests):
@@ -214,6 +264,20 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual((self.heard(self.bob), self.alice.events(SendAcknowledged)), (["one"], []))
         self.work()
         self.assertEqual((len(self.alice.events(SendAcknowledged)), self.heard(self.alice)), (1, ["one"]))
+
+    def test_what_was_deleted_leaves_the_disk(self) -> None:
+        """The reactor's thread does not wait for that: the log moves into the file, and begins anew, in another one."""
+        log = self.alice.profile.database.with_name("client.db-wal")
+        self.alice.room("lobby").mark_seen()
+        before = log.read_bytes()
+        self.alice.client.engine.tidying.now()
+        self.world.settle()
+        self.assertEqual((len(self.thread.waiting), log.read_bytes()), (1, before))
+        self.work()
+        self.assertNotEqual(log.read_bytes()[:HEAD_BYTES], before[:HEAD_BYTES])
+        self.alice.client.engine.tidying.now()
+        self.work()
+        self.assertEqual(self.thread.waiting, [])
 
     def test_the_connection_goes_meanwhile(self) -> None:
         """What was sealed goes out once, in the next session; what came is told once."""

@@ -20,6 +20,7 @@ from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.local_errors import LocalProtocolError
+from tests.client.storage.test_database import empty_log
 from tests.client.storage.test_messages import message
 from tests.client.storage.test_proofs import kept
 from tests.support.e2e import named, stream
@@ -342,20 +343,20 @@ class VaultTests(SynchronousTestCase):
         self.assertEqual((len(vault.rooms.all()), len(vault.archive.last(OTHER, 5))), (1, 1))
 
     def test_deleted_is_gone(self) -> None:
-        """Secrets that were deleted are in no file after a checkpoint."""
+        """Secrets that were deleted are in no file once the write-ahead log was emptied."""
         self.path.mkdir()
         vault = Vault.open(self.path / "client.db")
         self.addCleanup(vault.close)
         self.fill(vault)
         secret = vault.prekeys.all()[1]
         secrets = (named("own"), named("other"), named("epoch secret"), secret.mlkem_seed, secret.x25519_seed)
-        vault.database.checkpoint()
+        empty_log(vault.database)
         self.assertEqual(self.held(secrets), len(secrets))
         with vault.transaction():
             vault.chains.replace(ROOM, SenderChain(0, 0, named("new")), [])
             vault.pending.delete(ROOM)
             vault.prekeys.delete(1)
-        vault.database.checkpoint()
+        empty_log(vault.database)
         self.assertEqual(self.held(secrets), 0)
 
     def held(self, secrets: tuple[bytes, ...]) -> int:

@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client.storage import words as words_module
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.rooms import Standing
 from chatserv.client.storage.stored_message import StoredMessage
 from chatserv.client.storage.vault import Vault
 from chatserv.client.storage.words import INDEX, MAX_QUERY, MAX_WORDS, WordIndex, words_of
 from chatserv.crypto.bodies import Text
+from tests.client.storage.test_database import empty_log
 from tests.client.storage.test_messages import OTHER, ROOM, message
 from tests.client.storage.test_tables import ROW
 
@@ -168,3 +170,27 @@ class FileTests(SearchCase):
         kept = self.path.read_bytes()
         self.vault = Vault.open(self.path)
         self.assertEqual([word in kept for word in (b"xylophone", b"zeppelins")], [False, True])
+
+    def test_taken_back_in_slices(self) -> None:
+        """While the program runs the index is merged in slices; what is deleted between two of them is gone as well."""
+        self.patch(words_module, "SLICE_PAGES", 1)
+        said = ["xylophones", "yesterdays", "zeppelins"]
+        for seq in range(1, 401):
+            words = [f"{seq}word{each}" for each in range(20)]
+            self.archive.add(saying(seq, " ".join(said[seq - 1 : seq] + words)))
+        slices = 0
+        for taken_back in (1, 2):
+            self.archive.mark_deleted(ROOM, message(taken_back).message_id)
+            self.assertEqual(self.kept(*said)[taken_back - 1 :], [True] * (4 - taken_back))
+            while self.archive.words.clean_some():
+                slices += 1
+                if slices == 2:
+                    break
+        self.assertGreater(slices, 4)
+        self.assertEqual(self.kept(*said), [False, False, True])
+
+    def kept(self, *words: str) -> list[bool]:
+        """Whether these are anywhere in the file."""
+        empty_log(self.vault.database)
+        kept = b"".join(each.read_bytes() for each in self.path.parent.glob(f"{self.path.name}*"))
+        return [word.encode() in kept for word in words]
