@@ -1,7 +1,7 @@
 """S1, S2, S3 and S6: what a delivery costs the server, and how long it takes to reach everybody."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bench.figures import figures, read
@@ -12,7 +12,8 @@ from bench.profiler import Profiler
 
 WARM_UP_SECONDS = 1.0
 S1_SENDERS: Final = 10
-S1_RATE: Final = 1000.0  # messages a second in all, 50,000 deliveries
+S1_RATES: Final = (1000.0,)  # messages a second in all, where 50 listen: 50,000 deliveries
+S1_FULL_RATES: Final = (200.0, 1000.0, 2000.0)
 S1_MANY: Final = 490  # with ten senders, as many as one commit can bring in
 S2_RATE: Final = 50.0
 
@@ -25,8 +26,15 @@ def saturated(options: Options, opened: Opened = Ours) -> Iterator[dict[str, obj
             yield _run(Scenario("S1", members, senders, senders * options.outstanding), options, opened)
         if not (options.rate or options.senders):
             yield _run(Scenario("S1", members, 1, options.outstanding), options, opened)
-        if options.rate or not options.senders:
-            yield _run(Scenario("S1", members, senders, rate=options.rate or S1_RATE * 50 // members), options, opened)
+        for rate in _rates(options, members):
+            yield _run(Scenario("S1", members, senders, rate=rate), options, opened)
+
+
+def _rates(options: Options, members: int) -> Sequence[float]:
+    if options.rate:
+        return [options.rate]
+    rates = () if options.senders else S1_FULL_RATES if options.full else S1_RATES
+    return [rate * 50 // members for rate in rates]  # as many deliveries, whoever listens
 
 
 def light(options: Options, opened: Opened = Ours) -> Iterator[dict[str, object]]:

@@ -98,26 +98,42 @@ def _run_window(directory: Path, display: Display, part: str, link: str) -> dict
 class Gaps:
     """Measures how long the reactor does not come round, and what it did meanwhile.
 
+    The time in which its thread could have run, and others had all cores, is not the program's and is left out.
+
     Args:
         reactor: Which.
+
+    Attributes:
+        longest_seconds: The longest gap.
+        wall_seconds: The longest one by the clock, with the time for which there was no core.
+        over: How many passed the limit.
+        culprit: What the longest one was spent with, where it passed the limit.
     """
 
     def __init__(self, reactor: Any) -> None:
-        self._reactor, self._last, self._main = reactor, time.monotonic(), threading.get_ident()
-        self.longest_seconds, self.over, self.culprit = 0.0, 0, ""
-        self._suspect = ""
+        self._reactor, self._main = reactor, threading.get_ident()
+        self._schedule = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+        self._last, self._waited, self._suspect = time.monotonic(), self._waited_seconds(), ""
+        self.begin()
         threading.Thread(target=self._look, daemon=True).start()
         self._tick()
 
     def begin(self) -> None:
         """Counts from now on."""
-        self.longest_seconds, self.over, self.culprit = 0.0, 0, ""
+        self.longest_seconds = self.wall_seconds = 0.0
+        self.over, self.culprit = 0, ""
+
+    def _waited_seconds(self) -> float:
+        """For how long the thread has waited for a core so far."""
+        return int(os.pread(self._schedule, 100, 0).split()[1]) / 1e9
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        gap = now - self._last - TICK_SECONDS
-        self._last = now
+        now, waited = time.monotonic(), self._waited_seconds()
+        wall = now - self._last - TICK_SECONDS
+        gap = wall - (waited - self._waited)
+        self._last, self._waited = now, waited
         self.over += gap * 1000 > LIMIT_MS
+        self.wall_seconds = max(self.wall_seconds, wall)
         if gap > self.longest_seconds:
             self.longest_seconds, self.culprit = gap, self._suspect if gap * 1000 > LIMIT_MS else ""
         self._reactor.callLater(TICK_SECONDS, self._tick)
@@ -195,6 +211,7 @@ class Run:
             json.dumps(
                 {
                     f"{part}_gap_ms": round(self.gaps.longest_seconds * 1000, 1),
+                    f"{part}_wall_gap_ms": round(self.gaps.wall_seconds * 1000, 1),
                     f"{part}_gaps_over_limit": self.gaps.over,
                     f"{part}_seconds": round(seconds, 2),
                     f"{part}_culprit": self.gaps.culprit,

@@ -54,6 +54,10 @@ class DeliveryTests(SynchronousTestCase):
         expected = [Scenario("S1", 50, 10, 160), Scenario("S1", 50, 1, 16), Scenario("S1", 50, 10, rate=1000)]
         self.assertEqual(found, expected)
         del found[:]
+        list(delivery.saturated(Options(full=True)))
+        self.assertEqual([each.rate for each in found], [0, 0, 200, 1000, 2000, 0, 0, 20, 102, 204])
+        self.assertEqual([each.members for each in found], [50] * 5 + [delivery.S1_MANY] * 5)
+        del found[:]
         list(delivery.saturated(Options(members=7, senders=3, outstanding=2)))
         list(delivery.light(Options(members=7, rate=9)))
         list(delivery.many_rooms(Options()))
