@@ -277,7 +277,7 @@ class Engine:
         except ChatError as error:
             self._refuse(error)
             return
-        self.context.vault.facts.put(STORE, welcome.store)
+        self.context.vault.facts.note(STORE, welcome.store)
         self.context.vault.pending.clear()  # a commit of ours that is not in its room by now was not taken
         self.auditor.logged_rooms.synced()
         self.outbox.synced()

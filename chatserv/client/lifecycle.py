@@ -95,6 +95,7 @@ class Lifecycle:
         factory = ClientFactory(self.connection.build)
         self._service = ClientService(self._endpoint, factory, retryPolicy=self._next_delay, clock=self._reactor)
         self.engine.backlog.start()
+        self.engine.tidying.now()  # and whatever is written first does not wait for the head of a new log
         self._emit(StatusChanged(Status.CONNECTING))
         self._waking.start()
         self._service.startService()

@@ -23,8 +23,9 @@ class Tidying:
     def drop_old(self) -> None:
         """Forgets what was to be kept for some time only."""
         vault, now_ms = self._context.vault, self._context.now_ms()
-        vault.chains.drop_skipped(now_ms - SKIPPED_MS)
-        vault.kept_events.drop_old(now_ms)
+        with vault.transaction(wait=False):
+            vault.chains.drop_skipped(now_ms - SKIPPED_MS)
+            vault.kept_events.drop_old(now_ms)
 
     def soon(self) -> None:
         """Something was deleted."""

@@ -60,5 +60,5 @@ async def prepare_account(
             make_keyring, link.fingerprint, address, name, prepared, now_ms(), secrets.token_bytes
         )
     keyring = msgspec.structs.replace(keyring.moved(link.addresses), required_key=link.key)
-    profile.save_keyring(keyring)
+    await in_thread(profile.save_keyring, keyring)
     return keyring

@@ -234,7 +234,9 @@ class Committer:
 
     async def _put_and_see(self, room: Room, commit: Commit, secret: bytes) -> bool:
         vault = self._context.vault
-        vault.pending.put(room.room_id, commit.tbs.epoch, commit.encoded, secret)
+        with vault.transaction(wait=False):
+            vault.pending.put(room.room_id, commit.tbs.epoch, commit.encoded, secret)
+        await self._context.keeping.kept()
         try:
             reply = await self._requests.ask(messages.PutCommit, room=room.room_id, commit=commit.encoded)
         except Interrupted:

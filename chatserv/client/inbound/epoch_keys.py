@@ -82,9 +82,10 @@ class EpochKeys:
             return
         if room.commit is not commit or room.row is None:
             return  # the room has moved on meanwhile
-        with self._context.vault.transaction():
+        with self._context.vault.transaction(wait=False):
             self._reader.hold_keys(room, own, opened.payload)
             self._spend(opened)
+        await self._context.keeping.kept()
 
     async def _fetch(self, room: Room, epoch: int) -> tuple[tuple[bytes, ...], bytes]:
         reply = await self._requests.expect(messages.Wrapped, messages.GetWrap, room=room.room_id, epoch=epoch)

@@ -107,7 +107,7 @@ class Talk:
     def _say_marks(self, wanted: Callable[[Room], bool]) -> None:
         rooms = [room for room in self._rooms.ours() if not room.of_devices and not room.offered and wanted(room)]
         marks = [(room.room_id, room.row.read) for room in rooms if room.row is not None]
-        with self._context.vault.transaction():
+        with self._context.vault.transaction(wait=False):  # what is said leaves when it is on disk
             if self.say(*_pages(ReadMarks, marks)):
                 for room in rooms:
                     self._rooms.told_read(room)

@@ -45,7 +45,7 @@ class ServerRule:
 
     def caught_up(self, now_ms: int) -> None:
         """We have all that there is."""
-        self._facts.put(HERE, now_ms.to_bytes(8, signed=True))
+        self._facts.note(HERE, now_ms.to_bytes(8, signed=True))
 
     def explains(self, room_id: bytes, last: int, now_ms: int) -> bool:
         """Whether messages of a room up to this place may be gone by the rule."""

@@ -19,7 +19,6 @@ _PRAGMAS: Final = (
     "temp_store=MEMORY",  # and never was in another one
     "journal_mode=WAL",
     "journal_size_limit=0",
-    "synchronous=FULL",
     "wal_autocheckpoint=16000",  # pages; mostly it is done in a thread, and earlier: `WriteAheadLog.sync`
     "busy_timeout=10000",  # ms, as that thread begins the log anew, on a disk that may be slow
 )
@@ -48,7 +47,7 @@ def open_file(path: Path, key: bytes | None = None) -> driver.Connection:
         connection = connect_file(where, key)
         try:
             _check(connection, where)
-            _configure(connection)
+            _configure(connection, "FULL")
             _migrate(connection, _version(connection))
         except BaseException:
             connection.close()
@@ -57,13 +56,14 @@ def open_file(path: Path, key: bytes | None = None) -> driver.Connection:
 
 
 def _connect(where: str, key: bytes | None = None) -> driver.Connection:
+    """A file that nobody relies on yet: the disk is not waited for."""
     connection = connect_file(where, key)
-    _configure(connection)
+    _configure(connection, "OFF")
     return connection
 
 
-def _configure(connection: driver.Connection) -> None:
-    for pragma in _PRAGMAS:
+def _configure(connection: driver.Connection, synchronous: str) -> None:
+    for pragma in (f"synchronous={synchronous}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
@@ -121,3 +121,13 @@ def _fill(path: Path, fresh: Path, key: bytes | None) -> None:
             _migrate(connection, 0)
         finally:
             connection.close()
+    sync_file(fresh)
+
+
+def sync_file(path: Path) -> None:
+    """Waits until the disk has a file. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

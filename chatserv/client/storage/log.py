@@ -13,8 +13,11 @@ class LogTable:
         self._database = database
 
     def transaction(self) -> AbstractContextManager[None]:
-        """A transaction of the database that the table is in."""
-        return self._database.transaction()
+        """A transaction of the database that the table is in; it does not wait for the disk.
+
+        What is told or sent on the strength of it waits for that.
+        """
+        return self._database.transaction(wait=False)
 
     def append(self, leaves: Sequence[tuple[bytes, bytes]]) -> None:
         """Keeps the next leaves: each leaf (105 bytes) with the root of the log up to and with it (32 bytes)."""

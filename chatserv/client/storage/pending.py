@@ -40,5 +40,5 @@ class PendingCommits:
         self._database.write("DELETE FROM pending_commits WHERE room_id = ?", (room_id,))
 
     def clear(self) -> None:
-        """Forgets all."""
-        self._database.write("DELETE FROM pending_commits")
+        """Forgets all, without waiting for the disk."""
+        self._database.note("DELETE FROM pending_commits")

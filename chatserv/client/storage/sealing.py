@@ -8,7 +8,7 @@ from pathlib import Path
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.driver import connect_file, plain_name, raw_key
 from chatserv.client.storage.failures import Explained, StorageError
-from chatserv.client.storage.file import clear
+from chatserv.client.storage.file import clear, sync_file
 from chatserv.i18n import _
 from chatserv.private_files import FILE_MODE, overwrite
 
@@ -48,8 +48,4 @@ def _check(sealed: Path, key: bytes) -> None:
         wrong += [row for row in connection.execute("PRAGMA integrity_check").fetchall() if row != ("ok",)]
     if wrong:
         raise StorageError(f"{sealed}: {_('what was written is not what can be read')}", file=sealed)
-    descriptor = os.open(sealed, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(sealed)

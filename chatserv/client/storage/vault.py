@@ -68,7 +68,7 @@ class Vault:
             if indexed is not None:
                 vault.archive.words.mark_leftovers()
             vault.archive.index_all()
-            vault.facts.put(_INDEXED, INDEX)
+            vault.facts.note(_INDEXED, INDEX)
         return vault
 
     def transaction(self, *, wait: bool = True) -> AbstractContextManager[None]:

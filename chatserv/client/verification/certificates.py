@@ -77,7 +77,7 @@ class Certificates:
         wanted = list(hashes)
         for page in _pages(self.missing(wanted)):
             reply = await self._requests.expect(messages.Certificates, messages.GetCertificates, hashes=tuple(page))
-            with self._context.vault.transaction():
+            with self._context.vault.transaction(wait=False):  # whatever is lost by a power failure is fetched again
                 for item in reply.items:
                     self._take(item)
         if left := self.missing(wanted):

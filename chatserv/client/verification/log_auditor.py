@@ -96,8 +96,7 @@ class LogAuditor:
             self._fetching.release()
 
     async def _fetch_page(self, size: int) -> None:
-        log = self._context.log
-        after = log.next_index
+        after = self._context.log.next_index
         page = await self._requests.expect(messages.LogPage, messages.GetLog, after=after)
         if len(page.head) != TREE_HEAD_BYTES or TreeHead.decode(page.head[:-RSA_BYTES]).size < size:
             self._alarm("log_withheld", f"size {size}")
@@ -143,6 +142,7 @@ class LogAuditor:
             self._forked(error)
             raise
         if self._context.log.size > before:
+            self._context.keeping.kept()  # soon, in a thread
             self._grown()
 
     # -- what is new ---------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class PrekeyStock:
         renew = moved or newest is None or now_ms - newest.created_ms >= RENEW_MS
         wanted = self._most - stock if stock < min(REFILL_BELOW, self._most) or renew else 0
         fresh = self._make(last_resort=renew, one_time=wanted)
+        await context.keeping.kept()  # before anybody hears of them
         for at in range(0, len(fresh), messages.PREKEYS_PAGE):
             page = tuple(
                 secret.sign(context.signing, context.device_id).encode()
@@ -63,13 +64,13 @@ class PrekeyStock:
         if renew and newest is not None:
             context.vault.prekeys.retire(newest.secret.id, now_ms)
         if moved:
-            context.vault.facts.put(STORE, store)
+            context.vault.facts.note(STORE, store)
         self._forget(now_ms)
 
     def _make(self, *, last_resort: bool, one_time: int) -> list[PrekeySecret]:
-        """New prekeys, stored before anybody hears of them."""
+        """New prekeys, which are on the disk when `Keeping` says so."""
         context, fresh = self._context, []
-        with context.vault.transaction():
+        with context.vault.transaction(wait=False):
             for number in range(last_resort + one_time):
                 prekey_id = context.vault.prekeys.next_id(last_resort and number == 0)
                 secret = generate_prekey(prekey_id, context.random)
@@ -80,11 +81,12 @@ class PrekeyStock:
     def _retire(self, stock: int, now_ms: int) -> None:
         """The server gives out the oldest one-time prekeys first: of those that it lists no more, the unused go one day."""
         ids = self._context.vault.prekeys.one_time_ids()
-        with self._context.vault.transaction():
+        with self._context.vault.transaction(wait=False):
             for prekey_id in ids[: max(0, len(ids) - stock)]:
                 self._context.vault.prekeys.retire(prekey_id, now_ms)
 
     def _forget(self, now_ms: int) -> None:
         """Deletes what was retired long ago, but never while events of a room wait to be read."""
         if not any(room.queue for room in self._rooms.all()):
-            self._context.vault.prekeys.delete_retired(now_ms - KEEP_MS)
+            with self._context.vault.transaction(wait=False):
+                self._context.vault.prekeys.delete_retired(now_ms - KEEP_MS)

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class KeepingTests(SynchronousTestCase):
         """SQLite writes and syncs nothing then: what was committed before is synced all the same."""
         synced: list[int] = []
         fsync = os.fsync
-        for wait in (lambda: self.facts.delete("nobody"), self.empty):
+        for wait in (lambda: self.database.write("DELETE FROM facts WHERE key = 'nobody'"), self.empty):
             self.commit(1)
             patched = self.patch(os, "fsync", lambda log: synced.append(fsync(log) or 1))
             wait()
@@ -264,6 +265,26 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual((self.heard(self.bob), self.alice.events(SendAcknowledged)), (["one"], []))
         self.work()
         self.assertEqual((len(self.alice.events(SendAcknowledged)), self.heard(self.alice)), (1, ["one"]))
+
+    def test_a_session_begins(self) -> None:
+        """Who comes back, and is told what was missed, waits for the disk in the thread alone."""
+        waited: list[str] = []
+        wait_for_disk = Database._wait_for_disk
+
+        def note(database: Database, wait: bool) -> None:
+            if wait:
+                waited.append("".join(traceback.format_stack(limit=8)))
+            wait_for_disk(database, wait)
+
+        self.alice.leave_the_machine()
+        for number in range(5):
+            self.bob.client.send("lobby", str(number))
+        self.world.settle()
+        self.bob.leave_the_machine()
+        self.patch(Database, "_wait_for_disk", note)
+        self.alice.come_back()
+        self.world.settle()
+        self.assertEqual((self.heard(self.alice)[-1], "\n\n".join(waited)), ("4", ""))
 
     def test_what_was_deleted_leaves_the_disk(self) -> None:
         """The reactor's thread does not wait for that: the log moves into the file, and begins anew, in another one."""
