@@ -74,7 +74,9 @@ class Backlog:
             self._catch_up(listener)
 
     def again(self) -> None:
-        """There may be messages that listeners were not shown."""
+        """There may be messages that listeners were not shown, and some that they were shown and that could not be noted."""
+        for room in self._rooms.ours():
+            self.heard(room)
         for listener in list(self._listeners):
             if self._open and listener.follows and not listener.busy:
                 self._catch_up(listener)
@@ -160,11 +162,11 @@ class Backlog:
             return
         seq = max(self.shown(listener, room), min(seq, room.row.cursor))
         if listener.name == DEFAULT_CURSOR:
-            room.row = replace(room.row, shown=seq)
             self._context.vault.rooms.set_shown(room.room_id, seq)
+            room.row = replace(room.row, shown=seq)
         else:
-            listener.shown[room.room_id] = seq
             self._context.vault.cursors.set_shown(listener.name, room.room_id, seq)
+            listener.shown[room.room_id] = seq
 
     def rewound(self, room: Room, head: int) -> None:
         """The server has nothing behind ``head`` any more: other messages will have those places."""
