@@ -9,10 +9,11 @@ from typing import Final
 
 from bench.founding import found_room
 from bench.ground import Ours
-from bench.member import Device
+from bench.member import Device, Seat
 from bench.options import Options
 from bench.server import BenchError
 from bench.start import BODY_BYTES, fill
+from chatserv.crypto.envelope import HEADER_BYTES, Header
 from chatserv.models import Appended, EventDraft
 from chatserv.store import statements
 from chatserv.store.appending import append_batch
@@ -51,14 +52,7 @@ def _append(server: Ours, device: Device) -> float:
     engine = writing_engine(server.store)
     with engine.connect() as conn:
         for _ in range(BATCHES):
-            drafts = [
-                EventDraft(
-                    room_id=seat.room, id=secrets.token_bytes(16), epoch=seat.epoch, body=os.urandom(BODY_BYTES), at_ms=0,
-                    leaf=seat.leaf, generation=generation + number,
-                    account_id=bytes(16), device_id=device.account.device_id, sender=device.account.user,
-                )
-                for number in range(BATCH)
-            ]  # fmt: skip
+            drafts = [_draft(device, seat, generation + number) for number in range(BATCH)]
             generation += BATCH
             began = time.thread_time()
             with conn.begin():
@@ -68,6 +62,15 @@ def _append(server: Ours, device: Device) -> float:
                 raise BenchError(f"a message was not stored: {outcomes[0]}")
     engine.dispose()
     return median(times)
+
+
+def _draft(device: Device, seat: Seat, generation: int) -> EventDraft:
+    header = Header(seat.room, seat.epoch, seat.leaf, generation, b"some").encode()
+    return EventDraft(
+        room_id=seat.room, id=secrets.token_bytes(16), epoch=seat.epoch, at_ms=0, leaf=seat.leaf, generation=generation,
+        body=header + os.urandom(BODY_BYTES - HEADER_BYTES),
+        account_id=bytes(16), device_id=device.account.device_id, sender=device.account.user,
+    )  # fmt: skip
 
 
 def _page(server: Ours) -> float:

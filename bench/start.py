@@ -10,7 +10,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,8 @@ import psutil
 from bench.accounts import Accounts
 from bench.member import Member, tls_context
 from bench.options import Options
+from chatserv.crypto.envelope import HEADER_BYTES, ROOM_ID_BYTES, Header
+from chatserv.store.message_key import message_key
 from chatserv.testing.processes import ServerProgram
 from chatserv.wire.link import parse_link
 
@@ -87,23 +89,26 @@ def fill(path: Path, messages: int) -> None:
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
         conn.execute(f"PRAGMA {pragma}")
     conn.execute("BEGIN")
+    rooms = [secrets.token_bytes(ROOM_ID_BYTES) for _ in range(ROOMS)]
     (first,) = conn.execute("SELECT COALESCE(MAX(pk), 0) + 1 FROM room").fetchone()
     conn.executemany(
         "INSERT INTO room (room_id, closed, name, skeleton, epoch, head, commit_hash, kt_size, state) "
         "VALUES (?, 1, NULL, NULL, 0, ?, x'00', 0, x'00')",
-        ((secrets.token_bytes(32), messages // ROOMS) for _ in range(ROOMS)),
+        ((room, messages // ROOMS) for room in rooms),
     )
     conn.executemany(
         "INSERT INTO event (room, seq, msg_id, device_id, at_ms, sender, kind, body) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-        _messages(messages, first),
+        _messages(messages, first, rooms),
     )
     conn.execute("COMMIT")
     conn.execute("PRAGMA journal_mode = WAL")
     conn.close()
 
 
-def _messages(count: int, first: int) -> Rows:
-    devices, body = [os.urandom(16) for _ in range(DEVICES)], os.urandom(BODY_BYTES)
+def _messages(count: int, first: int, rooms: Sequence[bytes]) -> Rows:
+    """Rows of all rooms in turns, each with a chain of each of its devices."""
+    devices, text = [os.urandom(16) for _ in range(DEVICES)], os.urandom(BODY_BYTES - HEADER_BYTES)
     for number in range(count):
-        room, seq = number % ROOMS + first, number // ROOMS + 1
-        yield room, seq, os.urandom(16), devices[number % DEVICES], number, "alice", body
+        room, seq, device = number % ROOMS, number // ROOMS + 1, number % DEVICES
+        body = Header(rooms[room], 0, device, number // DEVICES, b"some").encode() + text
+        yield room + first, seq, message_key(body, os.urandom(16)), devices[device], number, "alice", body

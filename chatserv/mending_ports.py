@@ -40,7 +40,7 @@ class MendingStore(Protocol):
     def mend_messages(self, room_id: bytes, mended: Sequence[MendedMessage]) -> Awaitable[Sequence[int]]:
         """Puts messages where nothing is, and moves the room's end and its senders' generations forward, never back.
 
-        What has its place taken, an id that the device has used in the room, or of the current epoch a generation that is
+        What has its place taken, what the device has said there already, or of the current epoch a generation that is
         not above the device's last one, is left out. Returns the places that were
         filled. Raises `NotFound` for an unknown or closed room. Nobody is told.
         """

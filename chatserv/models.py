@@ -228,7 +228,7 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 class Duplicate(msgspec.Struct, frozen=True):
-    """The same (room, device, id) is stored already, under this ``seq``; nothing was added."""
+    """The same message of this device is stored already, under this ``seq``; nothing was added."""
 
     seq: int
     at_ms: int

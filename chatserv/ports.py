@@ -27,7 +27,7 @@ from chatserv.node_models import Arriving, Membership, Numbers, PublicRoom, Room
 from chatserv.node_ports import CommitListener, LogListener
 
 AppendResult = Appended | Duplicate | Stale
-NO_GENERATION = -1  # of a draft that only asks whether its id is stored: it is above no other
+NO_GENERATION = -1  # of a draft that only asks whether it is stored: it is above no other
 CommitResult = Appended | Stale | PairTaken
 
 
@@ -133,8 +133,9 @@ class Store(AccountStore, MendingStore, Protocol):
     def append(self, draft: EventDraft) -> Awaitable[AppendResult]:
         """Puts a message at ``head + 1`` of its room. Raises `NotFound` for an unknown or closed room.
 
-        Duplicate (checked first), epoch, the device's open place under ``leaf``, a ``generation`` above its last one in this
-        epoch, and seq are decided in the order of the calls, within the commit.
+        Duplicate (checked first: the same device and id, and the same place in its chain by the clear header), epoch, the
+        device's open place under ``leaf``, a ``generation`` above its last one in this epoch, and seq are decided in the
+        order of the calls, within the commit.
         """
         ...
 

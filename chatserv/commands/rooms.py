@@ -12,7 +12,7 @@ from chatserv.commands.broadcast import notify_relaxed
 from chatserv.commands.context import Context
 from chatserv.commands.delivery import wire_event
 from chatserv.commands.room_registry import RoomRecord
-from chatserv.crypto.envelope import Envelope
+from chatserv.crypto.envelope import HEADER_BYTES, Envelope
 from chatserv.crypto.room_state import Role
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import BadMessage, Busy, NotMember, Quota, RateLimited, Reject, StaleEpoch, TooLarge, WireError
@@ -50,7 +50,13 @@ async def send(context: Context, session: LiveSession, command: messages.Send) -
     Raises:
         Busy: One that the session has sent before it was refused for now: it comes first, or the readers would miss it.
     """
-    draft = _draft(context, session, command)
+    try:
+        draft = _draft(context, session, command)
+    except StaleEpoch:  # another node may have stored it, and it would be sealed anew and said twice
+        again = await sent_before(context, session, command)
+        if again is None:
+            raise
+        return again
     _wait_behind(context, session, draft)
     try:
         return await _append(context, session, command, draft)
@@ -169,7 +175,7 @@ def _slow_mode(context: Context, session: LiveSession, record: RoomRecord) -> Sl
 
 
 async def sent_before(context: Context, session: LiveSession, command: messages.Send) -> messages.Sent | None:
-    """The answer to a send whose id is stored already, whatever else would speak against it; None where it is not.
+    """The answer to a send of what is stored already, whatever else would speak against it; None where it is not.
 
     Asked by a draft that the store cannot take.
     """
@@ -182,7 +188,7 @@ async def sent_before(context: Context, session: LiveSession, command: messages.
         account_id=session.account_id,
         device_id=session.device_id,
         sender=session.name,
-        body=b"",
+        body=command.envelope[:HEADER_BYTES],  # it says where the message stands
         at_ms=context.now_ms(),
         generation=NO_GENERATION,
     )

@@ -18,6 +18,7 @@ from chatserv.errors import NotFound
 from chatserv.failpoints import failpoint
 from chatserv.models import Appended, Duplicate, Event, EventDraft, EventKind, Stale
 from chatserv.ports import AppendResult
+from chatserv.store.message_key import message_key
 from chatserv.store.retention_statements import digest
 from chatserv.store.schema import event, gone_message, place, room
 
@@ -94,11 +95,20 @@ def _find_places(cursor: DBAPICursor, pairs: set[tuple[int, bytes]]) -> dict[tup
     return {(pk, device_id): (seat, leaf, last) for pk, device_id, seat, leaf, last in cursor.fetchall()}
 
 
-def _find_gone(cursor: DBAPICursor, drafts: Sequence[EventDraft]) -> dict[tuple[bytes, bytes, bytes], tuple[int, int]]:
-    """Which of them came once, and were not kept: their seq and time, by room, device and id."""
-    keys = {digest(each.room_id, each.device_id, each.id): (each.room_id, each.device_id, each.id) for each in drafts}
-    found = _find(cursor, _gone, gone_message.c.digest, keys)
-    return {keys[each]: (seq, at_ms) for each, seq, at_ms in found}
+def _find_stored(cursor: DBAPICursor, names: Iterable[bytes]) -> dict[tuple[int, bytes, bytes], tuple[int, int]]:
+    """Seq and time of what is stored under one of these names, by room, device and name."""
+    found = _find(cursor, _stored, event.c.msg_id, names)
+    return {(pk, device_id, name): (seq, at_ms) for pk, device_id, name, seq, at_ms in found}
+
+
+def _find_before(cursor: DBAPICursor, room: int, draft: EventDraft) -> tuple[int, int] | None:
+    """Seq and time of a message that came before schema 0012 (by its id alone), or came and was not kept."""
+    stored = _find_stored(cursor, [draft.id]).get((room, draft.device_id, draft.id))
+    if stored is not None:
+        return stored
+    names = (message_key(draft.body, draft.id), draft.id)
+    digests = [digest(draft.room_id, draft.device_id, name) for name in names]
+    return next(((seq, at_ms) for _, seq, at_ms in _find(cursor, _gone, gone_message.c.digest, digests)), None)
 
 
 def append_batch(conn: Connection, drafts: Sequence[EventDraft]) -> list[Outcome]:
@@ -113,34 +123,34 @@ def append_batch(conn: Connection, drafts: Sequence[EventDraft]) -> list[Outcome
     """
     cursor = conn.connection.cursor()
     rooms = {row[0]: row for row in _find(cursor, _rooms, room.c.room_id, {draft.room_id for draft in drafts})}
-    found = _find(cursor, _stored, event.c.msg_id, [draft.id for draft in drafts])
-    stored = {(pk, device_id, msg_id): (seq, at_ms) for pk, device_id, msg_id, seq, at_ms in found}
-    gone = _find_gone(cursor, drafts)
+    keys = [message_key(draft.body, draft.id) for draft in drafts]
+    stored = _find_stored(cursor, keys)
     known = [(rooms[draft.room_id][1], draft.device_id) for draft in drafts if draft.room_id in rooms]
     places = _find_places(cursor, set(known))
     heads: dict[int, int] = {}
     generations: dict[int, int] = {}
     rows: list[tuple[Any, ...]] = []
     outcomes: list[Outcome] = []
-    for draft in drafts:
+    for draft, name in zip(drafts, keys, strict=True):
         if draft.room_id not in rooms:
             outcomes.append(NotFound("room"))
             continue
         room_id, pk, epoch, head = rooms[draft.room_id]
-        key = (pk, draft.device_id, draft.id)
+        key = (pk, draft.device_id, name)
         first = stored.get(key)
         seat, leaf, last = places.get(key[:2], _NOWHERE)
-        if first is None:
-            first = gone.get((draft.room_id, draft.device_id, draft.id))
+        stale = draft.epoch != epoch or draft.leaf != leaf or draft.generation <= generations.get(seat, last)
+        if first is None and stale:  # what is its sender's next one has never been here
+            first = _find_before(cursor, pk, draft)
         if first is not None:
             outcomes.append(Duplicate(*first))
-        elif draft.epoch != epoch or draft.leaf != leaf or draft.generation <= generations.get(seat, last):
+        elif stale:
             outcomes.append(Stale(epoch))
         else:
             generations[seat] = draft.generation
             heads[pk] = seq = heads.get(pk, head) + 1
             stored[key] = (seq, draft.at_ms)
-            rows.append((pk, seq, draft.id, draft.device_id, draft.at_ms, draft.sender, _MESSAGE, draft.body))
+            rows.append((pk, seq, name, draft.device_id, draft.at_ms, draft.sender, _MESSAGE, draft.body))
             outcomes.append(Appended(Event(room_id, seq, draft.at_ms, draft.sender, EventKind.MESSAGE, draft.body)))
     if rows:
         cursor.executemany(_insert, rows)

@@ -26,6 +26,7 @@ from chatserv.node_models import RoomAt
 from chatserv.ports import AppendResult, CommitResult
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory_room import NOTHING, MemoryRoom, Seat
+from chatserv.store.message_key import message_key
 
 
 class RoomTable:
@@ -49,7 +50,8 @@ class RoomTable:
     def append(self, draft: EventDraft) -> AppendResult:
         """Puts a message at the end of its room. Raises `NotFound` for an unknown or closed room."""
         room = self._open(draft.room_id)
-        first = room.messages.get((draft.device_id, draft.id))
+        key = (draft.device_id, message_key(draft.body, draft.id))
+        first = room.messages.get(key)
         if first is not None:
             return first
         epoch = room.newest.epoch
@@ -62,7 +64,7 @@ class RoomTable:
         seq = len(room.events) + 1
         event = Event(draft.room_id, seq, draft.at_ms, draft.sender, EventKind.MESSAGE, draft.body)
         room.events.append(event)
-        room.messages[draft.device_id, draft.id] = Duplicate(seq, draft.at_ms)
+        room.messages[key] = Duplicate(seq, draft.at_ms)
         self._publish(event)
         return Appended(event)
 
@@ -190,7 +192,7 @@ class RoomTable:
     def mend(self, room_id: bytes, mended: MendedMessage) -> bool:
         """Puts a message where nothing is; says whether it did. Raises `NotFound`."""
         room = self._open(room_id)
-        key = (mended.device_id, mended.id)
+        key = (mended.device_id, message_key(mended.body, mended.id))
         if room.at(mended.seq) is not None or key in room.messages:
             return False
         seat = room.seats.get(mended.device_id)
@@ -208,7 +210,7 @@ class RoomTable:
         return list(self._rooms.values())
 
     def forget(self, gone: Event) -> None:
-        """A message is not kept; its id is."""
+        """A message is not kept; its key is."""
         room = self._rooms[gone.room_id]
         room.events[gone.seq - 1] = NOTHING
         room.gone_through = max(room.gone_through, gone.seq)

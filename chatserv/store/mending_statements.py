@@ -24,6 +24,7 @@ from chatserv.mending_models import (
 )
 from chatserv.models import EventKind, LeafDraft
 from chatserv.store.log_statements import append_leaves, log, log_size
+from chatserv.store.message_key import message_key
 from chatserv.store.meta_statements import INCARNATION, MENDING, meta_value, put_meta, renew_incarnation
 from chatserv.store.schema import event, log_leaf, mending_body, mending_floor, mending_offer, meta, place, prekey, room
 
@@ -225,8 +226,8 @@ def mend_messages(conn: Connection, room_id: bytes, mended: Sequence[MendedMessa
     filled: list[int] = []
     for each in mended:
         values: dict[str, Any] = {
-            "room": row.pk, "seq": each.seq, "msg_id": each.id, "device_id": each.device_id, "at_ms": each.at_ms,
-            "sender": each.sender, "kind": int(EventKind.MESSAGE), "body": each.body,
+            "room": row.pk, "seq": each.seq, "msg_id": message_key(each.body, each.id), "device_id": each.device_id,
+            "at_ms": each.at_ms, "sender": each.sender, "kind": int(EventKind.MESSAGE), "body": each.body,
         }  # fmt: skip
         seat = {"of_room": row.pk, "of_device": each.device_id, "of_leaf": each.leaf}
         last = conn.execute(_last, seat).scalar() if each.epoch == row.epoch else None

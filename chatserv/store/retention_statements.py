@@ -2,7 +2,7 @@
 
 How old a message is is read from marks: every hour or so the newest event is noted with the confirmed clock
 (`chatserv.domain.retention`). What has a mark that is old enough is old enough itself, whatever its own date says.
-Of a message that is gone, its place in the room and a digest of its id stay: for a sender that asks again whether it came.
+Of a message that is gone, its place in the room and a digest of its key stay: for a sender that asks again whether it came.
 
 Nobody here begins or ends a transaction.
 """
@@ -55,9 +55,9 @@ _forgotten = (
 )
 
 
-def digest(room_id: bytes, device_id: bytes, message_id: bytes) -> bytes:
-    """What is kept of the id of a message that is gone, 16 bytes."""
-    return sha256(room_id + device_id + message_id)[:DIGEST_BYTES]
+def digest(room_id: bytes, device_id: bytes, key: bytes) -> bytes:
+    """What is kept of the key of a message that is gone, 16 bytes."""
+    return sha256(room_id + device_id + key)[:DIGEST_BYTES]
 
 
 def retention_clock(conn: Connection) -> int:

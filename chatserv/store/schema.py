@@ -22,7 +22,7 @@ from sqlalchemy import (
 Number = BigInteger().with_variant(Integer, "sqlite")  # whose keys are numbered by themselves only as INTEGER
 Words = Text().with_variant(Text(collation="C"), "postgresql")  # compared by their bytes, as SQLite does
 
-REVISION: Final = "0011"  # of the newest migration
+REVISION: Final = "0012"  # of the newest migration
 metadata = MetaData()
 
 meta = Table(
@@ -165,7 +165,7 @@ event = Table(
     Column("pk", Number, primary_key=True),
     Column("room", ForeignKey("room.pk"), nullable=False),
     Column("seq", Number, nullable=False),
-    Column("msg_id", LargeBinary, nullable=False),  # 16 bytes of the client's; of a commit its hash, 32
+    Column("msg_id", LargeBinary, nullable=False),  # `message_key`; of a commit its hash
     Column("device_id", LargeBinary, nullable=False),
     Column("at_ms", Number, nullable=False),
     Column("sender", Words, nullable=False),
@@ -279,7 +279,7 @@ gone_message = Table(
     "gone_message",
     metadata,
     Column("pk", Number, primary_key=True),
-    Column("digest", LargeBinary, nullable=False, unique=True),  # of room, device and id
+    Column("digest", LargeBinary, nullable=False, unique=True),  # of room, device and msg_id
     Column("seq", Number, nullable=False),
     Column("at_ms", Number, nullable=False),
     Column("gone_ms", Number, nullable=False),  # by the confirmed clock

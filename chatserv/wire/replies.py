@@ -51,7 +51,7 @@ class Error(Reply, frozen=True, tag="error"):
 
 
 class Sent(Reply, frozen=True, tag="sent"):
-    """Stored under ``seq``; the same id again gets the same answer."""
+    """Stored under ``seq``; the same bytes under the same id get the same answer again."""
 
     id: Id
     seq: Seq

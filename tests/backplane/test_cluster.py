@@ -264,6 +264,21 @@ class LagTests(NodesCase):
         self.assertEqual(code(self.bob.say("", epoch=epoch, envelope=sealed)), "muted")
         self.assertEqual(self.alice.seqs(), [])
 
+    def test_stored_and_not_heard_of_yet(self) -> None:
+        """What another node has stored is no stale message where its epoch is not known yet: it would be said twice."""
+        with self.nodes.bus.late(self.two):
+            self.one.put(self.one.founder, self.lobby)
+            leaf = self.two.smith.leaf(self.bob.account, self.lobby)
+            epoch = self.one.hub.rooms[self.lobby].epoch
+            sealed = envelope(self.lobby, epoch, leaf, 0, "once")
+            first = self.one.log_in(self.bob.account).say("", epoch=epoch, envelope=sealed, id=b"i" * 16)
+            again = messages.Send(self.bob.label(), self.lobby, b"i" * 16, epoch, sealed)
+            other = messages.Send(self.bob.label(), self.lobby, b"j" * 16, epoch, sealed)
+            self.bob.tell(again, other)
+            self.nodes.advance(2 * GAP_SECONDS)
+            self.assertEqual(code(self.bob.reply(other.label)), "stale_epoch")
+            self.assertEqual((self.bob.reply(again.label).seq, self.bob.seqs()), (first.seq, [1]))
+
     def test_removed_and_back_at_it(self) -> None:
         """A removed device that logs in there has a place that has ended, and reads up to its removal."""
         self.bob.drop()

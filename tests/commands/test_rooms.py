@@ -122,25 +122,27 @@ class SendTests(SynchronousTestCase):
         self.assertEqual((server.message_seqs(), bob.seqs()), ([], []))
 
     def test_duplicate(self) -> None:
-        """The same id again gets the first place and time and no second event, also over a new connection."""
-        first = self.send(id=b"i" * 16)
+        """The same message again gets the first place and time and no second event, also over a new connection."""
+        command = self.alice.next_send("hello")
+        first = self.alice.repeat(command)
         self.send()
         self.server.advance(3)
-        again = self.send(id=b"i" * 16)
+        again = self.alice.repeat(command)
         self.assertEqual((again.seq, again.at), (first.seq, first.at))
         self.alice.drop()
         self.alice = self.server.log_in(self.alice.account)
-        third = self.send(id=b"i" * 16)
+        third = self.alice.repeat(command)
         self.assertEqual((third.seq, third.at), (first.seq, first.at))
         self.alice.sync()
         self.assertEqual(self.alice.seqs(), [1, 2])
 
     def test_duplicate_of_somebody_removed(self) -> None:
         """Who was removed still learns that a message of theirs was stored; nothing else is taken of them."""
-        first = self.send(id=b"i" * 16)
+        command = self.alice.next_send("hello")
+        first = self.alice.repeat(command)
         self.server.put(self.server.founder, self.server.lobby, SetMember("alice", RoomRole.BANNED))
-        self.assertEqual(self.send(id=b"i" * 16).seq, first.seq)
-        self.assertEqual(self.send(id=b"j" * 16).code, "banned")
+        self.assertEqual(self.alice.repeat(command).seq, first.seq)
+        self.assertEqual(self.alice.repeat(replace(command, id=b"j" * 16)).code, "banned")
 
     def test_same_id_of_another_device(self) -> None:
         """An id counts per device: another one's is another message."""
@@ -208,9 +210,12 @@ class MuteTests(SynchronousTestCase):
 
     def test_repeats(self) -> None:
         """A message that was stored before the mute is answered as then."""
-        first = self.alice.say("hello", id=b"i" * 16)
+        command = self.alice.next_send("hello")
+        first = self.alice.repeat(command)
         self.admin.ask(messages.ServerMute, user="alice", on=True)
-        self.assertEqual(self.alice.say("hello", id=b"i" * 16).seq, first.seq)
+        self.assertEqual(self.alice.repeat(command).seq, first.seq)
+        for other in (replace(command, id=b"j" * 16), replace(command, envelope=b"no envelope")):
+            self.assertEqual(self.alice.repeat(other).code, "muted")
 
 
 class SlowModeTests(SynchronousTestCase):
@@ -251,11 +256,11 @@ class SlowModeTests(SynchronousTestCase):
 
     def test_repeated(self) -> None:
         """The same message again is answered at once, and takes nobody's turn."""
-        first = self.bob.say("one", self.room, id=b"i" * 16)
-        again = self.bob.say("one", self.room, id=b"i" * 16)
+        command = self.bob.next_send("one", self.room)
+        first, again = self.bob.repeat(command), self.bob.repeat(command)
         self.assertEqual((again.seq, again.at), (first.seq, first.at))
         self.server.advance(10)
-        self.bob.say("one", self.room, id=b"i" * 16)
+        self.assertEqual(self.bob.repeat(command).seq, first.seq)
         self.assertIsInstance(self.bob.say("two", self.room), messages.Sent)
 
     def test_refused_ones_do_not_count(self) -> None:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from chatserv.errors import NotFound
 from chatserv.models import Appended, Duplicate, Event, EventKind, Stale
+from chatserv.ports import NO_GENERATION
 from tests.store.contract_base import ContractBase, seq_of
 from tests.store.drafts import NOW_MS, device_id, draft, following, founding, start, together
 
@@ -19,7 +22,9 @@ class MessageContract(ContractBase):
         results = await together([store.append(draft(room.room_id, number)) for number in range(1500)])
         events = [result.event for result in results if isinstance(result, Appended)]
         self.assertEqual(list(range(2, 1502)), [event.seq for event in events])
-        self.assertEqual(Event(room.room_id, 4, NOW_MS, "alice", EventKind.MESSAGE, b"body 2"), events[2])
+        self.assertEqual(
+            Event(room.room_id, 4, NOW_MS, "alice", EventKind.MESSAGE, draft(room.room_id, 2).body), events[2]
+        )
         self.assertEqual(events, list(await store.events(room.room_id, 1, 2000)))
         self.assertEqual(1501, (await store.rooms())[0].head)
 
@@ -39,14 +44,55 @@ class MessageContract(ContractBase):
         self.assertEqual([3, 4], [room.head for room in await store.rooms()])
 
     async def test_duplicate(self) -> None:
-        """The same room, device and id again answers with the first seq and time, even in a later epoch."""
+        """The same room, device, id and place again answers with the first seq and time, even in a later epoch."""
         store = await self.open_store()
         room = founding(1)
         await self.commit(store, room)
         await together([store.append(draft(room.room_id, 1)), store.append(draft(room.room_id, 2))])
-        for again in (draft(room.room_id, 2, at_ms=5), draft(room.room_id, 2, epoch=9, generation=0)):
-            self.assertEqual(Duplicate(3, NOW_MS), await store.append(again))
-        self.assertEqual(3, (await store.rooms())[0].head)
+        self.assertEqual(Duplicate(3, NOW_MS), await store.append(draft(room.room_id, 2, at_ms=5)))
+        await self.commit(store, following(room))
+        self.assertEqual(Duplicate(3, NOW_MS), await store.append(draft(room.room_id, 2, at_ms=5)))
+        self.assertEqual(
+            Duplicate(3, NOW_MS), await store.append(replace(draft(room.room_id, 2), generation=NO_GENERATION))
+        )
+        self.assertEqual(4, (await store.rooms())[0].head)
+
+    async def test_same_id_at_another_place(self) -> None:
+        """An id that comes again further on in the chain, or in a later epoch, is another message: its bytes are others."""
+        store = await self.open_store()
+        room = founding(1)
+        await self.commit(store, room)
+        drafts = [draft(room.room_id, 1), draft(room.room_id, 1, generation=2)]
+        self.assertEqual([2, 3], [seq_of(each) for each in await together([store.append(each) for each in drafts])])
+        self.assertEqual(4, seq_of(await store.append(draft(room.room_id, 1, generation=3))))
+        await self.commit(store, following(room))
+        again = draft(room.room_id, 1, epoch=1, generation=1)
+        self.assertEqual(6, seq_of(await store.append(again)))
+        self.assertEqual(Duplicate(6, NOW_MS), await store.append(again))
+
+    async def test_same_place_under_another_id(self) -> None:
+        """What has the place of another message, and is not that one, is stale: its key is spent."""
+        store = await self.open_store()
+        room = founding(1).room_id
+        await self.commit(store, founding(1))
+        drafts = [draft(room, 1), draft(room, 2, generation=1)]
+        first, second = await together([store.append(each) for each in drafts])
+        self.assertEqual((2, Stale(0)), (seq_of(first), second))
+        self.assertEqual(Stale(0), await store.append(drafts[1]))
+
+    async def test_place_of_another_device(self) -> None:
+        """Who names a place and an id of somebody else's gets no answer about it, and is in nobody's way."""
+        store = await self.open_store()
+        room = founding(1).room_id
+        await self.commit(store, founding(1))
+        theirs = [draft(room, 1), draft(room, 2)]
+        copies = [replace(each, device_id=device_id(b"e")) for each in theirs]
+        results = await together([store.append(each) for each in (copies[0], theirs[0], copies[0], copies[1])])
+        self.assertEqual([Stale(0)] * 3, [each for each in results if not isinstance(each, Appended)])
+        self.assertEqual(Stale(0), await store.append(copies[0]))
+        lying = replace(copies[1], leaf=1, generation=5)  # its header says otherwise: nobody lets it come here
+        self.assertEqual(3, seq_of(await store.append(lying)))
+        self.assertEqual(4, seq_of(await store.append(theirs[1])))
 
     async def test_duplicate_in_a_batch(self) -> None:
         """A repetition within one turn is found too; another device's equal id is another message."""

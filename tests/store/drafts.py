@@ -7,6 +7,7 @@ import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
 from chatserv.account_models import SealedBackup
+from chatserv.crypto.envelope import Header
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.models import CommitDraft, EventDraft, Invite, LeafDraft, PrekeyItem, Registration, WrapDraft
@@ -33,7 +34,8 @@ def draft(
     leaf: int | None = None,
     generation: int | None = None,
 ) -> EventDraft:
-    """A message whose id, body and generation follow from ``number``."""
+    """A message whose id, text and generation follow from ``number``; its place stands in its clear header."""
+    leaf, generation = LEAVES[device] if leaf is None else leaf, number if generation is None else generation
     return EventDraft(
         room_id=room_id,
         id=number.to_bytes(16, "big"),
@@ -41,10 +43,10 @@ def draft(
         account_id=b"a" * 16,
         device_id=device_id(device),
         sender="alice",
-        body=b"body %d" % number,
+        body=Header(room_id, max(epoch, 0), leaf, generation, bytes(4)).encode() + b"body %d" % number,
         at_ms=at_ms,
-        leaf=LEAVES[device] if leaf is None else leaf,
-        generation=number if generation is None else generation,
+        leaf=leaf,
+        generation=generation,
     )
 
 

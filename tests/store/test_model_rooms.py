@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.models import CommitDraft, Consent, ConsentAt, EventDraft
@@ -46,6 +47,7 @@ messages = st.fixed_dictionaries(
         "other_leaf": seldom,
         "generation": st.none() | st.none() | st.integers(0, 4),
         "at_ms": st.integers(0, 30),
+        "again": seldom,
     }
 )
 commits = st.fixed_dictionaries(
@@ -78,6 +80,7 @@ class RoomStores(Stores):
     def __init__(self) -> None:
         super().__init__()
         self.newest: dict[int, CommitDraft] = {}
+        self.sent: list[EventDraft] = []
         self.made = 100
 
     @initialize()
@@ -104,13 +107,16 @@ class RoomStores(Stores):
                 self.newest[int.from_bytes(event.room_id, "big")] = event.change
 
     def message(self, parts: dict[str, Any]) -> EventDraft:
-        """A message as the room was when the turn began, but for what ``parts`` have wrong on purpose."""
+        """A message as the room was when the turn began, but for what ``parts`` have wrong on purpose; or one once more."""
         self.made += 1
+        if parts["again"] and self.sent:
+            again: EventDraft = replace(self.sent[parts["at_ms"] % len(self.sent)], at_ms=parts["at_ms"])
+            return again
         newest, room_id = self.newest.get(parts["room"]), founding(parts["room"]).room_id
         places = {
             each.room_id: each.place.leaf for each in self.of(self.memory.standing(device_id(parts["device"]))).places
         }
-        return draft(
+        made: EventDraft = draft(
             room_id,
             self.made if parts["number"] is None else parts["number"],
             device=parts["device"],
@@ -119,6 +125,8 @@ class RoomStores(Stores):
             generation=self.made if parts["generation"] is None else parts["generation"],
             at_ms=parts["at_ms"],
         )
+        self.sent.append(made)
+        return made
 
     def change(self, parts: dict[str, Any]) -> CommitDraft:
         """A commit that follows the newest one as the turn began, a founding one, or one that skips an epoch."""

@@ -20,6 +20,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.crypto.envelope import HEADER_BYTES
 from chatserv.errors import Busy, Internal, ReadOnly, StorageFull, WireError
 from chatserv.models import Appended, Duplicate, Event, EventDraft
 from chatserv.store import statements
@@ -192,7 +193,7 @@ class LostTests(PostgresCase):
         finally:
             os.kill(pid, signal.SIGCONT)
         await insist(lambda: store.append(draft(ROOM, 2)))
-        self.assertEqual([1, 2], sorted(int(event.body[5:]) for event in heard))
+        self.assertEqual([1, 2], sorted(int(event.body[HEADER_BYTES + 5 :]) for event in heard))
         self.assertEqual([2, 3], [event.seq for event in heard])
         self.assertIsInstance(await insist(lambda: store.append(draft(ROOM, 1))), Duplicate)
 

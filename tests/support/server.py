@@ -583,6 +583,13 @@ class MemoryClient:
         self.server.settle()
         return self.reply(command.label)
 
+    def repeat(self, command: messages.Send) -> Any:
+        """Sends the same bytes under the same id once more, and gives the reply."""
+        again = replace(command, label=self.label())
+        self.tell(again)
+        self.server.settle()
+        return self.reply(again.label)
+
     def sync(self, since: int = 0, room: bytes | None = None) -> Any:
         """Catches up with one room from its so-manieth message on, and gives the reply."""
         seqs = [0, *self.server.message_seqs(room)]

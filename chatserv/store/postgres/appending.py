@@ -11,6 +11,7 @@ from chatserv.errors import Busy, NotFound
 from chatserv.models import Appended, Duplicate, Event, EventDraft, EventKind, Stale
 from chatserv.ports import NO_GENERATION
 from chatserv.store.appending import Outcome
+from chatserv.store.message_key import message_key
 from chatserv.store.retention_statements import digest
 
 _APPENDED: Final = 0
@@ -92,5 +93,5 @@ def _columns(drafts: Sequence[EventDraft]) -> tuple[list[Any], ...]:
         [each.at_ms for each in drafts],
         [each.sender for each in drafts],
         [each.body for each in drafts],
-        [digest(each.room_id, each.device_id, each.id) for each in drafts],
+        [digest(each.room_id, each.device_id, message_key(each.body, each.id)) for each in drafts],
     )
