@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Final
 
+from bench.audience import audiences
 from bench.founding import found_room
 from bench.ground import Ours
 from bench.member import Device, Seat
@@ -28,7 +29,7 @@ PAGES: Final = 500
 
 
 def growth(options: Options) -> Iterator[dict[str, object]]:
-    """A store of each size, at a server that made a room in it before."""
+    """A store of each size, at a server that made a room in it before; and rooms with few people and with many."""
     for stored in FULL_SIZES if options.full else SIZES:
         with Ours(options) as server:
             people = server.newcomers(1)
@@ -44,6 +45,7 @@ def growth(options: Options) -> Iterator[dict[str, object]]:
                 "page_us": round(_page(server), 1),
                 "start_s": round(_start(server), 3),
             }
+    yield from audiences()
 
 
 def _append(server: Ours, device: Device) -> float:
