@@ -8,47 +8,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
-
-from chatserv.client import ChatError, Profile, translate, use_steady_clock
+from chatserv.client import Profile
 from clients.plain.choice import mode_for
 from clients.plain.evidence_check import check_file
 from clients.shared.arguments import Arguments, parse_arguments
-from clients.shared.exit_codes import INTERRUPTED, USAGE, Exit, exit_for
-from clients.shared.first_code import make_first_code
-from clients.shared.process_end import leave_with
-from clients.shared.registration import open_account
+from clients.shared.exit_codes import USAGE
+from clients.shared.program import react_with
 from clients.shared.run import Run
-from clients.shared.sealing import Opening
-from clients.shared.startup import begin_program, end_once, tell
-
-
-async def run(reactor: Any, arguments: Arguments, make: Callable[[Any, Arguments, Profile], Run]) -> None:
-    """Unlocks or seals the profile, registers where needed, and runs what ``make`` makes. Raises `SystemExit`."""
-    try:
-        opening = Opening(Profile.named(arguments.profile), arguments)
-        if arguments.change_passphrase:
-            raise SystemExit(await opening.change())
-        profile = await opening.run()
-        if await open_account(reactor, arguments, profile):
-            await make_first_code(reactor, arguments, profile)
-        running: Deferred[None] = Deferred()  # before, a signal would end us as it ends any program
-        reactor.callWhenRunning(running.callback, None)
-        await running
-        code = await make(reactor, arguments, profile).run()
-    except ChatError as error:
-        end = exit_for(error)
-    except Exit as end_:
-        end = end_
-    except KeyboardInterrupt:
-        tell("")  # ends the line of the question
-        end = Exit(INTERRUPTED, translate("Interrupted."))
-    else:
-        raise SystemExit(code)
-    if end.message:
-        tell(end.message)
-    raise SystemExit(end.code)
+from clients.shared.startup import begin_program, tell
 
 
 def main() -> None:
@@ -68,12 +35,7 @@ def main() -> None:
 
         install_reactor()
         make = on_terminal
-
-    def begin(reactor: Any) -> "Deferred[None]":
-        end_once(use_steady_clock(reactor))
-        return Deferred.fromCoroutine(run(reactor, arguments, make)).addBoth(leave_with)
-
-    react(begin)
+    react_with(arguments, make)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chatserv.client import DEFAULT_CURSOR, ChatError, cursor_name, translate
+from chatserv.client import DEFAULT_CURSOR, DEFAULT_NAME, LOBBY, ChatError, cursor_name, translate
 from clients.shared.argument_parser import Parser
 from clients.shared.common_options import (
     add_link,
@@ -29,21 +29,21 @@ NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals
 class Arguments:
     """What was asked for. ``interactive``: a person is at both ends of the terminal and asked for nothing special."""
 
-    link: str | None
-    link_file: Path | None
-    profile: str
-    room: str
-    user: str | None
-    password_file: Path | None
-    send: bool
-    follow: bool
-    count: int | None
-    json: bool
-    invite: bool
-    invite_name: str
-    invite_admin: bool
-    timeout_seconds: float
-    no_tls: bool
+    link: str | None = None
+    link_file: Path | None = None
+    profile: str = DEFAULT_NAME
+    room: str = LOBBY
+    user: str | None = None
+    password_file: Path | None = None
+    send: bool = False
+    follow: bool = False
+    count: int | None = None
+    json: bool = False
+    invite: bool = False
+    invite_name: str = ""
+    invite_admin: bool = False
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    no_tls: bool = False
     commands: tuple[str, ...] = ()
     accept_invites: bool = False
     plain: bool = False
@@ -103,7 +103,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
             "9 nothing more can be trusted, 130 interrupted."
         ),
     )
-    _add_account(parser)
+    add_account(parser)
     _add_files(parser)
     _add_script(parser)
     _add_manner(parser)
@@ -111,12 +111,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
     check_link(parser, found)
     check_sealing(parser, found)
     _check_script(parser, found)
-    if not 0 < found.timeout_seconds <= 86_400:
-        parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
+    check_timeout(parser, found)
     return Arguments(**vars(found) | {"commands": tuple(found.commands)})
 
 
-def _add_account(parser: Parser) -> None:
+def add_account(parser: Parser) -> None:
     """Whose account, and where it comes from the first time."""
     add = parser.add_argument
     add_link(parser)
@@ -216,8 +215,25 @@ def _add_manner(parser: Parser) -> None:
             "bell), or text: on the desktop, with the message (desktop)"
         ),
     )
-    add("--timeout", dest="timeout_seconds", type=float, default=DEFAULT_TIMEOUT_SECONDS, metavar=translate("SECONDS"),
-        help=translate("how long to wait for the server, and for each answer, before giving up (30)"))  # fmt: skip
+    add_timeout(parser)
+
+
+def add_timeout(parser: Parser) -> None:
+    """How patient it is."""
+    parser.add_argument(
+        "--timeout",
+        dest="timeout_seconds",
+        type=float,
+        default=DEFAULT_TIMEOUT_SECONDS,
+        metavar=translate("SECONDS"),
+        help=translate("how long to wait for the server, and for each answer, before giving up (30)"),
+    )
+
+
+def check_timeout(parser: Parser, found: argparse.Namespace) -> None:
+    """A time that can be waited."""
+    if not 0 < found.timeout_seconds <= 86_400:
+        parser.error(translate("--timeout SECONDS: more than 0, at most a day"))
 
 
 def _check_script(parser: Parser, found: argparse.Namespace) -> None:
