@@ -46,7 +46,7 @@ class DebianTests(SynchronousTestCase):
             "usr/share/fish/vendor_completions.d/chatserv.fish",
         ):
             self.assertTrue((self.root / name).stat().st_size, name)
-        for name in ("chatserv", "chatserv-client", "chatserv-tk"):
+        for name in ("chatserv", "chatserv-client", "chatserv-tk", "chatserv-irc"):
             link = (self.root / "usr/bin" / name).readlink()
             self.assertEqual(Path("/opt/chatserv/bin", name), link)
             script = self.root / str(link).lstrip("/")

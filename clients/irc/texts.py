@@ -1,0 +1,50 @@
+"""Texts between the two sides: cut into lines on the way out, without formatting codes on the way in."""
+
+import re
+import unicodedata
+from typing import Final
+
+from chatserv.client import clean_line
+
+_BREAKS: Final = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
+_FORMATTING: Final = re.compile(
+    "\x03(?:\\d{1,2}(?:,\\d{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]"
+)
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_REPLACEMENT: Final = "\ufffd"
+
+
+def outgoing(text: str, line_bytes: int) -> list[str]:
+    """A message as lines that can stand in IRC, each of at most ``line_bytes`` of UTF-8; an empty one is a space."""
+    return [piece for part in _BREAKS.split(text) for piece in cut(clean_line(part), line_bytes)]
+
+
+def cut(text: str, line_bytes: int) -> list[str]:
+    """Pieces of at most so many bytes, cut at a space, else between characters with their marks."""
+    pieces: list[str] = []
+    while len(text.encode(errors="replace")) > line_bytes:
+        end = len(text.encode(errors="replace")[:line_bytes].decode(errors="ignore"))
+        space = text.rfind(" ", end // 2, end + 1)
+        at = space if space > 0 else _between(text, end)
+        pieces.append(text[:at] or " ")
+        text = text[at + (space > 0) :]
+    return [*pieces, text or " "] if text or not pieces else pieces
+
+
+def _between(text: str, end: int) -> int:
+    """The last place up to ``end`` where no mark or joiner is torn from what it stands on; ``end`` where there is none."""
+    for at in range(end, max(end - 64, 0), -1):
+        if not (unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f\ufe0e" or text[at - 1] == "\u200d"):
+            return at
+    return end
+
+
+def incoming(text: str) -> str:
+    """What somebody typed, without the codes of bold and colours; other control characters become U+FFFD."""
+    return _CONTROL.sub(_REPLACEMENT, _FORMATTING.sub("", text))
+
+
+def first_words(text: str, characters: int = 40) -> str:
+    """The beginning of a text, clean."""
+    found = clean_line(text)
+    return found if len(found) <= characters else f"{found[:characters].rstrip()}…"

@@ -1,0 +1,1 @@
+"""Tests of the IRC side of a client."""

@@ -1,0 +1,172 @@
+"""``chatserv-irc`` as a real program, and real IRC clients that talk through it, end-to-end encrypted."""
+
+import contextlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from chatserv.testing.processes import child_environment, client_command, free_port, listens
+from tests.integration.test_clients import SECONDS, ClientsTestCase, Terminal
+from tests.support import irc_programs
+
+IRC = (sys.executable, "-m", "clients.irc.main")
+COLUMNS = 150
+KINDS = {"TERM": "xterm-256color", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+
+
+class IrcTestCase(ClientsTestCase):
+    """Alice, an administrator, and bob, each with a ``chatserv-irc`` where a test starts it."""
+
+    settings: ClassVar[dict[str, dict[str, Any]]] = {"server": {"max_connections": 12}}
+
+    def serve(self, profile: str) -> tuple[int, str]:
+        """Starts the program. Gives its port, and the password that it shows."""
+        port = free_port()
+        terminal = Terminal(
+            self, client_command(self.directory, profile, "--port", str(port), program=IRC), COLUMNS, {"LANGUAGE": "en"}
+        )
+        terminal.until(f"Connected as {profile}")
+        self.assertTrue(listens(port))
+        shown = re.search(r"^ {2}([a-z2-7]{26})\s*$", terminal.text, re.MULTILINE)
+        assert shown is not None, terminal.text
+        return port, shown[1]
+
+
+class Peer:
+    """A connection that speaks IRC by hand."""
+
+    def __init__(self, case: IrcTestCase, port: int, password: str, address: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection((address, port), SECONDS)
+        case.addCleanup(self._socket.close)
+        self._socket.settimeout(0.1)
+        self.text = ""
+        self.case = case
+        self.say(f"PASS {password}", "NICK x", "USER x 0 * :x")
+
+    def say(self, *lines: str) -> None:
+        """Sends lines."""
+        self._socket.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def until(self, words: str) -> None:
+        """Waits until these words have come."""
+        deadline = time.monotonic() + SECONDS
+        while words not in self.text:
+            self.case.assertLess(time.monotonic(), deadline, f"{words!r} does not come:\n{self.text}")
+            with contextlib.suppress(TimeoutError):
+                data = self._socket.recv(65_536)
+                self.text += data.decode() if data else "<closed>"
+
+
+class ProgramTests(IrcTestCase):
+    """The program itself."""
+
+    def test_talk(self) -> None:
+        """Two people talk over two gateways, by either loopback address; what the terminal says arrives too."""
+        alice = Peer(self, *self.serve("alice"))
+        bob = Peer(self, *self.serve("bob"))
+        for peer in (alice, bob):
+            peer.until(" 366 ")
+        alice.say("PRIVMSG #lobby :hello over irc")
+        bob.until(":alice!alice@chat PRIVMSG #lobby :hello over irc\r\n")
+        bob.say("PRIVMSG alice :only you")
+        alice.until(" 718 alice bob ")
+        alice.say("PRIVMSG bob :yes")
+        bob.until(":alice!alice@chat PRIVMSG bob :yes\r\n")
+        alice.until(":bob!bob@chat PRIVMSG alice :only you\r\n")
+        self.assertEqual(self.client("bob", "--send", typed="from a script\n").returncode, 0)
+        alice.until(":bob!bob@chat PRIVMSG #lobby :from a script\r\n")
+        bob.until(":bob!bob@chat PRIVMSG #lobby :from a script\r\n")
+
+    def test_password(self) -> None:
+        """Without the password nobody comes in; ``--password`` shows it to whoever owns the profile."""
+        port, password = self.serve("alice")
+        wrong = Peer(self, port, "a" * 26)
+        wrong.until("<closed>")
+        self.assertIn(" 464 ", wrong.text)
+        self.assertNotIn("001", wrong.text)
+        shown = subprocess.run(
+            client_command(self.directory, "alice", "--password", program=IRC),
+            cwd=self.directory,
+            env=child_environment(self.directory),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        self.assertEqual((shown.returncode, shown.stdout.strip()), (0, password))
+        kept = self.directory / "profiles" / "alice" / "irc.json"
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+
+    def test_port_taken(self) -> None:
+        """A port that somebody has ends the program, with the reason and 2."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            terminal = Terminal(self, client_command(self.directory, "bob", "--port", str(port), program=IRC), COLUMNS)
+            self.assertEqual(terminal.finish(), 2)
+        self.assertIn(f"Port {port}", terminal.text)
+
+
+class ClientTests(IrcTestCase):
+    """Programs that people use."""
+
+    def open(self, command: Callable[[Path, int, str], list[str]], there: str) -> tuple[Terminal, Peer]:
+        """Alice with that client, which shows these words when it is there, and bob, who speaks by hand."""
+        port, password = self.serve("alice")
+        place = Path(tempfile.mkdtemp(dir=self.directory))
+        self.beside = Peer(self, port, password)  # a second client of hers, which sees what comes
+        terminal = Terminal(self, command(place, port, password), COLUMNS, KINDS)
+        bob = Peer(self, *self.serve("bob"))
+        bob.until(" 366 ")
+        terminal.until(there)
+        return terminal, bob
+
+    def play(self, terminal: Terminal, bob: Peer) -> None:
+        """They talk in the lobby, in a private room, directly; hostile texts are inert; a topic, a kick."""
+        bob.say("PRIVMSG #lobby :hello from bob")
+        terminal.until("hello from bob")
+        terminal.type("good day to you\r")
+        bob.until(":alice!alice@chat PRIVMSG #lobby :good day to you\r\n")
+        terminal.type("/me waves\r")
+        bob.until("PRIVMSG #lobby :\x01ACTION waves\x01\r\n")
+        hostile = "QUIT :x\u2028:alice!a@b PRIVMSG #lobby :forged\x1b]0;title\x07"
+        bob.say(f"PRIVMSG #lobby :{hostile}")
+        terminal.until("forged")
+        self.assertIn("QUIT :x", terminal.text)
+        terminal.type("/topic #lobby what we talk about\r")
+        bob.until("TOPIC #lobby :what we talk about\r\n")
+        bob.say(f"PRIVMSG *chatserv :create plans-{terminal.process.pid}")
+        bob.until(f"JOIN #plans-{terminal.process.pid}")
+        bob.say(f"INVITE alice #plans-{terminal.process.pid}")
+        self.beside.until(" INVITE alice ")
+        terminal.type(f"/join #plans-{terminal.process.pid}\r")
+        terminal.until(f"#plans-{terminal.process.pid}")
+        bob.say(f"PRIVMSG #plans-{terminal.process.pid} :a private room")
+        terminal.until("a private room")
+        bob.say(f"KICK #plans-{terminal.process.pid} alice")
+        terminal.until("kicked")
+        terminal.type("/query *chatserv rooms\r")
+        terminal.until("members: 2")
+        self.assertIn(":alice!alice@chat PRIVMSG #lobby :good day to you\r\n", self.beside.text)
+
+    def test_irssi(self) -> None:
+        """Irssi."""
+        terminal, bob = self.open(irc_programs.irssi, "[Act: 2]")
+        terminal.type("/window 2\r")
+        terminal.until("[2:chat/#lobby")
+        self.play(terminal, bob)
+        terminal.type("/quit\r")
+        self.assertEqual(terminal.finish(), 0)
+
+    def test_weechat(self) -> None:
+        """WeeChat."""
+        terminal, bob = self.open(irc_programs.weechat, "#lobby")
+        terminal.type("/buffer #lobby\r")
+        self.play(terminal, bob)
+        terminal.type("/quit\r")
+        self.assertEqual(terminal.finish(), 0)
