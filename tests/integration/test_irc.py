@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,28 @@ class ProgramTests(IrcTestCase):
         self.assertEqual(self.client("bob", "--send", typed="from a script\n").returncode, 0)
         alice.until(":bob!bob@chat PRIVMSG #lobby :from a script\r\n")
         bob.until(":bob!bob@chat PRIVMSG #lobby :from a script\r\n")
+
+    def test_joins(self) -> None:
+        """It joins a program of the same account that runs already, and goes on alone when that one ends."""
+        follower = self.start("alice", "--follow")
+        assert follower.stdout is not None
+        patience = threading.Timer(SECONDS, follower.kill)  # then what is waited for does not come
+        patience.start()
+        self.addCleanup(patience.cancel)
+        self.client("bob", "--send", typed="are you there\n")
+        self.assertIn("are you there", next(line for line in follower.stdout if "are you there" in line))
+        alice = Peer(self, *self.serve("alice"))
+        alice.until(" 366 ")
+        alice.say("PRIVMSG #lobby :beside another program", "WHO #lobby", "CHATHISTORY LATEST #lobby * 5")
+        self.assertIn("beside", next(line for line in follower.stdout if "beside another program" in line))
+        alice.until(" 315 ")
+        alice.until("are you there")
+        follower.terminate()
+        follower.wait(SECONDS)
+        alice.say("PRIVMSG #lobby :alone now")
+        self.assertEqual(self.read_until("bob", "alone now")[-1]["sender"], "alice")
+        alice.say("PING end")
+        alice.until("PONG chatserv :end")
 
     def test_password(self) -> None:
         """Without the password nobody comes in; ``--password`` shows it to whoever owns the profile."""
