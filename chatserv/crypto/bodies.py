@@ -23,7 +23,7 @@ MAX_RECEIPTS: Final = 256
 
 
 def _in_nfc(text: str) -> bool:
-    return unicodedata.ucd_3_2_0.is_normalized("NFC", text)
+    return text.isascii() or unicodedata.ucd_3_2_0.is_normalized("NFC", text)
 
 
 def _made(text: str, what: str, limit_bytes: int | None = None) -> str:

@@ -5,6 +5,7 @@ Pure functions over ``cryptography``. What can fail fails with `chatserv.errors.
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -51,9 +52,14 @@ def extract(salt: bytes, key_material: bytes) -> bytes:
     return HKDF.extract(_SHA256, salt, key_material)
 
 
+@lru_cache(maxsize=64)
+def _labelled(label: str, length: int) -> bytes:
+    return u16(length) + v8(b"chatserv1 " + label.encode())
+
+
 def xlabel(secret: bytes, label: str, context: bytes, length: int) -> bytes:
     """``XLabel``: HKDF-Expand with label and context, ``length`` bytes (in the form of RFC 9420 section 8)."""
-    info = u16(length) + v8(b"chatserv1 " + label.encode()) + v32(context)
+    info = _labelled(label, length) + v32(context)
     if length <= SHA256_BYTES:  # the first block alone, T(1) of RFC 5869 section 2.3: three for each message
         return mac(secret, info + b"\x01")[:length]
     return HKDFExpand(_SHA256, length, info).derive(secret)
@@ -155,10 +161,15 @@ def ed_sign(key: ed25519.Ed25519PrivateKey, label: str, message: bytes) -> bytes
     return key.sign(to_sign(label, message))
 
 
+@lru_cache(maxsize=1024)
+def _ed_public(public: bytes) -> ed25519.Ed25519PublicKey:
+    return ed25519.Ed25519PublicKey.from_public_bytes(public)
+
+
 def ed_verify(public: bytes, signature: bytes, label: str, message: bytes) -> None:
     """Raises `Reject` unless ``signature`` is by the Ed25519 key ``public`` (32 bytes) over ``message`` under ``label``."""
     try:
-        ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, to_sign(label, message))
+        _ed_public(public).verify(signature, to_sign(label, message))
     except (InvalidSignature, ValueError):
         raise Reject(f"{label}: Ed25519 signature does not verify") from None
 
