@@ -5,7 +5,6 @@ leaves nothing behind.
 """
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import sqlite
 
 from chatserv.account_models import Enrolment, PasswordLogin
 from chatserv.crypto.suite import sha256
@@ -37,8 +36,12 @@ _newest = (
     .limit(bindparam("most"))
 )
 _forget = delete(login_network).where(_mine, login_network.c.network.not_in(_newest))
-_noted = sqlite.insert(login_network)
-_note = _noted.on_conflict_do_update(index_elements=["account", "network"], set_={"at_ms": _noted.excluded.at_ms})
+_again = (
+    update(login_network)
+    .where(login_network.c.account == _here.scalar_subquery(), login_network.c.network == bindparam("of_network"))
+    .values(at_ms=bindparam("now_ms"))
+)
+_note = insert(login_network)
 _same_device = select(device.c.pk, device.c.account, device.c.revoked_ms, device.c.cert_hash).where(
     (device.c.device_id == bindparam("device_id")) | (device.c.cert_hash == bindparam("cert_hash"))
 )
@@ -77,6 +80,8 @@ def set_verifier(conn: Connection, account_id: bytes, verifier: bytes, signer: b
 
 def note_network(conn: Connection, account_id: bytes, network: bytes, now_ms: int, limits: StoreLimits) -> None:
     """The account has logged in from there; beyond ``limits.networks`` the one that was used longest ago is forgotten."""
+    if conn.execute(_again, {"account_id": account_id, "of_network": network, "now_ms": now_ms}).rowcount:
+        return
     pk = conn.execute(_here, {"account_id": account_id}).scalar()
     if pk is None:
         return
