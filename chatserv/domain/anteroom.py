@@ -7,12 +7,16 @@ often the fuller it is (the random early drop of OpenSSH's ``MaxStartups``), so 
 
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
+
+from chatserv.domain.hosts import KEPT, address_of
 
 T = TypeVar("T")
 FEW: Final = 2  # places that a network has at any rate, while there are any
 
 
+@lru_cache(KEPT)
 def network_of(host: str) -> str:
     """What counts as one place: an IPv4 address, or the /64 of an IPv6 address."""
     return _network(host, 32, 64)
@@ -24,12 +28,9 @@ def block_of(host: str) -> str:
 
 
 def _network(host: str, ipv4_bits: int, ipv6_bits: int) -> str:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
+    address = address_of(host)
+    if address is None:
         return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     bits = ipv4_bits if isinstance(address, ipaddress.IPv4Address) else ipv6_bits
     if bits == address.max_prefixlen:
         return str(address)

@@ -3,6 +3,7 @@
 import ipaddress
 from collections import Counter
 
+from chatserv.domain.hosts import address_of
 from chatserv.errors import BadMessage
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,14 +26,6 @@ def parse_network(text: str) -> Network:
     if network.prefixlen == 0:
         raise BadMessage("ban: of everybody")
     return network
-
-
-def is_address(host: str) -> bool:
-    """Whether it is one, of IPv4 or IPv6; a scope id may name the interface."""
-    try:
-        return bool(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        return False
 
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -78,11 +71,8 @@ class AddressBans:
 
     def holds(self, host: str) -> bool:
         """Whether the address is banned; what is no address is not."""
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
+        address = address_of(host)
+        if address is None:
             return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
         lengths = (length for (version, length), count in self._lengths.items() if count and version == address.version)
         return any(ipaddress.ip_network((address, length), strict=False) in self._networks for length in lengths)

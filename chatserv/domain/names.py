@@ -23,9 +23,11 @@ _WRITTEN_TOGETHER = (
     frozenset({"HAN", "HANGUL"}),
     frozenset({"HAN", "BOPOMOFO"}),
 )
+_KEPT: Final = 1024  # names that were asked for last: a registration asks for its own again and again
 _USERNAME = get_profile("UsernameCaseMapped")
 
 
+@lru_cache(_KEPT)
 def user_name(text: str) -> str:
     """The canonical form of a user name; two texts name the same account exactly if their canonical forms are equal.
 
@@ -95,6 +97,7 @@ def check_beginning(name: str) -> None:
         raise NameInvalid("begins with neither a letter nor a digit")
 
 
+@lru_cache(_KEPT)
 def skeleton(name: str) -> str:
     """What a name looks like: two names with the same skeleton can be taken for each other.
 

@@ -12,8 +12,9 @@ from enum import Enum
 from typing import Final
 
 from chatserv.domain.anteroom import block_of, network_of
-from chatserv.domain.bans import LOOPBACK, AddressBans, is_address, parse_network
+from chatserv.domain.bans import LOOPBACK, AddressBans, parse_network
 from chatserv.domain.buckets import Rate, Tokens
+from chatserv.domain.hosts import address_of
 
 MOST_NETWORKS: Final = 65_536  # of which something is known; OpenSSH's PerSourcePenalties in kind
 BLOCK_FACTOR: Final = 8  # so much more of a penalty has to come from a block (IPv6 /48) than from one network
@@ -96,7 +97,7 @@ class Visitors:
 
     def _is_exempt(self, host: str) -> bool:
         """Trusted ones, the server's own machine, and what is no address: somebody who may open a socket of ours."""
-        return not is_address(host) or self._trusted.holds(host)
+        return address_of(host) is None or self._trusted.holds(host)
 
     def _of(self, host: str) -> _Network:
         name = network_of(host)
