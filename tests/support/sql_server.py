@@ -56,11 +56,11 @@ class InlineStore(SqlStore):
     async def _write(
         self,
         work: Any,
-        *_locks: Lock,
-        rooms: Rooms = (),  # noqa: ARG002
+        *locks: Lock,
+        rooms: Rooms = (),
         orders: Orders[Any] | None = None,
     ) -> Any:
-        done = execute([work if isinstance(work, EventDraft) else Locked(work, orders=orders)], self._connection)
+        done = execute([work if isinstance(work, EventDraft) else Locked(work, locks, rooms, orders)], self._connection)
         if done.leaves:
             self._publish_log(done.first_leaf, done.leaves)
         (outcome,) = done.outcomes
