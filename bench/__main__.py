@@ -14,6 +14,7 @@ from bench.figures import surroundings
 from bench.options import Options, checked, parser
 from bench.server import BenchError
 from bench.table import rst, table, text
+from chatserv.interpreter import set_resource_limits
 from chatserv.testing.display import DisplayError
 from chatserv.testing.processes import ProgramError
 
@@ -114,7 +115,11 @@ def _run(name: str, options: Options, *, quiet: bool) -> Lines:
 
 @contextmanager
 def pinned(options: Options) -> Iterator[Options]:
-    """The generator has a core, and the server is to have another; where there are not two, it is said."""
+    """The generator has a core, and as many connections as the system allows, and the server is to have another core.
+
+    Where there are not two, it is said.
+    """
+    set_resource_limits()
     cores = os.sched_getaffinity(0)
     if not {SERVER_CORE, GENERATOR_CORE} <= cores:
         print("bench: fewer than two cores: server and generator share one, wall figures say little", file=sys.stderr)

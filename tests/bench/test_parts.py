@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
@@ -67,6 +68,14 @@ class PartsTests(SynchronousTestCase):
         code, out, errors = self.main("s2", "s1", "--json-lines")
         self.assertEqual((code, len(out.splitlines())), (1, 1))
         self.assertIn("s2: it measured nothing", errors)
+
+    def test_files(self) -> None:
+        """The generator may have as many connections as the system allows, whatever the shell has set."""
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[1] - 1, before[1]))
+        with program.pinned(Options()):
+            self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (before[1], before[1]))
 
     def test_places(self) -> None:
         """Each part is where it is said to be."""
