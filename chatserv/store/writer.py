@@ -36,7 +36,7 @@ Work = EventDraft | Callable[[Connection], object]
 Translate = Callable[[BaseException | None], WireError]
 """Puts what a call of the database raised into an error of the protocol."""
 
-HOLD_SECONDS: Final = 0.002  # what came during a commit waits so long for what its end brings (docs/performance.rst)
+HOLD_SECONDS: Final = 0.001  # what came during a commit waits so long for what its end brings (docs/performance.rst)
 COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
 
