@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from chatserv.crypto.content import ID_BYTES
 from chatserv.testing.processes import TWISTD, ProgramError, ServerProgram
 from tests.faults.crowd import Crowd
 from tests.faults.disk import Disk
@@ -405,8 +406,8 @@ def prefix(place: Path, crowd: Crowd, shown: list[bytes], acknowledged: set[byte
     """How many messages a restored store has; fails the row where they are not the first of those that were shown."""
     base = sqlite3.connect(f"{(place / 'chatserv.db').as_uri()}?mode=ro", uri=True)
     rows = base.execute(
-        "SELECT seq, msg_id FROM event JOIN room ON room.pk = room WHERE room_id = ? AND msg_id IS NOT NULL ORDER BY seq",
-        [crowd.people[0].seat.room],
+        "SELECT seq, substr(msg_id, -?) FROM event JOIN room ON room.pk = room WHERE room_id = ? ORDER BY seq",
+        [ID_BYTES, crowd.people[0].seat.room],
     ).fetchall()
     base.close()
     head = crowd.people[0].seat.head
