@@ -113,7 +113,7 @@ from chatserv.client.recovery.login import log_in
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
 from chatserv.client.sealing import change_passphrase, leave_unsealed, seal_profile, unlock
-from chatserv.client.slash.command import SlashCommand, explained, place, shown
+from chatserv.client.slash.command import SlashCommand, explained, place, shown, shown_lines
 from chatserv.client.slash.dispatcher import Slash
 from chatserv.client.slash.formatting import (
     clock,
@@ -254,6 +254,7 @@ __all__ = [
     "names",
     "place",
     "shown",
+    "shown_lines",
     "terminal_qr",
     "clean_line",
     "is_blank",

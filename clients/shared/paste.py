@@ -1,4 +1,4 @@
-"""What is pasted: one line goes into the prompt, several are asked about, too many are refused."""
+"""What is pasted: what goes into the field of it, and what is too much."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,12 +16,34 @@ class Pasted:
     lines: tuple[str, ...] = ()
     refusal: str = ""
 
-    @property
-    def question(self) -> str:
-        """What the person is asked; empty where nothing is to be asked."""
-        if len(self.lines) < 2:
-            return ""
-        return translate("{count} lines were pasted: send them? y/n").format(count=len(self.lines))
+
+@dataclass(frozen=True)
+class PastedText:
+    """A text of one or more lines for the field, or in ``refusal`` why nothing of it goes there."""
+
+    text: str = ""
+    refusal: str = ""
+
+
+def pasted_text(data: str, before: str = "", after: str = "") -> PastedText:
+    """Looks at what was pasted: it is one text, and where it has several lines no command, even if it begins with ``/``.
+
+    Args:
+        data: The text, with line breaks of any kind.
+        before: What stands in the field in front of it.
+        after: And behind it.
+    """
+    text = data.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    if not before and text.startswith("/") and "\n" in text:
+        text = f"/{text}"
+    if len(before) + len(text) + len(after) > MAX_LINE_CHARACTERS:
+        return PastedText(refusal=_too_long())
+    return PastedText(text)
+
+
+def _too_long() -> str:
+    said = translate("What was pasted is too long for a message: at most {size} characters.")
+    return said.format(size=MAX_LINE_CHARACTERS)
 
 
 def pasted(data: str, before: str = "", after: str = "") -> Pasted:
@@ -35,8 +57,7 @@ def pasted(data: str, before: str = "", after: str = "") -> Pasted:
     text = data.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     lines = [line for line in f"{before}{text}{after}".split("\n") if not is_blank(line)]
     if any(len(line) > MAX_LINE_CHARACTERS for line in lines):
-        said = translate("What was pasted is too long for a message: at most {size} characters.")
-        return Pasted(refusal=said.format(size=MAX_LINE_CHARACTERS))
+        return Pasted(refusal=_too_long())
     if len(lines) > MAX_PASTED_LINES:
         said = translate("{count} lines were pasted, and are not sent: at most {most} at once.")
         return Pasted(refusal=said.format(count=len(lines), most=MAX_PASTED_LINES))

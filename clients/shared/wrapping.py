@@ -44,7 +44,7 @@ def _whole(text: str) -> dict[int, int]:
     found = {}
     for begin, end in links(text):
         if "[" not in text[begin:end]:
-            behind = len(text[end : end + _SIGNS_BEHIND].split(" ", 1)[0])
+            behind = len(text[end : end + _SIGNS_BEHIND].replace("\n", " ").split(" ", 1)[0])
             found[begin] = end + behind
     return found
 
@@ -56,10 +56,12 @@ def _columns(text: str) -> int:
 def rows(text: str, width: int, indent: int | None = None) -> list[tuple[int, int]]:
     """The parts of a line, one for each row, as (begin, end); at spaces where there are some, which are left out.
 
+    A line break begins another row, which is indented like all that go on: a text of several lines forges no other's.
+
     Links stay whole, so that they can be clicked and copied: such a row may be wider than the screen.
 
     Args:
-        text: The line, clean.
+        text: The line, clean but for line breaks.
         width: Of the screen in columns, 4 or more.
         indent: How far rows that go on are indented, if not as `indent_for` says.
     """
@@ -67,6 +69,11 @@ def rows(text: str, width: int, indent: int | None = None) -> list[tuple[int, in
     indent = indent_for(width) if indent is None else indent
     whole = _whole(text)
     while at < len(text):
+        if text[at] == "\n":
+            found.append((begin, at))
+            begin = at = at + 1
+            taken, space = indent, -1
+            continue
         behind = whole.get(at, at + 1)
         columns = _columns(text[at:behind])
         if taken + columns > width and at > begin:

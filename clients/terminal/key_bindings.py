@@ -12,9 +12,8 @@ from clients.terminal.screen import TerminalScreen
 def bindings(screen: TerminalScreen) -> KeyBindings:
     """The keys of a talk."""
     made = KeyBindings()
-    asked = Condition(lambda: screen.asked)
     secret = Condition(lambda: screen.secret)
-    typing = ~asked & ~secret & ~is_searching
+    typing = ~secret & ~is_searching
     empty = Condition(lambda: screen.empty)
 
     made.add("tab", filter=typing)(lambda _event: screen.complete(1))
@@ -26,13 +25,9 @@ def bindings(screen: TerminalScreen) -> KeyBindings:
         made.add("escape", digit, filter=typing)(_go(screen, int(digit) or 10))
     for letter in "aA":
         made.add("escape", letter, filter=typing)(lambda _event: screen.go_active())
+    for end in ("enter", "c-j"):
+        made.add("escape", end, filter=typing)(lambda _event: screen.break_line())
     made.add(Keys.BracketedPaste, filter=typing)(lambda event: screen.paste(event.data))
-
-    for key in "yY":
-        made.add(key, filter=asked, eager=True)(lambda _event: screen.answer(yes=True))
-    for key in ("n", "N", "c-c"):
-        made.add(key, filter=asked, eager=True)(lambda _event: screen.answer(yes=False))
-    made.add(Keys.Any, filter=asked, eager=True)(lambda _event: None)
     return made
 
 

@@ -25,6 +25,7 @@ from clients.terminal.secret_prompt import SecretPrompt
 from clients.terminal.styled_lines import Line
 
 INPUT_ROWS: Final = 5
+MARGIN: Final = "│ "  # in front of the second line of what is typed, and of those below it
 
 Lines = Callable[[], list[Line]]
 
@@ -49,7 +50,13 @@ def lay_out(
         search_buffer_control=search.control,
         preview_search=True,
     )
-    typed = Window(prompt, height=Dimension(min=1, max=INPUT_ROWS), wrap_lines=True, dont_extend_height=True)
+    typed = Window(
+        prompt,
+        height=Dimension(min=1, max=INPUT_ROWS),
+        wrap_lines=True,
+        dont_extend_height=True,
+        get_line_prefix=lambda line, row: pieces([("class:prompt", MARGIN)]) if line and not row else [],
+    )
     parts: list[AnyContainer] = [
         rows(talker.waiting),
         rows(areas.notices),

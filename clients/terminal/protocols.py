@@ -84,6 +84,10 @@ class Screen(Protocol):
         """Rings."""
         ...
 
+    def give_back(self, text: str) -> None:
+        """Puts a text that is refused where it was typed, to be changed."""
+        ...
+
     async def ask_secret(self, question: str) -> str:
         """Asks for something that is shown nowhere. Raises `SlashError` where nothing is entered."""
         ...

@@ -8,6 +8,7 @@ from typing import Final
 
 from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings
@@ -18,7 +19,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from chatserv.client import is_blank, translate
-from clients.shared.paste import MAX_LINE_CHARACTERS, Pasted, pasted
+from clients.shared.paste import MAX_LINE_CHARACTERS, pasted_text
 from clients.shared.wrapping import LEAST_COLUMNS
 from clients.terminal.areas import pieces
 from clients.terminal.completion import Completion
@@ -63,8 +64,6 @@ class TerminalScreen:
         self._lines: list[Line] = []
         self._flushing = self._left = False
         self._over: Deferred[None] | None = None
-        self._asked: Pasted | None = None
-        self._asked_in: Line = []
         self._hint = ""
         self._completion = Completion(talker.candidates)
         self._secret = SecretPrompt(self._focus)
@@ -100,7 +99,9 @@ class TerminalScreen:
         return [row for line in self._talker.notices() for row in fitted(line, width)]
 
     def _question(self) -> list[Line]:
-        text = self._asked.question if self._asked is not None else self._hint
+        lines, text = self._buffer.document.line_count, self._hint
+        if not text and lines > 1:
+            text = translate("{count} lines: Return sends them as one message").format(count=lines)
         return [[("class:question", text)]] if text else []
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -208,34 +209,24 @@ class TerminalScreen:
         self.refresh()
 
     @property
-    def asked(self) -> bool:
-        """Whether a question waits for y or n."""
-        return self._asked is not None
-
-    @property
     def empty(self) -> bool:
         """Whether nothing is typed."""
         return not self._buffer.text
 
-    def answer(self, *, yes: bool) -> None:
-        """Answers the question."""
-        lines, self._asked = (() if self._asked is None else self._asked.lines), None
-        if yes and self._talker.prompt() != self._asked_in:
-            self._hint = translate("You have switched rooms meanwhile: nothing was sent.")
-        elif yes:
-            self._drafts.put()
-            for line in lines:
-                self._talker.line_typed(line)
+    def break_line(self) -> None:
+        """Alt-Return: what is typed goes on in another line."""
+        self._buffer.insert_text("\n")
 
     def paste(self, data: str) -> None:
-        """Text was pasted."""
+        """Text was pasted: it stands in the line, or in lines, and Return sends it as one message."""
         document = self._buffer.document
-        found = pasted(data, document.text_before_cursor, document.text_after_cursor)
+        found = pasted_text(data, document.text_before_cursor, document.text_after_cursor)
+        self._buffer.insert_text(found.text)
         self._hint = found.refusal
-        if found.question:
-            self._asked, self._asked_in = found, self._talker.prompt()
-        elif not found.refusal:
-            self._buffer.insert_text("".join(found.lines))
+
+    def give_back(self, text: str) -> None:
+        """What was sent is refused and can be changed: it stands where it was typed, if nothing else does by now."""
+        self._next(lambda: self._drafts.put(Document(text)) if self.empty else None)
 
     def clear_line(self) -> None:
         """Ctrl-C: the line goes; where it is empty, the second time ends the talk."""
@@ -251,7 +242,8 @@ class TerminalScreen:
         """The Tab key."""
         before = self._buffer.document.text_before_cursor
         after = self._buffer.document.text_after_cursor
-        made = self._completion.tab(before, step)
+        line = before.rpartition("\n")[2]
+        made = before[: len(before) - len(line)] + self._completion.tab(line, step)
         kept, index = self._completion.candidates, self._completion.index
         if made != before:
             self._buffer.set_document(self._buffer.document.__class__(made + after, len(made)))

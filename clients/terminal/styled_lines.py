@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from typing import Final
 
-from chatserv.client import MessageReceived, message_line, place, shown, translate
+from chatserv.client import MessageReceived, message_line, message_text, place, shown, shown_lines, translate
 from clients.shared.dates import day_text
+from clients.shared.long_texts import beginning
 from clients.shared.sender_colours import sender_colour
 from clients.shared.separators import Anew, Day, Separators, Unread, anew_text
 from clients.shared.wrapping import indent_for, is_code, is_link, rows
 
 Line = list[tuple[str, str]]
-"""Pieces of one line, each with the name of its style; no piece has a line break."""
+"""Pieces of one line, each with the name of its style; a line break in one begins an indented row (`fitted`)."""
 
 # Colours of senders: each has a contrast of at least 3 to 1 against black and against white (a test computes it).
 PALETTE: Final = (
@@ -38,12 +39,24 @@ def sender_style(user: str) -> str:
 
 
 def message_fragments(message: MessageReceived, quoted: MessageReceived | None = None) -> Line:
-    """``[HH:MM] <name> text``: the time dim, the name in its colour or bold where it is ours."""
-    line = message_line(message, quoted=quoted)
+    """``[HH:MM] <name> text``: the time dim, the name in its colour or bold where it is ours.
+
+    A text of several lines begins below the name; of a long one the beginning is shown, and how to see all of it.
+    """
+    lines = [message_text(message)] if message.text is None else shown_lines(message.text)
+    said, hidden = beginning("\n".join(lines))
+    line = message_line(message, quoted=quoted, text=f"\n{said}" if len(lines) > 1 else said)
     # In front of the name stands the time alone, so the first place where it is found is the right one.
     time, who, text = line.partition(_who(message))
-    said = "class:mention" if message.mentioned and not message.own else ""
-    return [("class:time", time), ("class:own" if message.own else sender_style(message.sender), who), (said, text)]
+    style = "class:mention" if message.mentioned and not message.own else ""
+    pieces = [("class:time", time), ("class:own" if message.own else sender_style(message.sender), who), (style, text)]
+    return [*pieces, ("class:time", f"\n{_left_out(message, hidden)}")] if hidden else pieces
+
+
+def _left_out(message: MessageReceived, lines: int) -> str:
+    if message.seq < 1:  # a message of before, which has no number here
+        return translate("… {count} more lines").format(count=lines)
+    return translate("… {count} more lines: /show {number}").format(count=lines, number=message.seq)
 
 
 def _who(message: MessageReceived) -> str:

@@ -114,6 +114,7 @@ PUBLIC = [
     "names",
     "place",
     "shown",
+    "shown_lines",
     "terminal_qr",
     "clean_line",
     "is_blank",

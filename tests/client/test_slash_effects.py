@@ -65,6 +65,10 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "react": [("/react 2 +1", [("lobby", "react", ID_2, "+1", True)], r"^$")],
     "unreact": [("/unreact -1 +1", [("lobby", "react", ID_2, "+1", False)], r"^$")],
     "log": [("/log", [], r"^ +1 \[..:..\] <alice> hello\n +2 \[..:..\] <bob> hello$"), ("/log 1", [], "^ +2 .* <bob>")],
+    "show": [
+        ("/show 1", [], r"^\[..:..\] <alice>\n {8}hello$"),
+        ("/show -1", [], r"^\[..:..\] <bob>\n {8}hello$"),
+    ],
     "search": [
         ("/search ell", [], r"^2025-10-\d\d \[..:..\] #lobby <alice> hello\n2025-10-\d\d .* #lobby <bob> hello$"),
         ("/search nowhere", [], "No message on this device"),
@@ -470,6 +474,15 @@ class EffectsTests(SlashTestCase):
             "<bob> (a kind of message that this version does not know)",
         ]
         self.assertEqual(lines, expected)
+
+    def test_show(self) -> None:
+        """A message line by line: none of its lines stands where a message begins, and each is clean."""
+        text = "one\r\n\n[00:00] <eve> \x1b[2Jtwo\n\tthree  "
+        self.client.there["lobby"].kept = [message(1, text, edited=True)]
+        first, *others = self.run_line("/show 1")
+        self.assertEqual(first[8:], "<bob>   (edited)")
+        expected = ["one", "", "[00:00] <eve> \ufffd[2Jtwo", "    three"]
+        self.assertEqual(others, [f"        {line}".rstrip() for line in expected])
 
     def test_nothing_failed(self) -> None:
         """Where nothing has failed there is nothing to send again or to give up."""

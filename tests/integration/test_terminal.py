@@ -350,14 +350,18 @@ class TerminalTests(ClientsTestCase):
             time.sleep(1)
 
     def test_paste(self) -> None:
-        """Several pasted lines are asked about, and sent in order."""
+        """Several pasted lines are one message, and are shown as lines; what is long is folded, and shown whole."""
         alice = self.open("alice")
         alice.type("\x1b[200~pasted 1\rpasted 2\r/pasted 3\x1b[201~")
-        alice.until("3 lines were pasted: send them? y/n")
-        alice.type("y")
-        alice.until("] <alice> /pasted 3")
+        alice.until("3 lines: Return sends them as one message")
+        alice.type("\r")
+        alice.until("        /pasted 3")
         rows = [row[8:] for row in alice.text.splitlines() if "pasted" in row]
-        self.assertEqual(rows, ["<alice> pasted 1", "<alice> pasted 2", "<alice> /pasted 3"])
+        self.assertEqual(rows, ["pasted 1", "pasted 2", "/pasted 3"])
+        alice.type("\x1b[200~" + "".join(f"line {number}\r" for number in range(20)) + "\x1b[201~\r")
+        alice.until("… 8 more lines: /show ")
+        alice.type(f"/show {alice.text.rpartition('/show ')[2].split()[0]}\r")
+        alice.until("        line 19")
         self.leave(alice)
 
     def test_without_colours(self) -> None:

@@ -19,6 +19,7 @@ from chatserv.sanitize import clean_line, isolate
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+TAB_COLUMNS: Final = 4
 _SIGILS: Final = ("#", "@")  # in front of rooms and users
 
 Handler = Callable[["SlashContext", list[str]], Awaitable[list[str]]]
@@ -240,6 +241,11 @@ def explained(error: ChatError) -> str:
 def shown(text: str) -> str:
     """Foreign text as part of a line: it can neither break nor reorder it."""
     return isolate(clean_line(text))
+
+
+def shown_lines(text: str) -> list[str]:
+    """Foreign text line by line, each as `shown` gives it; whoever shows more than the first indents the others."""
+    return [shown(line.expandtabs(TAB_COLUMNS).rstrip()) for line in text.replace("\r\n", "\n").split("\n")]
 
 
 def place(room: str) -> str:

@@ -107,13 +107,16 @@ def quotation(quoted: MessageReceived | None) -> str:
     return f"{sender_name(quoted)}: {shown(start)}"
 
 
-def message_line(message: MessageReceived, *, room: bool = False, quoted: MessageReceived | None = None) -> str:
+def message_line(
+    message: MessageReceived, *, room: bool = False, quoted: MessageReceived | None = None, text: str | None = None
+) -> str:
     """``[HH:MM] <name> text``, or ``[HH:MM] * name text`` for ``/me``, and what became of it since.
 
     Args:
         message: Which.
         room: Whether to say where it was said.
         quoted: What it answers, where that is at hand.
+        text: What stands in the place of what it says, if that is not to be all of it on one line.
     """
     who = f"* {shown(message.sender)}" if message.action else f"<{shown(message.sender)}>"
     who += identity_mark(message)
@@ -121,7 +124,8 @@ def message_line(message: MessageReceived, *, room: bool = False, quoted: Messag
     doubt = doubtful_time(message)
     who += f" {doubt}" if doubt else ""
     answers = "" if message.reply_to is None else f"({quotation(quoted)}) "
-    return f"[{clock(message.at_ms)}] {where}{who} {answers}{message_text(message)}{marks(message)}"
+    text = message_text(message) if text is None else text
+    return f"[{clock(message.at_ms)}] {where}{who} {answers}{text}{marks(message)}"
 
 
 def log_lines(here: RoomHandle, kept: Iterable[MessageReceived]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Final
 from chatserv.client.events import MessageReceived
 from chatserv.client.outbound.pending import FAILED
 from chatserv.client.room_handle import RoomHandle
-from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, refused
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, refused, shown_lines
 from chatserv.client.slash.formatting import date, log_lines, member_line, message_line, word
 from chatserv.errors import Forbidden, NotFound
 from chatserv.i18n import N_, _
@@ -16,6 +16,7 @@ SEARCHED_MESSAGES: Final = 20
 MAX_EMOJI_BYTES: Final = 32
 _NUMBER_DIGITS: Final = 15  # more is no place in any room
 _LAST: Final = "-1"
+_INDENT: Final = " " * 8  # behind "[HH:MM] ": no line of a text may look like a message
 
 
 async def _help(slash: SlashContext, words: list[str]) -> list[str]:
@@ -143,6 +144,12 @@ async def _log(slash: SlashContext, words: list[str]) -> list[str]:
     return log_lines(here, here.history(count)) or [_("Nothing has been said here yet.")]
 
 
+async def _show(slash: SlashContext, words: list[str]) -> list[str]:
+    message = _meant_text(slash.here(), words[0], own=False)
+    lines = [] if message.text is None else shown_lines(message.text)
+    return [message_line(message, text="").rstrip(), *(f"{_INDENT}{line}".rstrip() for line in lines)]
+
+
 async def _search(slash: SlashContext, words: list[str]) -> list[str]:
     found = slash.client.search(words[0], limit=SEARCHED_MESSAGES)
     lines = [f"{date(each.at_ms)} {message_line(each, room=True)}" for each in reversed(found)]
@@ -209,6 +216,7 @@ SAYING: Final = (
     SlashCommand("react", "NUMBER EMOJI", N_("reacts to a message"), _react, room=True),
     SlashCommand("unreact", "NUMBER EMOJI", N_("removes your reaction"), _unreact, room=True),
     SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
+    SlashCommand("show", "NUMBER", N_("shows the whole of a long message, line by line"), _show, room=True),
     SlashCommand("search", "TEXT", N_("searches the messages on this device"), _search),
     SlashCommand("resend", "", N_("sends again what could not be sent here"), _resend, room=True),
     SlashCommand("discard", "", N_("discards what could not be sent here"), _discard, room=True),

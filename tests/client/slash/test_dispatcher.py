@@ -43,6 +43,7 @@ EXPECTED = {
     "react",
     "unreact",
     "log",
+    "show",
     "search",
     "keep",
     "export",

@@ -23,6 +23,12 @@ class WrappingTests(SynchronousTestCase):
         )  # the program's own
         self.assertEqual(wrapped("", 12), [""])
 
+    def test_line_breaks(self) -> None:
+        """A line break begins a row, indented as those that go on are, and links behind one are broken nowhere."""
+        self.assertEqual(wrapped("one\n\n [12:00] <bob> x", 12), ["one", "  ", "   [12:00]", "  <bob> x"])
+        link = "https://example.org/" + "x" * 20
+        self.assertEqual(wrapped(f"{link}\nb {link}\nc", 30), [link, "  b", f"  {link}", "  c"])
+
     def test_long_word(self) -> None:
         """A word that fits into no row is broken where the row ends."""
         self.assertEqual(wrapped("x" * 25, 10), ["x" * 10, "  " + "x" * 8, "  " + "x" * 7])

@@ -33,6 +33,11 @@ class FakeScreen:
         self.open = False
         self.questions: list[str] = []
         self.secret = "five words that nobody knows"
+        self.given_back: list[str] = []
+
+    def give_back(self, text: str) -> None:
+        """Puts it into the field."""
+        self.given_back.append(text)
 
     async def ask_secret(self, question: str) -> str:
         """Notes the question."""

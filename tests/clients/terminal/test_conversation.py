@@ -11,7 +11,7 @@ from chatserv.client import (
     StatusChanged,
     WaitingMessage,
 )
-from chatserv.errors import AuthFailed, Muted, ServerFull
+from chatserv.errors import AuthFailed, ChatError, Muted, ServerFull, TooLarge
 from clients.terminal.styled_lines import text_of
 from tests.client.slash_fakes import message
 from tests.clients.terminal.conversation_fakes import ID, ConversationTestCase
@@ -193,6 +193,24 @@ class ConversationTests(ConversationTestCase):
         self.assertEqual(text_of(conversation.waiting()[0]), "✗ <alice> x")
         self.client.tell(SendFailed(b"2" * 16, error))
         self.assertEqual(self.fresh(), ["-- Not sent: You are muted and cannot write here."])
+
+    def test_too_long(self) -> None:
+        """What is too long for a message is refused in words, and stands where it was typed; what is muted does not."""
+
+        def refuse(error: ChatError) -> None:
+            def send(_text: str, **_named: object) -> None:
+                raise error
+
+            self.patch(self.client.there["lobby"], "send", send)
+
+        conversation = self.begin()
+        refuse(TooLarge())
+        conversation.line_typed("one\ntwo")
+        self.assertEqual(self.fresh(), ["-- Not sent: That is too long to send."])
+        refuse(Muted())
+        conversation.line_typed("three")
+        self.assertEqual(self.fresh(), ["-- Not sent: You are muted and cannot write here."])
+        self.assertEqual(self.screen.given_back, ["one\ntwo"])
 
     def test_commands(self) -> None:
         """Commands answer with lines, and are completed; what is refused is news."""

@@ -175,6 +175,11 @@ def own(scene: Scene, said: str) -> None:
     scene.conversation._screen.refresh()
 
 
+def clean_lines(said: str) -> str:
+    """Each line by itself."""
+    return "\n".join(clean_line(line.expandtabs(4)) for line in re.split("\r?\n", said))
+
+
 def snapshot(drawing: Drawing) -> tuple[object, ...]:
     """All that a terminal shows and knows."""
     screen = drawing.screen
@@ -214,9 +219,9 @@ class HostileTests(SynchronousTestCase):
 
         return seen, drawn(whole).raw
 
-    def check(self, tell: Tell, undo: Tell | None = None) -> None:
+    def check(self, tell: Tell, undo: Tell | None = None, clean: Callable[[str], str] = clean_line) -> None:
         """The screen is as if the harmless text had been said, and nothing but what we write ourselves was written."""
-        harmless = [clean_line(said) for said in CORPUS]
+        harmless = [clean(said) for said in CORPUS]
         hostile_seen, raw = self.play(tell, list(CORPUS), undo)
         harmless_seen, expected = self.play(tell, harmless, undo)
         for said, got, wanted in zip(CORPUS, hostile_seen, harmless_seen, strict=True):
@@ -226,8 +231,8 @@ class HostileTests(SynchronousTestCase):
         self.assertEqual(len(set(map(str, hostile_seen))), len(CORPUS))
 
     def test_text(self) -> None:
-        """As a message."""
-        self.check(text)
+        """As a message, whose lines stay lines."""
+        self.check(text, clean=clean_lines)
 
     def test_sender(self) -> None:
         """As a name."""

@@ -354,38 +354,99 @@ class InterfaceTests(SynchronousTestCase):
         play(scene)
 
     def test_paste(self) -> None:
-        """One pasted line goes into the prompt; several are asked about, sent with y, and forgotten with n."""
+        """What is pasted stands in the line, or in lines, where it can be changed; Return sends it as one message."""
 
         async def scene(drawing: Drawing) -> None:
             await drawing.keys("a" + PASTE.format("b\n") + "c")
             self.assertEqual(drawing.rows[0], "#lobby> abc")
-            await drawing.keys(PASTE.format("1\r2\r/quit"))
-            self.assertEqual(drawing.rows[0], "3 lines were pasted: send them? y/n")
-            await drawing.keys("x\r\t\x04\x1b1" + PASTE.format("a\rb"))
-            self.assertEqual((drawing.rows[0], drawing.talker.calls), ("3 lines were pasted: send them? y/n", []))
-            await drawing.keys("n")
-            self.assertEqual((drawing.rows, drawing.talker.calls), (["#lobby> abc", "bar of 80"], []))
-            await drawing.keys(PASTE.format("1\r2\r/quit"))
-            await drawing.keys("y")
+            await drawing.keys(PASTE.format("1\r\r  2\r/quit"))
+            self.assertEqual(
+                drawing.rows,
+                [
+                    "4 lines: Return sends them as one message", "#lobby> abc1", "│", "│   2", "│ /quit", "bar of 80"
+                ],
+            )  # fmt: skip
+            await drawing.keys("!\x1b[A\x7f3")  # up, and another letter in the place of the 2
+            self.assertEqual(drawing.talker.calls, [])
+            await drawing.keys("\r")
             self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
-            await drawing.keys(PASTE.format("x\r" * 2001))
-            self.assertIn("are not sent", drawing.rows[0])
-            await drawing.keys("z")
-            self.assertEqual(drawing.rows, ["#lobby> z", "bar of 80"])
+            await drawing.keys(PASTE.format("/quit\ry"))
+            self.assertEqual(drawing.rows[1:3], ["#lobby> //quit", "│ y"])
+            await drawing.keys("\x03")
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
 
-        self.assertEqual(play(scene).talker.calls, ["abc1", "2", "//quit"])
+        self.assertEqual(play(scene).talker.calls, ["abc1\n\n  3\n/quit!"])
 
-    def test_paste_into_another_room(self) -> None:
-        """A yes to what was asked in one room sends nothing in another."""
+    def test_paste_too_long(self) -> None:
+        """Of what is too long for a message nothing is taken, and what was typed before stays; it is said why."""
 
         async def scene(drawing: Drawing) -> None:
-            await drawing.keys(PASTE.format("one\rtwo"))
-            drawing.talker.room = "#other"
-            await drawing.keys("y")
-            self.assertEqual(drawing.talker.calls, [])
-            self.assertIn("nothing was sent", drawing.rows[0])
+            await drawing.keys("draft" + PASTE.format("x\r" * MAX_LINE_CHARACTERS))
+            self.assertIn("too long for a message", drawing.rows[0])
+            self.assertEqual(drawing.rows[1], "#lobby> draft")
+            await drawing.keys("s\r")
+
+        self.assertEqual(play(scene).talker.calls, ["drafts"])
+
+    def test_several_lines(self) -> None:
+        """Alt with Return, or Escape and Return, goes on in another line; on a narrow screen too; Up brings all back."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.columns = 30
+            drawing.interface.app.renderer.erase()
+            await drawing.keys("one\x1b\r" + "two " * 10 + "\x1b\nthree")
+            rows = drawing.rows
+            self.assertEqual(rows[0], "3 lines: Return sends them as")
+            self.assertEqual(rows[1:3], ["#lobby> one", "│ two" + " two" * 6])
+            self.assertEqual(rows[-2:], ["│ three", "bar of 30"])
+            await drawing.keys("\r")
+            await drawing.keys("next\r")
+            await drawing.keys("\x1b[A\x1b[A")
+            self.assertEqual(drawing.rows[-2], "│ three")
+            await drawing.keys("!\x1b[A\x1b[A\x1b[A")  # past its first line: what was typed before it
+            self.assertEqual(drawing.rows[1], "#lobby> one")
+            await drawing.keys("\x1b[B\x1b[B\x1b[B\r")
+
+        text = "one\n" + "two " * 10 + "\nthree"
+        self.assertEqual(play(scene).talker.calls[:2], [text, "next"])
+
+    def test_draft_of_several_lines(self) -> None:
+        """It stays with its room whole."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.interface.enter("#lobby")
+            await drawing.keys("one\x1b\rtwo")
+            drawing.interface.enter("@bob")
+            await drawing.settle()
+            self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
+            drawing.interface.enter("#lobby")
+            await drawing.settle()
+            await drawing.keys("!\r")
+
+        self.assertEqual(play(scene).talker.calls, ["one\ntwo!"])
+
+    def test_given_back(self) -> None:
+        """What was refused stands where it was typed, but not in the place of what is typed by then."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.talker.line_typed = drawing.interface.give_back  # type: ignore[method-assign,assignment]
+            await drawing.keys("one\x1b\rtwo\r")
+            self.assertEqual(drawing.rows[1:3], ["#lobby> one", "│ two"])
+            await drawing.keys("\x03new")
+            drawing.interface.give_back("old")
+            await drawing.settle()
+            self.assertEqual(drawing.rows[0], "#lobby> new")
 
         play(scene)
+
+    def test_completion_in_lines(self) -> None:
+        """Tab completes the word at the cursor in whichever line it stands."""
+
+        async def scene(drawing: Drawing) -> None:
+            drawing.talker.words = ["bobby "]
+            await drawing.keys("one\x1b\rb\t\r")
+
+        self.assertEqual(play(scene).talker.calls, ["one\nbobby "])
 
     def test_forged_lines(self) -> None:
         """However a line is padded, only its own beginning stands at the left edge; a link stays in one piece."""

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clients.shared.long_texts import FOLDED_ABOVE, SHOWN_LINES
 from clients.shared.separators import Day, Separators
 from clients.terminal.styled_lines import (
     PALETTE,
     REPLACEMENT,
     Line,
     conversation,
+    fitted,
     header,
     message_fragments,
     news_line,
@@ -57,6 +59,25 @@ class RenderingTests(SynchronousTestCase):
         """An answer shows the start of what it answers."""
         line = message_fragments(message(2, "well", reply_to=b"x" * 16), message(1, "how are you", "eve"))
         self.assertEqual(text_of(line)[8:], "<bob> (eve: how are you) well")
+
+    def test_several_lines(self) -> None:
+        """They begin below the name, and each is clean and indented, whatever it says; on a narrow screen less."""
+        line = message_fragments(message(1, "one\r\n[00:00] <admin> \x1b[2Jtwo\n\n\tthree"))
+        for width, indent in ((80, " " * 8), (30, "  ")):
+            first, *others = ["".join(text for _style, text in row).rstrip() for row in fitted(line, width)]
+            self.assertEqual(first[8:], "<bob>")
+            expected = ["one", f"[00:00] <admin> {REPLACEMENT}[2Jtwo", "", "    three"]
+            self.assertEqual(others, [f"{indent}{each}".rstrip() for each in expected])
+
+    def test_folded(self) -> None:
+        """Of a long text the beginning is shown, how much more there is, and how to see it; of a shorter one all."""
+        for text in ("x\n" * 99 + "x", "word " * 1600):
+            rows = [text_of(row) for row in fitted(message_fragments(message(7, text)), 100)]
+            self.assertEqual(rows[-1], " " * 8 + "… 88 more lines: /show 7")
+            self.assertLessEqual(len(rows), SHOWN_LINES + 2)
+        self.assertEqual(text_of(message_fragments(message(-7, "x\n" * 99))).rpartition("\n")[2], "… 88 more lines")
+        whole = text_of(message_fragments(message(7, "x\n" * (FOLDED_ABOVE - 2) + "last")))
+        self.assertTrue(whole.endswith("\nlast"))
 
     def test_senders(self) -> None:
         """A name has one colour of the palette, whatever it holds; the palette is used."""
