@@ -58,7 +58,9 @@ SAID: Final = {
     "trouble",
 }
 TYPED: Final = {command.usage for command in COMMANDS.values()} | {
-    "python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM"
+    "python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM",
+    "http://127.0.0.1:",
+    "webhook",
 }
 
 
