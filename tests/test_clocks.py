@@ -86,7 +86,9 @@ class ProgramsTests(SynchronousTestCase):
                 owners.add(name)
                 giver = (ROOT / OWNED_ELSEWHERE.get(name, name)).read_text(encoding="utf-8")
                 self.assertTrue(re.search(r"use_steady_clock\(reactor\)|loop\.time = steady_seconds", giver), name)
-        self.assertTrue(owners >= {"chatserv/tap.py", "clients/stdio.py", "clients/window/main.py", *OWNED_ELSEWHERE})
+        self.assertTrue(
+            owners >= {"chatserv/tap.py", "clients/shared/program.py", "clients/window/main.py", *OWNED_ELSEWHERE}
+        )
 
     def test_dates_come_from_one_place(self) -> None:
         """No code asks for the date but through `chatserv.clocks`, so that a new wait by it is seen where it is written."""

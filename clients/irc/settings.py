@@ -70,8 +70,11 @@ class _Kept(msgspec.Struct):
     line_bytes: Annotated[int, msgspec.Meta(ge=LEAST_LINE_BYTES, le=MOST_LINE_BYTES)] = 4096
     hidden: dict[str, list[str]] = {}
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return []  # the password stands in no log
+
     def __repr__(self) -> str:
-        return "_Kept"  # and not the password
+        return "_Kept"
 
 
 class IrcSettings:
@@ -93,11 +96,7 @@ class IrcSettings:
             self._save()
 
     def _read(self) -> _Kept | None:
-        data = self._profile.read(FILE_NAME)
-        try:
-            return None if data is None else msgspec.json.decode(data, type=_Kept)
-        except (msgspec.DecodeError, RecursionError):
-            return None  # a password that cannot be read is made anew
+        return self._profile.read_json(FILE_NAME, _Kept)  # a password that cannot be read is made anew
 
     def _look(self) -> _Kept:
         """As it stands in the file now: ``--new-password`` may have changed it."""

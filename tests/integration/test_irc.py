@@ -161,8 +161,8 @@ class ClientTests(IrcTestCase):
         bob.say(f"PRIVMSG #lobby :{hostile}")
         terminal.until("forged")
         self.assertIn("QUIT :x", terminal.text)
-        terminal.type("/topic #lobby what we talk about\r")
-        bob.until("TOPIC #lobby :what we talk about\r\n")
+        terminal.type(f"/topic #lobby what {terminal.process.pid} talks about\r")  # not what the test before has set
+        bob.until(f"TOPIC #lobby :what {terminal.process.pid} talks about\r\n")
         bob.say(f"PRIVMSG *chatserv :create plans-{terminal.process.pid}")
         bob.until(f"JOIN #plans-{terminal.process.pid}")
         bob.say(f"INVITE alice #plans-{terminal.process.pid}")

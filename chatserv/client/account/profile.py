@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from chatserv.client.account.keyring import Keyring, decode_keyring
 from chatserv.client.account.profile_key import ProfileKey
 from chatserv.client.account.seal import BEGUN_NAME, SEALED, Seal, Way, read_seal
 from chatserv.client.account.seal import FILE_NAME as SEAL_NAME
+from chatserv.decoding import UNREADABLE
 from chatserv.i18n import _
 from chatserv.private_files import (
     FILE_MODE,
@@ -29,6 +30,7 @@ from chatserv.wire.link import Address
 
 DEFAULT_NAME: Final = "default"
 DATABASE_NAME: Final = "client.db"
+T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -128,6 +130,19 @@ class Profile:
         if opened is None:
             raise PrivateFileError(f"{path}: {_('damaged; restore it from a backup')}", file=path)
         return opened
+
+    def read_json(self, name: str, kind: type[T]) -> T | None:
+        """What a file of a program says, or None where there is none that can be read. Raises as `read` does.
+
+        Args:
+            name: Of the file.
+            kind: What it should be, as msgspec takes it.
+        """
+        data = self.read(name)
+        try:
+            return None if data is None else msgspec.json.decode(data, type=kind)
+        except UNREADABLE:
+            return None
 
     def write(self, name: str, data: bytes) -> None:
         """Replaces a file, durably, whole or not at all. Raises `PrivateFileError` or `ProfileLocked`."""

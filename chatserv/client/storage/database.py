@@ -97,7 +97,10 @@ class Database:
         if not self._depth:
             self._check_place()
             self._wait_for_disk(wait)
-        self.execute(f"SAVEPOINT {name}" if self._depth else "BEGIN IMMEDIATE")
+            with self.write_ahead.beginning:
+                self.execute("BEGIN IMMEDIATE")
+        else:
+            self.execute(f"SAVEPOINT {name}")
         self._depth += 1
         try:
             yield

@@ -20,7 +20,6 @@ _PRAGMAS: Final = (
     "journal_mode=WAL",
     "journal_size_limit=0",
     "wal_autocheckpoint=16000",  # pages; mostly it is done in a thread, and earlier: `WriteAheadLog.sync`
-    "busy_timeout=10000",  # ms, as that thread begins the log anew, on a disk that may be slow
 )
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import closing, suppress
+from threading import Lock
 from typing import BinaryIO, Final
 
 from chatserv.client.storage.driver import connect_file, driver
@@ -28,6 +29,7 @@ class WriteAheadLog:
         committed: How many transactions there were.
         on_disk: How many of them no power failure can undo any more.
         doubt: Why it is not known what is on disk.
+        beginning: Held while a log begins anew, which takes as long as the disk, and while a transaction begins.
         to_move: Whether the next `sync` moves the log into the file, however short it is; False once that is done, and the
             log has nothing of before.
     """
@@ -36,6 +38,7 @@ class WriteAheadLog:
         self._where, self._key, self._failed = where, key, failed
         self.committed = self.on_disk = 0
         self.doubt: StorageError | None = None
+        self.beginning = Lock()
         self.to_move = False
         self._file: BinaryIO | None = None
 
@@ -64,7 +67,7 @@ class WriteAheadLog:
         if self.to_move or size > (CHECKPOINT_BYTES if self.committed == committed else MOST_BYTES):
             head = os.pread(log.fileno(), HEAD_BYTES, 0)
             with suppress(driver.Error), closing(connect_file(self._where, self._key)) as other:
-                _begin_anew(other)
+                self._begin_anew(other)
             self.to_move &= os.pread(log.fileno(), HEAD_BYTES, 0) == head
 
     def _fsync(self, where: str) -> BinaryIO:
@@ -98,18 +101,19 @@ class WriteAheadLog:
         """All of it is in the file."""
         self.doubt, self.on_disk = None, self.committed
 
+    def _begin_anew(self, other: driver.Connection) -> None:
+        """Moves the log into the file and writes the first page of the next one, which takes the place of this one.
+
+        Whoever writes first to a log that begins anew has to wait for the disk, even who commits without waiting: so that
+        is done here. A transaction that begins in just that moment waits for it. Where others commit meanwhile, this log
+        goes on.
+        """
+        for pragma in ("wal_checkpoint(PASSIVE)", "journal_size_limit=0", "synchronous=NORMAL"):
+            other.execute(f"PRAGMA {pragma}").fetchall()
+        with self.beginning:
+            # always another value: SQLite writes nothing where the row is the same as before
+            other.execute("INSERT OR REPLACE INTO facts VALUES ('log begins', randomblob(8))")
+
     def close(self) -> None:
         """Not needed any more; a thread that is at it keeps it open until it is done."""
         self._file = None
-
-
-def _begin_anew(other: driver.Connection) -> None:
-    """Moves the log into the file and writes the first page of the next one, which takes the place of this one.
-
-    Whoever writes first to a log that begins anew has to wait for the disk, even who commits without waiting: so that is
-    done here. A commit that comes in just that moment waits for it. Where others commit meanwhile, this log goes on.
-    """
-    for pragma in ("wal_checkpoint(PASSIVE)", "journal_size_limit=0", "synchronous=NORMAL"):
-        other.execute(f"PRAGMA {pragma}").fetchall()
-    # always another value: SQLite writes nothing where the row is the same as before
-    other.execute("INSERT OR REPLACE INTO facts VALUES ('log begins', randomblob(8))")

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -176,6 +179,24 @@ class FileTests(SynchronousTestCase):
         other.execute("BEGIN IMMEDIATE")
         database.execute("PRAGMA busy_timeout=0").fetchall()
         self.assertRaises(StorageError, Facts(database).put, "key", b"value")
+
+    def test_log_begins(self) -> None:
+        """While our own thread begins the log anew, on a slow disk, our write waits for it."""
+        database, begun = self.opened(), threading.Event()
+        database.execute("PRAGMA busy_timeout=0").fetchall()
+
+        def begin_slowly() -> None:
+            with database.write_ahead.beginning, closing(driver.connect(self.path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                begun.set()
+                time.sleep(0.2)
+                other.execute("COMMIT")
+
+        thread = threading.Thread(target=begin_slowly)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.assertTrue(begun.wait(60))
+        Facts(database).put("key", b"value")
 
     def test_crash(self) -> None:
         """A copy of the files at any moment, as a crash leaves them, holds what was committed and nothing else."""
