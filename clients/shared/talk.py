@@ -8,8 +8,9 @@ from typing import Final
 from twisted.internet.defer import Deferred
 
 from chatserv.client import ChatError, Client, RoomHandle, Slash, SlashError, explained, translate
+from chatserv.client.errors import TooLarge
 
-MAX_WAITING: Final = 3000  # lines that were typed while a command goes to another room: more than may be pasted
+MAX_WAITING: Final = 3000  # lines that were typed while a command goes to another room
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Talk:
         sent: Gets what fires when a message is stored.
         quit: What ``/quit`` does.
         codes: Whether QR codes are drawn.
+        give_back: Gets a line that is too long for a message, to be changed.
     """
 
     def __init__(
@@ -49,8 +51,9 @@ class Talk:
         sent: Callable[["Deferred[int]"], object],
         quit: Callable[[], None],  # noqa: A002 - the command's name
         codes: bool = True,
+        give_back: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self._write, self._say, self._quit = write, say, quit
+        self._write, self._say, self._quit, self._give_back = write, say, quit, give_back
         self._waiting: deque[_Wanted] = deque()
         self._working = False
         self.slash = Slash(client, room, sent=sent, quit=quit, codes=codes)
@@ -136,6 +139,8 @@ class Talk:
     def _refused(self, line: str, error: ChatError) -> None:
         text = not line.startswith("/") or line.startswith("//")
         self._say(f"{translate('Not sent:')} {explained(error)}" if text else explained(error))
+        if isinstance(error, TooLarge):
+            self._give_back(line)
 
     def answer(self, lines: list[str]) -> None:
         """Shows what a line has led to."""

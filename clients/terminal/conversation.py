@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatserv.client import Client, ClientEvent, Profile, RoomHandle, open_client, place, sender_name, shown, translate
-from chatserv.client.errors import ChatError, TooLarge
+from chatserv.client.errors import ChatError
 from chatserv.client.events import (
     MessageReceived,
     RoomJoined,
@@ -41,19 +41,13 @@ class RoomTalk(Talk):
 
     Args:
         look: Sees whether the room is another one by now.
-        give_back: Gets a line that is too long for a message.
         given: What `Talk` takes.
         named: That too.
     """
 
-    def __init__(self, look: Callable[[], bool], give_back: Callable[[str], None], *given: Any, **named: Any) -> None:
+    def __init__(self, look: Callable[[], bool], *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._look, self._give_back = look, give_back
-
-    def _refused(self, line: str, error: ChatError) -> None:
-        super()._refused(line, error)
-        if isinstance(error, TooLarge):
-            self._give_back(line)
+        self._look = look
 
     def answer(self, lines: list[str]) -> None:
         """Shows the answer; where it has led to another room, the room itself in place of the word about it."""
@@ -92,8 +86,8 @@ class Conversation(Run):
             self._screen.write, self._showing.find, lambda function: reactor.callLater(0, function)
         )
         self._talk = RoomTalk(
-            self._look, self._screen.give_back, client, arguments.room,
-            write=self._write, say=self.say, sent=self.sent, quit=self.quit,
+            self._look, client, arguments.room,
+            write=self._write, say=self.say, sent=self.sent, quit=self.quit, give_back=self._screen.give_back,
         )  # fmt: skip
         self._talk.slash.ask_secret = self._screen.ask_secret
         self._notices: list[Line] = []

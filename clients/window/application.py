@@ -105,7 +105,7 @@ class Application:
             send=self.writing.send,
             complete=self.writing.complete,
             gave_up=messages.give_up,
-            several=self.writing.paste_several,
+            pasted=self.writing.paste,
             close=context.quit,
             seconds=context.reactor.seconds,
         )

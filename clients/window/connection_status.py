@@ -71,7 +71,11 @@ class ConnectionStatus:
         if client is None:
             return None
         room = context.conversations.current or context.arguments.room
-        talk = Talk(client, room, write=self._write, say=self._presenter.say, sent=_let_be, quit=context.quit)
+        talk = Talk(
+            client, room,
+            write=self._write, say=self._presenter.say, sent=_let_be, quit=context.quit,
+            give_back=context.layout.entry.give_back,
+        )  # fmt: skip
         talk.slash.ask_secret = lambda question: ask_secret(context.root, question)
         return talk
 

@@ -41,7 +41,7 @@ class Wiring:
     send: Callable[[str], bool]
     complete: Callable[[str], Sequence[str]]
     gave_up: Callable[[], None]
-    several: Callable[[str], bool]
+    pasted: Callable[[str, str, str], str]
     close: Callable[[], None]
     seconds: Callable[[], float]
 
@@ -66,6 +66,7 @@ class Layout:
             root.bind_class("TButton", key, "%W invoke")
         for each in ("TEntry", "TCombobox"):  # Tk's own key on X11 goes to the beginning of the line
             root.bind_class(each, "<Control-a>", _select_all)
+        root.unbind_class("Text", "<Control-Tab>")  # Tk's own key goes a part on, and the window's another one
         root.protocol("WM_DELETE_WINDOW", wiring.close)
         root.minsize(LEAST_WIDTH, LEAST_HEIGHT)
         root.geometry(f"{settings.width or WIDTH}x{settings.height or HEIGHT}")
@@ -81,7 +82,7 @@ class Layout:
         self.chat = ChatView(middle, replace(wiring.chat, type_on=self._type_on), wiring.seconds)
         self.hint = HintView(self.chat)
         self.entry = EntryBar(
-            middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, several=wiring.several
+            middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, pasted=wiring.pasted
         )
         self.bar.pack(side="top", fill="x")
         self.heading.pack(side="top", fill="x")
@@ -99,6 +100,7 @@ class Layout:
 
     def _dress(self) -> None:
         self.theme.dress_text(self.chat.text)
+        self.entry.dress(self.theme)
         self.panes.dress(self.theme)
         self.rooms.dress(self.theme)
         self.members.dress(self.theme)

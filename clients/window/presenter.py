@@ -130,23 +130,25 @@ class Presenter:
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
-    def line(self, entry: Entry, previous: Entry | None = None) -> Line:
-        """How an entry looks behind another one."""
+    def line(self, entry: Entry, previous: Entry | None = None, *, whole: bool = False) -> Line:
+        """How an entry looks behind another one. ``whole``: also where it is long, and no person has opened it."""
         if not isinstance(entry, MessageReceived):
             return entry_line(entry)
         handle, transcript = self._context.handle(entry.room), self._conversations.of(entry.room)
         quoted = None if entry.reply_to is None else transcript.find(entry.reply_to)
+        whole |= entry.message_id in transcript.whole
         first = transcript.number(entry.message_id)
         if handle is None or first != transcript.number(entry.message_id, entry.sender):
-            return entry_line(entry, previous, quoted=quoted)  # signs are on the first message with an id
+            return entry_line(entry, previous, quoted=quoted, whole=whole)  # signs are on the first message with an id
         arrived = handle.delivered_to(entry.message_id) if entry.own and handle.direct else ()
-        return entry_line(entry, previous, quoted=quoted, signs=handle.reactions(entry.message_id), arrived=arrived)
+        signs = handle.reactions(entry.message_id)
+        return entry_line(entry, previous, quoted=quoted, signs=signs, arrived=arrived, whole=whole)
 
     def copied(self, entry: Entry | WaitingMessage) -> str:
         """An entry as text."""
         if isinstance(entry, WaitingMessage):
             return copied(entry, self._waiting_line(entry), self._session.us)
-        return copied(entry, self.line(entry), entry.sender if isinstance(entry, MessageReceived) else "")
+        return copied(entry, self.line(entry, whole=True), entry.sender if isinstance(entry, MessageReceived) else "")
 
     def _draw(self) -> None:
         chat = self._context.layout.chat
@@ -169,7 +171,7 @@ class Presenter:
         for each in waiting[-MAX_WAITING_LINES:]:
             lines.append((each, self._waiting_line(each, previous)))
             previous = each
-        if len(waiting) > len(lines):  # thousands were pasted, and leave at the server's pace
+        if len(waiting) > len(lines):  # they leave at the server's pace
             last, line = lines[-1]
             more = translate("and {count} more").format(count=len(waiting) - len(lines))
             lines[-1] = (last, (*line, Span(f" {more}", "sending")))

@@ -11,6 +11,7 @@ from chatserv.client import (
     is_blank,
     message_text,
     quotation,
+    shown_lines,
     translate,
 )
 from clients.shared.links import link
@@ -67,7 +68,10 @@ class MessageActions:
         if what == "newest":
             self._doing.presenter.newest()
         elif message is not None and what == "copy":
-            self._doing.copy(message_text(message))
+            self._doing.copy(message_text(message) if message.text is None else "\n".join(shown_lines(message.text)))
+        elif message is not None and what == "unfold":
+            self._context.conversations.here.show_whole(message.message_id, message.sender)
+            self._doing.presenter.chat.ask()
         elif message is None or self._context.client is None:
             return
         elif what == "reply" and message.text is not None:
@@ -105,7 +109,7 @@ class MessageActions:
         """Another room will be shown: what stands in the field stays with this one."""
         entry, here = self._context.layout.entry, self._context.conversations.here
         self._nowhere = not self._context.conversations.current
-        here.draft = Draft(entry.field.get(), self._mode, self._room, entry.history)
+        here.draft = Draft(entry.text, self._mode, self._room, entry.history)
         self._mode, self._lost = None, False
 
     def take_up(self) -> None:
@@ -116,7 +120,7 @@ class MessageActions:
         if draft.room is not None and draft.room != self._room:
             draft = Draft()  # another room has the name by now
         entry.history = draft.history
-        if not self._nowhere or not entry.field.get():  # what was typed while there was no room is not lost
+        if not self._nowhere or not entry.text:  # what was typed while there was no room is not lost
             entry.put(draft.text)
         if draft.begun is not None and self._room is not None:
             self._mode = replace(draft.begun, room=self._room)
@@ -140,7 +144,7 @@ class MessageActions:
         if mode is not None and here is not None and here == mode.room:
             self._mode = replace(mode, room=here)  # perhaps by another connection
         elif mode is not None:
-            text = self._context.layout.entry.field.get()
+            text = self._context.layout.entry.text
             self._mode, self._lost = None, not is_blank(text) and not _is_command(text)
             self._context.layout.entry.explain("")
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from chatserv.client import RoomHandle, translate
-from clients.shared.paste import pasted
+from chatserv.client import translate
+from clients.shared.paste import pasted_text
 from clients.window.actions.registry import PersonActions
-from clients.window.dialogs.dialog import confirm, tell
+from clients.window.dialogs.dialog import tell
 from clients.window.timeline.entries import LOUD
 
 VERIFY: Final = re.compile(r"\s*/verify\s+@?(\S+)\s*")
@@ -49,26 +49,12 @@ class Writing:
             talk.line_typed(line)
         return True
 
-    def paste_several(self, text: str) -> bool:
-        """Several lines are asked about; each becomes a message, and none a command. Says whether it has taken them."""
-        found, root = pasted(text), self._context.root
+    def paste(self, data: str, before: str, after: str) -> str:
+        """What goes into the field of what was pasted; where that is nothing, it is said why."""
+        found = pasted_text(data, before, after)
         if found.refusal:
-            tell(root, translate("Paste"), found.refusal)
-        elif len(found.lines) > 1:
-            said = translate("Send {count} lines, each as a message?").format(count=len(found.lines))
-            room = self._context.here()
-            confirm(root, translate("Paste"), said, translate("Send"), lambda: self.send_all(found.lines, room))
-        return bool(found.refusal) or len(found.lines) > 1
-
-    def send_all(self, lines: Sequence[str], room: RoomHandle | None) -> None:
-        """Sends lines that were meant for a room; an answer or a change that was begun is given up."""
-        if self._context.here() != room:
-            self._refuse(translate("You have switched rooms meanwhile: nothing was sent."))
-            return
-        self._actions.messages.give_up()
-        for line in lines:
-            if not self.send(line):
-                return
+            tell(self._context.root, translate("Paste"), found.refusal)
+        return found.text
 
     def complete(self, prefix: str) -> Sequence[str]:
         """What a line that begins so may become."""

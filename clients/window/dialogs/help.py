@@ -11,6 +11,7 @@ def keys() -> list[tuple[str, str]]:
     """Each key and what it does."""
     return [
         (translate("Return"), translate("sends the text in the field")),
+        (translate("Shift+Return"), translate("goes on in another line of the same message")),
         (translate("Tab"), translate("completes a command, a room or a name")),
         (translate("Up, Down"), translate("in the field: what was sent before; in the conversation: another message")),
         ("F6, Ctrl+Tab", translate("to the next part of the window")),

@@ -50,6 +50,7 @@ class MessageMenu:
             gone = message is not None and actions.messages.may_delete(message)
             add(menu, translate("&Delete…"), lambda: actions.messages.act("delete"), "Del", on=gone)
             add(menu, translate("&Copy text"), lambda: actions.messages.act("copy"), on=text)
+            add(menu, translate("S&how whole, or fold"), lambda: actions.messages.act("unfold"), on=text)
             said = "" if message is None else message_text(message)
             for begin, end in links(said)[:MOST_LINKS]:
                 self._link(menu, said[begin:end])

@@ -52,8 +52,10 @@ class ChatView(Drawing):
             bind(key, lambda event, what=what: self._act(what, event.char))  # type: ignore[misc]
         bind("<Key>", self._typed)
         self.text.tag_bind("link", "<ButtonRelease-1>", self._open_link)
-        for key, cursor in (("<Enter>", "hand2"), ("<Leave>", "arrow")):
-            self.text.tag_bind("link", key, lambda _, cursor=cursor: self.text.configure(cursor=cursor))  # type: ignore[misc]
+        self.text.tag_bind("fold", "<ButtonRelease-1>", lambda _: self._actions.act("unfold"))
+        for tag in ("link", "fold"):
+            for key, cursor in (("<Enter>", "hand2"), ("<Leave>", "arrow")):
+                self.text.tag_bind(tag, key, lambda _, cursor=cursor: self.text.configure(cursor=cursor))
 
     # -- the entry that is meant --------------------------------------------------------------------------------------
 

@@ -13,11 +13,13 @@ from chatserv.client import (
     names,
     quotation,
     shown,
+    shown_lines,
     translate,
 )
 from chatserv.client.events import MessageReceived
 from clients.shared.dates import day_text
 from clients.shared.links import links
+from clients.shared.long_texts import beginning
 from clients.shared.sender_colours import sender_colour
 from clients.shared.separators import Anew, Day, Unread, anew_text
 
@@ -69,6 +71,7 @@ class Span:
 
 Line = tuple[Span, ...]
 ROW: Final = "\t"
+_NO_BREAK: Final = "\u00a0"
 
 
 def indented(line: Line) -> bool:
@@ -103,6 +106,7 @@ def entry_line(
     quoted: MessageReceived | None = None,
     signs: Mapping[str, Sequence[str]] | None = None,
     arrived: Iterable[str] = (),
+    whole: bool = False,
 ) -> Line:
     """An entry as one line.
 
@@ -112,6 +116,7 @@ def entry_line(
         quoted: The message that it answers, where that is at hand.
         signs: Who put which emoji to it.
         arrived: Who is known to have it.
+        whole: Whether all of a long text is shown.
     """
     match entry:
         case Note(text=text, at_ms=at_ms, style=style):
@@ -126,7 +131,7 @@ def entry_line(
             return (Span(translate("Newer messages: End"), "unread"),)
         case MessageReceived(sender=sender, at_ms=at_ms, action=action):
             named = not goes_on(previous, sender, at_ms, action=action)
-            return _message(entry, quoted, signs or {}, sorted(arrived), named=named)
+            return _message(entry, quoted, signs or {}, sorted(arrived), named=named, whole=whole)
 
 
 def _linked(text: str, tag: str) -> list[Span]:
@@ -136,6 +141,23 @@ def _linked(text: str, tag: str) -> list[Span]:
         spans += [Span(text[done:begin], tag), Span(text[begin:end], tag, link=True)]
         done = end
     return [span for span in (*spans, Span(text[done:], tag)) if span.text]
+
+
+def _said(text: str, tag: str, *, whole: bool) -> list[Span]:
+    """What somebody says, each line in a row of its own; of a long text the beginning, and a place that opens the rest."""
+    text, hidden = "\n".join(shown_lines(text)), 0
+    if not whole:
+        text, hidden = beginning(text)
+    spans = _linked(ROW.join(map(_spaced, text.split("\n"))), tag)
+    if hidden:
+        spans += [Span(ROW, tag), Span(translate("… {count} more lines").format(count=hidden), "fold")]
+    return spans
+
+
+def _spaced(line: str) -> str:
+    """Spaces where a row begins are kept by Tk only if they break no line; and so is a row without anything."""
+    text = line.lstrip(" ")
+    return _NO_BREAK * (len(line) - len(text) or not text) + text
 
 
 def _head(sender: str, tag: str, at_ms: int, *, action: bool, named: bool) -> list[Span]:
@@ -160,6 +182,7 @@ def _message(
     arrived: list[str],
     *,
     named: bool,
+    whole: bool,
 ) -> Line:
     sender = "own" if message.own else sender_tag(message.sender)
     spans = _head(message.sender, sender, message.at_ms, action=message.action, named=named)
@@ -170,8 +193,10 @@ def _message(
         spans.append(Span(f"{doubt} ", "mark"))
     if message.reply_to is not None:
         spans.append(_answers(quoted))
-    tag = "other" if message.text is not None else "gone"
-    spans += _linked(message_text(message), "mentioned" if message.mentioned else tag)
+    if message.text is None:
+        spans.append(Span(message_text(message), "gone"))
+    else:
+        spans += _said(message.text, "mentioned" if message.mentioned else "other", whole=whole)
     if message.edited and message.text is not None:
         spans.append(Span(f" {translate('(edited)')}", "mark"))
     if message.own:
@@ -198,13 +223,13 @@ def waiting_line(
     spans = _head(us, "own", message.at_ms, action=message.action, named=named)
     if message.reply_to is not None:
         spans.append(_answers(quoted))
-    text = shown(message.text)
+    said = _said(message.text, "other" if message.state in {"failed", "stored"} else "sending", whole=True)
     if message.state == "failed":
         why = "" if message.error is None else f": {explained(message.error)}"
-        return (*spans, Span(text, "other"), Span(f" ✗ {translate('not sent')}{why}", "failed"))
+        return (*spans, *said, Span(f" ✗ {translate('not sent')}{why}", "failed"))
     if message.state == "stored":
-        return (*spans, Span(text, "other"), Span(" ✓", "stored"))
-    return (*spans, Span(text, "sending"), Span(" …", "sending"))
+        return (*spans, *said, Span(" ✓", "stored"))
+    return (*spans, *said, Span(" …", "sending"))
 
 
 def plain(line: Line) -> str:

@@ -17,7 +17,8 @@ class ChatActions:
         copy: An entry as it is put on the clipboard.
         open: A link was chosen: its text.
         menu: A menu is wanted for an entry, at this place of the screen.
-        act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``.
+        act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``; or
+            the place that opens a long message was clicked on: ``unfold``.
         older: The beginning was reached.
         newer: The end of what is held was reached, and there is more behind it.
         arrived: Somebody has scrolled to the end.

@@ -17,6 +17,7 @@ MAX_ENTRIES: Final = 2000
 DROPPED: Final = 200  # entries at once, when there are too many
 LOADED: Final = 200  # messages at once
 AROUND: Final = 30  # messages behind one that is looked for
+MAX_WHOLE: Final = 100  # long messages that are open
 
 History = Callable[[int, int | None], list[MessageReceived]]
 """The last so many messages before a place, oldest first."""
@@ -37,6 +38,7 @@ class Transcript:
         complete: Whether nothing older is kept on this device.
         urgent: Whether something loud was said that is not drawn yet.
         draft: What was being written there.
+        whole: Ids of long messages that a person has opened.
         unread: The number of the first entry that was new when the room was opened: a line that says so, or a message.
     """
 
@@ -47,6 +49,7 @@ class Transcript:
         self.loaded = self.detached = self.complete = self.urgent = False
         self.unread: int | None = None
         self.draft = Draft()
+        self.whole: dict[bytes, None] = {}
         self._notes = Notes()
         self._numbers: dict[bytes, dict[str, int]] = {}  # by id, and by sender: who sends chooses the id
         self._newest = 0
@@ -114,6 +117,16 @@ class Transcript:
         if isinstance(message, MessageReceived) and fields:
             self.entries[number - self.first] = replace(message, **fields)
         self.changed[number] = None
+
+    def show_whole(self, message_id: bytes, sender: str) -> None:
+        """A long message is shown whole from now on, or folds again."""
+        if message_id in self.whole:
+            del self.whole[message_id]
+        else:
+            self.whole[message_id] = None
+            if len(self.whole) > MAX_WHOLE:
+                del self.whole[next(iter(self.whole))]
+        self.change(message_id, sender)
 
     def _append(self, entry: Entry) -> None:
         if isinstance(entry, MessageReceived):

@@ -1,4 +1,4 @@
-"""Where a person writes: Return sends, Tab completes, the arrows bring back what was sent."""
+"""The field and its button: Return sends, Tab completes, the arrows bring back what was sent."""
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
@@ -7,7 +7,9 @@ from typing import Final
 
 from chatserv.client import is_blank, translate
 from clients.shared.common_start import common_start
+from clients.window.widgets.field import Field
 from clients.window.widgets.history import History
+from clients.window.widgets.theme import Theme
 
 MAX_OFFERED: Final = 12
 
@@ -20,7 +22,7 @@ class EntryBar(ttk.Frame):
         send: Gets a line; says whether it was taken.
         complete: What a line that begins so may become.
         gave_up: Escape was pressed.
-        several: Takes what was pasted if it is several lines; says whether it has.
+        pasted: Gets what is pasted, and what stands in front of it and behind; gives what of it is taken.
 
     Attributes:
         history: What was sent before, from the room on the screen.
@@ -34,16 +36,16 @@ class EntryBar(ttk.Frame):
         send: Callable[[str], bool],
         complete: Callable[[str], Sequence[str]],
         gave_up: Callable[[], None],
-        several: Callable[[str], bool],
+        pasted: Callable[[str, str, str], str],
     ) -> None:
         super().__init__(parent, padding=(10, 8))
-        self._send, self._complete, self._gave_up, self._several = send, complete, gave_up, several
+        self._send, self._complete, self._gave_up, self._paste = send, complete, gave_up, pasted
         self.about = ttk.Label(self, style="Faint.TLabel")
         row = self._row = ttk.Frame(self)
         row.pack(fill="x", side="bottom")
-        self.field = ttk.Entry(row, font="TkTextFont")
+        self.field = Field(row)
         self.button = ttk.Button(row, text=translate("Send"), command=self.take, style="Accent.TButton")
-        self.button.pack(side="right", padx=(8, 0), fill="y")
+        self.button.pack(side="right", padx=(8, 0), anchor="s")
         self.field.pack(side="left", fill="x", expand=True)
         self.history = History()
         self.typed = 0
@@ -52,9 +54,10 @@ class EntryBar(ttk.Frame):
         bind("<Return>", lambda _: self._key(self.take))
         bind("<KP_Enter>", lambda _: self._key(self.take))
         bind("<Tab>", lambda _: self._tab())
-        bind("<Up>", lambda _: self._key(lambda: self.put(self.history.step(-1, self.field.get()))))
-        bind("<Down>", lambda _: self._key(lambda: self.put(self.history.step(1, self.field.get()))))
-        bind("<<Paste>>", lambda _: self._pasted())
+        bind("<Up>", lambda _: self._step(-1))
+        bind("<Down>", lambda _: self._step(1))
+        bind("<<Paste>>", lambda _: self._pasted("CLIPBOARD"))
+        bind("<<PasteSelection>>", self._selection_pasted)
         bind("<Escape>", lambda _: self._key(self._gave_up))
 
     @staticmethod
@@ -65,15 +68,34 @@ class EntryBar(ttk.Frame):
     def _count(self) -> None:
         self.typed += 1
 
+    def dress(self, theme: Theme) -> None:
+        """Colours and sizes."""
+        self.field.dress(theme)
+
+    @property
+    def text(self) -> str:
+        """What stands in the field."""
+        return self.field.content
+
     def put(self, text: str) -> None:
         """Puts a text in place of what is there."""
-        self.field.delete(0, "end")
-        self.field.insert(0, text)
-        self.field.icursor("end")
+        self.field.put(text)
+
+    def give_back(self, text: str) -> None:
+        """What was sent is refused and can be changed: it stands in the field again, if nothing else does by now."""
+        if not self.text:
+            self.put(text)
+
+    def _step(self, by: int) -> str | None:
+        """To what was sent before or behind; where there is a line in that direction, Tk goes there."""
+        if not (self.field.on_first_line if by < 0 else self.field.on_last_line):
+            return None
+        self.put(self.history.step(by, self.text))
+        return "break"
 
     def type_on(self, text: str) -> None:
         """Takes what was typed elsewhere and belongs here, and the keyboard with it."""
-        self.field.insert("insert", text)
+        self.field.insert_here(text)
         self.typed += 1
         self.focus_in()
 
@@ -91,35 +113,46 @@ class EntryBar(ttk.Frame):
 
     def take(self) -> None:
         """Return, or the button."""
-        line, at, history = self.field.get(), self.field.index("insert"), self.history
+        line, at, history = self.text, len(self.field.before), self.history
         if not is_blank(line):
-            self.field.delete(0, "end")  # first: what is sent may lead to a room where something else is being written
+            self.put("")  # first: what is sent may lead to a room where something else is being written
             if self._send(line):
                 history.add(line)
-            elif not self.field.get():
-                self.field.insert(0, line)
-                self.field.icursor(at)
+            elif not self.text:
+                self.field.put(line, at)
         self.focus_in()
 
-    def _pasted(self) -> str | None:
+    def _pasted(self, selection: str) -> str:
         self._count()
         try:
-            text = self.clipboard_get()
+            text = self.selection_get(selection=selection)
         except tk.TclError:
-            return None  # nothing there, or no text
-        return "break" if self._several(text) else None  # one line is pasted as ever
+            return "break"  # nothing there, or no text
+        before, sel = self.field.before, self.field.tag_ranges("sel")
+        behind = self.field.content[len(before) :]
+        if sel:
+            before, behind = self.field.get("1.0", sel[0]), self.field.get(sel[-1], "end-1c")
+        taken = self._paste(text, before, behind)
+        if taken:
+            self.field.insert_here(taken)
+        return "break"
 
-    def _tab(self) -> str | None:
-        begun = self.field.get()[: self.field.index("insert")]
+    def _selection_pasted(self, event: "tk.Event[tk.Misc]") -> str:
+        """The middle button: where it was pressed."""
+        self.field.tag_remove("sel", "1.0", "end")
+        self.field.mark_set("insert", f"@{event.x},{event.y}")
+        self.focus_in()
+        return self._pasted("PRIMARY")
+
+    def _tab(self) -> str:
+        begun, text = self.field.before, self.text
         found = self._complete(begun)
         if not begun:
-            return None  # goes to the next part of the window
+            self.field.tk_focusNext().focus_set()  # type: ignore[union-attr] # at least the field itself
+            return "break"
         if found:
-            rest = self.field.get()[len(begun) :]
-            self.field.delete(0, "end")
             longest = common_start(found)
-            self.field.insert(0, longest + rest)
-            self.field.icursor(len(longest))
+            self.field.put(longest + text[len(begun) :], len(longest))
         several = "  ".join(found[:MAX_OFFERED]) + (" …" if len(found) > MAX_OFFERED else "")
         self.explain(several if len(found) > 1 else "")
         return "break"

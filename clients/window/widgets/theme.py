@@ -251,6 +251,7 @@ class Theme:
         tag("quote", foreground=palette.faint, font=ITALIC)
         tag("gone", foreground=palette.faint, font=ITALIC)
         tag("own", foreground=palette.own, font=BOLD)
+        tag("fold", foreground=palette.accent)
         tag("link", foreground=palette.accent, underline=True)
         tag("notice", foreground=palette.faint, font=ITALIC)
         tag("result", foreground=palette.text, font="TkFixedFont")

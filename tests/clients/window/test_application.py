@@ -11,9 +11,10 @@ from twisted.internet.testing import MemoryReactorClock
 import chatserv.i18n
 from chatserv.client import Alarm, Client, ClientEvent, Profile, RoomHandle, WaitingMessage, format_link
 from chatserv.client.account.seal import Seal, Way
-from chatserv.client.errors import Quota, StorageError
+from chatserv.client.errors import Quota, StorageError, TooLarge
 from chatserv.client.events import MessageReceived, RoomLeft, SendQueued, Status, StatusChanged, TypingSeen
 from chatserv.wire.link import ServerLink
+from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.window.arguments import Arguments
 from clients.window.session import State
 from clients.window.timeline.entries import ROW
@@ -260,7 +261,7 @@ class ConnectingTests(ApplicationTestCase):
         self.pass_time()
         self.type("hello")
         self.assertIn("Not connected: nothing was sent.", self.chat)
-        self.assertEqual(self.context.layout.entry.field.get(), "hello")
+        self.assertEqual(self.context.layout.entry.text, "hello")
         self.assertFalse(self.clients[0].running or self.clients[1].running)
         self.assertIn("lobby", [row.key for row in self.context.layout.rooms.rows])
         self.online()
@@ -298,7 +299,7 @@ class TalkingTests(ApplicationTestCase):
         """The field is empty then; commands work as well."""
         self.type("hello")
         self.assertIn(("lobby", "send", "hello", False, None), self.client.calls)
-        self.assertEqual(self.context.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.text, "")
         self.type("/me waves")
         self.assertIn(("lobby", "send", "waves", True, None), self.client.calls)
         self.type("/nonsense")
@@ -351,9 +352,9 @@ class TalkingTests(ApplicationTestCase):
         """Escape leaves it."""
         self.choose(2)
         self.application.actions.messages.act("edit")
-        self.assertEqual(self.context.layout.entry.field.get(), "mine")
+        self.assertEqual(self.context.layout.entry.text, "mine")
         self.application.actions.messages.give_up()
-        self.assertEqual(self.context.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.text, "")
         self.application.actions.messages.act("edit")
         self.type("better")
         self.assertIn(("lobby", "edit", message(2).message_id, "better"), self.client.calls)
@@ -377,7 +378,7 @@ class TalkingTests(ApplicationTestCase):
         self.room().role = "member"
         self.assertEqual(self.menu(self.application.menus.of_message.fill)["Delete…"], "disabled")
         self.application.actions.messages.act("edit")
-        self.assertEqual(self.context.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.text, "")
 
     def test_a_sign_is_put_and_taken_away(self) -> None:
         """Ours goes when it is chosen again."""
@@ -522,9 +523,9 @@ class TalkingTests(ApplicationTestCase):
         self.pass_time()
         self.assertEqual(self.context.conversations.current, "@bob")
         self.assertEqual([call for call in self.client.calls if call[1] == "send"], [])
-        self.assertEqual(self.context.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.text, "")
         self.application.actions.rooms.go("lobby")
-        self.assertEqual(self.context.layout.entry.field.get(), "for bob")
+        self.assertEqual(self.context.layout.entry.text, "for bob")
 
     def test_who_types_is_told_for_a_moment(self) -> None:
         """In the status line."""
@@ -538,27 +539,54 @@ class TalkingTests(ApplicationTestCase):
         entry = self.context.layout.entry
         entry.put("/kic")
         entry._tab()
-        self.assertEqual(entry.field.get(), "/kick ")
+        self.assertEqual(entry.text, "/kick ")
         entry.put("/un")
         entry._tab()
         self.assertIn("/unban ", str(entry.about.cget("text")))
 
-    def test_several_lines_that_are_pasted_are_asked_about(self) -> None:
-        """Each is a message then, and none a command; one line goes into the field."""
+    def test_several_lines_that_are_pasted_are_one_message(self) -> None:
+        """They stand in the field, and are no command; of what is too long nothing is taken, and it is said why."""
         entry = self.context.layout.entry
         self.root.clipboard_clear()
-        self.root.clipboard_append("one")
-        self.assertIsNone(entry._pasted())
-        self.root.clipboard_append("\n/quit\n")
-        self.assertEqual(entry._pasted(), "break")
-        self.assertEqual(self.dialog_title, "Paste")
-        self.application.writing.send_all(("one", "//quit"), cast(RoomHandle, self.room("plans")))
-        self.assertEqual([call for call in self.client.calls if call[1] == "send"], [], "asked in another room")
-        self.application.writing.send_all(("one", "//quit"), cast(RoomHandle, self.room()))
-        sent = [call[2] for call in self.client.calls if call[1] == "send"]
-        self.assertEqual(sent, ["one", "/quit"])
-        self.root.clipboard_append("x" * 9000)
-        self.assertEqual(entry._pasted(), "break")
+        self.assertEqual(entry._pasted("CLIPBOARD"), "break")
+        self.root.clipboard_append("/quit\r\n  two\n")
+        entry._pasted("CLIPBOARD")
+        self.assertEqual(entry.text, "//quit\n  two")
+        entry.field.tag_add("sel", "1.0", "1.6")
+        entry._pasted("CLIPBOARD")
+        self.assertEqual(entry.text, "//quit\n  two\n  two")
+        entry.take()
+        self.assertEqual([call[2] for call in self.client.calls if call[1] == "send"], ["/quit\n  two\n  two"])
+        entry.put("draft")
+        self.root.clipboard_append("x" * MAX_LINE_CHARACTERS)
+        entry._pasted("CLIPBOARD")
+        self.assertEqual((self.dialog_title, entry.text), ("Paste", "draft"))
+
+    def test_what_is_too_long_for_a_message_is_given_back(self) -> None:
+        """It is said, and stands in the field, unless something else does by now."""
+
+        def send(_text: str, **_named: object) -> None:
+            raise TooLarge
+
+        self.patch(self.room(), "send", send)
+        self.type("one\ntwo")
+        self.assertIn("too long to send", self.chat)
+        self.assertEqual(self.context.layout.entry.text, "one\ntwo")
+        self.context.layout.entry.give_back("another")
+        self.assertEqual(self.context.layout.entry.text, "one\ntwo")
+
+    def test_a_long_message_opens_and_folds(self) -> None:
+        """By a click on the place that says how much there is more; what is copied is whole, with its lines."""
+        self.tell(message(9, "x\n" * 99 + "end"))
+        chat = self.context.layout.chat
+        self.assertIn("… 88 more lines", self.chat)
+        chat._choose_line(1 + self.chat[: self.chat.index("88 more")].count("\n"))
+        for shown in (True, False):
+            chat._actions.act("unfold")
+            self.pass_time()
+            self.assertEqual(("end" in self.chat, "88 more" in self.chat), (shown, not shown))
+        chat._actions.act("copy")
+        self.assertEqual(self.root.clipboard_get(), "x\n" * 99 + "end")
 
     def test_a_number_that_is_the_same_verifies(self) -> None:
         """Another one is told as such, loudly."""

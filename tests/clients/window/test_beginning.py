@@ -76,10 +76,10 @@ class BeginningTests(BeginningTestCase):
         self.profile.registered = True
         self.online()
         self.assertEqual(self.context.conversations.current, "lobby")
-        self.assertEqual(self.context.layout.entry.field.get(), "hello")
+        self.assertEqual(self.context.layout.entry.text, "hello")
         self.application.actions.rooms.go("plans")
         self.pass_time()
-        self.assertEqual(self.context.layout.entry.field.get(), "")
+        self.assertEqual(self.context.layout.entry.text, "")
 
     def test_a_link_to_the_same_server_is_gone_to(self) -> None:
         """By itself; one of another server is refused, and the account is where it was."""
@@ -129,7 +129,7 @@ class OfflineTests(BeginningTestCase):
         self.assertEqual(self.dialog_title, "Search")
         self.type("hello")
         self.assertIn("Not connected: nothing was sent.", self.chat)
-        self.assertEqual((self.client.calls, self.context.layout.entry.field.get()), ([], "hello"))
+        self.assertEqual((self.client.calls, self.context.layout.entry.text), ([], "hello"))
         self.application.actions.doing.command("/who")
         self.assertEqual(self.dialog_title, "Not done")
         self.assertTrue(self.context.layout.bar.winfo_manager())

@@ -97,7 +97,7 @@ class BoundTestCase(ApplicationTestCase):
         """Return; gives what is left in the field."""
         self.context.layout.entry.take()
         self.pass_time()
-        return self.context.layout.entry.field.get()
+        return self.context.layout.entry.text
 
 
 def line_of_menu(menu: "tk.Menu", label: str) -> int:
@@ -222,7 +222,7 @@ class AnsweringTests(BoundTestCase):
             self.assertEqual(self.calls_of("send", "edit"), [])
             self.client.there["plans"] = self.plans
             self.go("plans")
-            self.assertEqual((self.context.layout.entry.field.get(), self.explained), ("carol earns 5000", True))
+            self.assertEqual((self.context.layout.entry.text, self.explained), ("carol earns 5000", True))
             self.application.actions.messages.give_up()
 
     def test_a_command_that_leads_elsewhere_takes_no_answer_along(self) -> None:
@@ -280,12 +280,18 @@ class AnsweringTests(BoundTestCase):
         self.type("/me waves")
         self.assertEqual(self.calls_of("send"), [("lobby", "send", "waves", True, None)])
 
-    def test_lines_that_are_pasted_are_messages_and_no_change(self) -> None:
-        """What was begun is given up first."""
+    def test_a_change_may_have_several_lines(self) -> None:
+        """Those that stand there, and those that are pasted."""
         self.begin("edit")
-        self.application.writing.send_all(("//etc", "two"), self.context.here())
+        entry = self.context.layout.entry
+        entry.put("one\ntwo")
+        self.root.clipboard_clear()
+        self.root.clipboard_append("\nthree\nfour\n")
+        entry._pasted("CLIPBOARD")
+        self.assertEqual(self.calls_of("edit"), [])
+        entry.take()
         self.pass_time()
-        self.assertEqual([call[1:3] for call in self.client.calls], [("send", "/etc"), ("send", "two")])
+        self.assertEqual([call[3] for call in self.calls_of("edit")], ["one\ntwothree\nfour"])
         self.assertFalse(self.explained)
 
 
@@ -294,7 +300,7 @@ class DraftTests(BoundTestCase):
 
     def field(self) -> str:
         """What stands in it."""
-        return self.context.layout.entry.field.get()
+        return self.context.layout.entry.text
 
     def test_it_stays_in_its_room(self) -> None:
         """Whichever way another one is gone to; Return sends nothing there."""
@@ -366,8 +372,7 @@ class UnderWayTests(BoundTestCase):
     def test_a_line_that_is_typed_meanwhile_stays_in_the_field(self) -> None:
         """It is sent to no room, now or later."""
         self.type("good night all")
-        self.application.writing.send_all(["pasted"], self.context.here())
-        self.assertEqual(self.context.layout.entry.field.get(), "good night all")
+        self.assertEqual(self.context.layout.entry.text, "good night all")
         self.assertIn("nothing was sent", self.chat)
         self.opened.callback(None)
         self.pass_time()

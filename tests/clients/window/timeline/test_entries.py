@@ -82,6 +82,17 @@ class EntryLineTests(SynchronousTestCase):
         )
         self.assertFalse(set("\n\x1b\x07\u202e") & set(plain(line)))
 
+    def test_lines_are_rows(self) -> None:
+        """Each below the other, with the spaces that it begins with, and clean; a long text is folded, or whole."""
+        rows = plain(entry_line(message(1, "one\r\n\n  [00:00] <eve> \x1b[2J\n\tfour"))).split(ROW)[1:]
+        self.assertEqual(rows, ["one", "\xa0", "\xa0\xa0[00:00] <eve> \ufffd[2J", "\xa0\xa0\xa0\xa0four"])
+        long = message(1, "x\n" * 99 + "end")
+        line = entry_line(long)
+        self.assertEqual((line[-1].tag, line[-1].text), ("fold", "… 88 more lines"))
+        self.assertEqual(plain(line).split(ROW)[1:], ["x"] * 12 + ["… 88 more lines"])
+        self.assertEqual(plain(entry_line(long, whole=True)).split(ROW)[1:], ["x"] * 99 + ["end"])
+        self.assertEqual(plain(waiting_line(waiting(text="one\ntwo"), "alice")).split(ROW)[1:], ["one", "two …"])
+
     def test_a_message_tells_what_became_of_it(self) -> None:
         """Edited, answered, with signs, arrived."""
         quoted = message(1, "what?", sender="bob")
