@@ -16,7 +16,7 @@ from prompt_toolkit.layout import (
     VerticalAlign,
     Window,
 )
-from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.layout.processors import BeforeInput, TabsProcessor
 from prompt_toolkit.widgets import SearchToolbar
 
 from clients.terminal.areas import pieces, rows
@@ -25,6 +25,7 @@ from clients.terminal.secret_prompt import SecretPrompt
 from clients.terminal.styled_lines import Line
 
 INPUT_ROWS: Final = 5
+TAB_COLUMNS: Final = 4
 MARGIN: Final = "│ "  # in front of the second line of what is typed, and of those below it
 
 Lines = Callable[[], list[Line]]
@@ -46,7 +47,7 @@ def lay_out(
     """The layout, and the window where a line is typed."""
     prompt = BufferControl(
         buffer,
-        input_processors=[BeforeInput(lambda: pieces(talker.prompt()))],
+        input_processors=[BeforeInput(lambda: pieces(talker.prompt())), TabsProcessor(TAB_COLUMNS, " ", " ")],
         search_buffer_control=search.control,
         preview_search=True,
     )

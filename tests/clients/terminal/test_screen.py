@@ -359,11 +359,11 @@ class InterfaceTests(SynchronousTestCase):
         async def scene(drawing: Drawing) -> None:
             await drawing.keys("a" + PASTE.format("b\n") + "c")
             self.assertEqual(drawing.rows[0], "#lobby> abc")
-            await drawing.keys(PASTE.format("1\r\r  2\r/quit"))
+            await drawing.keys(PASTE.format("1\r\r\t2\r/quit"))
             self.assertEqual(
                 drawing.rows,
                 [
-                    "4 lines: Return sends them as one message", "#lobby> abc1", "│", "│   2", "│ /quit", "bar of 80"
+                    "4 lines: Return sends them as one message", "#lobby> abc1", "│", "│     2", "│ /quit", "bar of 80"
                 ],
             )  # fmt: skip
             await drawing.keys("!\x1b[A\x7f3")  # up, and another letter in the place of the 2
@@ -375,7 +375,7 @@ class InterfaceTests(SynchronousTestCase):
             await drawing.keys("\x03")
             self.assertEqual(drawing.rows, ["#lobby>", "bar of 80"])
 
-        self.assertEqual(play(scene).talker.calls, ["abc1\n\n  3\n/quit!"])
+        self.assertEqual(play(scene).talker.calls, ["abc1\n\n\t3\n/quit!"])
 
     def test_paste_too_long(self) -> None:
         """Of what is too long for a message nothing is taken, and what was typed before stays; it is said why."""
