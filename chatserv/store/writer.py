@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct, field
 from sqlalchemy import Connection
@@ -36,7 +36,6 @@ Work = EventDraft | Callable[[Connection], object]
 Translate = Callable[[BaseException | None], WireError]
 """Puts what a call of the database raised into an error of the protocol."""
 
-HOLD_SECONDS: Final = 0.001  # what came during a commit waits so long for what its end brings (docs/performance.rst)
 COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
 
@@ -70,7 +69,7 @@ class Phase(Enum):
     """Where the writer stands."""
 
     IDLE = 0
-    GATHERING = 1  # the turn of the first call is not over, or more may come after the commit before
+    GATHERING = 1  # the turn of the first call is not over
     COMMITTING = 2
     BROKEN = 3  # the disk failed, say: nothing is written any more
 
@@ -168,15 +167,12 @@ class Writer:
         done.addBoth(self._finish, [answer for _, answer in batch])
 
     def _finish(self, result: Done | Failure, answers: list[Deferred[Any]]) -> None:
-        """Answers a batch; where the next one is full the thread has it before that, so that it works meanwhile."""
+        """Answers a batch; the thread has the next one before that, so that it works meanwhile."""
         self.commit_seconds.observe(max(self._reactor.seconds() - self._began, 0.0))
         done = Done(self._refusals(result, answers)) if isinstance(result, Failure) else result
         if self._phase is Phase.COMMITTING:
-            if len(self._waiting) >= self._limits.batch:
+            if self._waiting:
                 self._submit()
-            elif self._waiting:
-                self._phase = Phase.GATHERING
-                self._reactor.callLater(HOLD_SECONDS, self._submit)
             else:
                 self._phase = Phase.IDLE
         failpoint("store.publishing")
