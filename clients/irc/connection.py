@@ -10,7 +10,9 @@ from zope.interface import implementer
 
 from chatserv.client import translate
 from clients.irc.lines import Line, LineInvalid, format_line, parse_line
+from clients.irc.multiline import BatchReader
 from clients.irc.session import Session, Surroundings
+from clients.irc.words import MULTILINE
 
 _BROWSER: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ", b"TRACE ")
 
@@ -61,6 +63,7 @@ class IrcConnection(protocol.Protocol):
         self._paused = False
         self._deadline: Any = None
         self._unread = Unread()
+        self._batches = BatchReader(self._bounds)
         self.session: Session | None = None
 
     def connectionMade(self) -> None:
@@ -124,6 +127,8 @@ class IrcConnection(protocol.Protocol):
         except LineInvalid as error:
             self._bad_line(session, error)
             return
+        if line is not None and MULTILINE in session.caps:
+            line = self._batches.take(line)
         if line is not None:
             session.received(line)
 

@@ -16,10 +16,12 @@ from clients.irc.session import Session, me
 
 CAPS: Final = (
     "account-tag", "away-notify", "batch", "cap-notify", "draft/channel-rename", "draft/chathistory",
-    "draft/message-redaction", "draft/no-implicit-names", "draft/read-marker", "echo-message", "extended-join",
-    "invite-notify", "labeled-response", "message-tags", "multi-prefix", "no-implicit-names", "sasl", "server-time",
-    "soju.im/search", "standard-replies", "userhost-in-names", "znc.in/self-message",
+    "draft/message-redaction", "draft/multiline", "draft/no-implicit-names", "draft/read-marker", "echo-message",
+    "extended-join", "invite-notify", "labeled-response", "message-tags", "multi-prefix", "no-implicit-names", "sasl",
+    "server-time", "soju.im/search", "standard-replies", "userhost-in-names", "znc.in/self-message",
 )  # fmt: skip
+VALUES: Final = {"sasl": "=PLAIN", "draft/multiline": "=max-bytes={bytes},max-lines={lines}"}
+"""What is said with a capability to clients that know of values."""
 SUPPORTED: Final = (
     ("CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(qo)~@", "CHANMODES=b,,,imnst", "EXTBAN=,m", "MODES=1", "NICKLEN=65",
      "CHANNELLEN=65", "TOPICLEN=1024"),
@@ -40,7 +42,9 @@ async def cap(session: Session, line: Line) -> None:
         new = line.param(1).isdecimal() and int(line.param(1)[:4]) >= 302
         if new:
             session.caps.add("cap-notify")
-        session.answer("CAP", "*", "LS", " ".join("sasl=PLAIN" if new and each == "sasl" else each for each in CAPS))
+        told = " ".join(each + (VALUES.get(each, "") if new else "") for each in CAPS)
+        bounds = session.around.bounds
+        session.answer("CAP", "*", "LS", told.format(bytes=bounds.multiline_bytes, lines=bounds.multiline_lines))
     elif kind == "LIST":
         session.answer("CAP", "*", "LIST", " ".join(sorted(session.caps)))
     elif kind == "REQ":

@@ -184,7 +184,7 @@ class Session:
         """The answer to a command that had a label: one line, or one batch, that has it too."""
         if not lines:
             lines = [self._line("ACK", (), SERVER, {})]
-        whole = lines[0].verb == "BATCH" and [each.verb for each in lines].count("BATCH") == 2
+        whole = lines[0].verb == "BATCH" and lines[-1].params == (f"-{lines[0].param(0)[1:]}",)
         if len(lines) > 1 and not whole and "batch" in self.caps:
             reference = self.new_batch()
             inner = [replace(each, tags={"batch": reference, **each.tags}) for each in lines]

@@ -39,6 +39,8 @@ class Bounds:
         page: Messages that one question for history is answered with.
         own: Messages of a client's own whose echo is waited for.
         watched: Nicks that a client watches.
+        multiline_bytes: Of a text that goes as a batch of lines, either way, its line ends included.
+        multiline_lines: Lines of such a batch.
         wrong_passwords: In a minute; beyond, each answer takes ``wrong_seconds``.
         wrong_seconds: So long.
         stored_seconds: After how long somebody is told that what they say waits for the server.
@@ -56,6 +58,8 @@ class Bounds:
     page: int = 500
     own: int = 1000
     watched: int = 100
+    multiline_bytes: int = 10_000
+    multiline_lines: int = 100
     wrong_passwords: int = 3
     wrong_seconds: float = 2.0
     stored_seconds: float = 2.0

@@ -3,7 +3,7 @@
 from typing import Final
 
 from chatserv.client import VERSION, moment, now_ms, translate
-from clients.irc import modes, past, people, registration, rooms, talk
+from clients.irc import modes, multiline, past, people, registration, rooms, talk
 from clients.irc.lines import Line
 from clients.irc.names import SERVER
 from clients.irc.session import Row, Session
@@ -92,6 +92,7 @@ TABLE: Final = {
     "ACCEPT": Row(people.accept, 1),
     "AUTHENTICATE": Row(registration.authenticate, 1, before=True),
     "AWAY": Row(people.away),
+    "BATCH": Row(multiline.batch),
     "CAP": Row(registration.cap, 1, before=True),
     "CHATHISTORY": Row(past.chathistory, 1),
     "HELP": Row(help_),

@@ -19,15 +19,31 @@ def outgoing(text: str, line_bytes: int) -> list[str]:
     return [piece for part in _BREAKS.split(text) for piece in cut(clean_line(part), line_bytes)]
 
 
-def cut(text: str, line_bytes: int) -> list[str]:
-    """Pieces of at most so many bytes, cut at a space, else between characters with their marks."""
+def outgoing_pieces(text: str, line_bytes: int) -> list[tuple[str, bool]]:
+    """The same for clients that put lines together again: each with whether it goes on where the one before ends."""
+    return [
+        (piece, at > 0)
+        for part in _BREAKS.split(text)
+        for at, piece in enumerate(cut(clean_line(part), line_bytes, keep_space=True) if part else [""])
+    ]
+
+
+def cut(text: str, line_bytes: int, *, keep_space: bool = False) -> list[str]:
+    """Pieces of at most so many bytes, cut at a space, else between characters with their marks.
+
+    Args:
+        text: One line.
+        line_bytes: The bound, in UTF-8.
+        keep_space: Whether the space stays at the end of its piece, so that all pieces together are the text.
+    """
     pieces: list[str] = []
     while len(text.encode(errors="replace")) > line_bytes:
         end = len(text.encode(errors="replace")[:line_bytes].decode(errors="ignore"))
-        space = text.rfind(" ", end // 2, end + 1)
+        space = text.rfind(" ", end // 2, end + (not keep_space))
         at = space if space > 0 else _between(text, end)
-        pieces.append(text[:at] or " ")
-        text = text[at + (space > 0) :]
+        rest = at + (space > 0)
+        pieces.append(text[: rest if keep_space else at] or " ")
+        text = text[rest:]
     return [*pieces, text or " "] if text or not pieces else pieces
 
 

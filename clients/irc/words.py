@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from chatserv.client import (
     MessageReceived,
@@ -14,12 +15,16 @@ from chatserv.client import (
     shown,
 )
 from chatserv.client.errors import NotFound
-from clients.irc.names import escaped, source_of, target_of
+from clients.irc.names import SERVER, escaped, source_of, target_of
 from clients.irc.session import Session
-from clients.irc.texts import outgoing
+from clients.irc.texts import outgoing, outgoing_pieces
 
 Words = tuple[str, Sequence[str], str, Mapping[str, str]]
 """A line: verb, parameters, source, tags."""
+MULTILINE: Final = "draft/multiline"
+CONCAT: Final = "draft/multiline-concat"
+MULTILINE_CAPS: Final = frozenset({MULTILINE, "batch", "message-tags"})
+"""What a client has asked for that is told a text of several lines as one batch."""
 
 
 def time_tag(at_ms: int) -> str:
@@ -77,6 +82,9 @@ def message_words(
     doubts = (sender_name(message).removeprefix(shown(message.sender)).strip(), doubtful_time(message))
     front += "".join(f"{each} " for each in doubts if each)
     text = message_text(message) if message.text is None else message.text
+    batched = [] if message.action else _batched(session, front + text, target, source, tags)
+    if batched:
+        return batched
     pieces = outgoing(text, session.around.settings.line_bytes)
     found: list[Words] = []
     for at, piece in enumerate(pieces):
@@ -85,3 +93,19 @@ def message_words(
         later = {key: tags[key] for key in ("time", "account")}
         found.append(("PRIVMSG", (target, said), source, later if at else tags))
     return found
+
+
+def _batched(session: Session, text: str, target: str, source: str, tags: Mapping[str, str]) -> list[Words]:
+    """A text of several lines as a batch of them; none for clients without, and beyond what a batch may hold."""
+    bounds = session.around.bounds
+    pieces = outgoing_pieces(text, session.around.settings.line_bytes)
+    size = sum(len(piece.encode(errors="replace")) + (not goes_on) for piece, goes_on in pieces) - 1
+    fits = 1 < len(pieces) <= bounds.multiline_lines and size <= bounds.multiline_bytes
+    if not fits or not session.caps >= MULTILINE_CAPS:
+        return []
+    reference = session.new_batch()
+    found: list[Words] = [("BATCH", (f"+{reference}", MULTILINE, target), source, tags)]
+    for piece, goes_on in pieces:
+        more = {CONCAT: ""} if goes_on else {}
+        found.append(("PRIVMSG", (target, piece), source, {"batch": reference, **more}))
+    return [*found, ("BATCH", (f"-{reference}",), SERVER, {})]
