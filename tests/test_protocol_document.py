@@ -18,11 +18,14 @@ from chatserv.crypto.room_state import Kind, Policy, Role, RosterEntry
 from chatserv.crypto.wraps import WRAP_BYTES, WrapScope
 from chatserv.errors import Reject, WireError
 from chatserv.limits import Limits
-from chatserv.wire import messages
+from chatserv.wire import blobs, messages
 from chatserv.wire.session import EARLY_ERRORS
 
 ROOT: Final = Path(__file__).parents[1]
-ELSEWHERE = (commits.BadCommit,)  # codes whose classes are not in chatserv.errors: imported, so that they are listed
+ELSEWHERE = (
+    commits.BadCommit,
+    blobs.BadBlob,
+)  # codes whose classes are not in chatserv.errors: imported, so that they are listed
 DOCUMENT: Final = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
 ROOMS: Final = (ROOT / "docs" / "rooms.rst").read_text(encoding="utf-8")
 TABLES: Final = DOCUMENT[DOCUMENT.index(".. list-table:: Commands") : DOCUMENT.index(".. _protocol-6:")]

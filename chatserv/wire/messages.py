@@ -17,6 +17,19 @@ from chatserv.wire.admin_commands import (
     SetServerRole,
     Suspend,
 )
+from chatserv.wire.blobs import (
+    CHUNK_BYTES,
+    Blob,
+    BlobCommand,
+    BlobData,
+    BlobInfo,
+    BlobList,
+    DropBlob,
+    ListBlobs,
+    OpenBlob,
+    PutChunk,
+    ReadBlob,
+)
 from chatserv.wire.commands import (
     Agreed,
     BeginCommit,
@@ -135,7 +148,7 @@ from chatserv.wire.replies import (
     Wrapped,
 )
 
-ClientMessage = TalkCommand | OwnCommand | AdminCommand | OfferEvents | OfferLog
+ClientMessage = TalkCommand | OwnCommand | BlobCommand | AdminCommand | OfferEvents | OfferLog
 ServerMessage = ServerReply | Notice
 
 __all__ = [
@@ -148,7 +161,12 @@ __all__ = [
     "BanInfo",
     "BanList",
     "BeginCommit",
+    "Blob",
+    "BlobData",
+    "BlobInfo",
+    "BlobList",
     "Bye",
+    "CHUNK_BYTES",
     "CertificateItem",
     "Certificates",
     "Chain",
@@ -160,6 +178,7 @@ __all__ = [
     "DeviceInfo",
     "DeviceList",
     "DrainingNotice",
+    "DropBlob",
     "EndCommit",
     "Enrol",
     "Error",
@@ -191,6 +210,7 @@ __all__ = [
     "RetentionInfo",
     "ListAccounts",
     "ListBans",
+    "ListBlobs",
     "ListDevices",
     "ListRooms",
     "LogHead",
@@ -208,6 +228,7 @@ __all__ = [
     "OfferLog",
     "Offered",
     "Ok",
+    "OpenBlob",
     "Operate",
     "Operated",
     "OwnRoom",
@@ -221,9 +242,11 @@ __all__ = [
     "PublicRoom",
     "PublishPrekeys",
     "PutBackup",
+    "PutChunk",
     "PutCommit",
     "PutWraps",
     "Read",
+    "ReadBlob",
     "Reply",
     "Revoke",
     "RoomClosed",

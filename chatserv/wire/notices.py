@@ -54,7 +54,8 @@ class LimitInfo(msgspec.Struct, frozen=True):
     """Limits that both ends keep, in bytes and seconds; 0: the server names none.
 
     ``chat_burst``, ``chat_per_second``: of what is said, typing, read marks and presence, at once and after that;
-    ``chat_burst_bytes``, ``chat_bytes_per_second``: of the bytes of envelopes above the smallest.
+    ``chat_burst_bytes``, ``chat_bytes_per_second``: of the bytes of envelopes above the smallest. ``blob_bytes``: of the
+    largest blob, and ``blob_days`` that one is kept; 0: the server takes no files.
     """
 
     line_bytes: int
@@ -67,6 +68,8 @@ class LimitInfo(msgspec.Struct, frozen=True):
     chat_per_second: float = 0.0
     chat_burst_bytes: int = 0
     chat_bytes_per_second: int = 0
+    blob_bytes: int = 0
+    blob_days: float = 0.0
 
 
 class Welcome(Message, frozen=True, tag="welcome"):

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserv.discreet import Discreet
+from chatserv.wire.blobs import BlobReply
 from chatserv.wire.fields import (
     KEYS_PAGE,
     LIST_PAGE,
@@ -289,4 +290,5 @@ ServerReply = (
     | BanList
     | Operated
     | Taken
+    | BlobReply
 )

@@ -62,6 +62,18 @@ EXPECTED: Final[dict[type[messages.Command], list[str]]] = {
     messages.SetPassword: ALL_OK,
     messages.Enrol: ["forbidden"] * 8,  # they are devices already
     messages.Tell: ["not_found"] * 8,  # each has one device
+    messages.OpenBlob: [
+        "not_member",
+        "not_member",
+        "muted",
+        "banned",
+        *["forbidden"] * 3,
+        "not_member",
+    ],  # takes no files
+    messages.PutChunk: ["forbidden"] * 8,
+    messages.ReadBlob: ["forbidden"] * 8,
+    messages.DropBlob: ["forbidden"] * 8,
+    messages.ListBlobs: ALL_OK,
     messages.OfferEvents: ["forbidden"] * 8,  # nothing is being mended
     messages.OfferLog: ["forbidden"] * 8,
     messages.MakeInvite: ADMINS_ONLY,
@@ -145,6 +157,11 @@ EXAMPLES: Final[dict[type[messages.Command], Example]] = {
     messages.SetPassword: _set_password,
     messages.Enrol: lambda *given: messages.Enrol(7, given[1].account.certificate),
     messages.Tell: lambda *_: messages.Tell(7, b"", b"hello"),
+    messages.OpenBlob: lambda *given: messages.OpenBlob(7, given[2], bytes(16), 1, bytes(32)),
+    messages.PutChunk: lambda *_: messages.PutChunk(7, bytes(16), 0, b"x"),
+    messages.ReadBlob: lambda *_: messages.ReadBlob(7, bytes(16), 0),
+    messages.DropBlob: lambda *_: messages.DropBlob(7, bytes(16)),
+    messages.ListBlobs: lambda *_: messages.ListBlobs(7),
     messages.OfferLog: lambda *_: messages.OfferLog(7, bytes(432), 0),
     messages.OfferEvents: lambda *_: messages.OfferEvents(7, bytes(16), (messages.Offered(1, bytes(16), 0, 0, b""),)),
     messages.MakeInvite: lambda *_: messages.MakeInvite(7),
