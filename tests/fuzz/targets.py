@@ -45,11 +45,15 @@ from chatserv.wire.link import format_link
 from chatserv.wire.records import RecordLayer, RekeyLimits
 from chatserv.wire.session import receive_open
 from clients.shared.links import link, links
+from clients.window.pictures.child import HEAD, SHOW, answer
+from clients.window.pictures.png import SIGNATURE as PNG
+from clients.window.pictures.rows import NoPictureError
 
 SECRET: Final = bytes(range(32))
 OWNER: Final = Owner(SECRET, "alice")
 FILE: Final = Path("/fuzzed")
 SHORT_LINE: Final = 1024
+MANY_PIXELS: Final = 1_000_000  # more take too long to be tried often
 
 
 def _layer() -> RecordLayer:
@@ -320,6 +324,15 @@ def bus_message(data: bytes) -> None:
         assert said is None or sealer.open("fuzz.log", sealer.seal("fuzz.log", said)) == said
 
 
+def picture(data: bytes) -> None:
+    """A file that is to be shown: as many pixels as were asked for, or refused by name."""
+    with suppress(NoPictureError):
+        if not data.startswith(PNG) or int.from_bytes(data[16:20]) * int.from_bytes(data[20:24]) < MANY_PIXELS:
+            found = answer(SHOW, 16, 16, data)
+            _, _, width, height = HEAD.unpack_from(found)
+            assert len(found) == HEAD.size + 3 * width * height
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     target.__name__: target
     for target in (
@@ -342,5 +355,6 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
         control,
         bus_server,
         bus_message,
+        picture,
     )
 }
