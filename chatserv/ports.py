@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from chatserv.account_ports import AccountStore
+from chatserv.blob_ports import BlobStore
 from chatserv.domain.retention import Kept, RetentionDue
 from chatserv.mending_ports import MendingStore
 from chatserv.models import (
@@ -31,7 +32,7 @@ NO_GENERATION = -1  # of a draft that only asks whether it is stored: it is abov
 CommitResult = Appended | Stale | PairTaken
 
 
-class Store(AccountStore, MendingStore, Protocol):
+class Store(AccountStore, BlobStore, MendingStore, Protocol):
     """What must survive. Every method answers after its commit; a failed one leaves nothing behind.
 
     Errors: `chatserv.errors.StorageFull` (disk full), `ReadOnly` (after a failed fsync or I/O error), `Busy` (more than

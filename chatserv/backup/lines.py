@@ -29,8 +29,9 @@ OF_ONE_STORE: Final = frozenset(
     }
 )
 """Keys of ``meta`` that belong to one life of a store, and are not what a server consists of."""
-NOT_OF_ANOTHER: Final = ("mending", "retention", "prekey", "log_head", "control")
-"""How tables begin that do: a one-time prekey could be given out twice, and each device leaves new ones in a new life."""
+NOT_OF_ANOTHER: Final = ("mending", "retention", "prekey", "log_head", "control", "blob")
+"""How tables begin that do: a one-time prekey could be given out twice, and each device leaves new ones in a new life; the
+bytes of files are in no line."""
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="table", tag="export"):

@@ -9,7 +9,8 @@ class StoreLimits(msgspec.Struct):
     ``queue``: calls waiting for the writer (and, counted apart, for the reader). ``batch``: calls in one commit.
     ``open_invites``: invites neither used nor expired. ``accounts``: accounts in all. ``devices``: of one account, revoked
     ones not counted. ``rooms``: rooms that are not closed. ``bans``: bans in all. ``networks``: of one
-    account, where it has logged in from.
+    account, where it has logged in from. ``open_blobs``: files of one account that are not whole; ``blob_account_bytes``,
+    ``blob_server_bytes``: what the files of one, and of all, may count for.
     """
 
     queue: int = 10_000
@@ -20,3 +21,6 @@ class StoreLimits(msgspec.Struct):
     rooms: int = 10_000
     bans: int = 10_000
     networks: int = 16
+    open_blobs: int = 4
+    blob_account_bytes: int = 2**30
+    blob_server_bytes: int = 20 * 2**30

@@ -12,22 +12,14 @@ from chatserv.crypto.suite import RSA_BYTES
 from chatserv.domain.retention import Kept, RetentionDue
 from chatserv.errors import Busy, Draining, NotFound, ReadOnly
 from chatserv.local_errors import LocalProtocolError
-from chatserv.models import (
-    CommitDraft,
-    ConsentAt,
-    Duplicate,
-    Event,
-    EventDraft,
-    LeafDraft,
-    Room,
-    StoredWrap,
-)
+from chatserv.models import CommitDraft, ConsentAt, Duplicate, Event, EventDraft, LeafDraft, Room, StoredWrap
 from chatserv.node_models import Membership, Numbers, PublicRoom, RoomAt, Standing
 from chatserv.node_ports import CommitListener, LogListener
 from chatserv.ports import NO_GENERATION, AppendResult, CommitResult
 from chatserv.store import memory_members
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory_accounts import AccountTable
+from chatserv.store.memory_blobs import BlobCalls
 from chatserv.store.memory_calls import AccountCalls
 from chatserv.store.memory_leases import LeaseCalls
 from chatserv.store.memory_mending import MendingCalls
@@ -36,7 +28,7 @@ from chatserv.store.memory_retention import MemoryRetention
 from chatserv.store.memory_rooms import RoomTable
 
 
-class MemoryStore(LeaseCalls, OrderCalls, AccountCalls, MendingCalls):
+class MemoryStore(BlobCalls, LeaseCalls, OrderCalls, AccountCalls, MendingCalls):
     """`chatserv.ports.Store` in dictionaries. Every call is a commit of its own and answers at once, so none waits.
 
     Args:
@@ -48,6 +40,7 @@ class MemoryStore(LeaseCalls, OrderCalls, AccountCalls, MendingCalls):
 
     def __init__(self, limits: StoreLimits, incarnation: bytes | None = None) -> None:
         super().__init__()
+        self._limits = limits
         self._incarnation = incarnation or secrets.token_bytes(16)
         self._opened = False
         self._closed = False

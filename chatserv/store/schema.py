@@ -6,24 +6,20 @@ Integer primary keys named ``pk`` join the tables and never leave the store. Tim
 from typing import Final
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     ForeignKey,
-    Integer,
     LargeBinary,
-    MetaData,
     Table,
-    Text,
     UniqueConstraint,
     false,
 )
 
-Number = BigInteger().with_variant(Integer, "sqlite")  # whose keys are numbered by themselves only as INTEGER
-Words = Text().with_variant(Text(collation="C"), "postgresql")  # compared by their bytes, as SQLite does
+from chatserv.store import schema_blobs
+from chatserv.store.schema_base import Number, Words, tables
 
-REVISION: Final = "0012"  # of the newest migration
-metadata = MetaData()
+REVISION: Final = "0013"  # of the newest migration
+metadata = tables
 
 meta = Table(
     "meta",
@@ -291,3 +287,5 @@ control = Table(  # orders for the nodes of a cluster, without a gap; a single s
     Column("number", Number, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
 )
+
+blob = schema_blobs.blob

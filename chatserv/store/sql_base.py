@@ -25,6 +25,7 @@ from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
 from chatserv.store.locks import Lock, Locked, Orders, Rooms
 from chatserv.store.sql_accounts import AccountCalls
+from chatserv.store.sql_blobs import BlobCalls
 from chatserv.store.sql_mending import MendingCalls
 from chatserv.store.sql_rooms import RoomCalls
 from chatserv.store.writer import Execute, Translate, Writer
@@ -42,7 +43,7 @@ class Phase(Enum):
     CLOSED = 4
 
 
-class BaseSqlStore(RoomCalls, AccountCalls, MendingCalls):
+class BaseSqlStore(RoomCalls, AccountCalls, BlobCalls, MendingCalls):
     """`chatserv.ports.Store` in a database that was prepared.
 
     Threads and connections exist between `open` and `close` only. Writes keep the order in which their coroutines are

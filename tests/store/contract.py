@@ -8,6 +8,7 @@ from chatserv.errors import Draining
 from chatserv.models import Ban, BanKind
 from tests.store.contract_accounts import AccountContract
 from tests.store.contract_base import seq_of
+from tests.store.contract_blobs import BlobContract, new_blob
 from tests.store.contract_endings import EndingContract, OwnContract, ResetContract
 from tests.store.contract_keys import KeyContract, LogContract, signed_head
 from tests.store.contract_logins import EnrolmentContract, LoginContract, enrolment
@@ -104,6 +105,16 @@ class LifeContract(MessageContract):
             store.leaves(0, 1),
             store.orders(0, 1),
             store.session_number(),
+            store.open_blob(new_blob(1)),
+            store.blob(b""),
+            store.note_received(b"", 0, 1, NOW_MS, whole=False),
+            store.blobs("alice", b"", 1),
+            store.blob_bytes(),
+            store.due_blobs(NOW_MS, 1),
+            store.end_blobs([]),
+            store.forget_blobs([]),
+            store.begun_blobs(b"", 1),
+            store.known_blobs([]),
         ]
         for call in calls:
             await self.assertFailure(start(call), Draining)
@@ -126,5 +137,6 @@ class StoreContract(
     ResetContract,
     OwnContract,
     OrderContract,
+    BlobContract,
 ):
     """The contract of `chatserv.ports.Store`."""

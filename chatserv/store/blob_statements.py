@@ -1,0 +1,125 @@
+"""Files in the tables: a row for each, never its bytes. Nobody here begins or ends a transaction."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, or_, select, union, update
+
+from chatserv.blob_models import LEAST_COUNTED_BYTES, NewBlob, StoredBlob, counted
+from chatserv.errors import BadMessage, NotFound, Quota, StorageFull
+from chatserv.store.identity_statements import account_key
+from chatserv.store.limits import StoreLimits
+from chatserv.store.schema import account, blob, room
+
+OPEN: Final = 0
+WHOLE: Final = 1
+ENDED: Final = 2
+_counted = func.sum(case((blob.c.size < LEAST_COUNTED_BYTES, LEAST_COUNTED_BYTES), else_=blob.c.size))
+_rows = select(blob, account.c.name, room.c.room_id).join_from(blob, account).join(room)
+_living = _rows.where(blob.c.state != ENDED).order_by(blob.c.blob_id).limit(bindparam("most"))
+_by_id = _rows.where(blob.c.blob_id == bindparam("of"))
+_of_account = _living.where(account.c.name == bindparam("owner"), blob.c.blob_id > bindparam("after"))
+_begun = _living.where(blob.c.received > 0, blob.c.blob_id > bindparam("after"))
+_room = select(room.c.pk).where(room.c.room_id == bindparam("of"), room.c.closed.is_(False))
+_due = union(
+    select(blob.c.blob_id).where(or_(blob.c.state == ENDED, blob.c.expires_ms <= bindparam("now_ms"))),
+    select(blob.c.blob_id).join_from(blob, account).where(account.c.gone_ms.is_not(None)),
+    select(blob.c.blob_id).join_from(blob, room).where(room.c.closed.is_(True)),
+).limit(bindparam("most"))
+_note = (
+    update(blob)
+    .where(blob.c.blob_id == bindparam("of"), blob.c.state == OPEN, blob.c.received == bindparam("before"))
+    .values(received=bindparam("now"), state=bindparam("becomes"), expires_ms=bindparam("until"))
+    .execution_options(preserve_rowcount=True)
+)
+
+
+def open_blob(conn: Connection, new: NewBlob, limits: StoreLimits) -> StoredBlob:
+    """Makes a row, or gives the one that is there; errors as of `chatserv.blob_ports.BlobStore.open_blob`."""
+    there = conn.execute(_by_id, {"of": new.blob_id}).first()
+    if there is not None:
+        if there.state == ENDED or not _blob(there).is_begun_by(new):
+            raise BadMessage("blob: another one has that id")
+        return _blob(there)
+    owner, room_pk = account_key(conn, new.owner), conn.execute(_room, {"of": new.room}).scalar()
+    if room_pk is None:
+        raise NotFound("room")
+    own = blob.c.account == owner
+    unfinished = select(func.count()).select_from(blob).where(own, blob.c.state == OPEN)
+    if conn.execute(unfinished).scalar_one() >= limits.open_blobs:
+        raise Quota("blobs that are not whole")
+    if _sum(conn, select(_counted).where(own)) + counted(new.size) > limits.blob_account_bytes:
+        raise Quota("bytes of blobs")
+    if blob_bytes(conn, "") + counted(new.size) > limits.blob_server_bytes:
+        raise StorageFull("bytes of all blobs")
+    facts = {"blob_id": new.blob_id, "account": owner, "room": room_pk, "size": new.size, "hash": new.hash}
+    times = {"created_ms": new.now_ms, "expires_ms": new.expires_ms}
+    conn.execute(insert(blob).values(**facts, **times, received=0, state=OPEN))
+    return _blob(conn.execute(_by_id, {"of": new.blob_id}).one())
+
+
+def find_blob(conn: Connection, blob_id: bytes) -> StoredBlob | None:
+    """The blob with that id, where it is not ended."""
+    row = conn.execute(_by_id, {"of": blob_id}).first()
+    return None if row is None or row.state == ENDED else _blob(row)
+
+
+def note_received(conn: Connection, blob_id: bytes, before: int, received: int, expires_ms: int, whole: bool) -> bool:
+    """Notes how much of a blob is on the disk; False where it is not the one that had ``before``."""
+    values = {"now": received, "becomes": WHOLE if whole else OPEN, "until": expires_ms}
+    return conn.execute(_note, {"of": blob_id, "before": before, **values}).rowcount == 1
+
+
+def blobs_of(conn: Connection, owner: str, after: bytes, limit: int) -> list[StoredBlob]:
+    """Blobs of an account, in order of id."""
+    return [_blob(row) for row in conn.execute(_of_account, {"owner": owner, "after": after, "most": limit})]
+
+
+def begun_blobs(conn: Connection, after: bytes, limit: int) -> list[StoredBlob]:
+    """Blobs of which bytes are on the disk, in order of id."""
+    return [_blob(row) for row in conn.execute(_begun, {"after": after, "most": limit})]
+
+
+def blob_bytes(conn: Connection, owner: str) -> int:
+    """What the blobs of an account, or of all, count for."""
+    if not owner:
+        return _sum(conn, select(_counted))
+    return _sum(conn, select(_counted).select_from(blob).join(account).where(account.c.name == owner))
+
+
+def due_blobs(conn: Connection, now_ms: int, limit: int) -> Sequence[bytes]:
+    """Blobs that are to go."""
+    return conn.execute(_due, {"now_ms": now_ms, "most": limit}).scalars().all()
+
+
+def end_blobs(conn: Connection, blob_ids: Collection[bytes]) -> None:
+    """Ends blobs."""
+    conn.execute(update(blob).where(blob.c.blob_id.in_(blob_ids)).values(state=ENDED))
+
+
+def forget_blobs(conn: Connection, blob_ids: Collection[bytes]) -> None:
+    """Deletes the rows of ended ones."""
+    conn.execute(delete(blob).where(blob.c.blob_id.in_(blob_ids), blob.c.state == ENDED))
+
+
+def known_blobs(conn: Connection, blob_ids: Collection[bytes]) -> set[bytes]:
+    """Those of these that have a row."""
+    return set(conn.execute(select(blob.c.blob_id).where(blob.c.blob_id.in_(blob_ids))).scalars())
+
+
+def _sum(conn: Connection, query: Select[Any]) -> int:
+    return int(conn.execute(query).scalar() or 0)
+
+
+def _blob(row: Any) -> StoredBlob:
+    return StoredBlob(
+        row.blob_id,
+        row.name,
+        row.room_id,
+        row.size,
+        row.hash,
+        row.received,
+        row.state == WHOLE,
+        row.created_ms,
+        row.expires_ms,
+    )

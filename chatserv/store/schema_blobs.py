@@ -1,0 +1,22 @@
+"""The table of files."""
+
+from sqlalchemy import Column, ForeignKey, LargeBinary, Table
+
+from chatserv.store.schema_base import Number, tables
+
+blob = Table(
+    "blob",
+    tables,
+    Column("pk", Number, primary_key=True),
+    Column(
+        "blob_id", LargeBinary, nullable=False, unique=True
+    ),  # by which its bytes are found, outside of the database
+    Column("account", ForeignKey("account.pk"), nullable=False, index=True),
+    Column("room", ForeignKey("room.pk"), nullable=False, index=True),
+    Column("size", Number, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("received", Number, nullable=False),  # that are on the disk
+    Column("state", Number, nullable=False, index=True),  # 0 open, 1 whole, 2 ended: its bytes go, then this row
+    Column("created_ms", Number, nullable=False),
+    Column("expires_ms", Number, nullable=False, index=True),
+)
