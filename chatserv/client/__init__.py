@@ -34,6 +34,9 @@ from chatserv.client.errors import (
     ChatError,
     DiskFailed,
     DiskFull,
+    FileDamaged,
+    FileGone,
+    FileInvalid,
     HistoryInvalid,
     InviteInvalid,
     LinkInvalid,
@@ -41,6 +44,7 @@ from chatserv.client.errors import (
     MethodRefused,
     NameInvalid,
     NameTaken,
+    NoFiles,
     NotMember,
     PasswordInvalid,
     PinMismatch,
@@ -99,6 +103,8 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
+from chatserv.client.file_events import Attachment, FileLimits, FileProgress, OwnFile, OwnFiles, Preview
+from chatserv.client.file_names import safe_file_name
 from chatserv.client.history.results import Exported, Imported, RefusedLine
 from chatserv.client.joining.remote_client import RemoteClient, open_client, shared_key
 from chatserv.client.outbound.pending import WaitingMessage
@@ -153,6 +159,8 @@ __all__ = [
     "LOBBY", "RoomHandle", "MemberView", "WaitingMessage", "Exported", "Imported", "RefusedLine", "Sent",
     "People", "Verification", "DeviceView", "Audit", "AuditEntry", "PersonAudit", "OwnAccount", "NewRecovery",
     "OwnDevices", "OwnDevice", "DeviceRequest", "Administration", "AccountView", "BanView",
+    # files
+    "Attachment", "Preview", "FileLimits", "OwnFile", "OwnFiles", "FileProgress", "safe_file_name",
     # what happens
     "ClientEvent", "Status", "StatusChanged", "MessageReceived", "MessageEdited", "MessageDeleted", "Reacted",
     "Delivered", "SendQueued", "SendAcknowledged", "SendDelayed", "SendFailed", "SendHeld", "GapSeen",
@@ -169,9 +177,9 @@ __all__ = [
     # a program's clock
     "use_steady_clock", "steady_seconds", "now_ms",
     # what goes wrong
-    "ChatError", "WireError", "AuthFailed", "DiskFailed", "DiskFull", "HistoryInvalid", "InviteInvalid",
-    "LinkInvalid", "LocalFileError", "MethodRefused", "NameInvalid", "NameTaken", "NotMember",
-    "PasswordInvalid", "PinMismatch", "PrivateFileError", "ProfileError", "ProfileLocked", "Quota",
-    "Replaced", "ServerFull", "SlashError", "StorageError", "StorageLocked", "TextEmpty", "TextInvalid",
+    "ChatError", "WireError", "AuthFailed", "DiskFailed", "DiskFull", "FileDamaged", "FileGone", "FileInvalid",
+    "HistoryInvalid", "InviteInvalid", "NoFiles", "LinkInvalid", "LocalFileError", "MethodRefused", "NameInvalid",
+    "NameTaken", "NotMember", "PasswordInvalid", "PinMismatch", "PrivateFileError", "ProfileError", "ProfileLocked",
+    "Quota", "Replaced", "ServerFull", "SlashError", "StorageError", "StorageLocked", "TextEmpty", "TextInvalid",
     "Withdrawn",
 ]  # fmt: skip

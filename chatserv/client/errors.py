@@ -4,6 +4,7 @@ from chatserv.client.account.failures import ProfileError, ProfileLocked
 from chatserv.client.account.keyring import NoIdentityKey
 from chatserv.client.commits.room_changes import FalseRoom
 from chatserv.client.connection.backoff import Replaced
+from chatserv.client.files.failures import FileDamaged, FileGone, FileInvalid, NoFiles
 from chatserv.client.history.lines import HistoryInvalid
 from chatserv.client.outbound.pending import Withdrawn
 from chatserv.client.people import NotANumber
@@ -84,6 +85,9 @@ __all__ = [
     "EnrolmentRefused",
     "FalseKey",
     "FalseRoom",
+    "FileDamaged",
+    "FileGone",
+    "FileInvalid",
     "Forbidden",
     "HistoryInvalid",
     "IdentityMismatch",
@@ -99,6 +103,7 @@ __all__ = [
     "NameInvalid",
     "NameTaken",
     "NoBackup",
+    "NoFiles",
     "NoIdentityKey",
     "NotANumber",
     "NotAuthenticated",

@@ -8,6 +8,8 @@ messages with bob. ``room_id`` (16 bytes) names the same room for good. ``at_ms`
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chatserv.client.file_events import Attachment
+from chatserv.client.file_events import FileProgress as FileProgress
 from chatserv.client.room_events import Announced as Announced
 from chatserv.client.room_events import MessagesExpired as MessagesExpired
 from chatserv.client.room_events import PresenceSeen as PresenceSeen
@@ -65,7 +67,8 @@ class MessageReceived:
     ``room_id``: names the room, whatever it is called by now. ``identity_changed``: it was signed by another identity of
     ``sender`` than the one that we go by, which nobody has accepted here: it may be by somebody else. ``at_ms``: when the
     server says that it took it; ``sent_ms``: what the sender has signed as the time, 0 where that is not known.
-    ``unproved``: it came from a file (``import_history``) without anything that shows who has said it.
+    ``unproved``: it came from a file (``import_history``) without anything that shows who has said it. ``file``: what was
+    sent, and ``text`` what is said beside it.
     """
 
     room: str
@@ -86,6 +89,7 @@ class MessageReceived:
     identity_changed: bool = False
     sent_ms: int = 0
     unproved: bool = False
+    file: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ class SendQueued:
     action: bool = False
     reply_to: bytes | None = None
     room_id: bytes = field(default=b"", repr=False, compare=False)
+    file: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,7 @@ ClientEvent = (
     | RoomRewound
     | ServerRestored
     | ArchiveFull
+    | FileProgress
     | RoomOffered
     | RoomJoined
     | RoomLeft

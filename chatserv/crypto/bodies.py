@@ -4,14 +4,14 @@ Texts are UTF-8 in NFC. What is made here is brought into it; what is read has t
 Unicode 3.2, as in `chatserv.crypto.checks.check_text`: devices with different versions of Unicode validate alike.
 """
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from chatserv.crypto.checks import check_user, flag, read_list
+from chatserv.crypto.checks import check_id, check_user, flag, made_text, read_list, read_text
 from chatserv.crypto.content import ID_BYTES, ContentType
 from chatserv.crypto.encoding import Reader, u8, v8, v16, v32
+from chatserv.crypto.file_body import File
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
 from chatserv.crypto.own_bodies import OWN_BODIES, OwnBody, decode_own
 from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES
@@ -20,37 +20,6 @@ from chatserv.errors import Reject
 MAX_MENTIONS: Final = 50
 MAX_EMOJI_BYTES: Final = 32
 MAX_RECEIPTS: Final = 256
-
-
-def _in_nfc(text: str) -> bool:
-    return text.isascii() or unicodedata.ucd_3_2_0.is_normalized("NFC", text)
-
-
-def _made(text: str, what: str, limit_bytes: int | None = None) -> str:
-    """``text`` in NFC. Raises `Reject` for a lone surrogate, and above the limit."""
-    made = text if _in_nfc(text) else unicodedata.normalize("NFC", text)
-    try:
-        size_bytes = len(made.encode())
-    except UnicodeEncodeError:
-        raise Reject(f"{what}: not UTF-8") from None
-    if limit_bytes is not None and size_bytes > limit_bytes:
-        raise Reject(f"{what}: {size_bytes} bytes, at most {limit_bytes}")
-    return made
-
-
-def _read(data: bytes, what: str) -> str:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise Reject(f"{what}: not UTF-8") from None
-    if not _in_nfc(text):
-        raise Reject(f"{what}: not in NFC")
-    return text
-
-
-def _check_id(message_id: bytes, what: str) -> None:
-    if len(message_id) != ID_BYTES:
-        raise Reject(f"{what}: a message id of {len(message_id)} bytes")
 
 
 @dataclass(frozen=True)
@@ -71,14 +40,14 @@ class Text:
 
     def __post_init__(self) -> None:
         """Normalises text and mentions. Raises `Reject` for what cannot be said."""
-        object.__setattr__(self, "text", _made(self.text, "text"))
-        object.__setattr__(self, "mentions", tuple(sorted({_made(user, "mention") for user in self.mentions})))
+        object.__setattr__(self, "text", made_text(self.text, "text"))
+        object.__setattr__(self, "mentions", tuple(sorted({made_text(user, "mention") for user in self.mentions})))
         for user in self.mentions:
             check_user(user)
         if len(self.mentions) > MAX_MENTIONS:
             raise Reject(f"text: {len(self.mentions)} mentions, at most {MAX_MENTIONS}")
         if self.reply_to is not None:
-            _check_id(self.reply_to, "text")
+            check_id(self.reply_to, "text")
 
     def encode(self) -> bytes:
         """``u8 style; reply_to<V8>; { user<V8> }<V16>; text<V32>``."""
@@ -90,8 +59,8 @@ class Text:
         """Parses strictly. Raises `Reject`."""
         reader = Reader(data, "text")
         action, reply_to = flag(reader.u8(), "text"), reader.v8()
-        mentions = read_list(reader.v16(), "mentions", lambda each: _read(each.v8(), "mention"))
-        text = _read(reader.v32(), "text")
+        mentions = read_list(reader.v16(), "mentions", lambda each: read_text(each.v8(), "mention"))
+        text = read_text(reader.v32(), "text")
         reader.end()
         made = cls(text, action, reply_to or None, mentions)
         if made.mentions != mentions:
@@ -108,7 +77,7 @@ class Edit:
 
     def __post_init__(self) -> None:
         """Raises `Reject` for an impossible id."""
-        _check_id(self.target, "edit")
+        check_id(self.target, "edit")
 
     def encode(self) -> bytes:
         """``target[16]; Text``."""
@@ -128,7 +97,7 @@ class Delete:
 
     def __post_init__(self) -> None:
         """Raises `Reject` for an impossible id."""
-        _check_id(self.target, "delete")
+        check_id(self.target, "delete")
 
     def encode(self) -> bytes:
         """``target[16]``."""
@@ -150,8 +119,8 @@ class Reaction:
 
     def __post_init__(self) -> None:
         """Normalises the emoji. Raises `Reject` for an impossible one, or id."""
-        _check_id(self.target, "reaction")
-        object.__setattr__(self, "emoji", _made(self.emoji, "reaction", MAX_EMOJI_BYTES))
+        check_id(self.target, "reaction")
+        object.__setattr__(self, "emoji", made_text(self.emoji, "reaction", MAX_EMOJI_BYTES))
         if not self.emoji:
             raise Reject("reaction: empty")
 
@@ -163,7 +132,7 @@ class Reaction:
     def decode(cls, data: bytes) -> "Reaction":
         """Parses strictly. Raises `Reject`."""
         reader = Reader(data, "reaction")
-        reaction = cls(reader.take(ID_BYTES), _read(reader.v8(), "reaction"), flag(reader.u8(), "reaction"))
+        reaction = cls(reader.take(ID_BYTES), read_text(reader.v8(), "reaction"), flag(reader.u8(), "reaction"))
         reader.end()
         return reaction
 
@@ -179,7 +148,7 @@ class Receipt:
         if len(self.message_ids) > MAX_RECEIPTS:
             raise Reject(f"receipt: {len(self.message_ids)} messages, at most {MAX_RECEIPTS}")
         for message_id in self.message_ids:
-            _check_id(message_id, "receipt")
+            check_id(message_id, "receipt")
 
     def encode(self) -> bytes:
         """``{ message_id[16] }<V16>``."""
@@ -203,8 +172,8 @@ class RoomTitle:
 
     def __post_init__(self) -> None:
         """Normalises both. Raises `Reject` above `MAX_NAME_BYTES` and `MAX_TOPIC_BYTES`."""
-        object.__setattr__(self, "name", _made(self.name, "room name", MAX_NAME_BYTES))
-        object.__setattr__(self, "topic", _made(self.topic, "room topic", MAX_TOPIC_BYTES))
+        object.__setattr__(self, "name", made_text(self.name, "room name", MAX_NAME_BYTES))
+        object.__setattr__(self, "topic", made_text(self.topic, "room topic", MAX_TOPIC_BYTES))
 
     def encode(self) -> bytes:
         """``name<V8>; topic<V16>``."""
@@ -214,7 +183,7 @@ class RoomTitle:
     def decode(cls, data: bytes) -> "RoomTitle":
         """Parses strictly. Raises `Reject`."""
         reader = Reader(data, "room title")
-        title = cls(_read(reader.v8(), "room name"), _read(reader.v16(), "room topic"))
+        title = cls(read_text(reader.v8(), "room name"), read_text(reader.v16(), "room topic"))
         reader.end()
         return title
 
@@ -247,13 +216,13 @@ class LogEvidence:
     def decode(cls, data: bytes) -> "LogEvidence":
         """Parses strictly. Raises `Reject`."""
         reader = Reader(data, "evidence")
-        asked = _read(reader.v8(), "evidence")
+        asked = read_text(reader.v8(), "evidence")
         heads = read_list(reader.v16(), "evidence", lambda each: each.take(TREE_HEAD_BYTES))
         reader.end()
         return cls(heads, asked)
 
 
-Said: TypeAlias = Text | Edit | Delete | Reaction | Receipt | LogEvidence | RoomTitle
+Said: TypeAlias = Text | Edit | Delete | Reaction | File | Receipt | LogEvidence | RoomTitle
 Body: TypeAlias = Said | OwnBody
 
 _TYPES: Final[dict[type[Said], ContentType]] = {
@@ -261,6 +230,7 @@ _TYPES: Final[dict[type[Said], ContentType]] = {
     Edit: ContentType.EDIT,
     Delete: ContentType.DELETE,
     Reaction: ContentType.REACTION,
+    File: ContentType.FILE,
     Receipt: ContentType.RECEIPT,
     LogEvidence: ContentType.LOG_EVIDENCE,
     RoomTitle: ContentType.ROOM_NAME,

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from chatserv.crypto.content import ID_BYTES
 from chatserv.crypto.encoding import Reader
 from chatserv.errors import Reject
 
@@ -27,6 +28,39 @@ def check_text(text: str, limit_bytes: int, what: str) -> None:
         raise Reject(f"{what}: more than {limit_bytes} bytes")
     if not unicodedata.ucd_3_2_0.is_normalized("NFC", text):
         raise Reject(f"{what}: not in NFC")
+
+
+def _in_nfc(text: str) -> bool:
+    return text.isascii() or unicodedata.ucd_3_2_0.is_normalized("NFC", text)
+
+
+def made_text(text: str, what: str, limit_bytes: int | None = None) -> str:
+    """``text`` in NFC. Raises `Reject` for a lone surrogate, and above the limit."""
+    made = text if _in_nfc(text) else unicodedata.normalize("NFC", text)
+    try:
+        size_bytes = len(made.encode())
+    except UnicodeEncodeError:
+        raise Reject(f"{what}: not UTF-8") from None
+    if limit_bytes is not None and size_bytes > limit_bytes:
+        raise Reject(f"{what}: {size_bytes} bytes, at most {limit_bytes}")
+    return made
+
+
+def read_text(data: bytes, what: str) -> str:
+    """A text that was sent. Raises `Reject` unless it is UTF-8 in NFC."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise Reject(f"{what}: not UTF-8") from None
+    if not _in_nfc(text):
+        raise Reject(f"{what}: not in NFC")
+    return text
+
+
+def check_id(message_id: bytes, what: str) -> None:
+    """Raises `Reject` for an impossible message id."""
+    if len(message_id) != ID_BYTES:
+        raise Reject(f"{what}: a message id of {len(message_id)} bytes")
 
 
 def check_user(user: str) -> None:

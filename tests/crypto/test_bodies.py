@@ -23,7 +23,16 @@ from chatserv.crypto.bodies import (
     encode_body,
 )
 from chatserv.crypto.content import ContentType
+from chatserv.crypto.e2e.message import BODY_BYTES_MAX
 from chatserv.crypto.encoding import u8, u16, v8, v16, v32
+from chatserv.crypto.file_body import (
+    MAX_FILE_BYTES,
+    MAX_FILE_NAME_BYTES,
+    MAX_MIME_BYTES,
+    MAX_PREVIEW_BYTES,
+    MAX_WORDS_BYTES,
+    File,
+)
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
 from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES
 from chatserv.errors import Reject
@@ -43,7 +52,21 @@ TEXTS = st.builds(
     st.none() | IDS,
     st.lists(USERS, max_size=5).map(tuple),
 )
+PIXELS = st.integers(1, 2**31 - 1)
+FILES = st.builds(
+    lambda measures, **fields: File(width=measures[0], height=measures[1], **fields),
+    measures=st.just((0, 0)) | st.tuples(PIXELS, PIXELS),
+    blob_id=IDS,
+    key=st.binary(min_size=32, max_size=32),
+    hash=st.binary(min_size=32, max_size=32),
+    size=st.integers(0, MAX_FILE_BYTES),
+    name=st.text(SAYABLE, max_size=50),
+    mime=st.text(SAYABLE, max_size=20),
+    preview=st.binary(max_size=100),
+    words=st.text(SAYABLE, max_size=50),
+)
 BODIES = st.one_of(
+    FILES,
     TEXTS,
     st.builds(Edit, IDS, TEXTS),
     st.builds(Delete, IDS),
@@ -57,6 +80,7 @@ EXAMPLES: tuple[Body, ...] = (
     Edit(ID, Text("hello")),
     Delete(ID),
     Reaction(ID, "\U0001f44d", True),
+    File(ID, b"k" * 32, b"h" * 32, 411, "report.pdf", "application/pdf", 640, 480, b"PNG", "have a look"),
     Receipt((ID, b"j" * 16)),
     LogEvidence((b"h" * TREE_HEAD_BYTES,), "bob"),
     RoomTitle("kitchen", "what is for lunch"),
@@ -119,8 +143,8 @@ class BodyTests(SynchronousTestCase):
     def test_types(self) -> None:
         """Each body has its type; a type that this version does not know gives nothing, whatever the bytes."""
         types = [encode_body(body)[0] for body in EXAMPLES]
-        self.assertEqual(types, [1, 2, 3, 4, 6, 9, 10])
-        for ctype in (ContentType.FILE, ContentType.HISTORY, 0, 7, 255):
+        self.assertEqual(types, [1, 2, 3, 4, 5, 6, 9, 10])
+        for ctype in (ContentType.HISTORY, 0, 7, 255):
             self.assertIsNone(decode_body(ctype, b"anything"))
 
     def test_repr(self) -> None:
@@ -250,3 +274,54 @@ class OtherTests(SynchronousTestCase):
             v8(b"") + v16(b"u\xcc\x88"),
         ):
             self.assertRaises(Reject, RoomTitle.decode, wrong)
+
+
+class FileTests(SynchronousTestCase):
+    """Type 5."""
+
+    def made(self, **changes: Any) -> File:
+        """A file."""
+        given = {"blob_id": ID, "key": b"k" * 32, "hash": b"h" * 32, "size": 1, "name": "a.txt", **changes}
+        return File(**given)
+
+    def test_bounds(self) -> None:
+        """Each part may be as long as this, and no longer."""
+        at_most: dict[str, Any] = {
+            "name": "n" * MAX_FILE_NAME_BYTES,
+            "mime": "m" * MAX_MIME_BYTES,
+            "preview": b"p" * MAX_PREVIEW_BYTES,
+            "words": "w" * MAX_WORDS_BYTES,
+        }
+        whole = self.made(size=MAX_FILE_BYTES, width=1, height=1, **at_most)
+        self.assertEqual(File.decode(whole.encode()), whole)
+        self.assertLessEqual(len(whole.encode()), BODY_BYTES_MAX)
+        for part, value in at_most.items():
+            self.assertRaises(Reject, self.made, **{part: value + value[:1]})
+        self.assertRaises(Reject, self.made, size=MAX_FILE_BYTES + 1)
+        self.assertRaises(Reject, self.made, size=-1)
+        self.assertRaises(Reject, self.made, width=1)
+        self.assertRaises(Reject, self.made, width=2**31, height=1)
+        self.assertRaises(Reject, self.made, key=b"k" * 31)
+        self.assertRaises(Reject, self.made, hash=b"h" * 33)
+        self.assertRaises(Reject, self.made, blob_id=b"i" * 15)
+
+    def test_nothing_of_it_is_shown(self) -> None:
+        """Neither what opens it nor what it is called is in what a log would have of it."""
+        shown = repr(self.made(mime="image/png", preview=b"small", words="have a look"))
+        for secret in ("kkk", "a.txt", "image/png", "small", "look"):
+            self.assertNotIn(secret, shown)
+
+    def test_later_parts(self) -> None:
+        """What this version does not know is passed over; parts come in order, each once, and none is empty."""
+        fixed = self.made().encode()[:-4]
+        new = fixed + v32(u8(9) + v16(b"new"))
+        self.assertEqual(File.decode(new), self.made(later=((9, b"new"),)))
+        self.assertEqual(File.decode(new).encode(), new)
+        self.assertRaises(Reject, self.made, later=((3, b"words"),))
+        words = u8(3) + v16(b"words")
+        measures = u8(1) + v16(bytes(3) + b"\x01" + bytes(3) + b"\x02")
+        self.assertEqual(File.decode(fixed + v32(measures + words)), self.made(width=1, height=2, words="words"))
+        wrong = (words + measures, words + words, u8(3) + v16(b""), u8(2) + v16(b""), u8(1) + v16(bytes(8)), u8(1))
+        for parts in wrong:
+            self.assertRaises(Reject, File.decode, fixed + v32(parts))
+        self.assertRaises(Reject, File.decode, self.made().encode() + b"x")

@@ -26,6 +26,7 @@ from chatserv.crypto.e2e.prekey_secrets import PrekeySecret
 from chatserv.crypto.e2e.ratchet import SenderChain
 from chatserv.crypto.e2e.rng import hedge
 from chatserv.crypto.e2e.wrap import wrap_key
+from chatserv.crypto.file_body import File
 from chatserv.crypto.merkle import EMPTY_ROOT
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.crypto.safety import qr_payload, qr_text
@@ -256,6 +257,19 @@ def bodies() -> dict[str, Body]:
         "delete": Delete(fixed("msg_id", 16)),
         "reaction": Reaction(fixed("msg_id", 16), "\u2764\ufe0f", on=True),
         "reaction_off": Reaction(fixed("msg_id", 16), "\u2764\ufe0f", on=False),
+        "file": File(
+            fixed("blob_id", 16),
+            fixed("file key"),
+            fixed("file hash"),
+            123_456,
+            "K\u00fcche.png",
+            "image/png",
+            640,
+            480,
+            fixed("preview", 40),
+            "Sch\u00f6n!",
+        ),
+        "file_plain": File(fixed("blob_id", 16), fixed("file key"), fixed("file hash"), 0, "a.txt"),
         "receipt": Receipt((fixed("msg_id", 16), fixed("reply_to", 16))),
         "evidence": LogEvidence((fixed("our STH", 432), fixed("their STH", 432))),
         "evidence_asked": LogEvidence((fixed("our STH", 432),), "j\u00f6rg"),

@@ -13,10 +13,11 @@ from chatserv.client.events import (
     Reacted,
     RoomTitled,
 )
+from chatserv.client.file_events import Attachment
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.proofs import KeptProof
-from chatserv.client.storage.stored_message import StoredMessage, text_of
+from chatserv.client.storage.stored_message import StoredMessage, file_of, text_of
 from chatserv.client.verification.gossip import Gossip, Witness
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text
 from chatserv.crypto.content import ContentType, LogHead
@@ -83,7 +84,7 @@ class ContentHandler:
 
     def received(self, room: Room, message: StoredMessage, *, new: bool = False) -> MessageReceived:
         """A kept message as programs get it, with its newest text; ``new``: nobody can have put a sign on it yet."""
-        text = text_of(message)
+        text, file = text_of(message), file_of(message)
         reactions = {} if new else self._context.vault.archive.reactions(room.room_id, message.message_id)
         return MessageReceived(
             room=self._rooms.name(room),
@@ -103,6 +104,7 @@ class ContentHandler:
             reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
             identity_changed=bool(message.identity) and self._context.pins.other(message.sender, message.identity),
             unproved=message.unproved,
+            file=None if file is None else Attachment.of(message.message_id, file),
         )
 
     # -- contents about other messages ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from chatserv.client.file_events import Attachment
 from chatserv.errors import ChatError
 from chatserv.i18n import N_
 
@@ -33,6 +34,8 @@ class WaitingMessage:
         at_ms: When it was written, milliseconds since 1970.
         state: ``sending``; ``stored``: the server has it, and its place in the room is on the way; ``failed``.
         error: Why it failed.
+        file: What is sent; ``text`` is what is said beside it.
+        done: How many bytes of the file are at the server.
     """
 
     message_id: bytes
@@ -42,6 +45,8 @@ class WaitingMessage:
     at_ms: int
     state: str = SENDING
     error: ChatError | None = None
+    file: Attachment | None = None
+    done: int = 0
 
 
 class PendingMessages:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Final
 
 from chatserv.crypto.bodies import Body, Text, decode_body
+from chatserv.crypto.file_body import File
 from chatserv.errors import Reject
 
 LATEST_MS: Final = 2**53
@@ -66,11 +67,12 @@ class StoredMessage:
 def text_of(message: StoredMessage) -> Text | None:
     """The newest text of a kept message; None for a type that is not known here, and for a deleted one.
 
-    An edit that does not say what the message answers leaves that as it was.
+    Of a file it is what is said beside it. An edit that does not say what the message answers leaves that as it was.
     """
     if message.deleted:
         return None
-    body = message.said if isinstance(message.said, Text) else None
+    said = message.said
+    body = Text(said.words) if isinstance(said, File) else said if isinstance(said, Text) else None
     if message.edited_body is None:
         return body
     try:
@@ -78,3 +80,8 @@ def text_of(message: StoredMessage) -> Text | None:
     except Reject:
         return None
     return replace(edited, reply_to=edited.reply_to or (None if body is None else body.reply_to))
+
+
+def file_of(message: StoredMessage) -> File | None:
+    """The file that a kept message brings; None where it brings none, and for one that was taken back."""
+    return message.said if isinstance(message.said, File) and not message.deleted else None

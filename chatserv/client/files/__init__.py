@@ -1,0 +1,1 @@
+"""Files: sealed and sent, received, opened and saved."""
