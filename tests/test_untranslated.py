@@ -17,6 +17,7 @@ from chatserv.errors import Muted
 from clients.shared.arguments import parse_arguments
 from clients.shared.event_text import news
 from clients.shared.exit_codes import exit_for, why_offline
+from clients.window.pictures.decoder import BEGIN
 from tests.client.slash.test_dispatcher import SlashTestCase
 from tests.client.slash_fakes import AT_MS, NUMBER, member, message
 from tests.client.test_slash_effects import EFFECTS
@@ -61,6 +62,7 @@ TYPED: Final = {command.usage for command in COMMANDS.values()} | {
     "python -m clients.examples.bridge PROFILE ROOM PROFILE ROOM",
     "http://127.0.0.1:",
     "webhook",
+    BEGIN,
 }
 
 

@@ -1,6 +1,15 @@
 """Which news a person reads where."""
 
-from chatserv.client import Alarm, ClientEvent, DeviceAsks, DeviceGone, DeviceSeen, IdentityChanged, KeysBroken
+from chatserv.client import (
+    Alarm,
+    ClientEvent,
+    DeviceAsks,
+    DeviceGone,
+    DeviceSeen,
+    FileProgress,
+    IdentityChanged,
+    KeysBroken,
+)
 from chatserv.client.events import (
     Announced,
     ArchiveFull,
@@ -44,7 +53,7 @@ def concerns(event: ClientEvent, room: str) -> bool:
             return True
         case RoomJoined() | RoomLeft() | RoomOffered() | PresenceSeen():  # presence: of the room's members (Showing)
             return True
-        case StatusChanged() | MessageReceived() | SendQueued() | SendAcknowledged():
+        case StatusChanged() | MessageReceived() | SendQueued() | SendAcknowledged() | FileProgress():
             return False  # shown otherwise
         case Delivered() | ReadMoved() | TypingSeen():
             return False  # too much of it for lines that stay

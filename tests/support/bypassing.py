@@ -20,7 +20,9 @@ SHOWING: Final = frozenset(
 FIELDS: Final = frozenset(
     {"text", "label", "title", "message", "detail", "help", "description", "epilog", "prompt", "placeholder", "tooltip"}
 )
-FOR_DEVELOPERS: Final = frozenset({"ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError"})
+FOR_DEVELOPERS: Final = frozenset(
+    {"ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError", "NoPictureError"}
+)
 SENTENCE: Final = re.compile(r"[^\W\d_]{2,}[,;:.]? [^\W\d_]{2,}")
 WORD: Final = re.compile(r"[^\W\d_]{2,}")
 NO_WORDS: Final = re.compile(

@@ -20,7 +20,7 @@ from clients.window.pictures.rows import MAX_PIXELS, MAX_SIDE
 
 WALL_SECONDS: Final = 5.0
 MAX_WAITING: Final = 50  # pictures; of more, the oldest are given up
-_BEGIN: Final = (
+BEGIN: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); from clients.window.pictures.child import main; main(sys.argv[2:])"
 )
 
@@ -82,7 +82,7 @@ class PictureDecoder:
         begin: What the child's interpreter runs; it gets the directory of the programs, and what `child.main` gets.
     """
 
-    def __init__(self, reactor: Any, begin: str = _BEGIN) -> None:
+    def __init__(self, reactor: Any, begin: str = BEGIN) -> None:
         self._reactor, self._begin = reactor, begin
         self._waiting: deque[_Job] = deque()
         self._child: _Child | None = None
