@@ -58,3 +58,43 @@ class BlobStore(Protocol):
     def known_blobs(self, blob_ids: Collection[bytes]) -> Awaitable[Collection[bytes]]:
         """Those of these ids for which there is a row."""
         ...
+
+
+class BlobFiles(Protocol):
+    """The bytes of blobs, by id.
+
+    Errors: `chatserv.errors.NotFound` (there is no such file), `StorageFull`, `ReadOnly` (the disk fails), `Busy` (more than
+    ``limits.blob_queue`` calls wait for the disk).
+    """
+
+    def write(self, blob_id: bytes, offset: int, data: bytes) -> Awaitable[None]:
+        """Puts bytes at their place; with the first ones the file is made. They need not be on the disk yet."""
+        ...
+
+    def sync(self, blob_id: bytes) -> Awaitable[None]:
+        """Answers when all that was written is on the disk."""
+        ...
+
+    def read(self, blob_id: bytes, offset: int, limit: int) -> Awaitable[bytes]:
+        """Up to ``limit`` bytes from ``offset`` on."""
+        ...
+
+    def digest(self, blob_id: bytes) -> Awaitable[bytes]:
+        """The SHA-256 of the whole file."""
+        ...
+
+    def remove(self, blob_ids: Collection[bytes]) -> Awaitable[None]:
+        """Removes files; harmless where there are none."""
+        ...
+
+    def sizes(self, blob_ids: Sequence[bytes]) -> Awaitable[Sequence[int]]:
+        """How long these are; -1: there is no such file."""
+        ...
+
+    def shelf(self, number: int) -> Awaitable[Sequence[bytes]]:
+        """The ids of all files whose ids begin with this byte."""
+        ...
+
+    def has_place(self, size: int, share: float) -> Awaitable[bool]:
+        """Whether so many bytes more leave no more of the disk in use than this share of it."""
+        ...

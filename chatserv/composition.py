@@ -12,10 +12,13 @@ from twisted.internet.defer import Deferred
 
 from chatserv.backplane.local import LocalBackplane
 from chatserv.backup.head_keeping import HeadKeeper
+from chatserv.blob_directory import BlobDirectory
+from chatserv.blob_threads import ThreadedBlobs
 from chatserv.bootstrap import Prepared
 from chatserv.clocks import now_ms
 from chatserv.commands.context import Context
 from chatserv.commands.mending import prepare as prepare_mending
+from chatserv.commands.uploads import Uploads
 from chatserv.config import Config
 from chatserv.counts import Counts
 from chatserv.crypto.suite import pss_sign
@@ -39,7 +42,8 @@ def store_limits(settings: LiveSettings) -> StoreLimits:
         limits = config.limits
         bounds.queue, bounds.batch, bounds.open_invites = limits.store_queue, limits.store_batch, limits.open_invites
         bounds.accounts, bounds.devices, bounds.rooms = limits.accounts, limits.devices_per_account, limits.rooms
-        bounds.bans, bounds.networks = limits.bans, limits.login_networks
+        bounds.bans, bounds.networks, bounds.open_blobs = limits.bans, limits.login_networks, limits.blob_open
+        bounds.blob_account_bytes, bounds.blob_server_bytes = limits.blob_account_bytes, limits.blob_server_bytes
 
     follow(settings.config)
     settings.subscribe(follow)
@@ -55,11 +59,13 @@ class Composition(Struct, frozen=True):
     store: BaseSqlStore
     pool: CryptoPool
     context: Context
+    files: ThreadedBlobs
     membership: "Membership | None" = None
 
     async def start(self) -> None:
         """Starts the threads and opens the store. Raises as `BaseSqlStore.open`."""
         self.pool.start()
+        self.files.start()
         opening = Deferred.fromCoroutine(self.store.open())
         if self.membership is not None:  # whoever comes while the store opens waits for it, and then for this
             self.membership.begin(self.context)
@@ -67,6 +73,7 @@ class Composition(Struct, frozen=True):
 
     async def stop(self) -> None:
         """Commits what waits, closes the store, and ends the threads."""
+        self.files.stop()
         await self.store.close()
         self.context.log.stop()
         if self.membership is not None:
@@ -92,6 +99,7 @@ def compose(
 
     Raises:
         SettingsError: Something that the settings of a cluster name cannot be used.
+        PrivateFileError: The directory of files cannot be made, or is open to others.
     """
     database, stored = prepared.database, prepared.stored
     store = database.store(store_limits(settings), reactor, prepared.use)
@@ -106,7 +114,11 @@ def compose(
         membership = Membership(prepared, settings, effects, store, reactor)
     backplane: Backplane = LocalBackplane() if membership is None else membership.backplane
     sign, keep = partial(pool.run, pss_sign, prepared.identity), HeadKeeper(prepared.head_file, pool.run)
-    context = Context.of(store, backplane, settings, effects, prepared.public, sign, keep)
+    files = ThreadedBlobs(BlobDirectory(settings.config.blobs.path(prepared.state.path)), settings, reactor)
+    if settings.config.has_place_for_files:
+        launch.does(files.directory.make)
+    uploads = Uploads(files, store, settings, effects) if settings.config.has_place_for_files else None
+    context = Context.of(store, backplane, settings, effects, prepared.public, sign, keep, uploads)
     context.take_in(stored.rooms, stored.consents, stored.log, stored.bans, stored.addresses)
     for rotation in context.log.facts.undecided(context.log.size):
         context.log.facts.decide(rotation, signed=True)  # else there would have been no start
@@ -114,4 +126,4 @@ def compose(
         first = context.log.sign_first(partial(pss_sign, prepared.identity))
         launch.does(prepared.head_file.keep, first)
     prepare_mending(context, stored.mending, partial(pss_sign, prepared.identity))
-    return Composition(store, pool, context, membership)
+    return Composition(store, pool, context, files, membership)

@@ -237,6 +237,18 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Store(url={without_password(self.url)!r}, readers={self.readers})"
 
 
+class Blobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the bytes of files are, which their senders have sealed; how many and how long: ``limits.blob_*``."""
+
+    directory: Text = (
+        ""  # relative: below the state directory; empty: blobs, there. Nodes need one that all of them see
+    )
+
+    def path(self, state: Path) -> Path:
+        """The directory."""
+        return state / (self.directory or "blobs")
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; each has a default, so that an empty file is a complete one."""
 
@@ -249,9 +261,20 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: Retention = Retention()
     store: Store = Store()
     cluster: Cluster = Cluster()
+    blobs: Blobs = Blobs()
     limits: Limits = Limits()
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """All where people reach this server, each once: this node's own first, then those of the cluster."""
         return tuple(dict.fromkeys([*self.server.addresses, *self.cluster.addresses]))[:MAX_LINK_ADDRESSES]
+
+    @property
+    def has_place_for_files(self) -> bool:
+        """Whether there is a directory for files: several nodes need one that they share."""
+        return bool(self.blobs.directory or not self.cluster.is_set)
+
+    @property
+    def blob_days(self) -> float:
+        """How long a file is kept: never longer than the message that names it."""
+        return min(self.limits.blob_days, self.retention.age / 86_400 or self.limits.blob_days)

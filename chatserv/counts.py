@@ -17,6 +17,7 @@ COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "refusals": ("Commands and logins refused, by error code", "code"),
     "slowed": ("Times that nothing more was read of a connection because it was too fast", ""),
     "retained": ("Messages deleted by the rule of how long they are kept", ""),
+    "blobs_removed": ("Files that ended, expired, or lacked their row or bytes, and were removed", ""),
     "damage": ("Times that the database was found damaged", ""),
     "stalls": ("Times that the reactor stood still for 100 ms or more", ""),
 }

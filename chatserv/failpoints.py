@@ -21,7 +21,7 @@ from msgspec import Struct
 VARIABLE: Final = "CHATSERV_FAILPOINTS"
 DISK: Final = frozenset({
     "store.beginning", "store.inserted", "store.committing", "file.writing", "file.replacing", "logs.opening",
-    "logs.writing",
+    "logs.writing", "blob.writing", "blob.syncing",
 })  # fmt: skip
 """Where a disk can fail: the only ones that ``EIO`` and ``ENOSPC`` are for."""
 NAMES: Final = (
@@ -47,6 +47,8 @@ NAMES: Final = (
     "restore.moved",
     # files
     "file.writing", "file.replacing", "logs.opening", "logs.writing",
+    # what people send as files
+    "blob.writing", "blob.written", "blob.syncing", "blob.synced", "blob.noting", "blob.noted", "blob.removing",
 )  # fmt: skip
 ERRORS: Final = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
 _WORD: Final = re.compile(r"([a-z_.]+)=(kill|raise|note|EIO|ENOSPC|sleep:[0-9.]+)(?:@([1-9][0-9]*)(\+?))?")

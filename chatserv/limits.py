@@ -111,6 +111,19 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mending_seconds: Seconds = 3600  # the same since the start, whatever is offered: meanwhile nobody can say anything
     mending_bytes: Annotated[int, Meta(ge=1024, le=2**36)] = 268_435_456  # what is offered, of all
     mending_bytes_per_account: Bytes = 33_554_432  # the same by one account
+    blob_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 104_857_600  # of the largest file; 0: this server takes none
+    blob_account_bytes: Annotated[int, Meta(ge=65_536, le=2**50)] = (
+        2**30
+    )  # of an account's files; each counts for 64 KiB
+    blob_server_bytes: Annotated[int, Meta(ge=65_536, le=2**50)] = 20 * 2**30  # of all files
+    blob_disk_share: Annotated[float, Meta(ge=0.01, le=1)] = 0.8  # of the disk: above it no file is begun
+    blob_days: Annotated[float, Meta(ge=0.01, le=3650)] = 30  # that a file is kept; no longer than messages are
+    blob_open_hours: Annotated[float, Meta(ge=0.01, le=720)] = 24  # in which an upload has to go on
+    blob_open: Annotated[int, Meta(ge=1, le=1000)] = 4  # uploads of an account at a time
+    blob_burst_bytes: Bytes = 4_194_304  # of files up and down, of an account, at once; then
+    blob_bytes_per_second: Bytes = 1_048_576  # and after that
+    blob_commands: Count = 2  # pieces of files of a session under way
+    blob_queue: Count = 256  # pieces that wait for the disk, then "busy"
     counters: Count = 100_000  # entries in a table of rates; the oldest go first
     bans: Count = 10_000  # from the server
     chat_backups: Annotated[int, Meta(ge=0, le=1000)] = 5  # backups made from inside the chat that lie there; 0: none
@@ -138,6 +151,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ("prekeys_low", False, "one_time_prekeys"),
             ("commits_per_hour", False, "commits_per_hour_moderator"),
             ("log_notice_leaves", False, "log_page_leaves"),
+            ("blob_bytes", False, "blob_account_bytes"),
+            ("blob_account_bytes", False, "blob_server_bytes"),
         ):
             low, high = getattr(self, lower), getattr(self, upper)
             hint = f"write {'less than' if strict else 'at most'} {high}, or raise {upper}"

@@ -26,6 +26,7 @@ WAIT_FOR_RESTART: Final = frozenset(
         # What the store is made of.
         "store.url",
         "store.readers",
+        "blobs.directory",
         # Whom this node belongs to.
         "cluster.name",
         "cluster.bus",

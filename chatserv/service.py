@@ -21,6 +21,7 @@ from twisted.python.components import Componentized
 from chatserv import VERSION
 from chatserv.bootstrap import Prepared
 from chatserv.clocks import now_ms
+from chatserv.commands.blob_sweep import BlobSweeper
 from chatserv.commands.leaving import close_deserted
 from chatserv.commands.retention import Sweeper
 from chatserv.composition import compose
@@ -48,7 +49,7 @@ from chatserv.wire.records import RekeyLimits
 
 log = Logger(namespace="chatserv.service")
 DRAIN_STEP_SECONDS = 0.05
-SWEEP_SECONDS = 600.0  # between two looks for messages that are not to be kept
+SWEEP_SECONDS = 600.0  # between two looks for messages and files that are not to be kept
 HEAD_CHECK_SECONDS = 3600.0  # between two looks at the age of the log's signed head
 BACKLOG = 4096  # connections that wait to be accepted; a class comes back at once after a restart
 
@@ -99,6 +100,7 @@ class ChatService(MultiService):
         self._head_check = repeated(context.log.refresh, reactor)
         sweeper = Sweeper(context, prepared.stored.retention_clock_ms)
         self._sweeping = repeated(sweeper.sweep, reactor)
+        self._blob_sweeping = repeated(BlobSweeper(context).sweep, reactor)
         self.factory = ChatFactory(
             context,
             prepared.public,
@@ -182,6 +184,7 @@ class ChatService(MultiService):
             self._context.effects.spawn(close_deserted(self._context))
         self._head_check.start(HEAD_CHECK_SECONDS, now=False)
         self._sweeping.start(SWEEP_SECONDS)
+        self._blob_sweeping.start(SWEEP_SECONDS)
         self._reloading.start()
         where = ", ".join(server.listen) or f"{server.host}:{server.port}"
         self._composition.store.begin_check(self._damaged)
@@ -269,7 +272,7 @@ class ChatService(MultiService):
     def _stop_timers(self) -> None:
         self.factory.wheel.stop()
         self._reloading.stop()
-        for call in (self._head_check, self._sweeping):
+        for call in (self._head_check, self._sweeping, self._blob_sweeping):
             if call.running:
                 call.stop()
         failpoint("stop.closed")

@@ -69,6 +69,9 @@ def load(sources: Sources) -> Loaded:
     if config.server.listen_plain and config.server.allow_plain_network:
         text = "plain TCP is open to the network; names, times and sizes travel without TLS"
         warnings.append(f"{origin['server.listen_plain'].name}: server.listen_plain: {text}")
+    if not config.has_place_for_files:
+        text = "people cannot send files: name a directory in blobs.directory that all nodes see"
+        warnings.append(f"{origin['cluster.bus'].name}: cluster.bus: {text}")
     return Loaded(config, tuple(warnings), {key: source.place(key) for key, source in origin.items()})
 
 

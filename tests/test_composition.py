@@ -18,7 +18,7 @@ class CompositionTests(SynchronousTestCase):
         self.done: list[str] = []
         self.membership = Mock(begin=self.note("begun"), stop=self.note("left"))
         store = Mock(open=lambda: self.wait_for(self.opened), close=lambda: self.wait_for(self.closed))
-        self.composition = Composition(store, Mock(), Mock(), self.membership)
+        self.composition = Composition(store, Mock(), Mock(), Mock(), self.membership)
 
     def note(self, what: str) -> Any:
         """Notes that it was done."""

@@ -21,6 +21,7 @@ from chatserv.commands.password_gate import PasswordGate
 from chatserv.commands.rate_limits import Meter, RateLimits
 from chatserv.commands.room_registry import RoomRegistry, is_over
 from chatserv.commands.room_reloading import reload
+from chatserv.commands.uploads import Uploads
 from chatserv.config import Config
 from chatserv.domain.hub import Hub, LiveRoom, LiveSession
 from chatserv.domain.rates import Rates
@@ -87,6 +88,7 @@ class Context(Struct, frozen=True):
         flow: How fast anything may be asked for.
         desk: Who carries out the operations of administrators.
         asking: What other nodes are asked to do.
+        uploads: The files that people send; None: this server takes none.
     """
 
     store: Store
@@ -108,6 +110,7 @@ class Context(Struct, frozen=True):
     flow: RateLimits
     desk: OperatorDesk
     asking: Asking
+    uploads: Uploads | None = None
 
     @classmethod
     def of(
@@ -119,6 +122,7 @@ class Context(Struct, frozen=True):
         identity: ServerIdentity,
         sign: Callable[[bytes], Awaitable[bytes]],
         keep_head: Callable[[bytes, bool], Awaitable[None]] = _nowhere,
+        uploads: Uploads | None = None,
     ) -> "Context":
         """An empty world over ``store``; the arguments as of the class and of `LogKeeper`.
 
@@ -148,6 +152,7 @@ class Context(Struct, frozen=True):
             flow=RateLimits(settings, effects.seconds),
             desk=OperatorDesk(),
             asking=Asking(effects, backplane.node_id, backplane.tell),
+            uploads=uploads,
         )
         store.subscribe_log(log.appended)
         store.subscribe_log(backplane.publish_log)

@@ -24,6 +24,7 @@ REFUSAL_COST: Final = 1  # of upkeep: who is refused is answered, and pays for t
 
 def tariffs_of(limits: Limits) -> dict[Bucket, Tariff]:
     """The rates of each bucket that has any."""
+    files = Rate(limits.blob_burst_bytes, limits.blob_bytes_per_second)
     return {
         Bucket.CHAT: Tariff(
             Rate(limits.chat_burst, limits.chat_per_second),
@@ -34,11 +35,16 @@ def tariffs_of(limits: Limits) -> dict[Bucket, Tariff]:
             Rate(limits.upload_burst_bytes, limits.upload_bytes_per_second),
         ),
         Bucket.READ: Tariff(Rate(limits.read_burst, limits.read_per_second)),
+        Bucket.BLOB: Tariff(files, files),
     }
 
 
 def size_of(bucket: Bucket, command: messages.Command) -> int:
     """How many bytes a command is paid for with: of what is said those beyond the smallest message, of uploads all."""
+    if isinstance(command, messages.PutChunk):
+        return len(command.data)
+    if isinstance(command, messages.ReadBlob):
+        return command.limit
     if bucket is Bucket.UPKEEP:
         return len(encode_message(command))
     if isinstance(command, messages.Send):

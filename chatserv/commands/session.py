@@ -120,7 +120,7 @@ class GuestAdmission(Struct, frozen=True):
             log_head=context.log.signed_head,
             server_key=context.identity.spki,
             identity_spki=self.identity_spki,
-            limits=limit_info(context.config.limits),
+            limits=limit_info(context),
         )
         return [greeting]
 
@@ -188,8 +188,9 @@ def _is_open_to(context: Context, name: str, item: PlaceAt) -> bool:
     return not context.log.ended(item.room_id) and item.place.since < context.hub.rooms[item.room_id].head
 
 
-def limit_info(limits: Limits) -> messages.LimitInfo:
+def limit_info(context: Context) -> messages.LimitInfo:
     """The limits that both ends keep."""
+    limits = context.config.limits
     return messages.LimitInfo(
         limits.line_bytes,
         limits.envelope_bytes,
@@ -201,6 +202,7 @@ def limit_info(limits: Limits) -> messages.LimitInfo:
         limits.chat_per_second,
         limits.chat_burst_bytes,
         limits.chat_bytes_per_second,
+        *((limits.blob_bytes, context.config.blob_days) if context.uploads is not None and limits.blob_bytes else ()),
     )
 
 
@@ -219,7 +221,7 @@ def welcome(context: Context, session: LiveSession, admission: Admission) -> mes
             )
             for room_id in session.places
         ),
-        limits=limit_info(context.config.limits),
+        limits=limit_info(context),
         time=context.now_ms(),
         log_head=context.log.signed_head,
         store=context.store.incarnation,

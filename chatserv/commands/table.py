@@ -72,6 +72,7 @@ class Row(Struct, frozen=True):
     mending: bool = False
 
 
+LEAST_PIECE_COST: Final = 4096  # bytes that the smallest piece of a file is paid for with
 WRONG_COST: Final = 5  # of upkeep: a message that cannot be taken
 CHAT, UPKEEP, READ, FREE = Bucket.CHAT, Bucket.UPKEEP, Bucket.READ, Bucket.FREE
 
@@ -118,10 +119,10 @@ TABLE: Final[dict[type[messages.Command], Row]] = {
     messages.OfferEvents: Row(mending.offer_events, UPKEEP, 5, mending=True),
     messages.OfferLog: Row(mending_log.offer_log, UPKEEP, 5, mending=True),
     messages.OpenBlob: Row(blobs.open_blob, UPKEEP, 5, access=Access.DEVICE, muted_may=False),
-    messages.PutChunk: Row(blobs.put_chunk, UPKEEP),
-    messages.ReadBlob: Row(blobs.read_blob, READ),
+    messages.PutChunk: Row(blobs.put_chunk, Bucket.BLOB, LEAST_PIECE_COST),
+    messages.ReadBlob: Row(blobs.read_blob, Bucket.BLOB, LEAST_PIECE_COST, mending=True),
     messages.DropBlob: Row(blobs.drop_blob, UPKEEP, 5),
-    messages.ListBlobs: Row(blobs.list_blobs, READ, 2),
+    messages.ListBlobs: Row(blobs.list_blobs, READ, 2, mending=True),
     messages.MakeInvite: _for_admins(accounts.make_invite),
     messages.ListAccounts: _for_admins(administration.list_accounts, READ, 2),
     messages.Suspend: _for_admins(administration.suspend),

@@ -21,6 +21,7 @@ class Bucket(Enum):
     CHAT = "what is said to others"
     UPKEEP = "what keeps rooms, keys and the connection going; chat never empties it"
     READ = "what is read"
+    BLOB = "pieces of files, up and down: bytes, and 4 KiB for each at least"
     FREE = "costs nothing, since it ends the session"
 
 

@@ -44,8 +44,8 @@ class CommandRunner:
     """
 
     __slots__ = (
-        "_broke", "_changed", "_context", "_held", "_in_flight", "_lagging", "_limit", "_lines", "_meter", "_pumping",
-        "_session", "_tell", "_timer", "_told", "_waiting",
+        "_broke", "_changed", "_context", "_held", "_in_flight", "_lagging", "_limit", "_lines", "_meter", "_pieces",
+        "_pumping", "_session", "_tell", "_timer", "_told", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +63,7 @@ class CommandRunner:
         self._lines: dict[Bucket, deque[tuple[float, Item]]] = {}  # with the second from which each may start
         self._lagging = 0
         self._timer: Timer | None = None
-        self._in_flight = 0
+        self._in_flight = self._pieces = 0
         self._held = self._pumping = self._told = False
 
     @property
@@ -109,6 +109,10 @@ class CommandRunner:
     def _may_start(self) -> bool:
         return self._in_flight < self._limit and not self._held
 
+    def _may_begin(self, bucket: Bucket) -> bool:
+        """Pieces of files are let through a few at a time, so that what else there is goes between them."""
+        return bucket is not Bucket.BLOB or self._pieces < self._context.config.limits.blob_commands
+
     def _pump(self) -> None:
         if self._pumping:
             return
@@ -122,8 +126,8 @@ class CommandRunner:
 
     def _admit(self, charged: Charged) -> None:
         line = self._lines.get(charged.line)
-        if not charged.wait and not line:
-            self._start(charged.message)
+        if not charged.wait and not line and self._may_begin(charged.line):
+            self._start(charged.message, charged.line)
             return
         if line is None:
             line = self._lines[charged.line] = deque()
@@ -139,16 +143,16 @@ class CommandRunner:
     def _go_on(self) -> None:
         """Starts what has waited long enough."""
         now = self._context.effects.seconds() + EARLY_SECONDS
-        for line in list(self._lines.values()):
-            while line and line[0][0] <= now and self._may_start:
+        for bucket, line in list(self._lines.items()):
+            while line and line[0][0] <= now and self._may_start and self._may_begin(bucket):
                 self._lagging -= 1
-                self._start(line.popleft()[1])
+                self._start(line.popleft()[1], bucket)
         self._told = self._told and self._lagging > 0
         self._wake_for_first()
 
     def _wake_for_first(self) -> None:
         self._cancel()
-        due = [line[0][0] for line in self._lines.values() if line]
+        due = [line[0][0] for bucket, line in self._lines.items() if line and self._may_begin(bucket)]
         if due and self._may_start:  # else an answer, or a send queue that empties, brings us back
             wait = max(0.0, min(due) - self._context.effects.seconds())
             self._timer = self._context.effects.later(wait, self._woken)
@@ -157,35 +161,39 @@ class CommandRunner:
         self._timer = None
         self._pump()
 
-    def _start(self, command: Item) -> None:
+    def _start(self, command: Item, bucket: Bucket) -> None:
         if isinstance(command, Refused):
             self._context.effects.count("refusals", command.error.code)
             self._tell(error_reply(command.label, command.error))
             return
         self._in_flight += 1
-        self._go(None, dispatch(self._context, self._session, command), command.label)
+        self._pieces += bucket is Bucket.BLOB
+        self._go(None, dispatch(self._context, self._session, command), command.label, bucket)
 
-    def _go(self, result: object, command: Coroutine[Deferred[Any], Any, messages.Reply], label: int) -> None:
+    def _go(
+        self, result: object, command: Coroutine[Deferred[Any], Any, messages.Reply], label: int, bucket: Bucket
+    ) -> None:
         """Goes on with a command until it waits; a Deferred of its own would take a fifth of what a message costs here."""
         try:
             waits = result.throwExceptionIntoGenerator(command) if isinstance(result, Failure) else command.send(result)
         except StopIteration as done:
             reply = done.value
         except Exception:  # noqa: BLE001 - a bug of ours, told and logged
-            self._crashed(Failure(), label)
+            self._crashed(Failure(), label, bucket)
             return
         else:
-            waits.addBoth(self._go, command, label)
+            waits.addBoth(self._go, command, label, bucket)
             return
-        self._replied(reply)
+        self._replied(reply, bucket)
 
-    def _replied(self, reply: messages.Reply) -> None:
+    def _replied(self, reply: messages.Reply, bucket: Bucket) -> None:
         self._in_flight -= 1
+        self._pieces -= bucket is Bucket.BLOB
         failpoint("command.answering")
         self._tell(reply)
         if self._waiting or self._lagging:
             self._pump()
 
-    def _crashed(self, failure: Failure, label: int) -> None:
+    def _crashed(self, failure: Failure, label: int, bucket: Bucket) -> None:
         bugs.failure("a command of {name} failed on our side", failure, name=self._session.name)
-        self._replied(error_reply(label, Internal("command")))
+        self._replied(error_reply(label, Internal("command")), bucket)

@@ -24,6 +24,7 @@ from chatserv.client.account.profile import Profile
 from chatserv.commands.context import Context
 from chatserv.commands.effects import Effects
 from chatserv.commands.mending import prepare as prepare_mending
+from chatserv.commands.uploads import Uploads
 from chatserv.config import Config, Security, Server
 from chatserv.crypto.password import PasswordParameters, make_verifier, own_secret
 from chatserv.crypto.statements import DeviceFacts, make_certificate
@@ -42,6 +43,7 @@ from chatserv.own_identity import public_identity
 from chatserv.private_files import make_directory
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
+from chatserv.testing.memory_blobs import MemoryBlobs
 from chatserv.testing.memory_reactor import InlinePool, MemoryReactor
 from chatserv.wire.framing import ALPN
 from chatserv.wire.parameters import SessionContext
@@ -138,7 +140,7 @@ class MemoryServer:
             security=Security(registration=registration),
             limits=Limits(unauthenticated_per_network=100, **limits),
         )
-        self.store = self._open_store()
+        self.store, self.files = self._open_store(), MemoryBlobs()
         self._random_count = 0
         self.key, self.rotations = "server", ()  # type: tuple[str, tuple[bytes, ...]]
         self.compose()
@@ -160,7 +162,9 @@ class MemoryServer:
         identity = public_identity(key, self.rotations)
         effects = reactor_effects(self.reactor, self.now_ms, self._random)
         settings = LiveSettings(self.config)
-        self.context = Context.of(self.store, self._make_backplane(effects), settings, effects, identity, self._sign)
+        uploads = Uploads(self.files, self.store, settings, effects)
+        parts = self.store, self._make_backplane(effects), settings, effects, identity, self._sign
+        self.context = Context.of(*parts, uploads=uploads)
         store = self.store
         rooms, consents = self._rooms_here()
         self.context.take_in(

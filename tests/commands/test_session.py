@@ -79,6 +79,8 @@ class WelcomeTests(SynchronousTestCase):
                 limits.chat_per_second,
                 limits.chat_burst_bytes,
                 limits.chat_bytes_per_second,
+                limits.blob_bytes,
+                limits.blob_days,
             ),
         )
 

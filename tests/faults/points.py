@@ -21,6 +21,7 @@ AT_STOP: Final = frozenset({"stop.draining", "stop.drained", "stop.closed"})
 RISKY: Final = ("store.committing", "store.committed", "store.published", "commit.stored", "restore.decided")
 
 OF_FILES: Final = ("backup.", "restore.", "store.inserted")  # what a store in PostgreSQL does not come by
+OF_BLOBS: Final = "blob."  # nobody of the crowd sends files: `tests.test_blob_kills`
 
 ERRORS: Final = (
     *((name, action) for name in sorted(DISK) for action in ("EIO", "ENOSPC")),
@@ -31,7 +32,8 @@ ERRORS: Final = (
 @row(2, "killed at each named fail-point")
 def killed_at_points(ground: Ground) -> str:
     """Every point is reached; at each of them the process dies, and what was acknowledged is there afterwards."""
-    names = [name for name in NAMES if not (ground.cluster and name.startswith(OF_FILES))]
+    talk = [name for name in NAMES if not name.startswith(OF_BLOBS)]
+    names = [name for name in talk if not (ground.cluster and name.startswith(OF_FILES))]
     points = [name for name in names if not ground.short or name in RISKY]
     times = ground.pick(1, 20)
     with ground.server() as server, Crowd(server, 4) as crowd:

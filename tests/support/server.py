@@ -26,6 +26,7 @@ from chatserv.backplane.local import LocalBackplane
 from chatserv.commands.agreeing import rooms_in
 from chatserv.commands.context import Context
 from chatserv.commands.effects import Effects
+from chatserv.commands.uploads import Uploads
 from chatserv.config import Config, Security, Server
 from chatserv.counts import Counts
 from chatserv.crypto.commits import Op
@@ -48,6 +49,7 @@ from chatserv.net.front import Front
 from chatserv.net.seat import Seat
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
+from chatserv.testing.memory_blobs import MemoryBlobs
 from chatserv.wire import messages
 from chatserv.wire.client_session import ClientSession
 from chatserv.wire.codec import Refused, encode_message, server_decoder
@@ -267,6 +269,7 @@ class WireServer:
         if beside is None:
             self.clock.advance(1000)
         self.memory = self._open_memory(beside)
+        self.files: MemoryBlobs = MemoryBlobs() if beside is None else beside.files
         self.store: Any = DelayedStore(self.memory, set(slow))
         self.identity = ServerIdentity(spki("server"), ALL_METHODS)
         self.surroundings = SessionContext(
@@ -307,6 +310,9 @@ class WireServer:
                 rooms=bounds.rooms,
                 bans=bounds.bans,
                 networks=bounds.login_networks,
+                open_blobs=bounds.blob_open,
+                blob_account_bytes=bounds.blob_account_bytes,
+                blob_server_bytes=bounds.blob_server_bytes,
             )
         )
         self.wait(memory.open())
@@ -324,7 +330,9 @@ class WireServer:
         sign = partial(self.pool.run, pss_sign, key)
         self.backplane = self._make_backplane(effects)
         settings = LiveSettings(self.config)
-        self.context = Context.of(self.store, self.backplane, settings, effects, self.identity, sign)
+        self.uploads = Uploads(self.files, self.store, settings, effects)
+        parts = self.store, self.backplane, settings, effects, self.identity, sign
+        self.context = Context.of(*parts, uploads=self.uploads)
         memory = self.memory
         self.context.take_in(*self._rooms_here(), *(self.wait(each) for each in (memory.log(), memory.bans())))
         self._sign_first()

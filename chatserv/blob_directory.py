@@ -1,0 +1,167 @@
+"""The bytes of files on the disk: ``ab/<id in hex>`` below one directory, where nobody else may look.
+
+Everything here blocks. Names come from ids of 16 bytes alone, each step down is opened beside the one above, and no link is
+followed; so whatever somebody puts there, nothing is read or written elsewhere.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from chatserv.errors import NotFound, ReadOnly, StorageFull
+from chatserv.failpoints import failpoint
+from chatserv.private_files import DIRECTORY_MODE, FILE_MODE, make_directory
+
+ID_BYTES: Final = 16
+STEP_BYTES: Final = 1 << 20  # read in one go
+_PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class BlobDirectory:
+    """The directory of all files.
+
+    Args:
+        path: Where; `make` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Makes the directory where it is missing. Raises `PrivateFileError`: it cannot be, or is open to others."""
+        make_directory(self.path)
+
+    def write(self, blob_id: bytes, offset: int, data: bytes) -> None:
+        """Puts bytes at their place; with the first ones the file is made."""
+        with _refusals(), self._shelf(blob_id[0], make=not offset) as shelf:
+            failpoint("blob.writing")
+            name, descriptor = blob_id.hex(), -1
+            if not offset:
+                with suppress(FileExistsError):
+                    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FILE_MODE, dir_fd=shelf)
+                    os.fsync(shelf)
+            if descriptor < 0:
+                descriptor = _opened(name, os.O_WRONLY, shelf)
+            try:
+                _write_all(descriptor, offset, data)
+            finally:
+                os.close(descriptor)
+            failpoint("blob.written")
+
+    def sync(self, blob_id: bytes) -> None:
+        """Returns when all that was written is on the disk."""
+        with _refusals(), self._file(blob_id) as descriptor:
+            failpoint("blob.syncing")
+            os.fsync(descriptor)
+            failpoint("blob.synced")
+
+    def read(self, blob_id: bytes, offset: int, limit: int) -> bytes:
+        """Up to ``limit`` bytes from ``offset`` on."""
+        with _refusals(), self._file(blob_id) as descriptor:
+            return os.pread(descriptor, limit, offset)
+
+    def digest(self, blob_id: bytes) -> bytes:
+        """The SHA-256 of the whole file."""
+        found, offset = hashlib.sha256(), 0
+        with _refusals(), self._file(blob_id) as descriptor:
+            while data := os.pread(descriptor, STEP_BYTES, offset):
+                found.update(data)
+                offset += len(data)
+        return found.digest()
+
+    def remove(self, blob_ids: Collection[bytes]) -> None:
+        """Removes files; harmless where there are none."""
+        for blob_id in blob_ids:
+            failpoint("blob.removing")
+            with suppress(NotFound), _refusals(), self._shelf(blob_id[0]) as shelf:
+                os.unlink(blob_id.hex(), dir_fd=shelf)
+
+    def sizes(self, blob_ids: Sequence[bytes]) -> list[int]:
+        """How long these are; -1: there is no such plain file."""
+        return [self._size(blob_id) for blob_id in blob_ids]
+
+    def _size(self, blob_id: bytes) -> int:
+        with suppress(NotFound), _refusals(), self._shelf(blob_id[0]) as shelf:
+            facts = os.stat(blob_id.hex(), dir_fd=shelf, follow_symlinks=False)
+            return facts.st_size if stat.S_ISREG(facts.st_mode) else -1
+        return -1
+
+    def shelf(self, number: int) -> list[bytes]:
+        """The ids of all files whose ids begin with this byte."""
+        with suppress(NotFound), _refusals(), self._shelf(number) as shelf:
+            found = (_id_of(name) for name in os.listdir(shelf))
+            return [blob_id for blob_id in found if blob_id is not None and blob_id[0] == number]
+        return []
+
+    def has_place(self, size: int, share: float) -> bool:
+        """Whether so many bytes more leave no more of the disk in use than this share of it."""
+        facts = os.statvfs(self.path)
+        whole = facts.f_blocks * facts.f_frsize
+        return whole - facts.f_bavail * facts.f_frsize + size <= share * whole
+
+    @contextmanager
+    def _shelf(self, number: int, *, make: bool = False) -> Iterator[int]:
+        """The folder of all ids that begin with this byte, as a descriptor."""
+        root = os.open(self.path, _FOLDER)
+        try:
+            name = f"{number:02x}"
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, DIRECTORY_MODE, dir_fd=root)
+                    os.fsync(root)
+            shelf = os.open(name, _FOLDER, dir_fd=root)
+        finally:
+            os.close(root)
+        try:
+            yield shelf
+        finally:
+            os.close(shelf)
+
+    @contextmanager
+    def _file(self, blob_id: bytes) -> Iterator[int]:
+        with self._shelf(blob_id[0]) as shelf:
+            descriptor = _opened(blob_id.hex(), os.O_RDONLY, shelf)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _opened(name: str, how: int, shelf: int) -> int:
+    """A plain file. Raises `FileNotFoundError` where it is anything else: a link, a folder, a device."""
+    descriptor = os.open(name, how | _PLAIN, dir_fd=shelf)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "not a plain file", name)
+    return descriptor
+
+
+def _write_all(descriptor: int, offset: int, data: bytes) -> None:
+    while data:
+        done = os.pwrite(descriptor, data, offset)
+        data, offset = data[done:], offset + done
+
+
+def _id_of(name: str) -> bytes | None:
+    if len(name) != 2 * ID_BYTES or name.strip("0123456789abcdef"):
+        return None
+    return bytes.fromhex(name)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Puts what the disk says into errors of the protocol."""
+    try:
+        yield
+    except OSError as error:
+        name = errno.errorcode.get(error.errno or 0, "?")
+        if error.errno in {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}:
+            raise NotFound(f"blob: {name}") from error
+        raise (StorageFull if error.errno in _FULL else ReadOnly)(f"blob: {name}") from error

@@ -1,0 +1,84 @@
+"""Removes files that are to go: a few at a time, their rows marked first, then their bytes, then the rows."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chatserv.commands.context import Context
+from chatserv.commands.uploads import Uploads
+from chatserv.errors import WireError
+
+BATCH: Final = 200  # files that go, or are looked at, in one turn
+PAUSE_SECONDS: Final = 0.05  # between two turns, so that who chats does not wait behind them
+SHELVES: Final = 256
+
+
+class BlobSweeper:
+    """Goes through rows and files now and then.
+
+    Args:
+        context: The world.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def sweep(self) -> int:
+        """Removes what has ended or expired, and what lacks its other half; gives how many. Stops where a disk fails."""
+        uploads = self._context.uploads
+        if uploads is None:
+            return 0
+        gone = 0
+        try:
+            gone += await self._due(uploads)
+            gone += await self._other_halves(uploads)
+        except WireError:  # full, closing, busy: later
+            pass
+        return gone
+
+    async def _due(self, uploads: Uploads) -> int:
+        gone = 0
+        while due := await self._context.store.due_blobs(self._context.now_ms(), BATCH):
+            await self._drop(uploads, due)
+            gone += len(due)
+            await self._pause()
+        return gone
+
+    async def _other_halves(self, uploads: Uploads) -> int:
+        """Where there is no file at all the disk itself may be missing, and no row goes for that."""
+        gone, any_file = 0, False
+        for number in range(SHELVES):
+            found = await uploads.files.shelf(number)
+            any_file = any_file or bool(found)
+            for start in range(0, len(found), BATCH):
+                gone += await self._without_row(uploads, found[start : start + BATCH])
+        return gone + (await self._without_file(uploads) if any_file else 0)
+
+    async def _without_row(self, uploads: Uploads, page: Sequence[bytes]) -> int:
+        """A row is there before its file, so a file without one is left over from something that was cut short."""
+        known = await self._context.store.known_blobs(page)
+        strays = [blob_id for blob_id in page if blob_id not in known]
+        if strays:
+            await uploads.files.remove(strays)
+            self._context.effects.count("blobs_removed", by=len(strays))
+        await self._pause()
+        return len(strays)
+
+    async def _without_file(self, uploads: Uploads) -> int:
+        """Rows of whose bytes some are not there."""
+        gone, after = 0, b""
+        while page := await self._context.store.begun_blobs(after, BATCH):
+            sizes = await uploads.files.sizes([each.blob_id for each in page])
+            short = [each.blob_id for each, size in zip(page, sizes, strict=True) if size < each.received]
+            if short:
+                await self._drop(uploads, short)
+                gone += len(short)
+            after = page[-1].blob_id
+            await self._pause()
+        return gone
+
+    async def _drop(self, uploads: Uploads, blob_ids: Sequence[bytes]) -> None:
+        await uploads.drop(blob_ids)
+        self._context.effects.count("blobs_removed", by=len(blob_ids))
+
+    async def _pause(self) -> None:
+        await self._context.effects.pause(PAUSE_SECONDS)
