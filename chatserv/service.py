@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from twisted.application import strports
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
@@ -37,6 +38,7 @@ from chatserv.logs import LogFiles
 from chatserv.net.authenticator import Authenticator
 from chatserv.net.certificates import ServedCertificate
 from chatserv.net.factory import ChatFactory, PlainFactory
+from chatserv.net.sockets import FewAtOnce
 from chatserv.net.tls import TLSFactory
 from chatserv.operating import Operating
 from chatserv.reloading import Reloaded, Reloading
@@ -125,13 +127,14 @@ class ChatService(MultiService):
     def _add_listeners(self, served: ServedCertificate) -> None:
         server = self._prepared.config.server
         for description in endpoint_strings(server):
-            strports.service(
-                description, TLSFactory(self.factory, served, self.factory.turnstile), self._reactor
-            ).setServiceParent(self)
+            self._listen(description, TLSFactory(self.factory, served, self.factory.turnstile))
         if server.plain_address is not None:
-            host, port = server.plain_address
-            plain = listen_string(host, port)
-            strports.service(plain, PlainFactory(self.factory), self._reactor).setServiceParent(self)
+            self._listen(listen_string(*server.plain_address), PlainFactory(self.factory))
+
+    def _listen(self, description: str, factory: IProtocolFactory) -> None:
+        listener = strports.service(description, factory, self._reactor)
+        listener.endpoint = FewAtOnce(listener.endpoint)
+        listener.setServiceParent(self)
 
     def _add_metrics(self, settings: Metrics, served: ServedCertificate) -> None:
         from chatserv.metrics.figures import Watched  # noqa: PLC0415 - most starts need neither this nor Twisted's web server

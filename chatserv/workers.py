@@ -1,8 +1,10 @@
 """Threads that do what blocks: each one call after the other; what comes of it is told in the reactor's thread."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_native_id
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -21,10 +23,11 @@ class Workers:
         name: Of the threads.
         count: How many there are; all from the start, as the system may refuse one later.
         reactor: Where the answers arrive.
+        nice: How far they stand behind the other threads of this process where all want the same core (nice(2)).
     """
 
-    def __init__(self, name: str, count: int, reactor: Any) -> None:
-        self._name, self.count, self._reactor = name, count, reactor
+    def __init__(self, name: str, count: int, reactor: Any, nice: int = 0) -> None:
+        self._name, self.count, self._reactor, self._nice = name, count, reactor, nice
         self._calls: SimpleQueue[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
@@ -48,9 +51,16 @@ class Workers:
         return answer
 
     def _serve(self) -> None:
+        if self._nice:
+            self._give_way()
         while (call := self._calls.get()) is not None:
             self._answer(*call)
             del call
+
+    def _give_way(self) -> None:
+        thread = get_native_id()
+        with suppress(OSError):  # other systems have one priority for all threads, and may know none of this number
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + self._nice)
 
     def _answer(self, answer: Deferred[T], function: Callable[..., T], arguments: tuple[Any, ...]) -> None:
         try:

@@ -1,5 +1,6 @@
 """Threads that do what blocks."""
 
+import os
 import threading
 
 from twisted.internet import reactor  # noqa: TID251 - answers come back from threads
@@ -41,6 +42,32 @@ class WorkersTests(TestCase):
         self.assertEqual(3, sum(thread.name == "worker" for thread in threading.enumerate()))
         running = [workers.call(meeting.wait, 60) for _ in range(3)]
         self.assertEqual([0, 1, 2], sorted([await each for each in running]))
+
+    async def test_giving_way(self) -> None:
+        """Threads that give way stand behind the others by that much, for the system; the one that starts them stays."""
+
+        def standing() -> int:
+            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+        before = standing()
+        workers = Workers("worker", 2, reactor, nice=3)
+        workers.start()
+        self.addCleanup(workers.stop)
+        self.assertEqual(min(19, before + 3), await workers.call(standing))
+        self.assertEqual(before, await self.workers(1).call(standing))
+        self.assertEqual(before, standing())
+
+    async def test_no_way(self) -> None:
+        """Where the system does not let a thread give way, it works all the same."""
+
+        def refuse(*_: object) -> None:
+            raise PermissionError
+
+        self.patch(os, "setpriority", refuse)
+        workers = Workers("worker", 1, reactor, nice=3)
+        workers.start()
+        self.addCleanup(workers.stop)
+        self.assertEqual(8, await workers.call(pow, 2, 3))
 
     async def test_end(self) -> None:
         """What was given before the end is done; then no thread is left. Who never began ends as well."""

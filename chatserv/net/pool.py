@@ -1,11 +1,12 @@
 """The pool that private-key operations run in: threads of its own, and a bound on what may wait.
 
-Only calls that release the GIL belong here (RSA private operations: 0.7 ms each); everything else is faster inline.
+Only calls that release the GIL belong here (RSA private operations: 0.7 ms each); everything else is faster inline. The
+threads give way to the reactor's: else who logs in takes every second millisecond from those who talk.
 """
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -13,6 +14,7 @@ from chatserv.errors import Busy
 from chatserv.workers import Workers
 
 T = TypeVar("T")
+NICE: Final = 10  # a tenth of a core that others want as well
 
 
 class CryptoPool:
@@ -27,7 +29,7 @@ class CryptoPool:
     def __init__(self, reactor: Any, max_waiting: int, threads: int | None = None) -> None:
         self.max_waiting = max_waiting
         self._waiting = 0
-        self._threads = Workers("crypto", threads or max(1, (os.cpu_count() or 1) - 1), reactor)
+        self._threads = Workers("crypto", threads or max(1, (os.cpu_count() or 1) - 1), reactor, NICE)
 
     @property
     def waiting(self) -> int:

@@ -6,6 +6,7 @@ place for a room's events reads them from the log; above the hard limit, or wher
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -71,6 +72,7 @@ class TurnFlusher:
 
     def _flush(self) -> None:
         filled, self._filled = self._filled, []
+        filled.sort(key=attrgetter("queued_bytes"))  # nobody waits for one line behind who gets a hundred
         for queue in filled:
             try:
                 queue.flush()

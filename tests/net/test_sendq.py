@@ -1,6 +1,7 @@
 """The send queue: one write a turn, in order, bounded, and gone when the connection is."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -338,6 +339,23 @@ class TurnFlusherTests(SynchronousTestCase):
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.clock.advance(0)
         self.assertEqual([rig.transport.writes for rig in self.rigs], [[b"xxxxx"]] * 3)
+
+    def test_light_ones_first(self) -> None:
+        """Who gets a line does not wait for who gets a hundred; among equals the order is that in which they were filled."""
+        heavy, light, other = self.rigs
+        left: list[Rig] = []
+
+        def sealing(rig: Rig, seal: Callable[[Sequence[bytes]], list[bytes]], parts: Sequence[bytes]) -> list[bytes]:
+            left.append(rig)
+            return seal(parts)
+
+        for rig in self.rigs:
+            self.patch(rig.session, "seal", partial(sealing, rig, rig.session.seal))
+        heavy.put(b"x" * 100)
+        light.put(b"x")
+        other.put(b"x")
+        self.clock.advance(0)
+        self.assertEqual([light, other, heavy], left)
 
     def test_filled_while_flushing(self) -> None:
         """What is queued while queues are flushed leaves in the next turn."""

@@ -1,12 +1,17 @@
-"""The options of accepted sockets."""
+"""How many sockets are accepted in a turn, and their options."""
 
 import contextlib
 import socket
 from types import SimpleNamespace
+from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet import reactor  # noqa: TID251 - real connections wait to be accepted
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from chatserv.net.sockets import UNSENT_BYTES, USER_TIMEOUT_MS, tune_socket
+from chatserv.net.sockets import ACCEPTED, UNSENT_BYTES, USER_TIMEOUT_MS, FewAtOnce, tune_socket
 
 
 class TuneTests(SynchronousTestCase):
@@ -45,3 +50,39 @@ class TuneTests(SynchronousTestCase):
         tune_socket(SimpleNamespace(socket=SimpleNamespace(family=socket.AF_INET, setsockopt=asked.append)))
         tune_socket(SimpleNamespace())
         self.assertEqual(asked, [])
+
+
+class FewAtOnceTests(TestCase):
+    """A crowd at the door."""
+
+    async def test_crowd(self) -> None:
+        """However many wait, a turn takes a bounded number of them in, and all come in."""
+        came: list[float] = []
+        turns = 0
+
+        class Guest(Protocol):
+            """Somebody who came."""
+
+            def connectionMade(self) -> None:
+                """Notes in which turn."""
+                came.append(turns)
+
+        port: Any = await FewAtOnce(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")).listen(
+            Factory.forProtocol(Guest)
+        )
+        self.addCleanup(port.stopListening)
+        crowd = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(5 * ACCEPTED + 1)]
+        for each in crowd:
+            self.addCleanup(each.close)
+        while len(came) < len(crowd) and turns < 1000:
+            turns += 1
+            await deferLater(reactor, 0)
+        self.assertEqual(len(crowd), len(came))
+        self.assertEqual(ACCEPTED, max(came.count(turn) for turn in came))
+
+    async def test_other_ports(self) -> None:
+        """What listens otherwise is left as it is."""
+        port = SimpleNamespace()
+        endpoint: Any = SimpleNamespace(listen=lambda _factory: deferLater(reactor, 0, lambda: port))
+        self.assertIs(port, await FewAtOnce(endpoint).listen(Factory()))
+        self.assertEqual({}, vars(port))
