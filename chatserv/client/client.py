@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chatserv.client.admin import Administration
-from chatserv.client.client_life import ClientLife
+from chatserv.client.client_files import ClientFiles
 from chatserv.client.commits.room_changes import public_policy
 from chatserv.client.events import ClientEvent, MessageReceived, RetentionChanged, Status
 from chatserv.client.history.reading import HistoryReader
@@ -28,7 +28,7 @@ from chatserv.units import join_address
 from chatserv.wire import messages
 
 
-class Client(ClientLife):
+class Client(ClientFiles):
     """One account on one server, in the hands of a program.
 
     Its arguments, and how it is started and listened to, are those of `chatserv.client.client_life.ClientLife`.
@@ -102,7 +102,7 @@ class Client(ClientLife):
     @property
     def unacknowledged(self) -> int:
         """How many messages are not known to be stored; without those of other programs that have joined this one."""
-        return 0 if self._running is None else self._running.outbox.own
+        return 0 if self._running is None else self._running.outbox.own + self._running.files.uploads.own
 
     @property
     def refusal(self) -> ChatError | None:
@@ -180,7 +180,7 @@ class Client(ClientLife):
 
         What `send` gave for them does not fire. What an earlier run has left still goes out.
         """
-        dropped = self.engine.outbox.forget_unsent()
+        dropped = self.engine.outbox.forget_unsent() + self.engine.files.uploads.forget_unsent()
         self._lifecycle.notifier.forget(dropped)
         return len(dropped)
 

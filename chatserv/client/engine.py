@@ -14,7 +14,8 @@ from chatserv.client.commits.planner import Planner
 from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.commits.rotation import EpochRotation
 from chatserv.client.connection.requests import Requests
-from chatserv.client.events import ClientEvent, MessageReceived, RoomOffered, SendQueued, Status, StatusChanged
+from chatserv.client.events import MessageReceived, Status, StatusChanged
+from chatserv.client.files.files import Files
 from chatserv.client.inbound.agreements import Agreements
 from chatserv.client.inbound.backlog import Backlog
 from chatserv.client.inbound.commit_reader import CommitReader
@@ -25,7 +26,6 @@ from chatserv.client.inbound.places import Places
 from chatserv.client.inbound.room_queue import RoomQueue
 from chatserv.client.mending.offering import Offering
 from chatserv.client.outbound.outbox import Outbox
-from chatserv.client.outbound.pending import SENDING
 from chatserv.client.outbound.receipts import Receipts
 from chatserv.client.own.devices import Devices
 from chatserv.client.state.context import ClientContext, Interrupted
@@ -83,6 +83,7 @@ class Engine:
         self.notices = Notices(context, self.rooms)
         self.planner = Planner(context, self.certificates)
         self.outbox = Outbox(context, self.requests, self.rooms, self.auditor, self.planner.due, self.places.denied)
+        self.files = Files(context, self.requests, self.rooms, self.outbox, self.contents)
         self.receipts = Receipts(context, self.outbox, wanted=receipts)
         self.backlog = Backlog(context, self.rooms, self.contents, listeners, self.receipts.arrived)
         committer = Committer(context, self.requests, self.room_queue, self.certificates, self.auditor)
@@ -115,31 +116,23 @@ class Engine:
         self.outbox.fitness.commit_first = self.maintenance.make_sendable
         self.outbox.fitness.ended, self.outbox.fitness.begin_anew = self.direct.ended, self.direct.begin_anew
         self.outbox.rotate = self.maintenance.rotate
-        self.outbox.answers.said = lambda room: self.rotation.look(room, said=True)
+        self.outbox.answers.said = self._acknowledged
 
     def tell_kept(self) -> None:
         """Tells of what an earlier run has left: texts on their way, rooms that wait for our consent."""
         self.outbox.tell_kept()
+        self.files.begin()
         self.room_queue.invitations.tell_kept()
-
-    def standing(self) -> list[ClientEvent]:
-        """The same as it stands now, for who comes later."""
-        found: list[ClientEvent] = []
-        for room in self.rooms.ours():
-            name = self.rooms.name(room)
-            found += [
-                SendQueued(name, each.message_id, each.text, each.at_ms, each.action, each.reply_to, room.room_id)
-                for each in self.outbox.waiting.of(room.room_id)
-                if each.state == SENDING
-            ]
-            if room.offered and not room.hidden and room.row is not None:
-                found.append(RoomOffered(name, room.row.inviter, room.room_id))
-        return found
 
     def _hear(self, room: Room, message: MessageReceived) -> None:
         if message.own:
             self.outbox.waiting.drop(message.message_id)
+            self.files.uploads.settle()
         self.backlog.hear(room, message)
+
+    def _acknowledged(self, room: Room) -> None:
+        self.rotation.look(room, said=True)
+        self.files.uploads.settle()
 
     def _show_evidence(self, room: Room, evidence: LogEvidence) -> None:
         try:
@@ -175,6 +168,7 @@ class Engine:
     def disconnected(self) -> None:
         """The session is over."""
         self.room_queue.disconnected()  # first: what fails below must not take the queues for worked off
+        self.files.disconnected()  # likewise, or what fails would be tried again at once
         self.requests.down()
         self.auditor.logged_rooms.disconnected()
         self.outbox.disconnected()
@@ -262,6 +256,7 @@ class Engine:
         try:
             self.role = welcome.role
             self.requests.pace.announced(welcome.limits)
+            self.files.announced(welcome.limits)
             meet_server(self.context, welcome)
             self.offering.restored.hear(welcome)
             self.context.emit(StatusChanged(Status.SYNCING))
@@ -281,6 +276,7 @@ class Engine:
         self.context.vault.pending.clear()  # a commit of ours that is not in its room by now was not taken
         self.auditor.logged_rooms.synced()
         self.outbox.synced()
+        self.files.synced()
         await self.own.recovery.entering.arrive()
         await self.maintenance.enter_lobby(self.role)
         if self.requests.connected:

@@ -104,7 +104,7 @@ class OwnFile:
         blob_id: What the server calls it, 16 bytes.
         room: Where it was sent, as that room is addressed now; empty where we are not in it any more.
         name: What it is called, as far as this device knows; else empty.
-        size: Of its sealed bytes, which the quota counts.
+        size: Of its sealed bytes.
         received: How many of them are there.
         expires_ms: When the server drops it, milliseconds since 1970.
         message_id: Of its message, as far as this device knows; else empty.
@@ -121,7 +121,7 @@ class OwnFile:
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
-    """All files of ours at the server, and how much of it we use, in bytes."""
+    """All files of ours at the server, and how many bytes of our quota they take: a small one more than its own."""
 
     files: tuple[OwnFile, ...]
     used: int

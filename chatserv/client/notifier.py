@@ -14,6 +14,7 @@ from chatserv.client.events import (
 )
 from chatserv.client.outbound.pending import Withdrawn
 from chatserv.client.outbound.sent import Sent
+from chatserv.client.standing import standing
 from chatserv.client.state.listeners import MAX_LISTENERS, Listener
 from chatserv.client.troubles import Troubles
 from chatserv.errors import Quota
@@ -73,7 +74,7 @@ class Notifier:
 
     def tell_standing(self, listener: Listener, engine: Engine) -> None:
         """Tells a listener how things stand, and what it was not shown. Raises `Quota`."""
-        for event in (*engine.standing(), *self.troubles.open(engine), StatusChanged(self.status)):
+        for event in (*standing(engine), *self.troubles.open(engine), StatusChanged(self.status)):
             listener.tell(event)
         engine.backlog.begin(listener)
 

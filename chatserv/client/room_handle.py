@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from chatserv.client.commits.planner import Draft, Wish
 from chatserv.client.events import MessageReceived, RoomLeft
-from chatserv.client.room_talk import RoomTalk
+from chatserv.client.room_files import RoomFiles
 from chatserv.client.state.context import Interrupted
 from chatserv.crypto.bodies import RoomTitle
 from chatserv.crypto.commits import make_leave
@@ -20,7 +20,7 @@ from chatserv.wire import messages
 ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
 
 
-class RoomHandle(RoomTalk):
+class RoomHandle(RoomFiles):
     """A room, looked up by name when the handle was made.
 
     What changes the room is a commit: the method returns when it is done, and raises the `ChatError` of whoever refuses.

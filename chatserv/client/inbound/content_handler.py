@@ -17,7 +17,7 @@ from chatserv.client.file_events import Attachment
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Room, Rooms, Standing, is_room_name
 from chatserv.client.storage.proofs import KeptProof
-from chatserv.client.storage.stored_message import StoredMessage, file_of, text_of
+from chatserv.client.storage.stored_message import StoredMessage, text_of
 from chatserv.client.verification.gossip import Gossip, Witness
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text
 from chatserv.crypto.content import ContentType, LogHead
@@ -39,10 +39,14 @@ class ContentHandler:
 
     Attributes:
         tidy: Told that something was taken back or replaced, and is to leave the disk.
+        attach: Gives the file that a message brings, as it stands here, if any.
+        file_deleted: Told of a message that was taken back, and whether this device has done it.
         own: Takes what another device of ours says in the room of our devices, and gives what is to be told of it.
     """
 
     tidy: Callable[[], None]
+    attach: Callable[[StoredMessage], Attachment | None]
+    file_deleted: Callable[[StoredMessage, bool], None]
     own: Callable[[bytes, OwnBody], list[ClientEvent]]
 
     def __init__(self, context: ClientContext, rooms: Rooms, gossip: Gossip) -> None:
@@ -84,7 +88,7 @@ class ContentHandler:
 
     def received(self, room: Room, message: StoredMessage, *, new: bool = False) -> MessageReceived:
         """A kept message as programs get it, with its newest text; ``new``: nobody can have put a sign on it yet."""
-        text, file = text_of(message), file_of(message)
+        text = text_of(message)
         reactions = {} if new else self._context.vault.archive.reactions(room.room_id, message.message_id)
         return MessageReceived(
             room=self._rooms.name(room),
@@ -104,7 +108,7 @@ class ContentHandler:
             reactions=tuple((emoji, tuple(users)) for emoji, users in reactions.items()),
             identity_changed=bool(message.identity) and self._context.pins.other(message.sender, message.identity),
             unproved=message.unproved,
-            file=None if file is None else Attachment.of(message.message_id, file),
+            file=self.attach(message),
         )
 
     # -- contents about other messages ---------------------------------------------------------------------------------
@@ -148,6 +152,7 @@ class ContentHandler:
         if target is None or (target.sender != message.sender and not self._moderates(room, message.sender)):
             return []
         archive.mark_deleted(room.room_id, body.target, kept)
+        self.file_deleted(target, message.device_id == self._context.device_id)
         self._context.vault.kept_events.drop(room.room_id, body.target)
         self.tidy()
         where = (message.seq, message.at_ms, room.room_id)

@@ -4,11 +4,14 @@ import functools
 import inspect
 import os
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from chatserv.client.joining.verbs import VERBS, Verb, Way, part_type, public_names
 from chatserv.client.room_handle import RoomHandle
 from chatserv.errors import ChatError
+
+PLACES: Final = frozenset({"path", "directory"})
+"""Arguments that name a file of this machine."""
 
 
 class Asking(Protocol):
@@ -50,11 +53,11 @@ def made(self: Any, asking: Asking, room: bytes) -> None:
 def arguments(verb: Verb, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
     """The arguments by name. Raises `TypeError` as the function itself would.
 
-    A ``path`` is one from where the program is that asks, and no other.
+    A ``path`` or a ``directory`` is one from where the program is that asks, and no other.
     """
     assert verb.signature is not None
     bound = dict(list(verb.signature.bind(None, *given, **named).arguments.items())[1:])
-    return {name: os.path.abspath(value) if name == "path" else value for name, value in bound.items()}
+    return {name: os.path.abspath(value) if name in PLACES else value for name, value in bound.items()}
 
 
 def member(verb: Verb, original: Any) -> Any:

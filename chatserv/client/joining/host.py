@@ -60,7 +60,7 @@ class Host:
         """What `send` gave for a message, once more."""
         vault = self.engine.context.vault
         row, seq = vault.outbox.get(message_id), vault.asked.seq(message_id)
-        if row is not None and row.done_seq is None:
+        if (row is not None and row.done_seq is None) or self.engine.files.uploads.waits(message_id):
             return self._lifecycle.notifier.await_acknowledgement(message_id)
         sent = Sent(message_id)
         if seq is not None:
@@ -72,4 +72,4 @@ class Host:
     def forget_unsent(self, ids: set[bytes]) -> int:
         """Gives up on those of these messages that are not acknowledged. Returns how many."""
         self._lifecycle.notifier.forget(ids)
-        return len(self.engine.outbox.forget_unsent(ids))
+        return len(self.engine.outbox.forget_unsent(ids)) + len(self.engine.files.uploads.forget_unsent(ids))

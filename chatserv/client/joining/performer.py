@@ -30,7 +30,9 @@ class Performer:
         self._special = {"client.unacknowledged": self._unacknowledged, "client.forget_unsent": self._forget_unsent}
 
     def _unacknowledged(self) -> int:
-        waiting = self._host.engine.context.vault.outbox.waiting(self.said)
+        engine = self._host.engine
+        files = (each for each in self.said if engine.files.uploads.waits(each))
+        waiting = [*engine.context.vault.outbox.waiting(self.said), *files]
         self.said.intersection_update(waiting)
         return len(waiting)
 

@@ -13,7 +13,14 @@ from chatserv.crypto.content import ContentType
 from chatserv.errors import ChatError, NotFound
 
 _SAID: Final = frozenset(
-    {ContentType.TEXT, ContentType.EDIT, ContentType.DELETE, ContentType.REACTION, ContentType.ROOM_NAME}
+    {
+        ContentType.TEXT,
+        ContentType.EDIT,
+        ContentType.DELETE,
+        ContentType.REACTION,
+        ContentType.FILE,
+        ContentType.ROOM_NAME,
+    }
 )
 
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from typing import Final
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.events import SendDelayed, SendQueued
+from chatserv.client.events import SendDelayed
 from chatserv.client.outbound.answers import Answers
 from chatserv.client.outbound.fitness import Fitness
 from chatserv.client.outbound.giving_up import GivingUp
 from chatserv.client.outbound.leaving import Leaving
-from chatserv.client.outbound.pending import PendingMessages, WaitingMessage
+from chatserv.client.outbound.pending import PendingMessages, queued, waiting_message
 from chatserv.client.outbound.resting import Resting
 from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Room, Rooms
@@ -22,7 +22,7 @@ from chatserv.client.state.standstill import standstill
 from chatserv.client.storage.failures import StorageError
 from chatserv.client.storage.outbox import NO_LIMIT, OutboxRow
 from chatserv.client.verification.log_auditor import LogAuditor
-from chatserv.crypto.bodies import Body, Text, decode_body, encode_body
+from chatserv.crypto.bodies import Body, decode_body, encode_body
 from chatserv.crypto.content import ID_BYTES, ContentType
 from chatserv.crypto.e2e.message import BODY_BYTES_MAX
 from chatserv.crypto.envelope import ENVELOPE_BYTES_MIN
@@ -96,8 +96,9 @@ class Outbox:
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
-    def put_body(self, room: Room, body: Body, asked: bytes | None = None) -> bytes:
-        """Takes a message in; it leaves when it can. Returns its id: ``asked`` where a program that has joined has made it.
+    def put_body(self, room: Room, body: Body, asked: bytes | None = None, message_id: bytes | None = None) -> bytes:
+        """Takes a message in; it leaves when it can. Returns its id: ``asked`` where a program that has joined has made it,
+        or the one that it was given already.
 
         Raises:
             Quota: Too many wait already.
@@ -111,7 +112,7 @@ class Outbox:
         ctype, encoded = encode_body(body)
         if len(encoded) > BODY_BYTES_MAX:
             raise TooLarge(f"message: {len(encoded)} bytes")
-        vault, message_id = self._context.vault, asked or self._context.random(ID_BYTES)
+        vault, message_id = self._context.vault, asked or message_id or self._context.random(ID_BYTES)
         with vault.transaction(wait=False):  # the disk is waited for when this turn is over, before anything leaves
             vault.outbox.add(message_id, room.room_id, int(ctype), encoded)
             if asked is not None:
@@ -121,6 +122,11 @@ class Outbox:
         self.flush_soon(room, 0 if asked is None else GATHER_SECONDS)
         return message_id
 
+    @property
+    def leaving(self) -> bool:
+        """Whether something leaves when this turn of the reactor is over."""
+        return self._timer and self.ready
+
     def tell_kept(self) -> None:
         """Tells of the texts that an earlier run has left in the outbox."""
         for row in self._context.vault.outbox.all():
@@ -129,10 +135,10 @@ class Outbox:
                 self._tell_queued(room, row.message_id, decode_body(row.ctype, row.body))
 
     def _tell_queued(self, room: Room, message_id: bytes, body: Body | None) -> None:
-        if isinstance(body, Text):
-            now_ms, said = self._context.now_ms(), (body.action, body.reply_to)
-            self.waiting.put_message(room.room_id, WaitingMessage(message_id, body.text, *said, now_ms))
-            self._context.emit(SendQueued(self._rooms.name(room), message_id, body.text, now_ms, *said, room.room_id))
+        message = waiting_message(message_id, body, self._context.now_ms())
+        if message is not None and self.waiting.get(message_id) is None:
+            self.waiting.put_message(room.room_id, message)
+            self._context.emit(queued(self._rooms.name(room), message, room.room_id))
 
     def flush_soon(self, room: Room, seconds: float = 0) -> None:
         """Sends what waits in a room when this turn of the reactor is over, or after so long, if it has just done so."""

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from chatserv.client.events import SendQueued
 from chatserv.client.file_events import Attachment
+from chatserv.crypto.bodies import Body, Text
+from chatserv.crypto.file_body import File
 from chatserv.errors import ChatError
 from chatserv.i18n import N_
 
@@ -47,6 +50,23 @@ class WaitingMessage:
     error: ChatError | None = None
     file: Attachment | None = None
     done: int = 0
+
+
+def waiting_message(message_id: bytes, body: Body | None, at_ms: int, state: str = "moving") -> WaitingMessage | None:
+    """What is shown of a message as being sent; None for what is not shown so. ``state``: of a file."""
+    match body:
+        case Text(text, action, reply_to):
+            return WaitingMessage(message_id, text, action, reply_to, at_ms)
+        case File(words=words):
+            file = Attachment.of(message_id, body, state=state)
+            return WaitingMessage(message_id, words, False, None, at_ms, file=file)
+    return None
+
+
+def queued(room: str, message: WaitingMessage, room_id: bytes) -> SendQueued:
+    """The event that tells of one."""
+    said = (message.text, message.at_ms, message.action, message.reply_to)
+    return SendQueued(room, message.message_id, *said, room_id, message.file)
 
 
 class PendingMessages:
@@ -93,6 +113,13 @@ class PendingMessages:
         if message is not None:
             self.drop(message_id)
             self.put_message(room_id, message)
+
+    def file_moved(self, message_id: bytes, done: int, state: str | None = None) -> None:
+        """So many bytes of its file are at the server; ``state``: how that stands, where it has changed."""
+        message = self.get(message_id)
+        if message is not None and message.file is not None:
+            file = message.file if state is None else replace(message.file, state=state)
+            self._rooms[self._room_of[message_id]][message_id] = replace(message, file=file, done=done)
 
     def drop(self, message_id: bytes) -> None:
         """It is in its room, or was given up."""

@@ -11,6 +11,7 @@ from chatserv.client.storage.cursors import CursorTable
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.facts import Facts
 from chatserv.client.storage.failures import StorageError
+from chatserv.client.storage.files import FileTables
 from chatserv.client.storage.ignored import IgnoredTable
 from chatserv.client.storage.kept_events import KeptEventTable
 from chatserv.client.storage.kept_statements import KeptStatementTable
@@ -53,6 +54,7 @@ class Vault:
         self.asked = AskedTable(database)
         self.kept_events = KeptEventTable(database)
         self.kept_statements = KeptStatementTable(database)
+        self.files = FileTables(database)
 
     @classmethod
     def open(cls, path: Path | None, key: bytes | None = None) -> "Vault":
@@ -87,6 +89,7 @@ class Vault:
             self.ignored.allow(room_id)
             self.heard_rooms.drop(room_id)
             self.kept_events.clear(room_id)
+            self.files.clear(room_id)
 
     def close(self) -> None:
         """Closes the file, without words of what was taken back."""

@@ -9,7 +9,18 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Client, ClientEvent, MessageReceived, RoomHandle, RoomOffered, SendFailed, Slash
+from chatserv.client import (
+    Client,
+    ClientEvent,
+    FileInvalid,
+    FileProgress,
+    MessageReceived,
+    Preview,
+    RoomHandle,
+    RoomOffered,
+    SendFailed,
+    Slash,
+)
 from chatserv.client.errors import (
     ChatError,
     Forbidden,
@@ -149,6 +160,28 @@ class Contract:
         self.assertEqual(self.texts(), ["after"])
 
     # -- messages ------------------------------------------------------------------------------------------------------
+
+    def test_sent_files(self: Any) -> None:
+        """They go up and come down, from where the program is; how far they are is told."""
+        folder = Path(self.mktemp())
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_bytes(b"bytes" * 1000)
+        lobby = self.client.room("lobby")
+        sent = lobby.send_file(os.path.relpath(folder / "a.txt"), "look", preview=Preview(640, 480, b"PNG"))
+        self.moment()
+        self.assertGreater(self.world.do(sent), 0)
+        self.assertEqual([event.file.name for event in self.events(SendQueued)], ["a.txt"])
+        self.assertEqual(self.events(FileProgress)[-1].state, "done")
+        found = self.last(lobby)
+        self.assertEqual((found.message_id, found.file.preview, found.text), (sent.message_id, b"PNG", "look"))
+        path = self.world.do(lobby.save_file(sent.message_id, os.path.relpath(folder)))
+        self.assertEqual((os.path.basename(path), Path(path).read_bytes()), ("a (2).txt", b"bytes" * 1000))
+        self.assertEqual([file.name for file in self.world.do(self.client.files()).files], ["a.txt"])
+        self.assertGreater(self.client.file_limits.size, 0)
+        with self.assertRaises(NotFound):
+            lobby.pause_file(sent.message_id)
+        with self.assertRaises(FileInvalid):
+            self.world.do(lobby.send_file(str(folder)))
 
     def test_messages(self: Any) -> None:
         """Sent, told, changed, found, and taken back."""

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.certificates import StoredCertificate
 from chatserv.client.storage.database import Database
+from chatserv.client.storage.files import Holding, KeptFile, Stage, Upload
 from chatserv.client.storage.kept_events import KeptEvent
 from chatserv.client.storage.outbox import OutboxRow
 from chatserv.client.storage.own_devices import OwnDeviceRow
@@ -18,6 +19,7 @@ from chatserv.client.storage.vault import Vault
 from chatserv.crypto.bodies import Text
 from chatserv.crypto.e2e.prekey_secrets import PrekeySecret, generate_prekey
 from chatserv.crypto.e2e.ratchet import ReceiverChain, SenderChain
+from chatserv.crypto.file_body import File
 from chatserv.crypto.prekeys import LAST_RESORT_BIT
 from chatserv.local_errors import LocalProtocolError
 from tests.client.storage.test_database import empty_log
@@ -46,6 +48,8 @@ ROW = RoomRow(
     epoch_messages=2,
 )
 MESSAGE = replace(message(1), body=Text("said").encode())
+FILE = File(b"b" * 16, b"k" * 32, b"h" * 32, 5, "a.txt", words="look")
+UPLOAD = Upload(b"m" * 16, ROOM, FILE, "/home/alice/a\udcff.txt", Stage.CHOSEN, paused=False, asked=True, at_ms=7)
 
 
 class VaultCase(SynchronousTestCase):
@@ -242,6 +246,60 @@ class PendingTests(VaultCase):
         self.assertEqual(len(pending.all()), 1)
 
 
+class FileTests(VaultCase):
+    """`FileTables`."""
+
+    def test_uploads(self) -> None:
+        """A file on its way comes back as it stands; those of a room go with it."""
+        table = self.vault.files.uploads
+        table.add(UPLOAD)
+        table.add(replace(UPLOAD, message_id=b"n" * 16, room_id=OTHER))
+        self.assertEqual((table.all()[0], table.get(UPLOAD.message_id), table.count()), (UPLOAD, UPLOAD, 2))
+        body = replace(UPLOAD.body, hash=b"s" * 32)
+        table.sealed(UPLOAD.message_id, body)
+        table.pause(UPLOAD.message_id, on=True)
+        sealed = replace(UPLOAD, body=body, path="", stage=Stage.SEALED, paused=True)
+        self.assertEqual(table.get(UPLOAD.message_id), sealed)
+        table.said(UPLOAD.message_id)
+        self.assertEqual(table.get(UPLOAD.message_id), replace(sealed, stage=Stage.SAID))
+        table.clear(OTHER)
+        table.delete(UPLOAD.message_id)
+        self.assertEqual(table.all(), [])
+
+    def test_kept(self) -> None:
+        """Those that were not used for longest come first; those without a message are found."""
+        table = self.vault.files.kept
+        newer, older = (KeptFile(name, ROOM, b"m" * 16, 5, Holding.WHOLE, at) for name, at in (("a", 7), ("b", 5)))
+        for each in (newer, older):
+            table.put(each)
+        self.assertEqual((table.all(), table.get("a"), table.get("c")), ([older, newer], newer, None))
+        self.assertEqual(sorted(table.orphans()), ["a", "b"])
+        self.vault.archive.add(replace(MESSAGE, message_id=b"m" * 16, room_id=ROOM))
+        self.assertEqual(table.orphans(), [])
+        table.delete(["a"])
+        table.clear(ROOM)
+        self.assertEqual(table.all(), [])
+
+    def test_said_by(self) -> None:
+        """What somebody has sent, by its blob, and whether a message brings one; what was taken back does not."""
+        files, body = self.vault.files, UPLOAD.body
+        message = replace(MESSAGE, room_id=ROOM, ctype=5, body=body.encode())
+        self.vault.archive.add(message)
+        self.vault.archive.add(replace(message, message_id=b"w" * 16, body=b"no file"))
+        self.assertEqual(files.said_by(message.sender), {body.blob_id: (message.message_id, body)})
+        self.assertEqual((files.said_by("nobody"), files.kept.shared(ROOM, body.blob_id)), ({}, True))
+        self.vault.archive.mark_deleted(ROOM, message.message_id)
+        self.assertEqual((files.said_by(message.sender), files.kept.shared(ROOM, body.blob_id)), ({}, False))
+
+    def test_drops(self) -> None:
+        """Each once, until the server has heard of it."""
+        table = self.vault.files.drops
+        for blob_id in (b"b" * 16, b"c" * 16, b"b" * 16):
+            table.add(blob_id)
+        table.done(b"c" * 16)
+        self.assertEqual(table.all(), [b"b" * 16])
+
+
 class PinTableTests(VaultCase):
     """`PinTable`."""
 
@@ -295,6 +353,9 @@ class VaultTests(SynchronousTestCase):
             vault.heard_rooms.put_read(ROOM, 5)
             vault.kept_statements.put(b"statement")
             vault.kept_events.put(ROOM, KeptEvent(7, b"m" * 16, 0, 1, b"envelope"), 1)
+            vault.files.uploads.add(UPLOAD)
+            vault.files.kept.put(KeptFile("name", ROOM, b"m" * 16, 5, Holding.WHOLE, 1))
+            vault.files.drops.add(b"b" * 16)
 
     def everything(self, vault: Vault) -> list[list[tuple[object, ...]]]:
         """All rows of all tables, but for those that FTS5 keeps behind the words."""
