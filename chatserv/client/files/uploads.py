@@ -79,7 +79,7 @@ class Uploads:
         file = self._file(path, valid_text(words, MAX_WORDS_BYTES), preview)
         message_id = asked or self._context.random(ID_BYTES)
         now_ms, vault = self._context.now_ms(), self._context.vault
-        with vault.transaction():
+        with vault.transaction(wait=False):
             where = (message_id, room.room_id, file, os.path.abspath(path), Stage.CHOSEN)
             self._table.add(Upload(*where, paused=False, asked=asked is not None, at_ms=now_ms))
             if asked is not None:
@@ -226,7 +226,9 @@ class Uploads:
         finally:
             sealing.close()
         if self._table.get(upload.message_id) is not None:
-            self._table.sealed(upload.message_id, replace(upload.body, hash=sealing.hash))
+            with self._context.vault.transaction(wait=False):
+                self._table.sealed(upload.message_id, replace(upload.body, hash=sealing.hash))
+            await self._context.keeping.kept()  # or other bytes could be sealed for what the server has begun
 
     async def _move(self, room: Room, upload: Upload) -> None:
         progress = self._progress[upload.message_id] = self._new_progress(upload)
@@ -244,7 +246,7 @@ class Uploads:
         return now is not None and not now.paused
 
     def _say(self, room: Room, upload: Upload) -> None:
-        with self._context.vault.transaction():
+        with self._context.vault.transaction(wait=False):
             if self._table.get(upload.message_id) is None:  # given up meanwhile
                 return
             asked = upload.message_id if upload.asked else None
@@ -263,7 +265,7 @@ class Uploads:
         self._context.emit(SendFailed(upload.message_id, error, upload.room_id))
 
     def _forget(self, upload: Upload, *, drop: bool) -> None:
-        with self._context.vault.transaction():
+        with self._context.vault.transaction(wait=False):
             self._table.delete(upload.message_id)
             if drop:
                 self.drop(upload.body.blob_id)
