@@ -44,9 +44,19 @@ LIMITS: Final = {
 
 
 def run(options: Options) -> Iterator[dict[str, object]]:
-    """One server, and one process with the clients of two people. Raises `BenchError` where nothing could be measured."""
+    """As `file_figures`."""
+    yield file_figures(options, FILE_BYTES)
+
+
+def file_figures(options: Options, size: int) -> dict[str, object]:
+    """One server, and one process with the clients of two people. Raises `BenchError` where nothing could be measured.
+
+    Args:
+        options: Where, and on which core.
+        size: Of the file, in bytes.
+    """
     with BenchServer(options.directory, options.core, LIMITS) as server, tempfile.TemporaryDirectory() as name:
-        command = [sys.executable, "-m", "bench.files", name, str(server.pid)]
+        command = [sys.executable, "-m", "bench.files", name, str(server.pid), str(size)]
         done = subprocess.run(
             command,
             input=format_link(server.link),
@@ -59,7 +69,7 @@ def run(options: Options) -> Iterator[dict[str, object]]:
     if done.returncode != 0:
         raise BenchError(f"files: exit {done.returncode}\n{done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    yield {"scenario": "files", "what": f"files, {FILE_BYTES // 10**6} MB", **found}
+    return {"scenario": "files", "what": f"files, {size // 10**6} MB", **found}
 
 
 # -- inside the clients' process ---------------------------------------------------------------------------------------
@@ -138,14 +148,14 @@ class Pair:
         return round(sorted(found)[LINES * 95 // 100], 1)
 
 
-async def measure(reactor: Any, directory: Path, server: int) -> None:
+async def measure(reactor: Any, directory: Path, server: int, size: int) -> None:
     """Prints the figures as JSON."""
     pair = Pair(reactor, parse_link(sys.stdin.read().strip()))
     await pair.begin()
     quiet = await pair.talk()
     path = directory / "file.bin"
     with path.open("wb") as file:
-        for _ in range(FILE_BYTES // 10**6):
+        for _ in range(size // 10**6):
             file.write(os.urandom(10**6))
     peak, began = Peak(os.getpid(), server), time.perf_counter()
     sent = pair.alice.room("lobby").send_file(str(path))
@@ -163,8 +173,8 @@ async def measure(reactor: Any, directory: Path, server: int) -> None:
     for client in (pair.alice, pair.bob):
         await client.stop()
     figures = {
-        "up_mb_per_second": round(FILE_BYTES / 1e6 / up, 1),
-        "down_mb_per_second": round(FILE_BYTES / 1e6 / down, 1),
+        "up_mb_per_second": round(size / 1e6 / up, 1),
+        "down_mb_per_second": round(size / 1e6 / down, 1),
         "client_up_mb": client_up,
         "server_up_mb": server_up,
         "client_down_mb": client_down,
@@ -176,7 +186,10 @@ async def measure(reactor: Any, directory: Path, server: int) -> None:
     print(json.dumps(figures))
 
 
+async def main(reactor: Any) -> None:
+    """By the command line: a directory, the server's pid, the file's size."""
+    await measure(use_steady_clock(reactor), Path(sys.argv[1]), *map(int, sys.argv[2:]))
+
+
 if __name__ == "__main__":
-    react(
-        lambda reactor: Deferred.fromCoroutine(measure(use_steady_clock(reactor), Path(sys.argv[1]), int(sys.argv[2])))
-    )
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor)))

@@ -46,7 +46,6 @@ class Files:
     def __init__(
         self, context: ClientContext, requests: Requests, rooms: Rooms, outbox: Outbox, contents: ContentHandler
     ) -> None:
-        assert context.directory is not None
         self._context, self._requests, self._rooms = context, requests, rooms
         self._tables = context.vault.files
         self._spool = Spool(context.directory)

@@ -28,11 +28,11 @@ class Spool:
     """Files of sealed bytes, by names of our own.
 
     Args:
-        profile: The directory of the profile.
+        profile: The directory of the profile; None: nothing can be kept.
     """
 
-    def __init__(self, profile: Path) -> None:
-        self._folder = profile / FOLDER
+    def __init__(self, profile: Path | None) -> None:
+        self._folder = (profile or Path(os.devnull)) / FOLDER
 
     def _path(self, name: str) -> str:
         return os.fspath(self._folder / name)

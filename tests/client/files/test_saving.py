@@ -150,6 +150,14 @@ class SavingTests(SynchronousTestCase):
         self.assertEqual((self.chosen / "a (2).txt").read_bytes(), b"hello")
         self.assertEqual(sorted(os.listdir(self.chosen)), ["a (2).txt", "a.txt"])
 
+    def test_nowhere(self) -> None:
+        """A client that keeps nothing on a disk has no spool: what is asked of it is refused, and nothing is written."""
+        nowhere = Spool(None)
+        nowhere.sweep([])
+        nowhere.remove("x")
+        self.assertEqual(nowhere.size("x"), 0)
+        self.assertRaises(LocalFileError, nowhere.append, "x", 0, b"data")
+
     def test_full_disk(self) -> None:
         """It is said which directory it is, and nothing is left."""
         full = OSError(28, "No space left on device")
