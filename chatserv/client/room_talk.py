@@ -11,7 +11,7 @@ from chatserv.client.outbound.texts import visible_text
 from chatserv.client.room_view import RoomView
 from chatserv.client.state.listeners import Asker
 from chatserv.client.storage.failures import StorageError
-from chatserv.client.storage.stored_message import text_of
+from chatserv.client.storage.stored_message import file_of, text_of
 from chatserv.crypto.bodies import MAX_EMOJI_BYTES, Body, Delete, Edit, Reaction, Text
 from chatserv.crypto.room_state import Role
 from chatserv.domain.mentions import mentioned_names
@@ -75,12 +75,14 @@ class RoomTalk(RoomView):
         self._given_up(message_id)
 
     def edit(self, message_id: bytes, text: str) -> Sent:
-        """Replaces the text of a message of ours. Raises `NotFound`, `Forbidden` or `TextInvalid`."""
+        """Replaces the text of a message of ours; a file has none. Raises `NotFound`, `Forbidden` or `TextInvalid`."""
         text = visible_text(text)
         self._require_agreed()
         if self._sender(message_id) != self._engine.context.user:
             raise Forbidden("the message of somebody else")
         kept = self._engine.context.vault.archive.by_id(self._room.room_id, message_id)
+        if kept is not None and file_of(kept) is not None:
+            raise NotFound("text")
         before = None if kept is None else text_of(kept)
         after = Text(text, mentions=mentioned_names(text, self._room.users()))
         if before is not None:

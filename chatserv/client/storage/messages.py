@@ -187,11 +187,14 @@ class Archive:
     def last_of(
         self, room_id: bytes, sender: str | None = None, *, not_sender: str | None = None
     ) -> StoredMessage | None:
-        """The newest text that is not deleted: of anybody, of one sender, or of anybody but one."""
-        which = "room_id = ?1 AND ctype = ?2 AND NOT deleted AND (?3 IS NULL OR sender = ?3) AND sender IS NOT ?4"
+        """The newest text or file that is not deleted: of anybody, of one sender, or of anybody but one."""
+        which = (
+            "room_id = ?1 AND ctype IN (?2, ?5) AND NOT deleted AND (?3 IS NULL OR sender = ?3) AND sender IS NOT ?4"
+        )
         which += f" AND {_HEARD}"
         sql = f"{_SELECT} WHERE {which} ORDER BY seq DESC"
-        row = self._database.one(sql, (room_id, int(ContentType.TEXT), sender, not_sender))
+        kinds = int(ContentType.TEXT), int(ContentType.FILE)
+        row = self._database.one(sql, (room_id, kinds[0], sender, not_sender, kinds[1]))
         return None if row is None else message_of(row)
 
     # -- what later messages do to earlier ones: whether it may be so is for the caller to say -------------------------

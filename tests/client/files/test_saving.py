@@ -308,6 +308,18 @@ class ReceivedTests(FilesCase):
         self.assertRaises(NotFound, self.save, found.message_id)
         self.assertRaises(NotFound, self.save, b"x" * 16)
 
+    def test_meant(self) -> None:
+        """The last message of somebody may be a file; it is found by the words beside it, and has no text to be edited."""
+        self.bob.say("lobby", "a text")
+        message, _ = self.sent(words="holiday pictures")
+        self.assertEqual(self.bob.room("lobby").message("-1", own=False).message_id, message.message_id)
+        self.assertEqual([each.message_id for each in self.bob.client.search("holiday")], [message.message_id])
+        own = self.alice.room("lobby")
+        self.assertEqual(own.message("-1", own=True).message_id, message.message_id)
+        self.assertRaises(NotFound, own.edit, message.message_id, "other words")
+        self.alice.do(own.react(message.message_id, "+1"))
+        self.assertEqual(own.reactions(message.message_id), {"+1": ["alice"]})
+
     def test_another_device(self) -> None:
         """What was exported here lets another device of ours save the file."""
         message, data = self.sent()
