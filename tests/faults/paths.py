@@ -29,12 +29,15 @@ NAMES: Final = (
 )  # fmt: skip
 TESTS: Final = (
     "tests.test_private_files",
+    "tests.client.files.test_saving.SavingTests",
     "tests.client.history.test_files.WholeTests.test_file",
     "tests.client.history.test_files.RefusedTests.test_no_file",
     "tests.backup.test_making.MakingTests.test_file",
     "tests.backup.test_making.MakingTests.test_appears_meanwhile",
     "tests.backup.test_making.VerifyingTests.test_no_file",
     "tests.backup.test_lines.BadLineTests.test_no_file",
+    "tests.client.files.test_uploads.RefusedTests.test_no_file",
+    "tests.client.test_file_names",
 )
 
 
@@ -111,7 +114,7 @@ def _named(ground: Ground) -> Iterator[tuple[str, str, bool]]:
 )
 def file_names(ground: Ground) -> str:
     """Nothing outside is written or shown, nothing is written over, and what is new is private, whoever names it."""
-    tests = driven(ground, *ground.pick(TESTS[:2], TESTS))
+    tests = driven(ground, *ground.pick(TESTS[:3], TESTS))
     yard = Yard(ground.directory)
     profiles = yard.yard / "profiles"
     made = 0
