@@ -67,7 +67,7 @@ async def read_blob(context: Context, session: LiveSession, command: messages.Re
     Raises `NotFound` where it is not whole, or its bytes are not all there.
     """
     uploads = _uploads(context)
-    upload = await uploads.find(command.id)
+    upload = await uploads.find(command.id, whole=True)
     _require(context, session, upload)
     size = upload.blob.size
     if not upload.blob.whole:
@@ -84,7 +84,7 @@ async def read_blob(context: Context, session: LiveSession, command: messages.Re
 async def drop_blob(context: Context, session: LiveSession, command: messages.DropBlob) -> messages.Ok:
     """Ends an own blob, or one of a room where the session's user is a moderator or owner. Raises `Forbidden`."""
     uploads = _uploads(context)
-    upload = await uploads.find(command.id)
+    upload = await uploads.find(command.id, whole=True)
     if upload.blob.owner != session.name:
         _require(context, session, upload)
         record = context.registry.get(upload.blob.room)

@@ -72,14 +72,20 @@ class Uploads:
             return known
         return self._remember(blob)
 
-    async def find(self, blob_id: bytes) -> Upload:
-        """The blob with that id. Raises `NotFound`: there is none, or none any more."""
+    async def find(self, blob_id: bytes, *, whole: bool = False) -> Upload:
+        """The blob with that id. Raises `NotFound`: there is none, or none any more.
+
+        Args:
+            blob_id: Of the blob.
+            whole: Whether it may be more than is known here: another node may have made it whole.
+        """
         known = self._known.get(blob_id)
-        if known is None:
+        if known is None or (whole and not known.blob.whole):
             blob = await self._store.blob(blob_id)
             if blob is None:
                 raise NotFound("blob")
-            known = self._remember(blob)
+            if known is None or blob.whole:
+                known = self._remember(blob)
         if known.blob.expires_ms <= self._effects.now_ms():
             raise NotFound("blob: expired")
         return known

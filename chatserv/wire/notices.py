@@ -68,8 +68,8 @@ class LimitInfo(msgspec.Struct, frozen=True):
     chat_per_second: float = 0.0
     chat_burst_bytes: int = 0
     chat_bytes_per_second: int = 0
-    blob_bytes: int = 0
-    blob_days: float = 0.0
+    blob_bytes: Size = 0
+    blob_days: Annotated[float, Meta(ge=0, le=36_500)] = 0.0
 
 
 class Welcome(Message, frozen=True, tag="welcome"):

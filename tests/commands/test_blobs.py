@@ -184,6 +184,20 @@ class PermissionTests(BlobCase):
         for client in (self.alice, self.bob):
             self.assertEqual("not_found", code(self.read(client)))
 
+    def test_made_whole_elsewhere(self) -> None:
+        """What one node knows as half, and another one has made whole since, is read at both, for as long as it is kept."""
+        self.start(blob_open_hours=1, blob_days=1)
+        data = bytes_of(2 * PIECE)
+        self.begin(data)
+        self.put(data, end=PIECE)
+        self.server.files.files[b"\1" * 16][:] = data
+        until = self.server.now_ms() + 86_400_000
+        self.server.wait(self.server.memory.note_received(b"\1" * 16, 0, len(data), until, whole=True))
+        self.server.advance(7200)
+        bob = self.server.log_in(self.bob.account)
+        self.assertEqual(data[:PIECE], self.read(bob).data)
+        self.assertEqual("Ok", code(self.server.log_in(self.alice.account).ask(messages.DropBlob, id=b"\1" * 16)))
+
     def test_drop(self) -> None:
         """The owner drops a blob, or a moderator; no other member. Then it is there for nobody, and its bytes are gone."""
         self.uploaded()

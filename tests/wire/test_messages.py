@@ -125,6 +125,13 @@ class BoundTests(SynchronousTestCase):
         for seq, good in ((0, True), (2**63 - 1, True), (2**63, False), (-1, False)):
             self.check(good, "history", room=bytes(16), before=seq)
 
+    def test_limits_of_files(self) -> None:
+        """What a server names is a number that a client can keep."""
+        for wrong in ({"blob_bytes": -1}, {"blob_days": -1.0}, {"blob_days": float("nan")}, {"blob_days": 1e300}):
+            limits = messages.LimitInfo(65_536, 12_000, 60, 500, **wrong)
+            with self.subTest(str(wrong)), self.assertRaises(msgspec.ValidationError):
+                msgspec.msgpack.decode(msgspec.msgpack.encode(limits), type=messages.LimitInfo)
+
     def test_pages(self) -> None:
         """A page has 1 to 1,000 events."""
         for limit, good in ((0, False), (1, True), (1000, True), (1001, False)):
