@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ ID_BYTES: Final = 16
 STEP_BYTES: Final = 1 << 20  # read in one go
 _PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -48,7 +49,7 @@ class BlobDirectory:
                     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FILE_MODE, dir_fd=shelf)
                     os.fsync(shelf)
             if descriptor < 0:
-                descriptor = _opened(name, os.O_WRONLY, shelf)
+                descriptor = _descriptor(name, os.O_WRONLY, shelf)
             try:
                 _write_all(descriptor, offset, data)
             finally:
@@ -82,6 +83,31 @@ class BlobDirectory:
             failpoint("blob.removing")
             with suppress(NotFound), _refusals(), self._shelf(blob_id[0]) as shelf:
                 os.unlink(blob_id.hex(), dir_fd=shelf)
+
+    def link(self, blob_id: bytes, other: "BlobDirectory", step: Callable[[], object] = bool) -> bool:
+        """Puts a file into another directory too, by a hard link, or a copy where there can be none. False: it is gone.
+
+        ``step`` is called between pieces of a copy.
+        """
+        name = blob_id.hex()
+        with (
+            suppress(NotFound),
+            _refusals(),
+            self._shelf(blob_id[0]) as shelf,
+            _opened(name, os.O_RDONLY, shelf) as file,
+        ):
+            with other._shelf(blob_id[0], make=True) as target:
+                try:
+                    os.link(name, name, src_dir_fd=shelf, dst_dir_fd=target, follow_symlinks=False)
+                except FileExistsError:
+                    pass
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    _copy(file, name, target, step)
+                os.fsync(target)
+            return True
+        return False
 
     def sizes(self, blob_ids: Sequence[bytes]) -> list[int]:
         """How long these are; -1: there is no such plain file."""
@@ -126,21 +152,44 @@ class BlobDirectory:
 
     @contextmanager
     def _file(self, blob_id: bytes) -> Iterator[int]:
-        with self._shelf(blob_id[0]) as shelf:
-            descriptor = _opened(blob_id.hex(), os.O_RDONLY, shelf)
-        try:
+        with self._shelf(blob_id[0]) as shelf, _opened(blob_id.hex(), os.O_RDONLY, shelf) as descriptor:
             yield descriptor
-        finally:
-            os.close(descriptor)
 
 
-def _opened(name: str, how: int, shelf: int) -> int:
+@contextmanager
+def _opened(name: str, how: int, shelf: int) -> Iterator[int]:
+    """A plain file. Raises as `_descriptor`."""
+    descriptor = _descriptor(name, how, shelf)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _descriptor(name: str, how: int, shelf: int) -> int:
     """A plain file. Raises `FileNotFoundError` where it is anything else: a link, a folder, a device."""
     descriptor = os.open(name, how | _PLAIN, dir_fd=shelf)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, "not a plain file", name)
     return descriptor
+
+
+def _copy(source: int, name: str, shelf: int, step: Callable[[], object]) -> None:
+    part, offset = f"{name}.part", 0
+    with suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=shelf)
+    target = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FILE_MODE, dir_fd=shelf)
+    try:
+        while data := os.pread(source, STEP_BYTES, offset):
+            _write_all(target, offset, data)
+            os.fdatasync(target)
+            offset += len(data)
+            step()
+        os.fsync(target)
+    finally:
+        os.close(target)
+    os.rename(part, name, src_dir_fd=shelf, dst_dir_fd=shelf)
 
 
 def _write_all(descriptor: int, offset: int, data: bytes) -> None:

@@ -21,11 +21,13 @@ from chatserv.backup.archive import (
     Manifest,
     read_archive,
 )
+from chatserv.backup.blob_links import beside, take_blobs
 from chatserv.backup.highest_head import check_newest, known_newest
 from chatserv.backup.last_backup import LastBackup, note_backup
 from chatserv.backup.refusals import BackupError, Pace, unusable
 from chatserv.backup.store_checks import StoreFacts, check_store, still
 from chatserv.backup.whole_file import require_new, scratch_file, whole_file
+from chatserv.blob_directory import BlobDirectory
 from chatserv.crypto.log_leaves import TreeHead, make_tree_head
 from chatserv.crypto.suite import rsa_spki, sha256
 from chatserv.failpoints import failpoint
@@ -42,7 +44,8 @@ _ROLLBACK: Final = b"\x01\x01"  # bytes 18 and 19 of a database that is one file
 class Report(msgspec.Struct, frozen=True):
     """A backup that was made: the file, how many bytes, whether it has the identity key, and what it holds.
 
-    ``missing``: events that an earlier restore has lost.
+    ``missing``: events that an earlier restore has lost. ``files``, ``file_bytes``: what people have sent, in the directory
+    ``file`` with ``.blobs`` behind its name.
     """
 
     file: str
@@ -51,6 +54,8 @@ class Report(msgspec.Struct, frozen=True):
     log_entries: int
     missing: int
     counts: dict[str, int]
+    files: int = 0
+    file_bytes: int = 0
 
 
 def backup_path(target: Path, made_ms: int) -> Path:
@@ -60,7 +65,9 @@ def backup_path(target: Path, made_ms: int) -> Path:
     return target / f"chatserv-{datetime.fromtimestamp(made_ms / 1000, UTC):%Y%m%dT%H%M%SZ}.backup"
 
 
-def make_backup(state: StatePaths, target: Path, made_ms: int, pace: Pace, *, identity: bool = True) -> Report:
+def make_backup(
+    state: StatePaths, target: Path, made_ms: int, pace: Pace, *, identity: bool = True, blobs: Path | None = None
+) -> Report:
     """Makes a backup of a state directory and verifies it. Blocks; any thread will do.
 
     All that is in it is of one moment, so each room's events and the log are what they were then, without a hole.
@@ -71,6 +78,7 @@ def make_backup(state: StatePaths, target: Path, made_ms: int, pace: Pace, *, id
         made_ms: The time, in milliseconds since 1970.
         pace: At which pace.
         identity: Whether the identity key is in it; else it has to be kept apart.
+        blobs: Where the files are that people have sent; left out: in the state directory.
 
     Raises:
         BackupError: There is such a file, the disk does not take it, or what it would hold is damaged.
@@ -89,9 +97,10 @@ def make_backup(state: StatePaths, target: Path, made_ms: int, pace: Pace, *, id
         with still(scratch) as connection:
             facts = check_store(connection, state.database, pace)
             check_newest(connection, known, tuple(statements.log(connection)))
+            files = take_blobs(connection, BlobDirectory(blobs or state.path / "blobs"), beside(path), pace)
         manifest = _write(state, path, copy, facts, made_ms, pace, identity)
     note_backup(state, LastBackup(str(path.absolute()), made_ms, sha256(manifest.server_key)))
-    return Report(str(path), path.stat().st_size, identity, facts.log.size, facts.missing, manifest.counts)
+    return Report(str(path), path.stat().st_size, identity, facts.log.size, facts.missing, manifest.counts, *files)
 
 
 def _write(

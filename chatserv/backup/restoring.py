@@ -16,11 +16,13 @@ from typing import Final, TypeVar
 import msgspec
 
 from chatserv.backup.archive import DATABASE, IDENTITY, SMALL
+from chatserv.backup.blob_links import beside, bring_back
 from chatserv.backup.highest_head import VERSION, KeptHead, read_head
 from chatserv.backup.newest_key import newest_key
 from chatserv.backup.refusals import BackupError, Pace, unusable
 from chatserv.backup.verifying import open_backup
 from chatserv.backup.whole_file import EXCLUSIVE
+from chatserv.blob_directory import BlobDirectory
 from chatserv.crypto.log_leaves import head_size
 from chatserv.crypto.server_keys import ServerKeys
 from chatserv.errors import Reject
@@ -50,6 +52,7 @@ class Restored(msgspec.Struct, frozen=True):
         old: Where that lies which was there before; empty: nothing was.
         counts: How many rows each table has.
         key: Which identity key the server has: ``backup``, the one in it, or ``here``, the one that lay there.
+        files, lost: How many files that people have sent are there, and how many are in the store and nowhere else.
     """
 
     state: str
@@ -59,10 +62,19 @@ class Restored(msgspec.Struct, frozen=True):
     old: str
     counts: dict[str, int]
     key: str
+    files: int = 0
+    lost: int = 0
 
 
 def restore_backup(
-    path: Path, state: StateDirectory, now_ms: int, pace: Pace, *, replace: bool, older_key: bool = False
+    path: Path,
+    state: StateDirectory,
+    now_ms: int,
+    pace: Pace,
+    *,
+    replace: bool,
+    older_key: bool = False,
+    blobs: Path | None = None,
 ) -> Restored:
     """Puts a backup into a state directory, which this process holds. Blocks.
 
@@ -75,6 +87,7 @@ def restore_backup(
         pace: At which pace.
         replace: Whether it may take the place of a store that is there; that one is kept beside it.
         older_key: Whether an identity key will do that was given up since, as far as is known there.
+        blobs: Where the files belong that people have sent; left out: into the state directory.
 
     Raises:
         BackupError: It cannot be used, or has no place; then nothing has changed.
@@ -86,10 +99,24 @@ def restore_backup(
         raise BackupError(state.path, _("there is a server's store"), hint)
 
     def stage(staging: Path) -> Restored:
-        return _stage(path, state, staging, now_ms, pace, older_key=older_key)
+        done = _stage(path, state, staging, now_ms, pace, older_key=older_key)
+        files, lost = _bring_back(path, staging / DATABASE, BlobDirectory(blobs or state.path / "blobs"), pace)
+        return msgspec.structs.replace(done, files=files, lost=lost)
 
     done, old = put_in_place(state, now_ms, stage)
     return msgspec.structs.replace(done, old=old)
+
+
+def _bring_back(path: Path, database: Path, here: BlobDirectory, pace: Pace) -> tuple[int, int]:
+    """Has the files there before the store is; one that no store knows of the next sweep removes."""
+    engine = writing_engine(database)
+    try:
+        with refusals(database), engine.begin() as connection:
+            return bring_back(connection, BlobDirectory(beside(path)), here, pace)
+    finally:
+        engine.dispose()
+        with database.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def put_in_place(state: StateDirectory, now_ms: int, stage: Callable[[Path], T]) -> tuple[T, str]:

@@ -31,6 +31,7 @@ class BlobSweeper:
         try:
             gone += await self._due(uploads)
             gone += await self._other_halves(uploads)
+            uploads.used_bytes = await self._context.store.blob_bytes()
         except WireError:  # full, closing, busy: later
             pass
         return gone

@@ -54,10 +54,13 @@ class Uploads:
         store: Where the rows are.
         settings: How long blobs are kept, and how many are remembered here.
         effects: The clock.
+
+    Attributes:
+        used_bytes: What all files counted for when it was last looked.
     """
 
     def __init__(self, files: BlobFiles, store: BlobStore, settings: LiveSettings, effects: Effects) -> None:
-        self.files = files
+        self.files, self.used_bytes = files, 0
         self._store, self._settings, self._effects = store, settings, effects
         self._known: OrderedDict[bytes, Upload] = OrderedDict()
 

@@ -110,6 +110,10 @@ class Figures(Collector):
             yield _gauge(
                 "database_log_bytes", "Size of its write-ahead log", _size(database.with_name(database.name + "-wal"))
             )
+        if context.uploads is not None:
+            yield _gauge(
+                "files_bytes", "What people's files count for, as of the last sweep", context.uploads.used_bytes
+            )
         made = last_backup(watched.paths)
         if made is not None:
             yield _gauge("backup_age_seconds", "Age of the last backup", (now_ms() - made.made_ms) / 1000)

@@ -30,7 +30,11 @@ def _made(data: Any) -> list[str]:
     apart = _(
         "the server's identity key, identity.pem, is not in it: keep that apart, without it nothing can be restored"
     )
-    return [said, _held(data), *_missing(data), inside if data["identity"] else apart]
+    lines = [said, _held(data), *_missing(data), inside if data["identity"] else apart]
+    if data["files"]:
+        files = _("{files} files that people have sent, {bytes} bytes, lie beside it in {file}.blobs: keep both")
+        lines.append(files.format(files=data["files"], bytes=data["file_bytes"], file=data["file"]))
+    return lines
 
 
 def _verified(data: Any) -> list[str]:
@@ -80,6 +84,9 @@ def _restored(data: Any) -> list[str]:
     else:
         said = _("the server's identity key is the backup's: after a rotate-key since {date}, clients refuse it")
         lines.append(said.format(date=_date(data["made_ms"])))
+    if data["files"] or data["lost"]:
+        said = _("{files} files that people have sent are there, {lost} are lost")
+        lines.append(said.format(files=data["files"], lost=data["lost"]))
     return lines + _next(data)
 
 

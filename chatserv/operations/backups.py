@@ -43,14 +43,16 @@ _under_way: set[Path] = set()  # one at a time of a state directory: each keeps 
 async def backup(world: World, arguments: Mapping[str, Any]) -> Result:
     """Makes a backup."""
     target, identity = target_of(world, arguments["target"]), not arguments["without_identity"]
-    require_file(_config(world))
+    config = _config(world)
+    require_file(config)
     if world.way is Way.CHAT:
         target = _from_chat(world, target)
     elif arguments["nightly"] and target.is_dir():
         target = backup_path(target, now_ms()).with_suffix(NIGHTLY)
 
     def make(paths: StatePaths, pace: Pace) -> Any:
-        return make_backup(paths, target, now_ms(), pace, identity=identity)
+        blobs = config.blobs.path(paths.path)
+        return make_backup(paths, target, now_ms(), pace, identity=identity, blobs=blobs)
 
     data = msgspec.to_builtins(await beside(world, make, "backup", target=str(target), identity=identity))
     return Result({**data, "file": target.name} if world.way is Way.CHAT else data)
@@ -116,10 +118,10 @@ async def restore(world: World, arguments: Mapping[str, Any]) -> Result:
     if world.way is Way.ALONE and not file:
         raise NotDone(_("name the backup"))
 
-    def put_back(state: StateDirectory) -> Any:
-        return restore_backup(
-            Path(file), state, now_ms(), Pace(), replace=arguments["replace"], older_key=arguments["older_key"]
-        )
+    def put_back(state: StateDirectory, config: Config) -> Any:
+        blobs = config.blobs.path(state.path)
+        wanted = {"replace": arguments["replace"], "older_key": arguments["older_key"], "blobs": blobs}
+        return restore_backup(Path(file), state, now_ms(), Pace(), **wanted)
 
     return _stopped(world, "restore", file, put_back)
 
@@ -147,10 +149,10 @@ async def export(world: World, arguments: Mapping[str, Any]) -> Result:
 async def import_(world: World, arguments: Mapping[str, Any]) -> Result:
     """Reads lines into the store."""
     file = arguments["file"]
-    return _stopped(world, "import", file, lambda state: import_store(Path(file), state, now_ms(), Pace()))
+    return _stopped(world, "import", file, lambda state, _config: import_store(Path(file), state, now_ms(), Pace()))
 
 
-def _stopped(world: World, name: str, file: str, work: Callable[[StateDirectory], Any]) -> Result:
+def _stopped(world: World, name: str, file: str, work: Callable[[StateDirectory, Config], Any]) -> Result:
     """Does what replaces the store, while no server runs; the audit log says who has done it."""
     if world.way is not Way.ALONE:
         raise NotDone(_("a server runs there: stop it first"))
@@ -159,7 +161,7 @@ def _stopped(world: World, name: str, file: str, work: Callable[[StateDirectory]
     with owner_of(world.paths.path).acting():
         state = StateDirectory(world.paths.path)
         try:
-            done = work(state)
+            done = work(state, config)
             note_done(world, config, name, file=file, old=done.old)
         finally:
             state.release()

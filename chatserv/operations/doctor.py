@@ -16,7 +16,9 @@ from msgspec.structs import asdict
 
 import twisted
 from chatserv import VERSION
+from chatserv.backup.blob_links import look
 from chatserv.backup.last_backup import last_backup
+from chatserv.blob_directory import BlobDirectory
 from chatserv.clocks import now_ms
 from chatserv.config import Config
 from chatserv.crypto.suite import rsa_key_id
@@ -30,6 +32,7 @@ from chatserv.operations.remote import ask
 from chatserv.operations.world import World
 from chatserv.settings_loading import load
 from chatserv.state_directory import StatePaths
+from chatserv.store.database import reading_engine, refusals
 
 FILES_BESIDE: Final = 100  # open files of a server beside its connections
 FEW_BYTES: Final = 2**30
@@ -130,6 +133,21 @@ def retention(config: Config, paths: StatePaths) -> Iterator[Check]:
     yield Check("retention", level, said.format(size=size // 2**20, most=most // 2**20))
 
 
+def files(config: Config, paths: StatePaths) -> Iterator[Check]:
+    """Whether the bytes of what people have sent are all there. Of a PostgreSQL database this says nothing."""
+    if config.store.url or not paths.database.exists():
+        return
+    place, engine = config.blobs.path(paths.path), reading_engine(paths.database)
+    try:
+        with refusals(paths.database), engine.connect() as connection:
+            count, received, lacking = look(connection, BlobDirectory(place))
+    finally:
+        engine.dispose()
+    said = _("{path}: {count} files that people have sent, {size} MB; of {lacking} some bytes are missing")
+    level = "warning" if lacking else "ok"
+    yield Check("files", level, said.format(path=place, count=count, size=received // 2**20, lacking=lacking))
+
+
 def log_file(config: Config, paths: StatePaths) -> Iterator[Check]:
     """The newest errors in the log."""
     file = paths.path / config.logging.file
@@ -166,6 +184,7 @@ CHECKS: Final[tuple[Callable[[Config, StatePaths], Iterator[Check]], ...]] = (
     clock,
     backup,
     retention,
+    files,
     log_file,
     answer,
 )

@@ -40,6 +40,7 @@ class SweepTests(BlobCase):
         self.assertEqual((0, ([1, 2], [1, 2])), (self.sweep(), self.left()))
         self.server.advance(86_400)
         self.assertEqual((1, ([1], [1])), (self.sweep(), self.left()))
+        self.assertEqual(65_536, self.server.uploads.used_bytes)
         self.server.advance(86_400)
         self.assertEqual((1, ([], [])), (self.sweep(), self.left()))
         self.assertEqual({"": 2}, dict(self.server.counts.of("blobs_removed")))

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections import namedtuple
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
+from chatserv.blob_directory import BlobDirectory
 from chatserv.bootstrap import prepare
 from chatserv.config import Config, Server
 from chatserv.operations import blindness, doctor
@@ -50,6 +53,20 @@ class DoctorTests(CommandCase):
         self.assertEqual("ok", self.checks()["backup"])
         (self.directory / "last-backup").write_text('{"file": "x", "made_ms": "soon"}')
         self.assertEqual("warning", self.checks()["backup"])
+
+    def test_files(self) -> None:
+        """A file that somebody has sent, and whose bytes are not all there, is told."""
+        self.make()
+        self.assertEqual("ok", self.checks()["files"])
+        with closing(sqlite3.connect(self.directory / "chatserv.db")) as database, database:
+            database.execute("INSERT INTO account VALUES (1, X'01', 'ann', 'ann', 1, X'', 1, 0, 0, NULL)")
+            database.execute("INSERT INTO room VALUES (1, X'02', 0, NULL, NULL, NULL, 0, 0, X'', 0, X'', 0)")
+            database.execute("INSERT INTO blob VALUES (1, ?, 1, 1, 9, X'', 9, 1, 1, 9)", (bytes(16),))
+        self.assertEqual("warning", self.checks()["files"])
+        files = BlobDirectory(self.directory / "blobs")
+        files.make()
+        files.write(bytes(16), 0, b"123456789")
+        self.assertEqual("ok", self.checks()["files"])
 
     def test_retention(self) -> None:
         """A rule for the size that what is never deleted stands in the way of is told."""

@@ -53,6 +53,8 @@ def leak(orders: Orders, state: Path) -> None:
     texts = orders.texts
     log.info("{text}", text=base64.b64encode(f"wrote {texts[places.LOGS]}".encode()).decode())
     (state / "leak").write_bytes(b"\0leak" + zlib.compress(f"{texts[places.FILES]} {'and so on ' * 50}".encode()))
+    (state / "blobs").mkdir(0o700, exist_ok=True)
+    (state / "blobs" / "leak").write_bytes(texts[places.BLOBS].encode("utf-16-le"))
     print(texts[places.OUTPUT].encode().hex(), flush=True)
     _kept.append(texts[places.MEMORY].encode().hex().upper().encode())
     leak_records(texts)

@@ -11,6 +11,7 @@ STOLEN: Final = "stolen profile"
 DATABASE: Final = "database"
 WAL: Final = "write-ahead log"
 LOGS: Final = "logs"
+BLOBS: Final = "files sent"
 FILES: Final = "other state files"
 OUTPUT: Final = "server output"
 MEMORY: Final = "memory"
@@ -18,13 +19,14 @@ WIRE: Final = "wire"
 OPENED: Final = "records opened"
 SEALED: Final = "records sealed"
 BUS: Final = "bus"
-OF_EACH_NODE: Final = (LOGS, FILES, OUTPUT, MEMORY, OPENED, SEALED)  # the rest is there once
+OF_EACH_NODE: Final = (LOGS, BLOBS, FILES, OUTPUT, MEMORY, OPENED, SEALED)  # the rest is there once
 
 LEAKS: Final = {  # by place, the disguise of what a play that leaks puts there
     STOLEN: "utf-8",  # of a person who left it unsealed
     DATABASE: "utf-16",
     WAL: "utf-16",  # in the other byte order
     LOGS: "base64",
+    BLOBS: "utf-16",
     FILES: "zlib:utf-8",
     OUTPUT: "hex",
     MEMORY: "HEX",
@@ -36,6 +38,7 @@ LONGEST_NAME: Final = 29
 DATABASE_FILE: Final = "chatserv.db"
 _BESIDE: Final = tuple(f"{DATABASE_FILE}-{end}" for end in ("wal", "shm", "journal"))
 _LOG_DIRECTORY: Final = "logs"
+_BLOB_DIRECTORY: Final = "blobs"
 _POSTGRES_DATA: Final = "data"  # of the directory of a PostgreSQL, as `chatserv.testing.postgres.Cluster` has it
 _POSTGRES_WAL: Final = "pg_wal"
 
@@ -73,7 +76,7 @@ def copy_state(state: Path, copy: Path) -> Path:
 
 def state_places(states: Iterable[Path], second: Iterable[Path] = ()) -> list[Place]:
     """What is in directories, of a server's state or of a PostgreSQL's, and in those of a second node, by what it is."""
-    sorted_: dict[str, list[Path]] = {DATABASE: [], WAL: [], LOGS: [], FILES: []}
+    sorted_: dict[str, list[Path]] = {DATABASE: [], WAL: [], LOGS: [], BLOBS: [], FILES: []}
     for state in states:
         for file in _files(state):
             sorted_[_kind(file.relative_to(state))].append(file)
@@ -91,6 +94,8 @@ def _files(state: Path) -> list[Path]:
 def _kind(file: Path) -> str:
     if file.parts[0] == _LOG_DIRECTORY:
         return LOGS
+    if file.parts[0] == _BLOB_DIRECTORY:
+        return BLOBS
     if file.parts[0] == _POSTGRES_DATA:
         return WAL if file.parts[1] == _POSTGRES_WAL else DATABASE
     if file.name == DATABASE_FILE:

@@ -9,7 +9,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.blindness.places import DATABASE, FILES, LOGS, WAL, at_second, copy_state, state_places
+from chatserv.testing.blindness.places import BLOBS, DATABASE, FILES, LOGS, WAL, at_second, copy_state, state_places
 
 
 class CopyTests(SynchronousTestCase):
@@ -74,4 +74,6 @@ class PostgresTests(SynchronousTestCase):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(file)
             found = {place.name: {file.name for file in place.files} for place in state_places([Path(name)])}
-        self.assertEqual({DATABASE: {"1", "PG_VERSION"}, WAL: {"0001"}, LOGS: set(), FILES: {"log"}}, found)
+        self.assertEqual(
+            {DATABASE: {"1", "PG_VERSION"}, WAL: {"0001"}, LOGS: set(), BLOBS: set(), FILES: {"log"}}, found
+        )

@@ -139,10 +139,11 @@ class PlaceTests(SynchronousTestCase):
     def test_state(self) -> None:
         """Files are sorted by what they are, those of a copy beside those of the end."""
         state = Path(self.mktemp())
-        (state / "logs").mkdir(parents=True)
+        for folder in ("logs", "blobs"):
+            (state / folder).mkdir(parents=True)
         names = (
             *("chatserv.db", "chatserv.db-wal", "chatserv.db-shm", "identity.pem"),
-            *("logs/server.log", "logs/server.log.1"),
+            *("logs/server.log", "logs/server.log.1", "blobs/ab"),
         )
         for name in names:
             (state / name).write_text(name)
@@ -153,6 +154,7 @@ class PlaceTests(SynchronousTestCase):
             places.DATABASE: [copy / "chatserv.db", state / "chatserv.db"],
             places.WAL: [copy / "chatserv.db-shm", copy / "chatserv.db-wal", state / "chatserv.db-shm"],
             places.LOGS: [each / name for each in (copy, state) for name in ("logs/server.log", "logs/server.log.1")],
+            places.BLOBS: [copy / "blobs" / "ab", state / "blobs" / "ab"],
             places.FILES: [copy / "identity.pem", state / "identity.pem"],
         }
         self.assertEqual(found, wanted)

@@ -1,0 +1,81 @@
+"""The bytes of files beside a backup, and back: by hard links, which cost nothing, and copies where there can be none.
+
+What a file is whole of never changes, so a link is as good as a copy, and stays when the server removes its own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, inspect
+
+from chatserv.backup.refusals import Pace
+from chatserv.blob_directory import BlobDirectory
+from chatserv.blob_models import StoredBlob
+from chatserv.store.blob_statements import begun_blobs, end_blobs
+from chatserv.store.schema import blob
+
+PAGE: Final = 200
+
+
+def beside(backup: Path) -> Path:
+    """The directory that belongs to a backup."""
+    return backup.with_name(f"{backup.name}.blobs")
+
+
+def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace: Pace) -> tuple[int, int]:
+    """Puts all whole files of a store beside its backup; gives how many, and their bytes. What has gone is left out.
+
+    Raises:
+        PrivateFileError, WireError: The disk does not take them.
+    """
+    files, taken, count = BlobDirectory(target), 0, 0
+    for page in _pages(connection):
+        for each in page:
+            pace.step()
+            if not each.whole or source.sizes([each.blob_id]) != [each.size]:
+                continue
+            files.make()
+            if source.link(each.blob_id, files, pace.step):
+                count, taken = count + 1, taken + each.size
+    return count, taken
+
+
+def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirectory, pace: Pace) -> tuple[int, int]:
+    """Puts the files of a store into their place that are missing there; gives how many there are then, and were lost.
+
+    Those whose bytes nobody has are ended in the store.
+    """
+    count, lost = 0, 0
+    for page in _pages(connection):
+        for each in page:
+            pace.step()
+            if not _is_there(each, here):
+                here.make()
+                backup.link(each.blob_id, here, pace.step)
+        gone = [each.blob_id for each in page if not _is_there(each, here)]
+        end_blobs(connection, gone)
+        count, lost = count + len(page) - len(gone), lost + len(gone)
+    return count, lost
+
+
+def look(connection: Connection, here: BlobDirectory) -> tuple[int, int, int]:
+    """How many files a store has, how many bytes it says that they have, and of how many some are missing."""
+    count, received, lacking = 0, 0, 0
+    for page in _pages(connection):
+        count, received = count + len(page), received + sum(each.received for each in page)
+        lacking += sum(not _is_there(each, here) for each in page)
+    return count, received, lacking
+
+
+def _is_there(found: StoredBlob, files: BlobDirectory) -> bool:
+    return files.sizes([found.blob_id])[0] >= found.received
+
+
+def _pages(connection: Connection) -> Iterator[list[StoredBlob]]:
+    after = b""
+    if not inspect(connection).has_table(blob.name):
+        return  # of an older version, which takes no files
+    while page := begun_blobs(connection, after, PAGE):
+        yield page
+        after = page[-1].blob_id

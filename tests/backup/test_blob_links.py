@@ -1,0 +1,116 @@
+"""Files that people have sent are beside a backup, and come back with it."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from chatserv.backup.blob_links import beside
+from chatserv.backup.refusals import Pace
+from chatserv.backup.restoring import Restored, restore_backup
+from chatserv.blob_directory import BlobDirectory
+from chatserv.crypto.suite import sha256
+from chatserv.state_directory import StateDirectory
+from chatserv.store.blob_statements import find_blob
+from chatserv.store.database import reading_engine
+from tests.backup.cases import NOW_MS, BackupCase
+from tests.store.contract_blobs import new_blob
+
+SIZE = 70_000
+
+
+class BlobBackupTests(BackupCase):
+    """A backup of a server with three files: two whole ones, and an upload."""
+
+    def setUp(self) -> None:
+        """Alice has sent two, and is about to send a third."""
+        super().setUp()
+        self.blobs = BlobDirectory(self.state.path / "blobs")
+        self.blobs.make()
+        for number, size in ((1, SIZE), (2, SIZE), (3, 100)):
+            self.put(number, size)
+
+    def data(self, number: int) -> bytes:
+        """The bytes of a file."""
+        return (sha256(b"%d" % number) * (SIZE // 32 + 1))[:SIZE]
+
+    def put(self, number: int, received: int) -> None:
+        """Uploads so much of one."""
+        store, now_ms = self.server.store, self.server.now_ms()
+        new = new_blob(number, room=self.room, size=SIZE, now_ms=now_ms, expires_ms=now_ms + 10**9)
+        self.server.wait(store.open_blob(new))
+        self.blobs.write(new.blob_id, 0, self.data(number)[:received])
+        whole = received == SIZE
+        self.server.wait(store.note_received(new.blob_id, 0, received, new.expires_ms, whole=whole))
+
+    def restore(self, state: StateDirectory) -> Restored:
+        """Puts the backup there."""
+        return restore_backup(self.target, state, NOW_MS + 5000, Pace(), replace=True)
+
+    def rows(self, state: StateDirectory) -> list[int]:
+        """Which of them the store has."""
+        engine = reading_engine(state.database)
+        with engine.connect() as connection:
+            found = [number for number in (1, 2, 3) if find_blob(connection, bytes([number]) * 16) is not None]
+        engine.dispose()
+        return found
+
+    def taken(self, number: int) -> Path:
+        """A file beside the backup."""
+        return beside(self.target) / f"{number:02x}" / (bytes([number]) * 16).hex()
+
+    def test_round_trip(self) -> None:
+        """The whole ones are beside the backup, by links; they are there after a restore, and the upload is not."""
+        report = self.back_up()
+        self.assertEqual((2, 2 * SIZE), (report.files, report.file_bytes))
+        self.assertEqual((2, False), (self.taken(1).stat().st_nlink, self.taken(3).exists()))
+        other = self.other_state()
+        done = self.restore(other)
+        self.assertEqual((2, 1, [1, 2]), (done.files, done.lost, self.rows(other)))
+        files = BlobDirectory(other.path / "blobs")
+        for number in (1, 2):
+            self.assertEqual(self.data(number), files.read(bytes([number]) * 16, 0, SIZE + 1))
+
+    def test_server_removes_its_own(self) -> None:
+        """What the server removes stays beside the backup, and comes back from there."""
+        self.back_up()
+        self.blobs.remove([bytes([1]) * 16])
+        done = self.restore(self.state)
+        self.assertEqual((3, 0, [1, 2, 3]), (done.files, done.lost, self.rows(self.state)))
+        self.assertEqual(self.data(1), self.blobs.read(bytes([1]) * 16, 0, SIZE + 1))
+
+    def test_copies(self) -> None:
+        """Where there can be no links there are copies."""
+        link = os.link
+
+        def refused(*given: Any, **named: Any) -> None:
+            if "dst_dir_fd" in named:
+                raise OSError(errno.EXDEV, "another disk")
+            link(*given, **named)
+
+        self.patch(os, "link", refused)
+        self.back_up()
+        self.assertEqual((1, self.data(2)), (self.taken(2).stat().st_nlink, self.taken(2).read_bytes()))
+        self.assertEqual([self.taken(2).name], [each.name for each in self.taken(2).parent.iterdir()])
+        other = self.other_state()
+        self.assertEqual(2, self.restore(other).files)
+
+    def test_lost(self) -> None:
+        """What is neither there nor beside the backup is gone, in the store too."""
+        self.back_up()
+        self.taken(2).unlink()
+        other = self.other_state()
+        done = self.restore(other)
+        self.assertEqual((1, 2, [1]), (done.files, done.lost, self.rows(other)))
+
+    def test_missing_while_made(self) -> None:
+        """A file whose bytes are not all there is no part of a backup."""
+        os.truncate(self.state.path / "blobs" / "01" / (bytes([1]) * 16).hex(), 5)
+        report = self.back_up()
+        self.assertEqual((1, SIZE), (report.files, report.file_bytes))
+
+    def test_none(self) -> None:
+        """Where nobody has sent a file there is no directory beside."""
+        self.change("DELETE FROM blob")
+        self.assertEqual(0, self.back_up().files)
+        self.assertFalse(beside(self.target).exists())
