@@ -49,7 +49,7 @@ def _ours(session: Session, room_id: bytes) -> RoomHandle | None:
 
 
 def _show(session: Session, handle: RoomHandle) -> None:
-    hidden = session.around.settings.hidden(session.client_name, handle.room_id)
+    hidden = session.settings.hidden(session.client_name, handle.room_id)
     if not (handle.direct or hidden or handle.room_id in session.joined):
         enter(session, handle)
 

@@ -36,7 +36,7 @@ def join(session: Session, channel: str, user: str) -> None:
 def put_away(session: Session, handle: RoomHandle) -> None:
     """Hides a room from this client, and remembers that."""
     channel = session.joined.pop(handle.room_id, channel_of(handle.name))
-    session.around.settings.hide(session.client_name, handle.room_id)
+    session.settings.hide(session.client_name, handle.room_id)
     session.answer("PART", channel, source=me(session))
 
 

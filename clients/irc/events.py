@@ -131,7 +131,7 @@ class Events:
                 if "message-tags" in session.caps:
                     react = "+draft/react" if on else "+draft/unreact"
                     session.tell("TAGMSG", target, source=source, tags={**tags, react: sign})
-                wanted = session.around.settings.reactions
+                wanted = session.settings.reactions
                 if wanted == "all" or (wanted == "own" and found is not None and found.own):
                     said = translate('reacts {emoji} to "{text}"') if on else translate('takes {emoji} off "{text}"')
                     session.tell("NOTICE", target, said.format(emoji=sign, text=about), source=source, tags=tags)

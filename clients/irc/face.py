@@ -1,16 +1,16 @@
 """The IRC side of a running client: a listener on the loopback addresses, and nowhere else."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 
-from chatserv.client import Client, now_ms, translate
+from chatserv.client import now_ms, translate
 from clients.irc.connection import IrcFactory
-from clients.irc.session import Surroundings
-from clients.irc.settings import Bounds, IrcSettings
+from clients.irc.session import Account, Surroundings
+from clients.irc.settings import Bounds
 from clients.irc.table import TABLE
 from clients.shared.exit_codes import USAGE, Exit
 
@@ -22,9 +22,7 @@ class IrcFace:
 
     Args:
         reactor: The reactor.
-        client: The account; it is started by whoever has made it.
-        profile: The name of its profile.
-        settings: What is kept of the IRC side.
+        accounts: Whom they can be, by the names of their profiles; whoever has made the clients starts them.
         bounds: Of everything.
         clock: The date, milliseconds since 1970.
     """
@@ -32,14 +30,12 @@ class IrcFace:
     def __init__(
         self,
         reactor: Any,
-        client: Client,
-        profile: str,
-        settings: IrcSettings,
+        accounts: Mapping[str, Account],
         bounds: Bounds | None = None,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._reactor = reactor
-        self.around = Surroundings(client, profile, settings, bounds or Bounds(), reactor, clock, TABLE)
+        self.around = Surroundings(accounts, bounds or Bounds(), reactor, clock, TABLE)
         self.factory = IrcFactory(self.around)
         self._ports: list[Any] = []
 

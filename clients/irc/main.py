@@ -7,6 +7,7 @@ from typing import Any
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged, open_client, translate
 from clients.irc.arguments import IrcArguments, parse_arguments
 from clients.irc.face import IrcFace
+from clients.irc.session import Account
 from clients.irc.settings import IrcSettings
 from clients.shared.exit_codes import DONE, USAGE, exit_for, trying_again
 from clients.shared.program import react_with
@@ -39,7 +40,7 @@ class IrcRun(Run):
     def start(self, token: bytes | None) -> None:
         """Listens, and connects. Raises `Exit` or `ChatError`."""
         settings = IrcSettings(self._profile)
-        self._face = IrcFace(self._reactor, self._client, self._arguments.profile, settings)
+        self._face = IrcFace(self._reactor, {self._arguments.profile: Account(self._client, settings)})
         port = self._face.listen(self._arguments.port)
         super().start(token)
         said = translate("IRC clients connect to 127.0.0.1, port {port}, without TLS. The password is:")

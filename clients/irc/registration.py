@@ -11,8 +11,8 @@ from chatserv.client import VERSION, ChatError, translate
 from clients.irc.channels import enter
 from clients.irc.events import Events
 from clients.irc.lines import Line
-from clients.irc.names import SERVER
-from clients.irc.session import Session, me
+from clients.irc.names import SERVER, escaped
+from clients.irc.session import Account, Session, Surroundings, me
 
 CAPS: Final = (
     "account-tag", "away-notify", "batch", "cap-notify", "draft/channel-rename", "draft/chathistory",
@@ -127,7 +127,7 @@ async def _plain(session: Session, given: str) -> None:
         session.end(translate("Wrong password"))
         return
     session.scratch["authenticated"] = "yes"
-    session.numeric("900", me(session), session.nick, translate("You are logged in"))
+    session.numeric("900", me(session), escaped(session.client.user), translate("You are logged in"))
     session.numeric("903", translate("SASL authentication successful"))
 
 
@@ -142,14 +142,20 @@ async def _fits(session: Session, who: str, word: str) -> bool:
         around.clock.callLater(around.bounds.wrong_seconds, waited.callback, None)
         await waited
     profile, at, client = who.partition("@")
-    named = (not who or profile == around.profile) and (not at or _CLIENT.fullmatch(client) is not None)
-    if around.settings.fits(word) and named:
-        session.client_name = client or DEFAULT_CLIENT
+    account = _account(around, profile, word)
+    if account is not None and (not at or _CLIENT.fullmatch(client)):
+        session.account, session.client_name = account, client or DEFAULT_CLIENT
         return True
     around.wrong.append(around.clock.seconds())
     while len(around.wrong) > around.bounds.wrong_passwords:
         around.wrong.popleft()
     return False
+
+
+def _account(around: Surroundings, profile: str, word: str) -> Account | None:
+    """Whose password it is: of the profile that is named; without a name, of whichever it opens."""
+    found = [each for name, each in around.accounts.items() if each.settings.fits(word) and profile in {"", name}]
+    return found[0] if found else None
 
 
 async def _come_in(session: Session) -> None:
@@ -193,7 +199,7 @@ def _attach(session: Session) -> None:
     for handle in client.handles():
         try:
             session.attached[handle.room_id] = handle.position
-            hidden = session.around.settings.hidden(name, handle.room_id)
+            hidden = session.settings.hidden(name, handle.room_id)
             if not (handle.offered or handle.direct or hidden):
                 enter(session, handle)
         except ChatError:

@@ -37,7 +37,7 @@ async def _join(session: Session, target: str) -> None:
         handle = await _new(session, name)
     if handle.offered:
         handle.accept()
-    session.around.settings.show(session.client_name, handle.room_id)
+    session.settings.show(session.client_name, handle.room_id)
     if handle.room_id not in session.joined:
         enter(session, handle)
 
@@ -46,7 +46,7 @@ async def _new(session: Session, name: str) -> RoomHandle:
     try:
         return await session.client.join(name)
     except NotFound:
-        wanted = session.around.settings.create_on_join
+        wanted = session.settings.create_on_join
         if wanted == "no":
             raise
         return await session.client.create_room(name, public=wanted == "public")

@@ -40,14 +40,25 @@ class Row:
     before: bool = False
 
 
+@dataclass(frozen=True)
+class Account:
+    """An account that IRC clients can come in to.
+
+    Attributes:
+        client: The account itself.
+        settings: What is kept of its IRC side; the password, too.
+    """
+
+    client: Client
+    settings: IrcSettings
+
+
 @dataclass
 class Surroundings:
     """What all sessions have in common.
 
     Attributes:
-        client: The account.
-        profile: The name of its profile.
-        settings: What is kept of the IRC side.
+        accounts: By the name of the profile; the password chooses, and the profile that is named with it.
         bounds: Of everything.
         clock: Timers, and seconds that never go back.
         now_ms: The date, milliseconds since 1970.
@@ -56,9 +67,7 @@ class Surroundings:
         wrong: When somebody gave a wrong password, in the last minute.
     """
 
-    client: Client
-    profile: str
-    settings: IrcSettings
+    accounts: Mapping[str, Account]
     bounds: Bounds
     clock: Any
     now_ms: Callable[[], int]
@@ -77,6 +86,7 @@ class Session:
         ready: Told whether more commands may come.
 
     Attributes:
+        account: Whose it is, once the password was right.
         caps: What the client has asked for.
         joined: The channels that it was told, by the room's id.
         own: Labels of messages of its own that were not told yet, by their id.
@@ -91,6 +101,7 @@ class Session:
         ready: Callable[[bool], object],
     ) -> None:
         self.around, self._send, self._close, self._ready = around, send, close, ready
+        self.account: Account | None = None
         self.caps: set[str] = set()
         self.client_name = ""
         self.registered = self.over = self.away = False
@@ -115,13 +126,20 @@ class Session:
 
     @property
     def client(self) -> Client:
-        """The account."""
-        return self.around.client
+        """The account; there is one once the password was right."""
+        assert self.account is not None
+        return self.account.client
+
+    @property
+    def settings(self) -> IrcSettings:
+        """What is kept of its IRC side."""
+        assert self.account is not None
+        return self.account.settings
 
     @property
     def nick(self) -> str:
-        """The account's name."""
-        return escaped(self.client.user)
+        """The account's name; ``*`` before the client is registered."""
+        return escaped(self.client.user) if self.registered else "*"
 
     @property
     def slash(self) -> Slash:
@@ -225,7 +243,7 @@ class Session:
 
     def numeric(self, code: str, *params: str) -> None:
         """A numeric for this client."""
-        self.answer(code, self.nick if self.registered else "*", *params)
+        self.answer(code, self.nick, *params)
 
     def notice(self, text: str, target: str = "", source: str = SERVICE_SOURCE) -> None:
         """The service says something, to this client or into a channel. The text is clean."""

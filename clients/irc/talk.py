@@ -167,13 +167,13 @@ async def ask_service(session: Session, said: str) -> None:
     except ChatError as error:
         lines = [explained(error)]
     for each in lines:
-        for piece in outgoing(each, session.around.settings.line_bytes):
+        for piece in outgoing(each, session.settings.line_bytes):
             session.tell("PRIVMSG", session.nick, piece, source=SERVICE_SOURCE)
 
 
 def _set(session: Session, text: str) -> str:
     """``set NAME VALUE``: what the IRC side does as a person likes it."""
-    settings, words = session.around.settings, text.split()
+    settings, words = session.settings, text.split()
     if len(words) == 3 and settings.set(words[1], words[2]):
         return f"{words[1]} = {words[2]}"
     said = translate(

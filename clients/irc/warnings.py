@@ -45,7 +45,7 @@ def tell_warning(session: Session, event: ClientEvent) -> None:
 
     rooms = list(concerned(session, event))
     for line in news(event, look, session.client.user):
-        for piece in outgoing(for_irc(line), session.around.settings.line_bytes):
+        for piece in outgoing(for_irc(line), session.settings.line_bytes):
             for handle in rooms:
                 about_room(session, handle, piece)
             if not rooms:

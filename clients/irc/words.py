@@ -85,7 +85,7 @@ def message_words(
     batched = [] if message.action else _batched(session, front + text, target, source, tags)
     if batched:
         return batched
-    pieces = outgoing(text, session.around.settings.line_bytes)
+    pieces = outgoing(text, session.settings.line_bytes)
     found: list[Words] = []
     for at, piece in enumerate(pieces):
         said = piece if at else front + piece
@@ -98,7 +98,7 @@ def message_words(
 def _batched(session: Session, text: str, target: str, source: str, tags: Mapping[str, str]) -> list[Words]:
     """A text of several lines as a batch of them; none for clients without, and beyond what a batch may hold."""
     bounds = session.around.bounds
-    pieces = outgoing_pieces(text, session.around.settings.line_bytes)
+    pieces = outgoing_pieces(text, session.settings.line_bytes)
     size = sum(len(piece.encode(errors="replace")) + (not goes_on) for piece, goes_on in pieces) - 1
     fits = 1 < len(pieces) <= bounds.multiline_lines and size <= bounds.multiline_bytes
     if not fits or not session.caps >= MULTILINE_CAPS:

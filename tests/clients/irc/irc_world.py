@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.testing.world import Person, World
 from clients.irc.connection import IrcConnection, IrcFactory
 from clients.irc.lines import parse_tags
-from clients.irc.session import Session, Surroundings
+from clients.irc.session import Account, Session, Surroundings
 from clients.irc.settings import Bounds, IrcSettings
 from clients.irc.table import TABLE
 
@@ -92,11 +92,15 @@ class IrcTestCase(SynchronousTestCase):
     def around(self, person: Person) -> Surroundings:
         """What the IRC clients of somebody have in common."""
         if person.name not in self._around:
-            settings = IrcSettings(person.profile)
+            accounts = {person.name: Account(person.client, IrcSettings(person.profile))}
             self._around[person.name] = Surroundings(
-                person.client, person.name, settings, self.bounds, self.world.reactor, self.world.server.now_ms, TABLE
+                accounts, self.bounds, self.world.reactor, self.world.server.now_ms, TABLE
             )
         return self._around[person.name]
+
+    def settings(self, person: Person) -> IrcSettings:
+        """What is kept of the IRC side of somebody."""
+        return self.around(person).accounts[person.name].settings
 
     def stranger(self, person: Person) -> IrcPeer:
         """A client that has said nothing yet."""
@@ -105,7 +109,7 @@ class IrcTestCase(SynchronousTestCase):
     def peer(self, person: Person, caps: str = PLAIN, client: str = "irc") -> IrcPeer:
         """A client that is there, and has read how things stand."""
         peer = self.stranger(person)
-        password = self.around(person).settings.password
+        password = self.settings(person).password
         more = ("CAP LS 302", f"CAP REQ :{caps}") if caps else ()
         peer.say(
             *more, f"PASS {person.name}@{client}:{password}", "NICK x", "USER x 0 * :x", *(("CAP END",) if caps else ())

@@ -83,7 +83,7 @@ class WarningTests(IrcTestCase):
         self.patch(self.bob.client._lifecycle.notifier.troubles, "open", lambda _: [event])
         for client in ("one", "two"):
             peer = self.stranger(self.bob)
-            password = self.around(self.bob).settings.password
+            password = self.settings(self.bob).password
             lines = peer.say(f"PASS bob@{client}:{password}", "NICK x", "USER x 0 * :x")
             self.assertTrue(any("/msg *chatserv verify" in line for line in lines), lines)
 
@@ -205,7 +205,7 @@ class ServiceTests(IrcTestCase):
         """What the IRC side does as a person likes it."""
         peer = self.peer(self.bob)
         self.assertEqual(peer.say("PRIVMSG *chatserv :set reactions all"), [f"{SERVICE} PRIVMSG bob :reactions = all"])
-        self.assertEqual(self.around(self.bob).settings.reactions, "all")
+        self.assertEqual(self.settings(self.bob).reactions, "all")
         for line in ("set", "set reactions", "set reactions some", "set password x"):
             self.assertIn("reactions own|all|none (now all)", peer.say(f"PRIVMSG *chatserv :{line}")[0])
 

@@ -104,7 +104,7 @@ class ReplayTests(IrcTestCase):
     def come(self, caps: str = "", client: str = "irc") -> list[str]:
         """A client comes; what it is told behind the names."""
         peer = self.stranger(self.bob)
-        password = self.around(self.bob).settings.password
+        password = self.settings(self.bob).password
         more = ("CAP LS 302", f"CAP REQ :{caps}") if caps else ()
         lines = peer.say(*more, f"PASS bob@{client}:{password}", "NICK x", "USER x 0 * :x", "CAP END")
         at = next(n for n, line in enumerate(lines) if " 366 " in line)
@@ -149,7 +149,7 @@ class ReplayTests(IrcTestCase):
         self.alice.say("lobby", "before")
         self.world.settle()
         peer = self.stranger(self.bob)
-        password = self.around(self.bob).settings.password
+        password = self.settings(self.bob).password
         peer.say(f"PASS {password}", "NICK x", "USER x 0 * :x", seconds=0)
         peer.connection.connectionLost()
         self.world.settle()

@@ -20,7 +20,7 @@ class RegistrationTests(IrcTestCase):
         """The nick is the account's, whatever was asked for; rooms are shown with topic and names."""
         self.alice.do(self.alice.room("lobby").set_topic("all of us"))
         peer = self.stranger(self.bob)
-        lines = peer.say(f"PASS {self.around(self.bob).settings.password}", "NICK other", "USER a 0 * :b")
+        lines = peer.say(f"PASS {self.settings(self.bob).password}", "NICK other", "USER a 0 * :b")
         for code in ("001", "002", "003", "004", "005", "422"):
             self.assert_numeric(lines, code)
         self.assert_line(lines, ":bob!bob@chat JOIN #lobby")
@@ -34,7 +34,7 @@ class RegistrationTests(IrcTestCase):
 
     def test_passwords(self) -> None:
         """The word alone, with the profile, with the profile and a client's name; all else is refused and closed."""
-        word = self.around(self.bob).settings.password
+        word = self.settings(self.bob).password
         for given, client in ((word, "irc"), (f"bob:{word}", "irc"), (f"bob@phone:{word}", "phone")):
             peer = self.stranger(self.bob)
             peer.say(f"PASS {given}", "NICK x", "USER x 0 * :x")
@@ -49,7 +49,7 @@ class RegistrationTests(IrcTestCase):
 
     def test_sasl(self) -> None:
         """SASL PLAIN with profile and client."""
-        word = self.around(self.bob).settings.password
+        word = self.settings(self.bob).password
         peer = self.stranger(self.bob)
         lines = peer.say("CAP LS 302", "NICK x", "USER x 0 * :x", "CAP REQ :sasl", "AUTHENTICATE PLAIN")
         self.assertIn("AUTHENTICATE +", lines[-1])
@@ -67,7 +67,7 @@ class RegistrationTests(IrcTestCase):
 
     def test_slow(self) -> None:
         """After three wrong passwords in a minute each answer takes two seconds, also that to the right one."""
-        word = self.around(self.bob).settings.password
+        word = self.settings(self.bob).password
         for _ in range(3):
             self.assert_numeric(self.stranger(self.bob).say("PASS x", "NICK x", "USER x 0 * :x", seconds=0), "464")
         peer = self.stranger(self.bob)
@@ -86,7 +86,7 @@ class RegistrationTests(IrcTestCase):
         self.assertEqual(peer.say("CAP REQ :batch -cap-notify"), [":chatserv CAP * ACK :batch -cap-notify"])
         self.assertEqual(peer.say("CAP LIST"), [":chatserv CAP * LIST :batch"])
         self.assert_numeric(peer.say("CAP WHAT", seconds=0), "410", "WHAT")
-        word = self.around(self.bob).settings.password
+        word = self.settings(self.bob).password
         self.assertEqual(peer.say(f"PASS {word}", "NICK x", "USER x 0 * :x"), [])
         self.assert_numeric(peer.say("CAP END"), "001")
         every = self.stranger(self.bob)

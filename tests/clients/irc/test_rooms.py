@@ -32,7 +32,7 @@ class RoomTests(IrcTestCase):
         self.assert_numeric(bob.say("JOIN #attic,#a!b,lobby", seconds=8), "403", "#attic", "lobby")
         self.assertIn("leaves one for good", bob.say("JOIN 0")[0])
         for setting, modes in (("private", "+nist"), ("public", "+nt")):
-            self.around(self.bob).settings.set("create_on_join", setting)
+            self.settings(self.bob).set("create_on_join", setting)
             self.assert_line(bob.say(f"JOIN #{setting}", seconds=8), f"{BOB} JOIN #{setting}")
             self.assert_numeric(bob.say(f"MODE #{setting}"), "324", modes)
 
@@ -48,7 +48,7 @@ class RoomTests(IrcTestCase):
         self.assertEqual((bob.take(), other.take()), ([], [f"{ALICE} PRIVMSG #lobby :unseen"]))
         bob.connection.connectionLost()
         again = self.stranger(self.bob)
-        lines = again.say(f"PASS {self.around(self.bob).settings.password}", "NICK x", "USER x 0 * :x")
+        lines = again.say(f"PASS {self.settings(self.bob).password}", "NICK x", "USER x 0 * :x")
         self.assertNotIn("#lobby", "".join(lines))
         self.assert_line(again.say("JOIN #lobby"), f"{BOB} JOIN #lobby")
         self.alice.say("lobby", "seen")

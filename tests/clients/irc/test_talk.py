@@ -124,7 +124,7 @@ class TalkTests(IrcTestCase):
         self.alice.say("lobby", "hers")
         message = self.alice.events(MessageReceived)[-1]
         for setting, told in (("own", False), ("all", True), ("none", False)):
-            self.assertTrue(self.around(self.bob).settings.set("reactions", setting))
+            self.assertTrue(self.settings(self.bob).set("reactions", setting))
             peer.take()
             for on in (True, False):
                 self.alice.do(self.alice.room("lobby").react(message.message_id, "👍", on=on))
@@ -148,7 +148,7 @@ class TalkTests(IrcTestCase):
 
     def test_long(self) -> None:
         """A long text comes in several lines, of which the first has the tags; lines of a text are lines."""
-        self.around(self.alice).settings.set("line_bytes", "400")
+        self.settings(self.alice).set("line_bytes", "400")
         peer = self.peer(self.alice, MODERN)
         self.bob.say("lobby", "one\n\n" + "x" * 500)
         self.world.settle()
