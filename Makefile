@@ -22,6 +22,8 @@
 #   RATE       honest: lines a second                                           (20)
 #   LINES      honest: how many lines, in place of MINUTES                      (none)
 #   SEED       honest: of all chances                                           (another one each time; it is printed)
+#   IRCTEST    irctest: a checkout of https://github.com/progval/irctest
+#   PYTEST     irctest: a pytest that has what irctest needs                     (pytest)
 #   BASE       bench-compare: the revision to compare with
 #   SECONDS    fuzz: how long, all targets together                              (3600)
 #   TARGET     fuzz: some targets                                               (all)
@@ -55,6 +57,8 @@ OFF ?=
 SHORT ?=
 ROWS ?=
 SECONDS ?= 3600
+IRCTEST ?=
+PYTEST ?= pytest
 TARGET ?=
 BASE ?=
 ARGS ?=
@@ -74,7 +78,7 @@ STAMP_STORE = $(VENV)/.stamp-$(if $(filter-out sqlite,$(STORE)),test,run)
 # A variable's value as one word for the shell, whatever stands in it.
 shell_word = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run supervised procmon-drill addresses-drill install test coverage dev lint types layers docs audit fuzz demo demo-cluster cluster cluster-drill prove-blind kills restore-drill faults faults-short honest liar histories mutations screenshots bench bench-peers bench-compare catalogues lock latest wheel deb container news clean
+.PHONY: help run supervised procmon-drill addresses-drill install test coverage dev lint types layers docs audit fuzz demo demo-cluster cluster cluster-drill prove-blind kills restore-drill faults faults-short honest liar histories mutations irctest screenshots bench bench-peers bench-compare catalogues lock latest wheel deb container news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -181,6 +185,9 @@ mutations: $(VENV)/.stamp-test  ## parse and verify broken copies of every struc
 	CHATSERV_MUTATIONS=$(MUTATIONS) $(BIN)/python -m twisted.trial tests.crypto.test_mutations \
 	    tests.crypto.test_statement_mutations tests.crypto.test_commits tests.crypto.test_room_state \
 	    tests.crypto.test_log_leaves tests.crypto.test_bodies
+
+irctest: $(VENV)/.stamp-test  ## the IRC gateway under the tests of progval/irctest (IRCTEST=checkout PYTEST=pytest)
+	$(BIN)/python -m tests.irctest.run '$(or $(IRCTEST),$(error where is irctest? make irctest IRCTEST=checkout))' --pytest '$(PYTEST)'
 
 screenshots: $(VENV)/.stamp-test  ## docs/images: pictures of the clients (needs Xvfb, openbox, xdotool, xterm, ImageMagick)
 	$(BIN)/python -m tests.support.screenshots

@@ -1,6 +1,6 @@
 """What changes about rooms, as one IRC client is told it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from chatserv.client import (
@@ -13,10 +13,9 @@ from chatserv.client import (
     RoomOffered,
     RoomTitled,
     place,
-    shown,
     translate,
 )
-from clients.irc.channels import enter, join, titled
+from clients.irc.channels import MODES, enter, join, titled
 from clients.irc.names import channel_of, escaped, source_of
 from clients.irc.session import Session, me
 
@@ -65,12 +64,13 @@ def _offered(session: Session, event: RoomOffered) -> None:
 
 def _left(session: Session, event: RoomLeft) -> None:
     channel = session.joined.pop(event.room_id, None)
+    session.ranks.pop(event.room_id, None)
     if channel is None:
         return
     if event.closed:
         session.notice(translate("{room} is closed, for everybody.").format(room=place(event.room)))
     if event.by not in {"", session.client.user}:
-        session.tell("KICK", channel, session.nick, "", source=source_of(event.by))
+        session.tell("KICK", channel, session.nick, escaped(event.by), source=source_of(event.by))
     else:
         session.tell("PART", channel, source=me(session))
 
@@ -86,54 +86,81 @@ def _members(session: Session, event: RoomChanged) -> None:
     handle = _ours(session, event.room_id)
     if handle is None or handle.room_id not in session.joined:
         return
-    channel, by = session.joined[handle.room_id], source_of(event.by) if event.by else ""
-    source = by or me(session)
+    source = source_of(event.by) if event.by else me(session)
     for word, users in event.lines:
         told = _WAYS.get(word)
         for user in users if told is not None else ():
             if user == session.client.user and word in _OURS:
                 continue  # that we came or went is told by an event of its own
             assert told is not None
-            told(session, channel, source, user)
+            told(session, handle, source, user)
     titled(session, handle, event.by)
 
 
-def _mode(change: str, mask: str = "{nick}") -> Callable[[Session, str, str, str], None]:
-    def tell(session: Session, channel: str, source: str, user: str) -> None:
-        nicks = [mask.format(nick=escaped(user))] * sum(each.isalpha() for each in change)
-        session.tell("MODE", channel, change, *nicks, source=source)
+_Way = Callable[[Session, RoomHandle, str, str], None]
+
+
+def _joined(session: Session, handle: RoomHandle, source: str, user: str) -> None:  # noqa: ARG001 - as the others
+    session.ranks.setdefault(handle.room_id, {})[user] = ""
+    join(session, session.joined[handle.room_id], user)
+    away = any(member.user == user and member.presence == "away" for member in handle.members())
+    if away and "away-notify" in session.caps:
+        session.tell("AWAY", "away", source=source_of(user))
+
+
+def _went(session: Session, handle: RoomHandle, source: str, user: str) -> None:  # noqa: ARG001 - likewise
+    session.ranks.get(handle.room_id, {}).pop(user, None)
+    session.tell("PART", session.joined[handle.room_id], source=source_of(user))
+
+
+def _kicked(session: Session, handle: RoomHandle, source: str, user: str) -> None:
+    """The reason is not carried; without one IRC has the name of whoever did it."""
+    session.ranks.get(handle.room_id, {}).pop(user, None)
+    channel = session.joined[handle.room_id]
+    session.tell("KICK", channel, escaped(user), source.partition("!")[0], source=source)
+
+
+def _masked(change: str, mask: str) -> _Way:
+    def tell(session: Session, handle: RoomHandle, source: str, user: str) -> None:
+        channel = session.joined[handle.room_id]
+        session.tell("MODE", channel, change, mask.format(nick=escaped(user)), source=source)
 
     return tell
 
 
-def _joined(session: Session, channel: str, source: str, user: str) -> None:  # noqa: ARG001 - as the others
-    join(session, channel, user)
+def _banned(session: Session, handle: RoomHandle, source: str, user: str) -> None:
+    """Whoever was in the room is out of it."""
+    _masked("+b", "{nick}!*@*")(session, handle, source, user)
+    if user in session.ranks.get(handle.room_id, {}):
+        _kicked(session, handle, source, user)
 
 
-def _went(session: Session, channel: str, source: str, user: str) -> None:  # noqa: ARG001 - likewise
-    session.tell("PART", channel, source=source_of(user))
+def _ranked(role: str) -> _Way:
+    """What somebody is no longer, and what they are now, as far as that was not told yet."""
 
+    def tell(session: Session, handle: RoomHandle, source: str, user: str) -> None:
+        ranks = session.ranks.setdefault(handle.room_id, {})
+        before, now = ranks.get(user, ""), MODES.get(role, "")
+        ranks[user] = now
+        change = (f"-{before}" if before else "") + (f"+{now}" if now else "")
+        if before != now:
+            nicks = [escaped(user)] * (len(change) // 2)
+            session.tell("MODE", session.joined[handle.room_id], change, *nicks, source=source)
 
-def _kicked(session: Session, channel: str, source: str, user: str) -> None:
-    session.tell("KICK", channel, escaped(user), shown(user), source=source)
-
-
-def _banned(session: Session, channel: str, source: str, user: str) -> None:
-    _kicked(session, channel, source, user)
-    _mode("+b", "{nick}!*@*")(session, channel, source, user)
+    return tell
 
 
 _OURS: Final = frozenset({"joined", "left", "kicked", "struck", "banned"})
-_WAYS: Final = {
+_WAYS: Final[Mapping[str, _Way]] = {
     "joined": _joined,
     "left": _went,
     "kicked": _kicked,
     "struck": _kicked,
     "banned": _banned,
-    "unbanned": _mode("-b", "{nick}!*@*"),
-    "muted": _mode("+b", "m:{nick}"),
-    "unmuted": _mode("-b", "m:{nick}"),
-    "owner": _mode("-o+q"),
-    "moderator": _mode("-q+o"),
-    "member": _mode("-qo"),
+    "unbanned": _masked("-b", "{nick}!*@*"),
+    "muted": _masked("+b", "m:{nick}"),
+    "unmuted": _masked("-b", "m:{nick}"),
+    "owner": _ranked("owner"),
+    "moderator": _ranked("moderator"),
+    "member": _ranked("member"),
 }

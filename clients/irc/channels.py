@@ -6,8 +6,10 @@ from chatserv.client import MemberView, RoomHandle, translate
 from clients.irc.names import SERVER, channel_of, escaped, source_of, target_of
 from clients.irc.session import Session, me
 from clients.irc.texts import first_words, outgoing
+from clients.irc.words import time_tag
 
 RANKS = {"owner": "~", "moderator": "@"}
+MODES = {"owner": "q", "moderator": "o"}
 MAX_NAMES_BYTES = 400  # of names in one line
 TOPIC_CHARACTERS = 1024
 
@@ -17,9 +19,12 @@ def enter(session: Session, handle: RoomHandle) -> None:
     channel = channel_of(handle.name)
     session.joined[handle.room_id] = channel
     join(session, channel, session.client.user)
+    session.ranks[handle.room_id] = {each.user: MODES.get(each.role, "") for each in handle.members()}
     topic = session.topics[handle.room_id] = topic_line(handle)
     if topic:
         session.numeric("332", channel, topic)
+    if "draft/read-marker" in session.caps:
+        tell_marker(session, handle)
     if not session.caps & {"no-implicit-names", "draft/no-implicit-names"}:
         tell_names(session, channel, handle.members())
 
@@ -36,6 +41,7 @@ def join(session: Session, channel: str, user: str) -> None:
 def put_away(session: Session, handle: RoomHandle) -> None:
     """Hides a room from this client, and remembers that."""
     channel = session.joined.pop(handle.room_id, channel_of(handle.name))
+    session.ranks.pop(handle.room_id, None)
     session.settings.hide(session.client_name, handle.room_id)
     session.answer("PART", channel, source=me(session))
 
@@ -99,6 +105,12 @@ def renamed(session: Session, handle: RoomHandle, before: str, by: str) -> None:
         return
     session.tell("PART", before, translate("renamed to {room}").format(room=after), source=me(session))
     enter(session, handle)
+
+
+def tell_marker(session: Session, handle: RoomHandle) -> None:
+    """How far the room was read."""
+    seen = handle.history(1, before=handle.read + 1)
+    session.answer("MARKREAD", place_of(session, handle), f"timestamp={time_tag(seen[0].at_ms)}" if seen else "*")
 
 
 def place_of(session: Session, handle: RoomHandle) -> str:

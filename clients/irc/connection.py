@@ -11,7 +11,8 @@ from zope.interface import implementer
 from chatserv.client import translate
 from clients.irc.lines import Line, LineInvalid, format_line, parse_line
 from clients.irc.multiline import BatchReader
-from clients.irc.session import Session, Surroundings
+from clients.irc.session import Session
+from clients.irc.surroundings import Surroundings
 from clients.irc.words import MULTILINE
 
 _BROWSER: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ", b"TRACE ")

@@ -9,8 +9,8 @@ from twisted.internet.error import CannotListenError
 
 from chatserv.client import now_ms, translate
 from clients.irc.connection import IrcFactory
-from clients.irc.session import Account, Surroundings
 from clients.irc.settings import Bounds
+from clients.irc.surroundings import Account, Surroundings
 from clients.irc.table import TABLE
 from clients.shared.exit_codes import USAGE, Exit
 

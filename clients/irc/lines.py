@@ -69,7 +69,7 @@ def parse_line(data: bytes) -> Line | None:
     if not text.strip(" "):
         return None
     words = _words(text)
-    if not (words[0].isascii() and words[0].isalnum()):
+    if not (words[0].isascii() and words[0].isprintable()):
         raise LineInvalid("INVALID_LINE")
     return Line(words[0].upper(), tuple(words[1:]), tags=tags)
 

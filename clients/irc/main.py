@@ -7,8 +7,8 @@ from typing import Any
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged, open_client, translate
 from clients.irc.arguments import IrcArguments, parse_arguments
 from clients.irc.face import IrcFace
-from clients.irc.session import Account
 from clients.irc.settings import IrcSettings
+from clients.irc.surroundings import Account
 from clients.shared.exit_codes import DONE, USAGE, exit_for, trying_again
 from clients.shared.program import react_with
 from clients.shared.run import Run

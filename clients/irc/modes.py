@@ -6,6 +6,7 @@ from typing import Final
 from chatserv.client import RoomHandle, translate
 from clients.irc.lines import Line
 from clients.irc.names import escaped, user_of
+from clients.irc.people import absent
 from clients.irc.session import Session
 from clients.irc.talk import our_room
 
@@ -62,7 +63,7 @@ async def _change(session: Session, handle: RoomHandle, line: Line) -> None:
     user = user_of(argument)
     role = {member.user: member.role for member in handle.members()}.get(user)
     if role is None:
-        session.numeric("441", argument, line.param(0), translate("They are not in that room"))
+        absent(session, argument, line.param(0))
         return
     wanted = {"q": "owner", "o": "moderator"}[change[1]]
     if on:

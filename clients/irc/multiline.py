@@ -67,7 +67,7 @@ class BatchReader:
     def _add(self, line: Line, target: str) -> tuple[str, ...]:
         """Keeps a line, or gives what is wrong with it."""
         self._lines += 1
-        if line.verb != "PRIVMSG" or len(line.params) != 2:
+        if line.verb != "PRIVMSG" or len(line.params) != 2 or (CONCAT in line.tags and not line.param(1)):
             return ("MULTILINE_INVALID",)
         if line.param(0).lower() != target.lower():
             return ("MULTILINE_INVALID_TARGET", target, line.param(0))

@@ -6,7 +6,7 @@ from typing import Final
 
 from chatserv.client import ChatError, MessageReceived, NotMember, RoomHandle, explained, translate
 from chatserv.client.errors import NotFound
-from clients.irc.channels import place_of
+from clients.irc.channels import place_of, tell_marker
 from clients.irc.lines import Line, parse_tags
 from clients.irc.names import SERVER
 from clients.irc.replay import replayed
@@ -103,7 +103,7 @@ async def chathistory(session: Session, line: Line) -> None:
         session.fail("CHATHISTORY", code, explained(error), kind, line.param(1))
     else:
         words = [each for message in found for each in replayed(session, message, handle)]
-        session.batch("chathistory", words, place_of(session, handle))
+        session.batch("chathistory", words, line.param(1) if handle.direct else place_of(session, handle))
 
 
 def _tell_targets(session: Session, line: Line, limit: int) -> None:
@@ -145,8 +145,10 @@ async def search(session: Session, line: Line) -> None:
 
 async def markread(session: Session, line: Line) -> None:
     """MARKREAD: our read marker, told to our own devices and to nobody else."""
-    target = line.param(0)
-    handle = our_room(session, target)
+    if not line.params:
+        session.fail("MARKREAD", "NEED_MORE_PARAMS", translate("Not enough parameters"))
+        return
+    handle = our_room(session, line.param(0))
     if len(line.params) > 1:
         at_ms = moment_ms(line.param(1).removeprefix("timestamp="))
         if at_ms is None:
@@ -154,5 +156,4 @@ async def markread(session: Session, line: Line) -> None:
             return
         later = handle.history(1, since_ms=at_ms + 1)
         handle.mark_seen(later[0].seq - 1 if later else None)
-    seen = handle.history(1, before=handle.read + 1)
-    session.answer("MARKREAD", place_of(session, handle), f"timestamp={time_tag(seen[0].at_ms)}" if seen else "*")
+    tell_marker(session, handle)

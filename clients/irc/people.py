@@ -1,6 +1,7 @@
 """Commands about people: WHO, WHOIS, AWAY, MONITOR, ISON, USERHOST, ACCEPT."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from chatserv.client import ChatError, MemberView, RoomHandle, translate
 from clients.irc.channels import RANKS, place_of
@@ -11,6 +12,7 @@ from clients.irc.talk import our_room
 
 WHOX_ORDER = "tcuihsnfdlaor"
 MAX_NICKS = 20
+MAX_FOUND = 500
 
 
 def common(session: Session) -> Iterator[tuple[RoomHandle, MemberView]]:
@@ -19,6 +21,14 @@ def common(session: Session) -> Iterator[tuple[RoomHandle, MemberView]]:
         if not handle.offered:
             for member in handle.members():
                 yield handle, member
+
+
+def absent(session: Session, nick: str, target: str) -> None:
+    """Says that somebody is not in a room, or that nobody of this name is known here."""
+    if _user(nick) in presence(session):
+        session.numeric("441", nick, target, translate("They are not in that room"))
+    else:
+        session.numeric("401", nick, translate("Nobody of this name is in a room with you"))
 
 
 def presence(session: Session) -> dict[str, str]:
@@ -35,6 +45,8 @@ async def who(session: Session, line: Line) -> None:
         if target.startswith("#"):
             handle = our_room(session, target)
             found = [(handle, member) for member in handle.members()]
+        elif "*" in target:
+            found = _matching(session, target)
         else:
             user = user_of(target)
             found = [(handle, member) for handle, member in common(session) if member.user == user][:1]
@@ -44,6 +56,15 @@ async def who(session: Session, line: Line) -> None:
         room = place_of(session, handle) if target.startswith("#") else "*"
         _tell_who(session, member, room, wanted, token)
     session.numeric("315", target or "*", translate("End of WHO"))
+
+
+def _matching(session: Session, mask: str) -> list[tuple[RoomHandle, MemberView]]:
+    """Whose nick is like that, each once, of those in channels with us: who is known from direct messages is not found."""
+    found: dict[str, tuple[RoomHandle, MemberView]] = {}
+    for handle, member in common(session):
+        if not handle.direct and len(found) < MAX_FOUND and fnmatchcase(escaped(member.user), mask.lower()):
+            found.setdefault(member.user, (handle, member))
+    return list(found.values())
 
 
 def _tell_who(session: Session, member: MemberView, room: str, wanted: str, token: str) -> None:

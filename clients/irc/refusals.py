@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from chatserv.client import ChatError
+from chatserv.client import ChatError, Client, NotMember, Status
+from chatserv.client.errors import NotFound
+from clients.irc.names import room_of
 
 ROOM: Final = "442"
 _NUMERICS: Final = {
@@ -32,6 +34,17 @@ def numeric_for(error: ChatError, target: str) -> str | None:
     """
     special = _OF_ROOMS if target.startswith("#") else _OF_PEOPLE
     return special.get(error.code) or _NUMERICS.get(error.code)
+
+
+async def as_seen(client: Client, target: str, error: ChatError) -> ChatError:
+    """The error; `NotFound` where it is about a room that, for all that can be seen from here, there is not."""
+    if not (isinstance(error, NotMember) and target.startswith("#") and client.status is Status.ONLINE):
+        return error
+    try:
+        there = {room.name for room in await client.public_rooms()} | {handle.name for handle in client.handles()}
+    except ChatError:
+        return error
+    return error if room_of(target) in there else NotFound(target)
 
 
 def fail_code(error: ChatError) -> str:

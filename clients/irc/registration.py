@@ -12,7 +12,8 @@ from clients.irc.channels import enter
 from clients.irc.events import Events
 from clients.irc.lines import Line
 from clients.irc.names import SERVER, escaped
-from clients.irc.session import Account, Session, Surroundings, me
+from clients.irc.session import Session, me
+from clients.irc.surroundings import Account, Surroundings
 
 CAPS: Final = (
     "account-tag", "away-notify", "batch", "cap-notify", "draft/channel-rename", "draft/chathistory",
@@ -87,10 +88,13 @@ async def nick(session: Session, line: Line) -> None:
     await _come_in(session)
 
 
-async def user(session: Session, line: Line) -> None:  # noqa: ARG001 - who it says it is is nothing to us
+async def user(session: Session, line: Line) -> None:
     """USER."""
     if session.registered:
         session.numeric("462", translate("Already registered"))
+        return
+    if not line.param(3):
+        session.numeric("461", "USER", translate("Not enough parameters"))
         return
     session.scratch["user"] = "yes"
     await _come_in(session)

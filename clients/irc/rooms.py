@@ -5,6 +5,7 @@ from chatserv.client.errors import NotFound
 from clients.irc.channels import enter, place_of, put_away, tell_names, tell_topic
 from clients.irc.lines import Line
 from clients.irc.names import channel_of, escaped, room_of, user_of
+from clients.irc.people import absent
 from clients.irc.session import Session
 from clients.irc.talk import our_room
 from clients.irc.texts import first_words, incoming
@@ -83,7 +84,7 @@ async def kick(session: Session, line: Line) -> None:
     handle = our_room(session, line.param(0))
     for nick in line.param(1).split(",")[:4]:
         if not any(member.user == user_of(nick) for member in handle.members()):
-            session.numeric("441", nick, line.param(0), translate("They are not in that room"))
+            absent(session, nick, line.param(0))
         else:
             await handle.kick(user_of(nick))
 

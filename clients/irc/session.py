@@ -1,8 +1,8 @@
 """One IRC client: what it has said of itself, its commands in order, and the one place where lines for it are made."""
 
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -11,8 +11,9 @@ from twisted.logger import Logger
 from chatserv.client import ChatError, Client, RoomHandle, Slash, explained, translate
 from clients.irc.lines import Line, format_line
 from clients.irc.names import SERVER, SERVICE_SOURCE, escaped, source_of
-from clients.irc.refusals import fail_code, numeric_for
-from clients.irc.settings import Bounds, IrcSettings
+from clients.irc.refusals import as_seen, fail_code, numeric_for
+from clients.irc.settings import IrcSettings
+from clients.irc.surroundings import Account, Surroundings
 
 log = Logger(namespace="chatserv.irc")
 _TAG_CAPS: Final = {
@@ -21,59 +22,15 @@ _TAG_CAPS: Final = {
     "label": "labeled-response",
     "account": "account-tag",
 }  # all others: message-tags
+_OWN_REPLIES: Final = {
+    "BATCH": "draft/multiline",
+    "CHATHISTORY": "draft/chathistory",
+    "MARKREAD": "draft/read-marker",
+    "REDACT": "draft/message-redaction",
+}
+"""What has FAIL in its own specification: who knows that knows FAIL. ``*`` is UTF8ONLY, which everybody is told."""
 _UNSAFE: Final = str.maketrans(dict.fromkeys("\r\n\0", "\ufffd"))
 _LEAST_SAFE: Final = "*"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table of commands.
-
-    Attributes:
-        handler: Carries it out.
-        least: How many parameters it needs.
-        before: Whether it may come before the client is registered.
-    """
-
-    handler: Callable[["Session", Line], Awaitable[None]]
-    least: int = 0
-    before: bool = False
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account that IRC clients can come in to.
-
-    Attributes:
-        client: The account itself.
-        settings: What is kept of its IRC side; the password, too.
-    """
-
-    client: Client
-    settings: IrcSettings
-
-
-@dataclass
-class Surroundings:
-    """What all sessions have in common.
-
-    Attributes:
-        accounts: By the name of the profile; the password chooses, and the profile that is named with it.
-        bounds: Of everything.
-        clock: Timers, and seconds that never go back.
-        now_ms: The date, milliseconds since 1970.
-        table: The commands.
-        sessions: Who is there, registered or not.
-        wrong: When somebody gave a wrong password, in the last minute.
-    """
-
-    accounts: Mapping[str, Account]
-    bounds: Bounds
-    clock: Any
-    now_ms: Callable[[], int]
-    table: Mapping[str, Row]
-    sessions: set["Session"] = field(default_factory=set)
-    wrong: deque[float] = field(default_factory=deque)
 
 
 class Session:
@@ -110,6 +67,8 @@ class Session:
         self.joined: dict[bytes, str] = {}
         self.topics: dict[bytes, str] = {}
         """The topic of each that it was told last."""
+        self.ranks: dict[bytes, dict[str, str]] = {}
+        """Who is in each, with the mode of their role, as it was told last: by room and user."""
         self.attached: dict[bytes, int] = {}
         """How far each room was when it came: what is not behind that is replayed."""
         self.own: OrderedDict[bytes, str] = OrderedDict()
@@ -189,7 +148,7 @@ class Session:
             else:
                 await row.handler(self, line)
         except ChatError as error:
-            self.refuse(line.verb, line.param(0), error)
+            self.refuse(line.verb, line.param(0), await as_seen(self.client, line.param(0), error))
         except Exception:  # noqa: BLE001 - a bug in one command ends neither the client nor the program
             log.failure("{verb} failed", verb=line.verb)
             self.fail(line.verb, "INTERNAL_ERROR", translate("That went wrong inside this program."))
@@ -251,7 +210,7 @@ class Session:
 
     def fail(self, verb: str, code: str, text: str, *about: str) -> None:
         """An error that has no numeric."""
-        if "standard-replies" in self.caps:
+        if "standard-replies" in self.caps or verb == "*" or _OWN_REPLIES.get(verb) in self.caps:
             self.answer("FAIL", verb, code, *about, text)
         else:
             self.answer("NOTICE", self.nick, f"{verb}: {text}")

@@ -6,7 +6,8 @@ from chatserv.client import VERSION, moment, now_ms, translate
 from clients.irc import modes, multiline, past, people, registration, rooms, talk
 from clients.irc.lines import Line
 from clients.irc.names import SERVER
-from clients.irc.session import Row, Session
+from clients.irc.session import Session
+from clients.irc.surroundings import Row
 
 HELP: Final = (
     "JOIN",
@@ -104,7 +105,7 @@ TABLE: Final = {
     "KILL": Row(refused),
     "LIST": Row(rooms.list_rooms),
     "LUSERS": Row(lusers),
-    "MARKREAD": Row(past.markread, 1),
+    "MARKREAD": Row(past.markread),
     "MODE": Row(modes.mode, 1),
     "MONITOR": Row(people.monitor, 1),
     "MOTD": Row(motd),

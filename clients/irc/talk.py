@@ -7,6 +7,7 @@ from chatserv.client.errors import Muted, NotFound, NotMember
 from clients.irc.channels import about_room
 from clients.irc.lines import Line
 from clients.irc.names import SERVICE, SERVICE_SOURCE, room_of, user_of
+from clients.irc.refusals import as_seen
 from clients.irc.session import Session
 from clients.irc.texts import incoming, outgoing
 
@@ -55,7 +56,7 @@ async def privmsg(session: Session, line: Line) -> None:
         try:
             await _say(session, line, target)
         except ChatError as error:
-            session.refuse(line.verb, target, error)
+            session.refuse(line.verb, target, await as_seen(session.client, target, error))
 
 
 async def _say(session: Session, line: Line, target: str) -> None:
@@ -136,9 +137,10 @@ async def redact(session: Session, line: Line) -> None:
     target = line.param(0)
     about = message_id(line.param(1))
     try:
+        handle = our_room(session, target)
         if about is None:
             raise NotFound("message")
-        our_room(session, target).delete(about).addErrback(lambda _: None)
+        handle.delete(about).addErrback(lambda _: None)
     except NotFound as error:
         session.fail("REDACT", "UNKNOWN_MSGID", explained(error), target, line.param(1))
     except NotMember as error:

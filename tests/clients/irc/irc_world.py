@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.testing.world import Person, World
 from clients.irc.connection import IrcConnection, IrcFactory
 from clients.irc.lines import parse_tags
-from clients.irc.session import Account, Session, Surroundings
+from clients.irc.session import Session
 from clients.irc.settings import Bounds, IrcSettings
+from clients.irc.surroundings import Account, Surroundings
 from clients.irc.table import TABLE
 
 PLAIN = ""

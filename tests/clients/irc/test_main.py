@@ -16,6 +16,7 @@ from clients.irc.arguments import IrcArguments, parse_arguments
 from clients.irc.face import IrcFace
 from clients.irc.main import IrcRun, PasswordRun, make_run
 from clients.irc.settings import IrcSettings
+from clients.irc.surroundings import Account
 from clients.shared.exit_codes import INTERRUPTED, REFUSED, USAGE, Exit
 from tests.clients.program_fakes import StartedClient
 
@@ -103,7 +104,7 @@ class RunTests(SynchronousTestCase):
 
     def test_taken(self) -> None:
         """A port that somebody has is named; no IPv6 is no reason."""
-        settings = IrcSettings(self.profile)
+        accounts = {"alice": Account(self.client(), IrcSettings(self.profile))}
         listen = self.reactor.listenTCP
 
         def refuse(port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
@@ -113,11 +114,11 @@ class RunTests(SynchronousTestCase):
 
         self.patch(self.reactor, "listenTCP", refuse)
         for self.refused, self.number in (("127.0.0.1", 98), ("::1", 98)):
-            face = IrcFace(self.reactor, self.client(), "alice", settings)
+            face = IrcFace(self.reactor, accounts)
             error = self.assertRaises(Exit, face.listen, 6667)
             self.assertEqual((error.code, self.refused in error.message), (USAGE, True))
         self.number = 99
-        self.assertEqual(IrcFace(self.reactor, self.client(), "alice", settings).listen(6667), 6667)
+        self.assertEqual(IrcFace(self.reactor, accounts).listen(6667), 6667)
 
     def test_password(self) -> None:
         """``--password`` prints it and nothing else; ``--new-password`` makes another one."""

@@ -49,7 +49,7 @@ class TalkTests(IrcTestCase):
         self.assert_numeric(peer.say("PRIVMSG"), "411")
         self.assert_numeric(peer.say("PRIVMSG #lobby"), "412")
         self.assert_numeric(peer.say("PRIVMSG #lobby :\x02 \x0f"), "412")
-        self.assert_numeric(peer.say("PRIVMSG #attic :x"), "442")
+        self.assert_numeric(peer.say("PRIVMSG #attic :x"), "403")
         self.assert_numeric(peer.say("PRIVMSG #a!b :x"), "476")
         self.assert_numeric(peer.say("PRIVMSG #lobby :" + "é" * 4090), "417")
         self.assertEqual(peer.say("NOTICE #attic :x"), [])
@@ -144,7 +144,7 @@ class TalkTests(IrcTestCase):
         self.assertEqual(tags(line)["+typing"], "active")
         self.assertEqual(plain.take(), [])
         self.assertEqual(bob.say("@+typing=active TAGMSG *chatserv"), [])
-        self.assert_numeric(bob.say("@+typing=active TAGMSG #attic"), "442")
+        self.assert_numeric(bob.say("@+typing=active TAGMSG #attic"), "403")
 
     def test_long(self) -> None:
         """A long text comes in several lines, of which the first has the tags; lines of a text are lines."""
