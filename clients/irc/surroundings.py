@@ -3,14 +3,11 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chatserv.client import Client
 from clients.irc.lines import Line
 from clients.irc.settings import Bounds, IrcSettings
-
-if TYPE_CHECKING:
-    from clients.irc.session import Session
 
 
 @dataclass(frozen=True)
@@ -18,12 +15,12 @@ class Row:
     """A row of the table of commands.
 
     Attributes:
-        handler: Carries it out.
+        handler: Carries it out, for a `Session`.
         least: How many parameters it needs.
         before: Whether it may come before the client is registered.
     """
 
-    handler: Callable[["Session", Line], Awaitable[None]]
+    handler: Callable[[Any, Line], Awaitable[None]]
     least: int = 0
     before: bool = False
 
@@ -51,7 +48,7 @@ class Surroundings:
         clock: Timers, and seconds that never go back.
         now_ms: The date, milliseconds since 1970.
         table: The commands.
-        sessions: Who is there, registered or not.
+        sessions: Who is there, registered or not: each a `Session`.
         wrong: When somebody gave a wrong password, in the last minute.
     """
 
@@ -60,5 +57,5 @@ class Surroundings:
     clock: Any
     now_ms: Callable[[], int]
     table: Mapping[str, Row]
-    sessions: set["Session"] = field(default_factory=set)
+    sessions: set[Any] = field(default_factory=set)
     wrong: deque[float] = field(default_factory=deque)
