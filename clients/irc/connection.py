@@ -64,7 +64,7 @@ class IrcConnection(protocol.Protocol):
         self._paused = False
         self._deadline: Any = None
         self._unread = Unread()
-        self._batches = BatchReader(self._bounds)
+        self._batches = BatchReader(self._bounds, around.clock, self._received)
         self.session: Session | None = None
 
     def connectionMade(self) -> None:
@@ -133,6 +133,10 @@ class IrcConnection(protocol.Protocol):
         if line is not None:
             session.received(line)
 
+    def _received(self, line: Line) -> None:
+        if self.session is not None:
+            self.session.received(line)
+
     def _bad_line(self, session: Session, error: LineInvalid) -> None:
         now = self._around.clock.seconds()
         while self._bad and now - self._bad[0] > 60:
@@ -186,6 +190,7 @@ class IrcConnection(protocol.Protocol):
         """It is over."""
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
+        self._batches.close()
         session, self.session = self.session, None
         if session is not None:
             session.gone()

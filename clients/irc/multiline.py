@@ -3,7 +3,9 @@
 Specification: https://ircv3.net/specs/extensions/multiline
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chatserv.client import translate
 from clients.irc.lines import Line
@@ -28,11 +30,14 @@ class BatchReader:
     """Puts the lines of a batch together as they come. One is open at a time, and no more of it is kept than may be sent.
 
     Args:
-        bounds: How large a batch may be.
+        bounds: How large a batch may be, and how long it may take.
+        clock: For that.
+        too_late: Told of one that has taken longer.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: Bounds, clock: Any, too_late: Callable[[Line], object]) -> None:
+        self._bounds, self._clock, self._too_late = bounds, clock, too_late
+        self._timer: Any = None
         self._begin: Line | None = None
         self._reference = ""
         self._text = ""
@@ -57,12 +62,26 @@ class BatchReader:
         if sign == "+" and reference and begin is None and len(line.params) == 3 and line.param(1) == MULTILINE:
             self._begin, self._reference = line, reference
             self._text, self._lines, self._bytes, self._failure = "", 0, 0, ()
+            self._timer = self._clock.callLater(self._bounds.multiline_seconds, self._expire)
             return None
         if sign != "-" or begin is None or reference != self._reference:
             return Batch("BATCH", tags=line.tags, failure=("MULTILINE_INVALID",))
-        text, self._text, self._begin = self._text, "", None
+        text = self._text
+        self.close()
         failure = self._failure if self._lines else ("MULTILINE_INVALID",)
         return Batch("BATCH", () if failure else (begin.param(2), text), tags=begin.tags, failure=failure)
+
+    def close(self) -> None:
+        """Nothing more comes of what is open."""
+        self._text, self._begin = "", None
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        begin = self._begin
+        self.close()
+        if begin is not None:
+            self._too_late(Batch("BATCH", tags=begin.tags, failure=("TIMEOUT", self._reference)))
 
     def _add(self, line: Line, target: str) -> tuple[str, ...]:
         """Keeps a line, or gives what is wrong with it."""

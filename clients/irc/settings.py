@@ -41,6 +41,7 @@ class Bounds:
         watched: Nicks that a client watches.
         multiline_bytes: Of a text that goes as a batch of lines, either way, its line ends included.
         multiline_lines: Lines of such a batch.
+        multiline_seconds: So long a client may take for one; then what has come of it is forgotten.
         wrong_passwords: In a minute; beyond, each answer takes ``wrong_seconds``.
         wrong_seconds: So long.
         stored_seconds: After how long somebody is told that what they say waits for the server.
@@ -60,6 +61,7 @@ class Bounds:
     watched: int = 100
     multiline_bytes: int = 10_000
     multiline_lines: int = 100
+    multiline_seconds: float = 60.0
     wrong_passwords: int = 3
     wrong_seconds: float = 2.0
     stored_seconds: float = 2.0

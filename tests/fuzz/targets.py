@@ -44,6 +44,9 @@ from chatserv.wire.framing import DELIMITER, LineSplitter, line_to_record, recor
 from chatserv.wire.link import format_link
 from chatserv.wire.records import RecordLayer, RekeyLimits
 from chatserv.wire.session import receive_open
+from clients.irc.lines import MAX_LINE_BYTES, Line, LineInvalid, format_line, parse_line
+from clients.irc.multiline import BatchReader
+from clients.irc.settings import Bounds
 from clients.shared.links import link, links
 from clients.window.pictures.child import HEAD, SHOW, answer
 from clients.window.pictures.png import SIGNATURE as PNG
@@ -333,6 +336,24 @@ def picture(data: bytes) -> None:
             assert len(found) == HEAD.size + 3 * width * height
 
 
+def irc_lines(data: bytes) -> None:
+    """Lines of an IRC client, and batches of them: refused by name, or read; what is written of one is one line."""
+    reader = BatchReader(Bounds(), Clock(), lambda _: None)
+    for each in data.split(b"\n"):
+        try:
+            line = parse_line(each.removesuffix(b"\r"))
+        except LineInvalid:
+            continue
+        taken = None if line is None else reader.take(line)
+        if taken is None:
+            continue
+        assert len(taken.param(1).encode()) <= max(Bounds().multiline_bytes, MAX_LINE_BYTES)
+        with suppress(ValueError):
+            written = format_line(Line(taken.verb, taken.params, tags=taken.tags))
+            assert written.endswith(b"\r\n")
+            assert not any(byte in b"\r\n\0" for byte in written[:-2])
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     target.__name__: target
     for target in (
@@ -356,5 +377,6 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
         bus_server,
         bus_message,
         picture,
+        irc_lines,
     )
 }

@@ -1,5 +1,7 @@
 """Messages of several lines, both ways."""
 
+from twisted.internet.task import Clock
+
 from chatserv.client import MessageReceived
 from clients.irc.lines import Line
 from clients.irc.multiline import Batch, BatchReader
@@ -109,6 +111,23 @@ class ComingTests(BoundedTestCase):
         (told,) = self.peer_.say(f"@label=9 {begin}", end)
         self.assertEqual(tags(told), {"label": "9"})
 
+    def test_never_ended(self) -> None:
+        """A batch may take a minute; then what has come of it is forgotten, and another one may begin."""
+        one, two = batch("half"), batch("whole")
+        self.peer_.say(*one[:2], seconds=59)
+        self.peer_.say(one[2])
+        self.assertEqual(self.said(), ["half"])
+        (line,) = self.peer_.say(*one[:2], seconds=61)
+        self.assertTrue(bare(line).startswith(f"{FAILED} TIMEOUT 1 :"), line)
+        (line,) = self.peer_.say(one[2])
+        self.assertTrue(bare(line).startswith(f"{FAILED} MULTILINE_INVALID :"), line)
+        self.peer_.say(*two)
+        self.assertEqual(self.said(), ["half", "whole"])
+        self.peer_.say(*one[:2])
+        self.peer_.connection.connectionLost()
+        self.world.settle(61)
+        self.assertEqual(self.peer_.take(), [])
+
     def test_one_open(self) -> None:
         """One is open at a time; it takes nothing of another, and what is in none of them is done meanwhile."""
         begin, line, end = batch("x")
@@ -145,7 +164,7 @@ class ComingTests(BoundedTestCase):
 
     def test_kept(self) -> None:
         """However much comes in a batch, no more is kept than may be sent."""
-        reader = BatchReader(self.bounds)
+        reader = BatchReader(self.bounds, Clock(), self.fail)
         self.assertIsNone(reader.take(Line("BATCH", ("+1", "draft/multiline", "#lobby"))))
         for _ in range(1000):
             self.assertIsNone(reader.take(Line("PRIVMSG", ("#lobby", "x" * 9), tags={"batch": "1"})))
