@@ -82,7 +82,10 @@ async def read_blob(context: Context, session: LiveSession, command: messages.Re
 
 
 async def drop_blob(context: Context, session: LiveSession, command: messages.DropBlob) -> messages.Ok:
-    """Ends an own blob, or one of a room where the session's user is a moderator or owner. Raises `Forbidden`."""
+    """Ends an own blob, or one of a room where the session's user is a moderator or owner. Raises `Forbidden`.
+
+    Whoever has a message taken back says whose it was: its author has named the blob, which may be anybody's.
+    """
     uploads = _uploads(context)
     upload = await uploads.find(command.id, whole=True)
     if upload.blob.owner != session.name:
@@ -91,6 +94,8 @@ async def drop_blob(context: Context, session: LiveSession, command: messages.Dr
         role = None if record is None else record.role(session.name)
         if role is None or role < Role.MODERATOR:
             raise Forbidden("blob: of somebody else")
+    if command.owner not in {"", upload.blob.owner}:
+        raise Forbidden("blob: not of whom it should be")
     await uploads.drop([command.id])
     return messages.Ok(command.label)
 

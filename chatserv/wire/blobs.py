@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from chatserv.errors import WireError
 from chatserv.i18n import N_
-from chatserv.wire.fields import LIST_PAGE, Command, Hash, Id, IdOrNone, Reply
+from chatserv.wire.fields import LIST_PAGE, Command, Hash, Id, IdOrNone, Name, Reply
 
 CHUNK_BYTES: Final = 32_768  # of a blob in one message: under the line limit, with room for others in the record
 MAX_BLOB_BYTES: Final = 2**40
@@ -56,9 +56,10 @@ class ReadBlob(Command, frozen=True, tag="blob_read"):
 
 
 class DropBlob(Command, frozen=True, tag="blob_drop"):
-    """Ends a blob: its owner, or a moderator of its room. Answered by `Ok`."""
+    """Ends a blob: its owner, or a moderator of its room. ``owner``: whose it has to be. Answered by `Ok`."""
 
     id: Id
+    owner: Name = ""
 
 
 class ListBlobs(Command, frozen=True, tag="blob_list"):

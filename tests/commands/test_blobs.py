@@ -210,6 +210,15 @@ class PermissionTests(BlobCase):
         self.assertEqual("Ok", code(self.alice.ask(messages.DropBlob, id=b"\1" * 16)))
         self.assertEqual("not_found", code(self.alice.ask(messages.DropBlob, id=b"\1" * 16)))
 
+    def test_drop_of_whom(self) -> None:
+        """Who drops a blob may say whose it has to be, a moderator and its owner alike; else it stays."""
+        data = self.uploaded()
+        self.server.put(self.server.founder, self.server.lobby, SetMember("bob", RoomRole.MODERATOR))
+        for client in (self.alice, self.bob):
+            self.assertEqual("forbidden", code(client.ask(messages.DropBlob, id=b"\1" * 16, owner="bob")))
+        self.assertEqual(data, self.read(self.bob).data)
+        self.assertEqual("Ok", code(self.bob.ask(messages.DropBlob, id=b"\1" * 16, owner="alice")))
+
     def test_dropped_meanwhile(self) -> None:
         """A blob that is dropped while it is uploaded does not become whole."""
         data = bytes_of(2 * PIECE)

@@ -18,9 +18,9 @@ class Drops:
         self._context, self._requests = context, requests
         self._table = context.vault.files.drops
 
-    def add(self, blob_id: bytes) -> None:
-        """The server is to drop it, when what is under way now is stored."""
-        self._table.add(blob_id)
+    def add(self, blob_id: bytes, owner: str) -> None:
+        """The server is to drop it, if it is this user's, when what is under way now is stored."""
+        self._table.add(blob_id, owner)
         self._context.later(0, self.go)
 
     def go(self) -> None:
@@ -28,12 +28,12 @@ class Drops:
         self._context.spawn(self._run(), "drop files")
 
     async def _run(self) -> None:
-        for blob_id in self._table.all():
+        for blob_id, owner in self._table.all():
             try:
-                await self._requests.ask(messages.DropBlob, id=blob_id)
+                await self._requests.ask(messages.DropBlob, id=blob_id, owner=owner)
             except Interrupted:
                 return
             except ChatError as error:
                 if error.retryable:
                     return
-            self._table.done(blob_id)
+            self._table.done(blob_id, owner)

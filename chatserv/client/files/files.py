@@ -52,7 +52,8 @@ class Files:
         self._downloads = Downloads(context, requests, rooms, self._spool)
         self._drops = Drops(context, requests)
         self.uploads = Uploads(context, rooms, outbox, Sending(context, requests, outbox, self._spool), self._spool)
-        self.uploads.limit, self.uploads.drop = self._limit, self._drops.add
+        self.uploads.limit = self._limit
+        self.uploads.drop = lambda blob_id: self._drops.add(blob_id, context.user)
         contents.attach, contents.file_deleted = self.attachment, self._deleted
 
     # -- what the server takes -----------------------------------------------------------------------------------------
@@ -176,13 +177,16 @@ class Files:
     # -- what goes -----------------------------------------------------------------------------------------------------
 
     def _deleted(self, target: StoredMessage, ours: bool) -> None:
-        """A message was taken back, ``ours``: by this device, which tells the server, unless another one brings the blob."""
+        """A message was taken back, ``ours``: by this device, which tells the server, unless its author has sent it twice.
+
+        Anybody can name a blob of somebody else: the server drops it only if it is the author's.
+        """
         file = file_of(target)
         if file is None:
             return
         self._downloads.drop(kept_name(file))
-        if ours and not self._tables.kept.shared(target.room_id, file.blob_id):
-            self._drops.add(file.blob_id)
+        if ours and not self._tables.kept.shared(target.room_id, target.sender, file.blob_id):
+            self._drops.add(file.blob_id, target.sender)
 
     @property
     def cache_limit(self) -> int:

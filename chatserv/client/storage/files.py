@@ -180,31 +180,32 @@ class KeptFileTable:
         """Forgets all of a room."""
         self._database.write("DELETE FROM kept_files WHERE room_id = ?", (room_id,))
 
-    def shared(self, room_id: bytes, blob_id: bytes) -> bool:
-        """Whether a message of the room that was not taken back brings this blob; its id stands in front of a body."""
+    def shared(self, room_id: bytes, sender: str, blob_id: bytes) -> bool:
+        """Whether somebody's message that was not taken back brings this blob; its id stands in front of a body."""
         sql = (
-            "SELECT 1 FROM messages WHERE room_id = ? AND ctype = ? AND NOT deleted AND substr(body, 1, 16) = ? LIMIT 1"
+            "SELECT 1 FROM messages WHERE room_id = ? AND sender = ? AND ctype = ? AND NOT deleted"
+            " AND substr(body, 1, 16) = ? LIMIT 1"
         )
-        return self._database.one(sql, (room_id, int(ContentType.FILE), blob_id)) is not None
+        return self._database.one(sql, (room_id, sender, int(ContentType.FILE), blob_id)) is not None
 
 
 class DropTable:
-    """Blobs that the server is to drop, as soon as it can be told."""
+    """Blobs that the server is to drop, as soon as it can be told, and whose each of them is to be."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, blob_id: bytes) -> None:
+    def add(self, blob_id: bytes, owner: str) -> None:
         """One more."""
-        self._database.write("INSERT OR IGNORE INTO blob_drops VALUES (?)", (blob_id,))
+        self._database.write("INSERT OR IGNORE INTO blob_drops VALUES (?, ?)", (blob_id, owner))
 
-    def all(self) -> list[bytes]:
+    def all(self) -> list[tuple[bytes, str]]:
         """All of them."""
-        return [blob_id for (blob_id,) in self._database.all("SELECT blob_id FROM blob_drops")]
+        return self._database.all("SELECT blob_id, owner FROM blob_drops")
 
-    def done(self, blob_id: bytes) -> None:
+    def done(self, blob_id: bytes, owner: str) -> None:
         """The server has heard of it."""
-        self._database.write("DELETE FROM blob_drops WHERE blob_id = ?", (blob_id,))
+        self._database.write("DELETE FROM blob_drops WHERE blob_id = ? AND owner = ?", (blob_id, owner))
 
 
 class FileTables:

@@ -247,7 +247,7 @@ CREATE TABLE kept_files (
     holding INTEGER NOT NULL,
     used_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE blob_drops (blob_id BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE blob_drops (blob_id BLOB NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (blob_id, owner)) WITHOUT ROWID;
 """
 
 MIGRATIONS: Final = (

@@ -400,6 +400,22 @@ class DeletedTests(FilesCase):
         self.world.settle()
         self.assertEqual(Path(self.save(message.message_id)).read_bytes(), data)
 
+    def test_named_in_another_room(self) -> None:
+        """A member names the moderator's file of one room in another one, and has that taken back: the file stays."""
+        self.alice.do(self.alice.client.create_room("other", public=True))
+        self.bob.do(self.bob.client.join("other"))
+        self.world.settle()
+        message, data = self.sent()
+        engine = self.bob.client.engine
+        body = engine.context.vault.files.said_by("alice").popitem()[1][1]
+        engine.outbox.put_body(engine.rooms.find("other"), body)
+        self.world.settle()
+        (theirs,) = [each for each in self.alice.events(MessageReceived) if not each.own]
+        self.alice.do(self.alice.room("other").delete(theirs.message_id))
+        self.world.settle()
+        self.assertEqual(len(self.watch.of(messages.DropBlob)), 1)
+        self.assertEqual(Path(self.save(message.message_id)).read_bytes(), data)
+
     def test_without_a_connection(self) -> None:
         """The server is told when it can be."""
         message, _ = self.sent()

@@ -287,17 +287,20 @@ class FileTests(VaultCase):
         self.vault.archive.add(message)
         self.vault.archive.add(replace(message, message_id=b"w" * 16, body=b"no file"))
         self.assertEqual(files.said_by(message.sender), {body.blob_id: (message.message_id, body)})
-        self.assertEqual((files.said_by("nobody"), files.kept.shared(ROOM, body.blob_id)), ({}, True))
+        self.assertEqual((files.said_by("nobody"), files.kept.shared(ROOM, message.sender, body.blob_id)), ({}, True))
+        self.assertFalse(files.kept.shared(ROOM, "nobody", body.blob_id))
         self.vault.archive.mark_deleted(ROOM, message.message_id)
-        self.assertEqual((files.said_by(message.sender), files.kept.shared(ROOM, body.blob_id)), ({}, False))
+        shared = files.kept.shared(ROOM, message.sender, body.blob_id)
+        self.assertEqual((files.said_by(message.sender), shared), ({}, False))
 
     def test_drops(self) -> None:
         """Each once, until the server has heard of it."""
         table = self.vault.files.drops
-        for blob_id in (b"b" * 16, b"c" * 16, b"b" * 16):
-            table.add(blob_id)
-        table.done(b"c" * 16)
-        self.assertEqual(table.all(), [b"b" * 16])
+        for blob_id, owner in ((b"b" * 16, "bob"), (b"c" * 16, "bob"), (b"b" * 16, "bob"), (b"b" * 16, "alice")):
+            table.add(blob_id, owner)
+        table.done(b"c" * 16, "bob")
+        table.done(b"b" * 16, "alice")
+        self.assertEqual(table.all(), [(b"b" * 16, "bob")])
 
 
 class PinTableTests(VaultCase):
@@ -355,7 +358,7 @@ class VaultTests(SynchronousTestCase):
             vault.kept_events.put(ROOM, KeptEvent(7, b"m" * 16, 0, 1, b"envelope"), 1)
             vault.files.uploads.add(UPLOAD)
             vault.files.kept.put(KeptFile("name", ROOM, b"m" * 16, 5, Holding.WHOLE, 1))
-            vault.files.drops.add(b"b" * 16)
+            vault.files.drops.add(b"b" * 16, "bob")
 
     def everything(self, vault: Vault) -> list[list[tuple[object, ...]]]:
         """All rows of all tables, but for those that FTS5 keeps behind the words."""
