@@ -88,11 +88,11 @@ class Downloads:
         kept = KeptFile(name, room_id, message_id, size, Holding.PIECES, self._context.now_ms())
         self._wanted[name] = self._wanted.get(name, 0) + 1
         try:
-            await self._turns.acquire()
-            try:
-                await self._fetch(kept, file, progress)
-            finally:
-                self._turns.release()
+            while not await self._turn(kept, file, progress):
+                progress.tell("paused" if name in self._paused else "moving")
+                while name not in self._dropped and (name in self._paused or not self._ready):
+                    await self._context.pause(WAIT_SECONDS)
+                progress.tell("moving")
         except ChatError as error:
             progress.tell("failed", error)
             raise
@@ -105,17 +105,23 @@ class Downloads:
         progress.tell("done")
         return name
 
-    async def _fetch(self, kept: KeptFile, file: File, progress: Progress) -> None:
+    async def _turn(self, kept: KeptFile, file: File, progress: Progress) -> bool:
+        """Goes on while it can, no other file meanwhile. Returns whether all is here, and is what the sender says."""
+        await self._turns.acquire()
+        try:
+            return await self._fetch(kept, file, progress)
+        finally:
+            self._turns.release()
+
+    async def _fetch(self, kept: KeptFile, file: File, progress: Progress) -> bool:
+        self._require_wanted(kept.name)
         before = self._table.get(kept.name)
         if before is not None and before.holding is Holding.WHOLE and self._spool.size(kept.name) == kept.size:
             self._table.put(_now(kept, Holding.WHOLE))
-            return
+            return True
         self._table.put(kept)
-        while not await self._pieces(kept, file, progress):
-            progress.tell("paused" if kept.name in self._paused else "moving")
-            while kept.name in self._paused or not self._ready:
-                await self._context.pause(WAIT_SECONDS)
-            progress.tell("moving")
+        if not await self._pieces(kept, file, progress):
+            return False
         hashing = Hashing(self._spool, kept.name, kept.size)
         while await self._context.in_thread(hashing.step):
             pass
@@ -123,6 +129,12 @@ class Downloads:
             self.drop(kept.name)
             raise FileDamaged("its bytes have another hash")
         self._table.put(_now(kept, Holding.WHOLE))
+        return True
+
+    def _require_wanted(self, name: str) -> None:
+        if name in self._dropped:
+            self._spool.remove(name)  # a thread may have written the last piece meanwhile
+            raise FileGone("taken back")
 
     async def _pieces(self, kept: KeptFile, file: File, progress: Progress) -> bool:
         """Gets what is missing. Returns whether all is there: else the connection went, or a person has stopped it."""
@@ -173,8 +185,7 @@ class Downloads:
                 answer.addErrback(lambda _: None)
             if fresh and name not in self._dropped and not self._context.over:
                 here += await self._keep(name, here, fresh)
-        if name in self._dropped:
-            raise FileGone("taken back")
+        self._require_wanted(name)
         return here == size
 
     async def _keep(self, name: str, here: int, fresh: bytearray) -> int:

@@ -22,6 +22,9 @@ from chatserv.wire.blobs import BadBlob
 AGAIN: Final = 3
 """How often a file is begun anew that the server says it has not, or has wrong."""
 
+WAIT_SECONDS: Final = 0.5
+"""How often a server is asked that has all of a file, and has not said yet that it is whole."""
+
 
 def spool_name(message_id: bytes) -> str:
     """What the sealed bytes of an upload are called in the spool."""
@@ -53,6 +56,9 @@ class Sending:
             blob = await self._requests.expect(
                 messages.Blob, messages.OpenBlob, room=upload.room_id, id=body.blob_id, size=size, hash=body.hash
             )
+            if not blob.whole and blob.received >= size and goes_on():  # it looks at what has come, or says so
+                await self._context.pause(WAIT_SECONDS)
+                continue
             try:
                 return blob.whole or await self._put(upload, blob.received, size, progress, goes_on)
             except (NotFound, BadMessage, BadBlob):  # it has expired there, or arrived wrong

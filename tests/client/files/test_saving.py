@@ -244,6 +244,22 @@ class ReceivedTests(FilesCase):
         self.assertEqual(self.states(self.bob, "down"), ["moving", "paused", "moving", "done"])
         self.assertRaises(NotFound, room.pause_file, message.message_id)
 
+    def test_others_while_one_is_paused(self) -> None:
+        """One that was stopped keeps no other one waiting, whether that is here already or has to come."""
+        here, data = self.sent("here.bin")
+        self.save(here.message_id)
+        message, _, saved, _ = self.begin(30)
+        room = self.bob.room("lobby")
+        room.pause_file(message.message_id)
+        self.watch.release()
+        self.world.settle(3)
+        self.assertEqual(Path(self.save(here.message_id)).read_bytes(), data)
+        other, data = self.sent("other.bin")
+        self.assertEqual(Path(self.save(other.message_id)).read_bytes(), data)
+        self.assertEqual(self.state(message), "paused")
+        room.resume_file(message.message_id)
+        self.bob.do(saved)
+
     def test_two_at_once(self) -> None:
         """Two programs save it: it is fetched once."""
         message, data, saved, _ = self.begin(10)

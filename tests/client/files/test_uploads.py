@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
+import msgspec
 from twisted.python.failure import Failure
 
 from chatserv.client import (
@@ -352,6 +353,26 @@ class InterruptedTests(FilesCase):
         self.world.server.up = True
         self.world.settle(20)
         self.check(data)
+
+    def test_at_its_end(self) -> None:
+        """A server that has all of it, and has not looked at it yet, is asked again now and then, and not all the time."""
+        asked: list[float] = []
+        seconds = self.alice.client.engine.context.seconds
+
+        def before(command: object) -> None:
+            if isinstance(command, messages.OpenBlob):
+                asked.append(seconds())
+
+        def answers(answer: object) -> object:
+            if isinstance(answer, messages.Blob) and len(asked) < 4:
+                return msgspec.structs.replace(answer, received=answer.size, whole=False)
+            return answer
+
+        self.watch.before, self.watch.answers = before, answers
+        message, data = self.sent()
+        self.assertEqual(Path(self.save(message.message_id)).read_bytes(), data)
+        self.assertEqual(len(asked), 4)
+        self.assertGreaterEqual(asked[-1] - asked[0], 1.5)
 
     def test_expired_while_paused(self) -> None:
         """What the server has dropped is begun anew."""
