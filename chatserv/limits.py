@@ -116,7 +116,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         2**30
     )  # of an account's files; each counts for 64 KiB
     blob_server_bytes: Annotated[int, Meta(ge=65_536, le=2**50)] = 20 * 2**30  # of all files
-    blob_disk_share: Annotated[float, Meta(ge=0.01, le=1)] = 0.8  # of the disk: above it no file is begun
+    blob_disk_share: Annotated[float, Meta(ge=0.01, le=1)] = 0.8  # of the disk: above it no file is begun, or goes on
     blob_days: Annotated[float, Meta(ge=0.01, le=3650)] = 30  # that a file is kept; no longer than messages are
     blob_open_hours: Annotated[float, Meta(ge=0.01, le=720)] = 24  # in which an upload has to go on
     blob_open: Annotated[int, Meta(ge=1, le=1000)] = 4  # uploads of an account at a time

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chatserv.blob_models import NewBlob, StoredBlob
 from chatserv.blob_ports import BlobFiles, BlobStore
 from chatserv.commands.effects import Effects
-from chatserv.errors import BadMessage, Busy, NotFound
+from chatserv.errors import BadMessage, Busy, NotFound, StorageFull
 from chatserv.failpoints import failpoint
 from chatserv.live_settings import LiveSettings
 from chatserv.wire.blobs import BadBlob
@@ -121,6 +121,8 @@ class Uploads:
             if end == blob.size:
                 await self._finish(upload)
             elif end // SYNC_BYTES > offset // SYNC_BYTES:
+                if not await self.files.has_place(0, self._settings.limits.blob_disk_share):
+                    raise StorageFull("blob: the disk")  # many were begun while there was place
                 await self._keep(upload, end)
         except BaseException:
             upload.broken = True

@@ -363,6 +363,26 @@ class CrashTests(BlobCase):
         self.assertTrue(self.put(data, start=MIB + 2 * PIECE).whole)
         self.assertEqual(data, bytes(self.server.files.files[b"\1" * 16]))
 
+    def test_disk_fills(self) -> None:
+        """What was begun while there was place goes on no longer than the disk has it; then from the last MiB on."""
+        data = bytes_of(2 * MIB)
+        self.begin(data)
+        self.put(data, end=MIB)
+        self.server.files.full = True
+        self.assertEqual("storage_full", code(self.begin(bytes_of(100, 2), 2)))
+        self.put(data, start=MIB, end=2 * MIB - PIECE)
+        self.server.files.full = False
+        self.assertTrue(self.put(data, start=2 * MIB - PIECE).whole)
+        self.start()
+        data = bytes_of(3 * MIB)
+        self.begin(data)
+        self.put(data, end=MIB)
+        self.server.files.full = True
+        self.assertEqual("storage_full", code(self.put(data, start=MIB, end=2 * MIB)))
+        self.server.files.full = False
+        self.assertEqual(MIB, self.begin(data).received)
+        self.assertTrue(self.put(data, start=MIB).whole)
+
     def test_piece_behind_a_failed_one(self) -> None:
         """While a piece fails, none that comes behind it makes the store believe that it is there."""
         data = bytes_of(2 * MIB)
