@@ -29,6 +29,7 @@ CROWDED: Final = {  # what would be in the way of many who do in a minute what p
     "commits_per_hour_moderator": 100_000,
     "tls_handshake_seconds": 600,
     "login_seconds": 600,
+    "idle_seconds": 3600,
 }
 
 

@@ -38,6 +38,7 @@ from chatserv.logs import LogFiles
 from chatserv.net.authenticator import Authenticator
 from chatserv.net.certificates import ServedCertificate
 from chatserv.net.factory import ChatFactory, PlainFactory
+from chatserv.net.short_turns import shorten_turns
 from chatserv.net.sockets import FewAtOnce
 from chatserv.net.tls import TLSFactory
 from chatserv.operating import Operating
@@ -169,6 +170,7 @@ class ChatService(MultiService):
         """Starts threads, timers and the monitor; the reactor runs right after."""
         super().startService()
         tune_interpreter()
+        shorten_turns(self._reactor)
         set_resource_limits()
         self.factory.wheel.start()
         self._composition.store.gave_up = lambda _reason: self._fail()
