@@ -1,8 +1,9 @@
 """Removes files that are to go: a few at a time, their rows marked first, then their bytes, then the rows."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from chatserv.blob_models import StoredBlob
 from chatserv.commands.context import Context
 from chatserv.commands.uploads import Uploads
 from chatserv.errors import WireError
@@ -45,14 +46,12 @@ class BlobSweeper:
         return gone
 
     async def _other_halves(self, uploads: Uploads) -> int:
-        """Where there is no file at all the disk itself may be missing, and no row goes for that."""
-        gone, any_file = 0, False
+        gone = 0
         for number in range(SHELVES):
             found = await uploads.files.shelf(number)
-            any_file = any_file or bool(found)
             for start in range(0, len(found), BATCH):
                 gone += await self._without_row(uploads, found[start : start + BATCH])
-        return gone + (await self._without_file(uploads) if any_file else 0)
+        return gone + await self._without_file(uploads)
 
     async def _without_row(self, uploads: Uploads, page: Sequence[bytes]) -> int:
         """A row is there before its file, so a file without one is left over from something that was cut short."""
@@ -65,17 +64,31 @@ class BlobSweeper:
         return len(strays)
 
     async def _without_file(self, uploads: Uploads) -> int:
-        """Rows of whose bytes some are not there."""
-        gone, after = 0, b""
+        """Rows of whose bytes some are not there.
+
+        Where most files are missing the disk itself may be, and no row goes for that: else the next sweep would remove all
+        that is on the disk, when it is back.
+        """
+        rows = missing = short = 0
+        async for blobs, sizes in self._begun(uploads):
+            rows, missing = rows + len(blobs), missing + sum(size < 0 for size in sizes)
+            short += len(_short(blobs, sizes))
+        if not short or 2 * missing > rows:
+            return 0
+        gone = 0
+        async for blobs, sizes in self._begun(uploads):
+            if found := _short(blobs, sizes):
+                await self._drop(uploads, found)
+                gone += len(found)
+        return gone
+
+    async def _begun(self, uploads: Uploads) -> AsyncIterator[tuple[Sequence[StoredBlob], Sequence[int]]]:
+        """Rows of which bytes are to be there, a page at a time, with the sizes of their files."""
+        after = b""
         while page := await self._context.store.begun_blobs(after, BATCH):
-            sizes = await uploads.files.sizes([each.blob_id for each in page])
-            short = [each.blob_id for each, size in zip(page, sizes, strict=True) if size < each.received]
-            if short:
-                await self._drop(uploads, short)
-                gone += len(short)
+            yield page, await uploads.files.sizes([each.blob_id for each in page])
             after = page[-1].blob_id
             await self._pause()
-        return gone
 
     async def _drop(self, uploads: Uploads, blob_ids: Sequence[bytes]) -> None:
         await uploads.drop(blob_ids)
@@ -83,3 +96,7 @@ class BlobSweeper:
 
     async def _pause(self) -> None:
         await self._context.effects.pause(PAUSE_SECONDS)
+
+
+def _short(blobs: Sequence[StoredBlob], sizes: Sequence[int]) -> list[bytes]:
+    return [each.blob_id for each, size in zip(blobs, sizes, strict=True) if size < each.received]

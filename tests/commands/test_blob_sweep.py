@@ -79,6 +79,16 @@ class SweepTests(BlobCase):
         self.server.files.files = files
         self.assertEqual((0, ([1], [1])), (self.sweep(), self.left()))
 
+    def test_disk_is_not_there_and_something_is_sent(self) -> None:
+        """Nor where one that came meanwhile is all that is there: when the disk is back everything is, but for that one."""
+        for number in (1, 2):
+            self.uploaded(number=number)
+        files, self.server.files.files = self.server.files.files, {}
+        self.uploaded(number=3)
+        self.assertEqual((0, ([3], [1, 2, 3])), (self.sweep(), self.left()))
+        self.server.files.files = files
+        self.assertEqual((1, ([1, 2], [1, 2])), (self.sweep(), self.left()))
+
     def test_cut_short(self) -> None:
         """What a drop has left behind that was cut short goes with the next sweep."""
         self.uploaded(number=1)
