@@ -18,6 +18,7 @@ from clients.shared.arguments import parse_arguments
 from clients.shared.event_text import news
 from clients.shared.exit_codes import exit_for, why_offline
 from clients.window.pictures.decoder import BEGIN
+from tests.client.file_fakes import attachment
 from tests.client.slash.test_dispatcher import SlashTestCase
 from tests.client.slash_fakes import AT_MS, NUMBER, member, message
 from tests.client.test_slash_effects import EFFECTS
@@ -41,6 +42,14 @@ NAMES: Final = {
     "new",
     "offer",
     "nowhere",
+    "report",
+    "pdf",
+    "PDF",
+    "tmp",
+    "null",
+    "kB",
+    "MB",
+    "GB",
 }
 SAID: Final = {
     "hello",
@@ -148,6 +157,8 @@ class RunningTests(SlashTestCase):
                 self.client.people.trust = "changed" if name == "trust" else "unverified"
                 if "-1" in line.split():  # means one's last message where nothing waits
                     self.client.there["lobby"].texts = []
+                if name in {"save", "pause"}:
+                    self.client.there["lobby"].kept[1] = message(2, file=attachment(2, state="moving"))
                 if name != "help":
                     for answer in self.run_line(line):
                         self.assert_marked(

@@ -121,6 +121,8 @@ from chatserv.client.room_view import MemberView
 from chatserv.client.sealing import change_passphrase, leave_unsealed, seal_profile, unlock
 from chatserv.client.slash.command import SlashCommand, explained, place, shown, shown_lines
 from chatserv.client.slash.dispatcher import Slash
+from chatserv.client.slash.file_text import file_text, limits_text, progress_text, size_text
+from chatserv.client.slash.files import downloads
 from chatserv.client.slash.formatting import (
     clock,
     date,
@@ -170,8 +172,8 @@ __all__ = [
     "IdentityChanged", "DeviceAsks", "DeviceGone", "DeviceSeen", "KeysBroken", "Alarm", "ALARMS", "AlarmKind",
     "Blame", "check_evidence", "Finding", "Verdict",
     # what people type and read
-    "Slash", "SlashCommand", "explained", "message_line", "message_text", "moment", "parting_line",
-    "rule_text", "doubtful_time", "quotation", "sender_name", "short_id", "clock", "date", "names", "place",
+    "Slash", "SlashCommand", "downloads", "explained", "file_text", "limits_text", "progress_text", "size_text",
+    "message_line", "message_text", "moment", "parting_line", "rule_text", "doubtful_time", "quotation", "sender_name", "short_id", "clock", "date", "names", "place",
     "shown", "shown_lines", "terminal_qr", "clean_line", "is_blank", "isolate", "translate", "new_user_name",
     "user_name", "room_name", "prepared_password", "valid_text",
     # a program's clock

@@ -9,10 +9,12 @@ from chatserv.client import (
     NotMember,
     RoomHandle,
     doubtful_time,
+    file_text,
     message_text,
     quotation,
     sender_name,
     shown,
+    translate,
 )
 from chatserv.client.errors import NotFound
 from clients.irc.names import SERVER, escaped, source_of, target_of
@@ -82,6 +84,8 @@ def message_words(
     doubts = (sender_name(message).removeprefix(shown(message.sender)).strip(), doubtful_time(message))
     front += "".join(f"{each} " for each in doubts if each)
     text = message_text(message) if message.text is None else message.text
+    if message.file is not None and message.text is not None:
+        text = f"{_file_line(message)}\n{text}".rstrip()
     batched = [] if message.action else _batched(session, front + text, target, source, tags)
     if batched:
         return batched
@@ -93,6 +97,13 @@ def message_words(
         later = {key: tags[key] for key in ("time", "account")}
         found.append(("PRIVMSG", (target, said), source, later if at else tags))
     return found
+
+
+def _file_line(message: MessageReceived) -> str:
+    """A file that came, and how it is saved."""
+    where = message.room if message.room.startswith("@") else f"#{message.room}"
+    said = translate("sends {file}: /msg *chatserv {room} save {number}")
+    return said.format(file=file_text(message.file), room=where, number=message.seq) if message.file else ""
 
 
 def _batched(session: Session, text: str, target: str, source: str, tags: Mapping[str, str]) -> list[Words]:

@@ -1,6 +1,7 @@
 """Which mode a command line asks for."""
 
 from clients.plain.commands_mode import CommandsMode
+from clients.plain.file_modes import FileMode, SaveMode
 from clients.plain.follow_mode import FollowMode, SendAndFollowMode
 from clients.plain.history_mode import HistoryMode
 from clients.plain.invite_mode import InviteMode
@@ -16,6 +17,10 @@ def mode_for(arguments: Arguments) -> type[Mode]:
         return HistoryMode
     if arguments.commands:
         return CommandsMode
+    if arguments.files:
+        return FileMode
+    if arguments.save is not None:
+        return SaveMode
     if arguments.invite:
         return InviteMode
     if arguments.interactive:

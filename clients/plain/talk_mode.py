@@ -8,12 +8,14 @@ from twisted.internet.defer import Deferred
 from chatserv.client import (
     Client,
     ClientEvent,
+    FileProgress,
     MessageReceived,
     Profile,
     Sent,
     SlashError,
     open_client,
     place,
+    shown,
     translate,
 )
 from clients.plain.mode import Mode
@@ -23,6 +25,7 @@ from clients.shared.questions import unseen
 from clients.shared.server_address import with_address
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
+from clients.shared.transfers import Transfers, file_of
 
 
 class TalkMode(Mode):
@@ -41,6 +44,7 @@ class TalkMode(Mode):
         )
         self._talk.slash.ask_secret = self._ask_secret
         self._asking: Deferred[str] | None = None
+        self._transfers = Transfers(reactor.seconds)
 
     def sent(self, stored: "Deferred[int]") -> None:
         """A message is under way, and stands there already."""
@@ -89,7 +93,16 @@ class TalkMode(Mode):
         self._lines.begin()
 
     def _happened(self, event: ClientEvent) -> None:
-        if not isinstance(event, MessageReceived):
+        if isinstance(event, FileProgress):
+            self._file_moved(event)
+        elif not isinstance(event, MessageReceived):
             self._showing.news(event)
         elif not self.done.called and self._showing.message(event):
             self.check_done()
+
+    def _file_moved(self, progress: FileProgress) -> None:
+        """A file has gone some way; every tenth of it is a line."""
+        if self._transfers.take(progress):
+            file = file_of(self._client, progress)
+            name = "" if file is None else f"{shown(file.name)} "
+            self.say(f"{place(progress.room)}: {name}{self._transfers.text(progress.room, progress.message_id)}")

@@ -22,6 +22,7 @@ from clients.shared.notifications import DESKTOP
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 FOLLOWING: Final = "follow"
+SAVING: Final = "save"
 NOT_DRAWN_ON: Final = ("", "dumb", "unknown")  # kinds of terminals
 
 
@@ -57,6 +58,8 @@ class Arguments:
     seal: bool = False
     no_seal: bool = False
     change_passphrase: bool = False
+    files: tuple[Path, ...] = ()
+    save: Path | None = None
 
     @property
     def interactive(self) -> bool:
@@ -70,13 +73,13 @@ class Arguments:
 
     @property
     def _errand(self) -> bool:
-        files = (self.check_evidence, self.export_file, self.import_file)
-        return self.invite or bool(self.commands) or any(each is not None for each in files)
+        files = (self.check_evidence, self.export_file, self.import_file, self.save)
+        return self.invite or bool(self.commands or self.files) or any(each is not None for each in files)
 
     @property
     def name(self) -> str:
         """Under which it is remembered what was shown: a script has a place of its own."""
-        return self.cursor or (FOLLOWING if self.follow else DEFAULT_CURSOR)
+        return self.cursor or (SAVING if self.save is not None else FOLLOWING if self.follow else DEFAULT_CURSOR)
 
     def missing(self, closed: frozenset[str]) -> str:
         """Why this cannot be done with these standard streams closed; empty where it can."""
@@ -112,7 +115,8 @@ def parse_arguments(argv: list[str]) -> Arguments:
     check_sealing(parser, found)
     _check_script(parser, found)
     check_timeout(parser, found)
-    return Arguments(**vars(found) | {"commands": tuple(found.commands)})
+    save = None if found.save is None else found.save.absolute()
+    return Arguments(**vars(found) | {"commands": tuple(found.commands), "files": tuple(found.files), "save": save})
 
 
 def add_account(parser: Parser) -> None:
@@ -149,7 +153,7 @@ def _add_script(parser: Parser) -> None:
     add = parser.add_argument
     add("--send", action="store_true", help=translate("send the lines of standard input; 0 only if all are stored"))
     add("--follow", action="store_true", help=translate("print what comes"))
-    add("--count", type=int, metavar=translate("N"), help=translate("with --follow: exit after N messages"))
+    add("--count", type=int, metavar=translate("N"), help=translate("exit after N messages, or N files with --save"))
     add(
         "--as",
         dest="cursor",
@@ -171,6 +175,21 @@ def _add_script(parser: Parser) -> None:
         default=[],
         metavar=translate("LINE"),
         help=translate("run a slash command, such as '/who', and exit; may be repeated, in order"),
+    )
+    add(
+        "--file",
+        dest="files",
+        action="append",
+        type=Path,
+        default=[],
+        metavar=translate("FILE"),
+        help=translate("send a file, and exit: 0 once it is stored; may be repeated"),
+    )
+    add(
+        "--save",
+        type=Path,
+        metavar=translate("DIRECTORY"),
+        help=translate("save the files that others send to the room to a directory, and print where"),
     )
     add("--invite", action="store_true", help=translate("administrators: print a link that lets one person register"))
     add(
@@ -238,24 +257,33 @@ def check_timeout(parser: Parser, found: argparse.Namespace) -> None:
 
 def _check_script(parser: Parser, found: argparse.Namespace) -> None:
     """Options that go together, and those that do not."""
-    if found.count is not None and (found.count < 1 or not found.follow):
-        parser.error(translate("--count N: N is at least 1, and it goes with --follow"))
+    follows = found.follow or found.save is not None
+    if found.count is not None and (found.count < 1 or not follows):
+        parser.error(translate("--count N: N is at least 1, and it goes with --follow or --save"))
     if found.json and not found.follow:
         parser.error(translate("--json needs --follow"))
-    if found.cursor is not None and not found.follow:
-        parser.error(translate("--as NAME needs --follow"))
+    if found.cursor is not None and not follows:
+        parser.error(translate("--as NAME needs --follow or --save"))
     try:
         cursor_name(found.cursor or DEFAULT_CURSOR)
     except ChatError:
         parser.error(translate("--as NAME: letters, digits, dot, underscore and hyphen, at most 64"))
-    if found.accept_invites and not found.follow:
-        parser.error(translate("--accept-invites needs --follow"))
-    if found.check_evidence is not None and (
-        found.send or found.follow or found.invite or found.commands or found.link
-    ):
+    if found.accept_invites and not follows:
+        parser.error(translate("--accept-invites needs --follow or --save"))
+    _check_alone(parser, found)
+
+
+def _check_alone(parser: Parser, found: argparse.Namespace) -> None:
+    """Errands stand alone."""
+    talks = found.send or found.follow or found.invite
+    if found.check_evidence is not None and (talks or found.commands or found.link):
         parser.error(translate("--check-evidence FILE: stands alone"))
-    files = [each for each in (found.export_file, found.import_file) if each is not None]
-    if files and (len(files) > 1 or found.send or found.follow or found.invite or found.commands):
+    kept = [each for each in (found.export_file, found.import_file) if each is not None]
+    if kept and (len(kept) > 1 or talks or found.commands):
         parser.error(translate("--export FILE, --import FILE: stand alone"))
-    if found.commands and (found.send or found.follow or found.invite):
+    if (found.files or found.save is not None) and (
+        kept or talks or found.commands or found.check_evidence is not None or (found.files and found.save is not None)
+    ):
+        parser.error(translate("--file FILE, --save DIRECTORY: stand alone"))
+    if found.commands and talks:
         parser.error(translate("--command cannot be combined with --send, --follow or --invite"))

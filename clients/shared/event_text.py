@@ -62,7 +62,8 @@ def readable(message: MessageReceived, *, room: bool = False, quoted: MessageRec
 
 
 def as_json(message: MessageReceived) -> str:
-    """One JSON object (ASCII, so that no terminal takes orders from it)."""
+    """One JSON object (ASCII, so that no terminal takes orders from it); ``file`` only where it brings one."""
+    file = message.file
     return json.dumps(
         {
             "room": message.room,
@@ -78,6 +79,7 @@ def as_json(message: MessageReceived) -> str:
             "mentioned": message.mentioned,
             "identity_changed": message.identity_changed,
         }
+        | ({} if file is None else {"file": {"name": file.name, "type": file.mime, "size": file.size}})
     )
 
 

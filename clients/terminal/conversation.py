@@ -7,6 +7,7 @@ from typing import Any
 from chatserv.client import Client, ClientEvent, Profile, RoomHandle, open_client, place, sender_name, shown, translate
 from chatserv.client.errors import ChatError
 from chatserv.client.events import (
+    FileProgress,
     MessageReceived,
     RoomJoined,
     RoomLeft,
@@ -26,9 +27,10 @@ from clients.shared.run import Run
 from clients.shared.server_address import with_address
 from clients.shared.showing import Showing
 from clients.shared.talk import Talk
+from clients.shared.transfers import Transfers
 from clients.terminal.completion import candidates
 from clients.terminal.news_filter import concerns
-from clients.terminal.pending_lines import waiting_lines
+from clients.terminal.pending_lines import pending_lines
 from clients.terminal.protocols import Screen
 from clients.terminal.room_list import RoomList
 from clients.terminal.scrollback import Scrollback
@@ -80,7 +82,7 @@ class Conversation(Run):
         client = make_client(profile, reactor, self._on_event, follow=True, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=True)
         self._screen = make_screen(self)
-        self._rooms = RoomList()
+        self._rooms, self._transfers = RoomList(), Transfers(reactor.seconds)
         self._showing = Showing(client, lambda: self._rooms.current, self._news, talking=True)
         self._scrollback = Scrollback(
             self._screen.write, self._showing.find, lambda function: reactor.callLater(0, function)
@@ -207,9 +209,9 @@ class Conversation(Run):
         return bar(self._rooms, self._client.user, self._status, width)
 
     def waiting(self) -> list[Line]:
-        """Messages of ours on their way to this room."""
+        """Messages of ours on their way to this room, and files in both directions."""
         handle = None if self.done.called else self._here()
-        return [] if handle is None else waiting_lines(handle.waiting(), self._client.user)
+        return [] if handle is None else pending_lines(handle, self._client.user, self._transfers)
 
     def notices(self) -> list[Line]:
         """New devices that wait, and an identity key that has to be renewed."""
@@ -229,6 +231,8 @@ class Conversation(Run):
                 self._message(event)
             case StatusChanged(status, error):
                 self._on_status(status, error)
+            case FileProgress():
+                self._transfers.take(event)
             case RoomTitled(room=room, before=before):
                 self._rooms.rename(before, room)
             case RoomOffered():

@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 from typing import Final
 
-from chatserv.client import MessageReceived, message_line, message_text, place, shown, shown_lines, translate
+from chatserv.client import (
+    Attachment,
+    MessageReceived,
+    date,
+    file_text,
+    message_line,
+    message_text,
+    place,
+    shown,
+    shown_lines,
+    translate,
+)
 from clients.shared.dates import day_text
 from clients.shared.long_texts import beginning
 from clients.shared.sender_colours import sender_colour
@@ -44,6 +55,8 @@ def message_fragments(message: MessageReceived, quoted: MessageReceived | None =
     A text of several lines begins below the name; of a long one the beginning is shown, and how to see all of it.
     """
     lines = [message_text(message)] if message.text is None else shown_lines(message.text)
+    if message.file is not None and message.text is not None:
+        lines = [_file_line(message.file, message.seq), *(lines if message.text else [])]
     said, hidden = beginning("\n".join(lines))
     line = message_line(message, quoted=quoted, text=f"\n{said}" if len(lines) > 1 else said)
     # In front of the name stands the time alone, so the first place where it is found is the right one.
@@ -51,6 +64,16 @@ def message_fragments(message: MessageReceived, quoted: MessageReceived | None =
     style = "class:mention" if message.mentioned and not message.own else ""
     pieces = [("class:time", time), ("class:own" if message.own else sender_style(message.sender), who), (style, text)]
     return [*pieces, ("class:time", f"\n{_left_out(message, hidden)}")] if hidden else pieces
+
+
+def _file_line(file: Attachment, number: int) -> str:
+    """A file that came, and how it is saved."""
+    how = f"/save {number}" if number >= 1 and file.state != "gone" else ""
+    if file.state == "gone":
+        how = translate("no longer there")
+    elif how and file.expires_ms:
+        how = translate("until {date}: {command}").format(date=date(file.expires_ms), command=how)
+    return f"{file_text(file)}  {how}".rstrip()
 
 
 def _left_out(message: MessageReceived, lines: int) -> str:

@@ -21,6 +21,7 @@ from chatserv.clocks import now_ms
 from chatserv.errors import BadKey, Forbidden, NameTaken, NotFound, NotMember
 from chatserv.wire.link import ServerLink
 from chatserv.wire.messages import PublicRoom
+from tests.client.file_fakes import FakeFiles, FakeFilesRoom
 
 AT_MS = 1_760_000_000_000
 NUMBER = "".join(f"{group:05}" for group in range(12))
@@ -46,7 +47,7 @@ def member(user: str, role: str = "member", **fields: Any) -> MemberView:
 
 
 @dataclass(eq=False)
-class FakeRoom:
+class FakeRoom(FakeFilesRoom):
     """A room of alice's."""
 
     client: "FakeClient"
@@ -470,7 +471,7 @@ class FakeAdministration:
         self._note("announce", text)
 
 
-class FakeClient:
+class FakeClient(FakeFiles):
     """Alice's client: in the lobby, in #plans, in direct messages with bob; #offer and @eve wait for her."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from chatserv.client.outbound.pending import FAILED, WaitingMessage
 from chatserv.client.slash.dispatcher import COMMANDS, Slash
 from chatserv.errors import Forbidden, Muted
 from chatserv.wire.messages import PublicRoom
+from tests.client.file_fakes import attachment
 from tests.client.slash.test_dispatcher import SlashTestCase
 from tests.client.slash_fakes import AT_MS, DEVICE_IDS, NUMBER, QR, member, message
 
@@ -72,6 +73,24 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "search": [
         ("/search ell", [], r"^2025-10-\d\d \[..:..\] #lobby <alice> hello\n2025-10-\d\d .* #lobby <bob> hello$"),
         ("/search nowhere", [], "No message on this device"),
+    ],
+    "file": [  # refused where there is none, as tests.client.slash.test_files says with files that are there
+        ("/file /dev/null", [("lobby", "send_file", "/dev/null", "")], r"^Sending null \(0 B\)\. .* 100 MB .* 30 days"),
+        ("/file /dev/null so it  is", [("lobby", "send_file", "/dev/null", "so it  is")], "Sending null"),
+    ],
+    "files": [
+        (
+            "/files",
+            [],
+            r"^report\.pdf  2\.1 MB, until 2025-10-\d\d  #plans\n"
+            r"\(sent from another device\)  7\.0 MB, not complete: 500 kB, until .*\n"
+            r"The server has 2\.6 MB of yours, of at most 1\.0 GB\.\nFiles of up to",
+        ),
+    ],
+    "save": [("/save 2 /tmp/a b", [("lobby", "save_file", ID_2, "/tmp/a b")], r"^Saved: /tmp/a b/report\.pdf$")],
+    "pause": [
+        ("/pause", [("lobby", "pause_file", ID_2)], r"^Paused: report\.pdf \(2\.1 MB, PDF\)\. /pause goes on\.$"),
+        ("/pause 2", [("lobby", "pause_file", ID_2)], "Paused"),
     ],
     "keep": [
         ("/keep", [], r"each room: 100000\.\nThe server keeps messages for ever\.$"),
@@ -244,6 +263,8 @@ class EffectsTests(SlashTestCase):
                 with self.subTest(line):
                     self.setUp()
                     self.client.people.trust = "changed" if name == "trust" else "unverified"
+                    if name in {"save", "pause"}:
+                        self.client.there["lobby"].kept[1] = message(2, file=attachment(2, state="moving"))
                     if name not in {"resend", "discard"}:
                         self.client.there["lobby"].texts = []
                     self.assertRegex("\n".join(self.run_line(line)), shown)

@@ -26,11 +26,13 @@ Handler = Callable[["SlashContext", list[str]], Awaitable[list[str]]]
 _ARGUMENTS: Final = {
     "COMMAND": N_("COMMAND"),
     "DEVICE": N_("DEVICE"),
+    "DIRECTORY": N_("DIRECTORY"),
     "EMOJI": N_("EMOJI"),
     "FILE": N_("FILE"),
     "N": N_("N"),
     "NAME": N_("NAME"),
     "NUMBER": N_("NUMBER"),
+    "PATH": N_("PATH"),
     "ROOM": N_("ROOM"),
     "SECONDS": N_("SECONDS"),
     "SUBJECT": N_("SUBJECT"),
@@ -39,7 +41,7 @@ _ARGUMENTS: Final = {
     "USER": N_("USER"),
     "WORDS": N_("WORDS"),
 }
-_TAKES_THE_REST: Final = ("TEXT", "TOPIC", "FILE", "NUMBER|yes", "NAME|DEVICE", "no|with-identity|WORDS")
+_TAKES_THE_REST: Final = ("TEXT", "TOPIC", "FILE", "DIRECTORY", "NUMBER|yes", "NAME|DEVICE", "no|with-identity|WORDS")
 
 
 class SlashError(ChatError):
@@ -94,7 +96,7 @@ class SlashCommand:
     def words(self, given: str) -> list[str]:
         """The arguments of a line, the last one with everything that is left. Raises `SlashError` with the usage."""
         wanted = self.usage.split()
-        found = given.split(None, max(len(wanted) - 1, 0))
+        found = _quoted(given) if wanted[:1] == ["PATH"] else given.split(None, max(len(wanted) - 1, 0))
         if found:
             found[-1] = found[-1].rstrip()
         least = sum(not word.startswith("[") for word in wanted)
@@ -107,6 +109,14 @@ class SlashCommand:
     def misused(self) -> SlashError:
         """What whoever types it wrongly is told."""
         return SlashError(_("Usage: {usage}").format(usage=self.line))
+
+
+def _quoted(given: str) -> list[str]:
+    """A path and what stands behind it; a path that has spaces stands in quotes, as completion puts it."""
+    if not given.startswith('"'):
+        return given.split(None, 1)
+    path, _end, rest = given[1:].partition('"')
+    return [each for each in (path, rest.strip()) if each]
 
 
 class SlashContext:

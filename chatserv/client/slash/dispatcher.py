@@ -19,6 +19,7 @@ from chatserv.client.slash.archive import ARCHIVE
 from chatserv.client.slash.audit import AUDIT
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, begins
 from chatserv.client.slash.devices import DEVICES
+from chatserv.client.slash.files import FILES, paths
 from chatserv.client.slash.members import MEMBERS
 from chatserv.client.slash.own import ACCOUNT
 from chatserv.client.slash.people import PEOPLE
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 GROUPS: Final = (
     (N_("Rooms"), (*COMING, *RULES)),
-    (N_("Messages"), (*SAYING, *ARCHIVE)),
+    (N_("Messages"), (*SAYING, *FILES, *ARCHIVE)),
     (N_("People"), (*PRESENT, *MEMBERS, *PEOPLE, *AUDIT)),
     (N_("You"), (*OURSELVES, *DEVICES, *ACCOUNT)),
     (N_("Program"), PROGRAM),
@@ -149,12 +150,16 @@ class Slash(SlashContext):
         command = COMMANDS.get(name)
         if command is None:
             return []
-        done, between, begun = rest.rpartition(" ")
         wanted = command.usage.split()
+        if wanted[:1] == ["PATH"]:
+            return [f"/{name} {each}" for each in _completed_path(rest)]
+        done, between, begun = rest.rpartition(" ")
         place_of_word = len(done.split())
         if place_of_word >= len(wanted):
             return []
         kind = wanted[place_of_word].strip("[]")
+        if kind == "DIRECTORY":
+            return [f"/{name} {done}{between}{each}" for each in paths(begun, directories=True)]
         candidates = self._candidates(kind, everywhere=not command.room or name in _OUTSIDERS)
         at = "@" if kind == "USER" and begun.startswith("@") else ""
         return [f"/{name} {done}{between}{at}{each}" for each in candidates if begins(each, begun)]
@@ -187,6 +192,19 @@ class Slash(SlashContext):
             rooms = [handle for handle in self.handles() if not handle.offered] if everywhere else [self.here()]
             found |= {member.user for room in rooms for member in room.members()}
         return sorted(found - {self.client.user})
+
+
+def _completed_path(begun: str) -> list[str]:
+    """What a path at the beginning of a command's words may become, in quotes where it has spaces; none behind it."""
+    bare = begun.removeprefix('"')
+    if '"' in bare or (bare == begun and " " in begun):
+        return []
+    found = []
+    for each in paths(bare, directories=False):
+        if '"' not in each:
+            quote = '"' if " " in each or bare != begun else ""
+            found.append(f"{quote}{each}" + ("" if each.endswith("/") else f"{quote} "))
+    return found
 
 
 def _let_be(stored: "Deferred[int]") -> None:

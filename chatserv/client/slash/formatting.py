@@ -8,6 +8,7 @@ from chatserv.client.events import MessageReceived
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.room_view import MemberView
 from chatserv.client.slash.command import place, shown
+from chatserv.client.slash.file_text import file_text
 from chatserv.clocks import now_ms
 from chatserv.i18n import N_, _
 from chatserv.sanitize import clean_line
@@ -66,7 +67,9 @@ def moment(at_ms: int, beside_ms: int | None = None) -> str:
 
 
 def message_text(message: MessageReceived) -> str:
-    """What it says, or why that is not shown."""
+    """What it says, behind the file that it brings; or why that is not shown."""
+    if message.file is not None and message.text is not None:
+        return f"{file_text(message.file)} {shown(message.text)}".rstrip() if message.text else file_text(message.file)
     if message.text is not None:
         return shown(message.text)
     if message.deleted:
@@ -102,7 +105,7 @@ def quotation(quoted: MessageReceived | None) -> str:
     """The start of a message that another one is about: ``bob: hello th…``; None where it is not at hand."""
     if quoted is None:
         return _("a reply")
-    text = clean_line(quoted.text) if quoted.text is not None else message_text(quoted)
+    text = clean_line(quoted.text) if quoted.text else message_text(quoted)
     start = text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS].rstrip()}…"
     return f"{sender_name(quoted)}: {shown(start)}"
 

@@ -61,7 +61,8 @@ async def _me(slash: SlashContext, words: list[str]) -> list[str]:
     return []
 
 
-def _meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
+def meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
+    """The message that a number or ``-1`` names, the last one of ours if ``own``. Raises `SlashError` where none is."""
     number = reference.isascii() and reference.isdecimal() and len(reference) <= _NUMBER_DIGITS
     if reference != _LAST and not number:
         raise SlashError(_("Which message? Type its number from /log, or -1 for the last one."))
@@ -79,7 +80,7 @@ def _meant(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
 
 
 def _meant_text(here: RoomHandle, reference: str, *, own: bool) -> MessageReceived:
-    found = _meant(here, reference, own=own)
+    found = meant(here, reference, own=own)
     if found.text is None:
         raise SlashError(_("Message {number} has no text here, or was deleted.").format(number=found.seq))
     return found
@@ -107,7 +108,7 @@ async def _edit(slash: SlashContext, words: list[str]) -> list[str]:
 
 async def _delete(slash: SlashContext, words: list[str]) -> list[str]:
     here = slash.here()
-    message = _meant(here, words[0], own=True)
+    message = meant(here, words[0], own=True)
     said = _("Message {number} was already deleted.").format(number=message.seq)
     with refused(Forbidden, _not_yours()), refused(NotFound, said):
         slash.sent(here.delete(message.message_id))

@@ -45,6 +45,10 @@ EXPECTED = {
     "log",
     "show",
     "search",
+    "file",
+    "files",
+    "save",
+    "pause",
     "keep",
     "export",
     "import",
@@ -187,7 +191,9 @@ class TableTests(SlashTestCase):
             wrong = []
             if wanted and not wanted[0].startswith("["):
                 wrong.append(f"/{command.name}")
-            if not wanted or not any(word in wanted[-1] for word in ("TEXT", "TOPIC", "FILE", "NUMBER", "WORDS")):
+            if not wanted or not any(
+                word in wanted[-1] for word in ("TEXT", "TOPIC", "FILE", "DIRECTORY", "NUMBER", "WORDS")
+            ):
                 wrong.append(f"/{command.name} " + "x " * (len(wanted) + 1))
             for line in wrong:
                 self.assertIn(command.line, self.refusal(line), line)

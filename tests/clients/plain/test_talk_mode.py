@@ -2,6 +2,7 @@
 
 from chatserv.client import (
     Alarm,
+    FileProgress,
     RoomOffered,
     SendFailed,
     SendHeld,
@@ -11,6 +12,7 @@ from chatserv.client import (
 )
 from chatserv.errors import Muted
 from clients.plain.mode import Mode
+from tests.client.file_fakes import attachment
 from tests.client.slash_fakes import message
 from tests.clients.program_fakes import ProgramTestCase
 
@@ -24,6 +26,16 @@ class TalkTests(ProgramTestCase):
     def talk(self, *argv: str, online: bool = True) -> Mode:
         """A talk."""
         return self.program(*argv, terminal=True, online=online)
+
+    def test_files(self) -> None:
+        """A file that moves is a line each tenth of it."""
+        self.talk()
+        self.client.there["lobby"].kept = [message(1, file=attachment(1))]
+        for done in range(0, 2_100_001, 105_000):
+            state = "done" if done == 2_100_000 else "moving"
+            self.client.tell(FileProgress("lobby", b"\1" * 16, done, 2_100_000, "down", state))
+        self.assertEqual(len(self.lines), 1 + 9)
+        self.assertEqual(self.lines[4], "-- #lobby: report.pdf ▕████      ▏ 40 %")
 
     def test_talk(self) -> None:
         """One is told where one is; lines go to the room; what was typed here is not shown again; commands are obeyed."""

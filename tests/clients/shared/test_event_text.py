@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import MessageReceived, clock, date
 from clients.shared.event_text import as_json, readable
+from tests.client.file_fakes import attachment
 
 COLUMNS, ROWS = 200, 12
 AT_MS = 1_760_000_000_000
@@ -193,6 +194,8 @@ class LinesTests(SynchronousTestCase):
             "text": "hello", "action": False, "reply_to": None, "mentioned": False, "identity_changed": False,
         }  # fmt: skip
         self.assertEqual(json.loads(as_json(message())), expected)
+        file = {"name": "report.pdf", "type": "application/pdf", "size": 2_100_000}
+        self.assertEqual(json.loads(as_json(replace(message(), file=attachment()))), expected | {"file": file})
 
     def test_json_of_an_answer(self) -> None:
         """JSON says what is answered, and whether it is an action that calls us."""

@@ -1,11 +1,17 @@
 """What stands above the prompt."""
 
+from dataclasses import replace
+from typing import cast
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import ChatError, WaitingMessage
+from chatserv.client import ChatError, FileProgress, RoomHandle, WaitingMessage
 from chatserv.errors import Muted
-from clients.terminal.pending_lines import MAX_CHARACTERS, MAX_LINES, waiting_lines
+from clients.shared.transfers import Transfers
+from clients.terminal.pending_lines import MAX_CHARACTERS, MAX_LINES, pending_lines, waiting_lines
 from clients.terminal.styled_lines import text_of
+from tests.client.file_fakes import attachment
+from tests.client.slash_fakes import FakeClient, message
 
 
 def waits(text: str, state: str = "sending", error: ChatError | None = None, *, action: bool = False) -> WaitingMessage:
@@ -49,3 +55,23 @@ class WaitingTests(SynchronousTestCase):
         (line,) = self.texts(waits("a\x1b[2J\n" + "x" * 2 * MAX_CHARACTERS))
         self.assertIn("a\ufffd[2J\u23ce", line)
         self.assertLess(len(line), MAX_CHARACTERS + 20)
+
+    def test_files(self) -> None:
+        """A file on its way has a bar, whichever way; behind it stands what is said beside it."""
+        room, transfers = FakeClient().there["lobby"], Transfers(float)
+        handle = cast(RoomHandle, room)
+        going = replace(waits("the report"), file=attachment(name="a.pdf"), done=525_000)
+        room.texts, room.kept = [going], [message(1, file=attachment(1))]
+        self.assertEqual(self.lines(handle, transfers), ["… <alice> a.pdf (2.1 MB, PDF) ▕██▌       ▏ 25 % the report"])
+        transfers.take(FileProgress("lobby", going.message_id, 1_050_000, 2_100_000, "up", "moving"))
+        transfers.take(FileProgress("lobby", b"\1" * 16, 210_000, 2_100_000, "down", "moving"))
+        transfers.take(FileProgress("lobby", b"?" * 16, 1, 2, "down", "moving"))
+        expected = [
+            "↓ report.pdf (2.1 MB, PDF) ▕█         ▏ 10 %",
+            "… <alice> a.pdf (2.1 MB, PDF) ▕█████     ▏ 50 % the report",
+        ]
+        self.assertEqual(self.lines(handle, transfers), expected)
+
+    def lines(self, handle: RoomHandle, transfers: Transfers) -> list[str]:
+        """All that stands above the prompt."""
+        return [text_of(line) for line in pending_lines(handle, "alice", transfers)]

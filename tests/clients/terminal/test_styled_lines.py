@@ -23,6 +23,7 @@ from clients.terminal.styled_lines import (
     separator_line,
     text_of,
 )
+from tests.client.file_fakes import attachment
 from tests.client.slash_fakes import message
 
 DAY_MS = 86_400_000
@@ -37,6 +38,19 @@ def luminance(colour: str) -> float:
 
 class RenderingTests(SynchronousTestCase):
     """`clients.terminal.styled_lines`."""
+
+    def test_files(self) -> None:
+        """A file that came: what it is, until when, how it is saved; what is said beside it stands below."""
+        file = attachment(expires_ms=DAY_MS * 20_000)
+        day = datetime.datetime.fromtimestamp(file.expires_ms / 1000).astimezone().strftime("%Y-%m-%d")
+        for text, given, expected in (
+            ("", file, f"report.pdf (2.1 MB, PDF)  until {day}: /save 7"),
+            ("look", file, f"\nreport.pdf (2.1 MB, PDF)  until {day}: /save 7\nlook"),
+            ("", replace(file, expires_ms=0), "report.pdf (2.1 MB, PDF)  /save 7"),
+            ("", replace(file, state="gone"), "report.pdf (2.1 MB, PDF)  no longer there"),
+        ):
+            line = text_of(message_fragments(message(7, text, file=given)))
+            self.assertTrue(line.endswith(f"<bob> {expected}"), line)
 
     def test_message(self) -> None:
         """Time, name and text have styles of their own, and together are the line that every client shows."""
