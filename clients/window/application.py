@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from chatserv.client import Client, ClientEvent, MessageReceived, Profile, RoomOffered, open_client
+from clients.shared.transfers import Transfers
 from clients.window.actions.connecting import Connecting
 from clients.window.actions.doing import Doing
 from clients.window.actions.hints import Hints
@@ -20,6 +21,8 @@ from clients.window.context import WindowContext
 from clients.window.event_handler import EventHandler
 from clients.window.layout import Layout, Wiring
 from clients.window.menus.menu_bar import MenuBar
+from clients.window.pictures.decoder import PictureDecoder
+from clients.window.pictures.gallery import Gallery
 from clients.window.presenter import Presenter
 from clients.window.session import Session
 from clients.window.settings import WindowSettings, load_settings
@@ -58,7 +61,10 @@ class Application:
             no_tls=arguments.no_tls, make_client=make_client,
         )  # fmt: skip
         conversations = Conversations(now_ms, lambda: session.us)
-        context = self.context = WindowContext(reactor, root, arguments, session, conversations, quit)
+        decoder, transfers = PictureDecoder(reactor), Transfers(reactor.seconds)
+        context = self.context = WindowContext(
+            reactor, root, arguments, session, conversations, decoder, transfers, quit
+        )
         self.presenter = Presenter(context)
         self.connecting = Connecting(context, self.presenter.follow)
         doing = Doing(context, self.presenter)
@@ -95,8 +101,9 @@ class Application:
                 draw=presenter.line,
                 copy=presenter.copied,
                 open=messages.open_link,
+                picture=Gallery(context.root, context.decoder, presenter.picture_come).image,
                 menu=self.menus.message,
-                act=messages.act,
+                act=self._act,
                 older=lambda: later(0, presenter.older),
                 more=presenter.chat.ask,
                 newer=lambda: later(0, presenter.newer),
@@ -106,9 +113,16 @@ class Application:
             complete=self.writing.complete,
             gave_up=messages.give_up,
             pasted=self.writing.paste,
+            attach=self.actions.files.choose,
+            pasted_file=self.actions.files.paste,
             close=context.quit,
             seconds=context.reactor.seconds,
         )
+
+    def _act(self, what: str) -> None:
+        """A key or a place in the conversation stands for an action on the marked message."""
+        if not self.actions.files.act(what):
+            self.actions.messages.act(what)
 
     def begin(self) -> None:
         """The window is there: unlocks the profile, then connects or registers, or else says what to do."""
@@ -126,6 +140,7 @@ class Application:
         self._status.stop()
         self.actions.recovery.stop()
         self.connecting.arriving.leave()
+        self.actions.files.stop()
         return self.context.session.close()
 
     # -- what the session tells ---------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ from typing import Any
 
 from chatserv.client import ChatError, Client, NotMember, RoomHandle
 from clients.shared.talk import Talk
+from clients.shared.transfers import Transfers
 from clients.window.arguments import Arguments
 from clients.window.layout import Layout
+from clients.window.pictures.decoder import PictureDecoder
 from clients.window.session import Session, State
 from clients.window.timeline.conversations import Conversations
 
@@ -23,6 +25,8 @@ class WindowContext:
         arguments: What was asked for at the start.
         session: The connection, and the client while there is one.
         conversations: What was said.
+        decoder: Reads pictures of others.
+        transfers: Files on their way.
         quit: Ends the program.
         talk: Takes what is typed, while there is a client.
         layout: What is on the screen, its theme and its settings. It tells all other parts what a person does, so they are
@@ -34,6 +38,8 @@ class WindowContext:
     arguments: Arguments
     session: Session
     conversations: Conversations
+    decoder: PictureDecoder
+    transfers: Transfers
     quit: Callable[[], None]
     talk: Talk | None = None
     layout: Layout = field(init=False)

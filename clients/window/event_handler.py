@@ -6,6 +6,7 @@ from chatserv.client import ClientEvent, DeviceSeen, IdentityChanged
 from chatserv.client.events import (
     DeviceAsks,
     DeviceGone,
+    FileProgress,
     MessageReceived,
     PresenceSeen,
     ReadMoved,
@@ -65,6 +66,10 @@ class EventHandler:
         match event:
             case MessageReceived():
                 self._received(event)
+            case FileProgress(room=room, message_id=message_id):
+                self._context.transfers.take(event)
+                conversations.of(room).change(message_id)
+                presenter.waiting_changed = True
             case SendQueued() | SendAcknowledged() | SendFailed():
                 presenter.waiting_changed = True
             case RoomJoined() | RoomOffered():

@@ -42,6 +42,8 @@ class Wiring:
     complete: Callable[[str], Sequence[str]]
     gave_up: Callable[[], None]
     pasted: Callable[[str, str, str], str]
+    attach: Callable[[], object]
+    pasted_file: Callable[[], bool]
     close: Callable[[], None]
     seconds: Callable[[], float]
 
@@ -82,8 +84,9 @@ class Layout:
         self.chat = ChatView(middle, replace(wiring.chat, type_on=self._type_on), wiring.seconds)
         self.hint = HintView(self.chat)
         self.entry = EntryBar(
-            middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, pasted=wiring.pasted
-        )
+            middle, send=wiring.send, complete=wiring.complete, gave_up=wiring.gave_up, pasted=wiring.pasted,
+            attach=wiring.attach, pasted_file=wiring.pasted_file,
+        )  # fmt: skip
         self.bar.pack(side="top", fill="x")
         self.heading.pack(side="top", fill="x")
         self.status.pack(side="bottom", fill="x")

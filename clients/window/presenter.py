@@ -8,7 +8,8 @@ from clients.window.context import WindowContext
 from clients.window.lists import Lists
 from clients.window.session import State
 from clients.window.timeline.drawing import MAX_WAITING_LINES
-from clients.window.timeline.entries import NOTICE, Before, Entry, Line, Span, copied, entry_line, waiting_line
+from clients.window.timeline.entries import NOTICE, Before, Entry, copied, entry_line, waiting_line
+from clients.window.timeline.spans import Line, Span
 from clients.window.timeline.transcript import Transcript
 from clients.window.widgets.throttle import Throttle
 
@@ -128,6 +129,15 @@ class Presenter:
             self._conversations.say(line, style)
         self.chat.ask()
 
+    def picture_come(self, data: bytes) -> None:
+        """A small picture is there: the messages that bring it are drawn anew."""
+        here = self._conversations.here
+        for entry in here.entries:
+            if isinstance(entry, MessageReceived) and entry.file is not None and entry.file.preview == data:
+                here.change(entry.message_id, entry.sender)
+        self.waiting_changed = True
+        self.chat.ask()
+
     # -- drawing ------------------------------------------------------------------------------------------------------
 
     def line(self, entry: Entry, previous: Entry | None = None, *, whole: bool = False) -> Line:
@@ -140,9 +150,13 @@ class Presenter:
         first = transcript.number(entry.message_id)
         if handle is None or first != transcript.number(entry.message_id, entry.sender):
             return entry_line(entry, previous, quoted=quoted, whole=whole)  # signs are on the first message with an id
+        place = (entry.room, entry.message_id)
+        moved, paused = self._context.transfers.text(*place), self._context.transfers.paused(*place)
         arrived = handle.delivered_to(entry.message_id) if entry.own and handle.direct else ()
         signs = handle.reactions(entry.message_id)
-        return entry_line(entry, previous, quoted=quoted, signs=signs, arrived=arrived, whole=whole)
+        return entry_line(
+            entry, previous, quoted=quoted, signs=signs, arrived=arrived, whole=whole, moved=moved, paused=paused
+        )
 
     def copied(self, entry: Entry | WaitingMessage) -> str:
         """An entry as text."""
@@ -178,10 +192,10 @@ class Presenter:
         return lines
 
     def _waiting_line(self, message: WaitingMessage, previous: Before = None) -> Line:
-        find = self._conversations.here.find
-        return waiting_line(
-            message, self._session.us, None if message.reply_to is None else find(message.reply_to), previous
-        )
+        quoted = None if message.reply_to is None else self._conversations.here.find(message.reply_to)
+        place = (self._conversations.current, message.message_id)
+        moved, paused = self._context.transfers.text(*place), self._context.transfers.paused(*place)
+        return waiting_line(message, self._session.us, quoted, previous, moved=moved, paused=paused)
 
     def _mark_seen(self) -> None:
         if not self._conversations.current:

@@ -26,11 +26,19 @@ def find_opener() -> list[str]:
 
 
 def open_link(link: Link, opener: list[str]) -> bool:
-    """Gives a link to a program that has no part in ours: not its terminal, not its end. Says whether it was started."""
+    """See `hand_over`; a link begins with its scheme, so that it is never an option."""
+    return hand_over(link.url, opener)
+
+
+def hand_over(what: str, opener: list[str]) -> bool:
+    """Gives a link, or a file's absolute path, to a program that has no part in ours: not its terminal, not its end.
+
+    Says whether it was started.
+    """
     _running[:] = [each for each in _running if each.poll() is None][-MAX_RUNNING:]
     try:
-        started = subprocess.Popen(  # nosec B603  # noqa: S603 - a list, no shell; a link begins with its scheme, so that it is never an option
-            [*opener, link.url], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        started = subprocess.Popen(  # nosec B603  # noqa: S603 - a list, no shell
+            [*opener, what], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
     except (OSError, ValueError):

@@ -6,6 +6,7 @@ from clients.window.actions.account import AccountActions
 from clients.window.actions.administration import AdminActions
 from clients.window.actions.devices import DeviceActions
 from clients.window.actions.doing import Doing
+from clients.window.actions.files import FileActions
 from clients.window.actions.messages import MessageActions
 from clients.window.actions.people import PeopleActions
 from clients.window.actions.recovery import RecoveryActions
@@ -18,6 +19,7 @@ class PersonActions:
 
     doing: Doing
     messages: MessageActions
+    files: FileActions
     rooms: RoomActions
     people: PeopleActions
     recovery: RecoveryActions
@@ -28,8 +30,8 @@ class PersonActions:
     @classmethod
     def of(cls, doing: Doing) -> "PersonActions":
         """All of them."""
-        people = PeopleActions(doing)
+        people, messages = PeopleActions(doing), MessageActions(doing)
         return cls(
-            doing, MessageActions(doing), RoomActions(doing, people), people,
+            doing, messages, FileActions(doing, messages), RoomActions(doing, people), people,
             RecoveryActions(doing), DeviceActions(doing), AccountActions(doing), AdminActions(doing),
         )  # fmt: skip

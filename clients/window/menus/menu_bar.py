@@ -83,6 +83,7 @@ class MenuBar:
             "<Control-k>": self._connecting.connect,
             "<Control-K>": self._connecting.disconnect,
             "<Control-f>": actions.messages.search,
+            "<Control-o>": actions.files.choose,
             "<Control-n>": actions.rooms.create_room,
             "<Control-j>": actions.rooms.join_room,
             "<Control-plus>": lambda: layout.rescale(1),

@@ -32,6 +32,21 @@ class MessageMenu:
         actions = self._actions
         waiting, message = actions.messages.chosen_waiting, actions.messages.chosen
         room = self._context.here()
+        add(menu, translate("Send a &file…"), actions.files.choose, "Ctrl+O", on=room is not None)
+        file = waiting if waiting is not None else message
+        if file is not None and file.file is not None:
+            kept = waiting is None
+            add(menu, translate("Sa&ve…"), lambda: actions.files.act("save"), "S", on=kept)
+            add(menu, translate("&Open…"), lambda: actions.files.act("open"), "O", on=kept)
+            add(
+                menu,
+                translate("Vie&w the picture"),
+                lambda: actions.files.act("view"),
+                "V",
+                on=kept and bool(file.file.preview),
+            )
+            add(menu, translate("Pa&use, or go on"), lambda: actions.files.act("pause"))
+        menu.add_separator()
         if waiting is not None:
             failed = waiting.state == "failed"
             add(menu, translate("&Send again"), lambda: actions.messages.resend(waiting, room), on=failed)

@@ -4,12 +4,18 @@ import tkinter as tk
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client import WaitingMessage
+from chatserv.client import MessageReceived, WaitingMessage
 from clients.window.timeline.drawing import Drawing
-from clients.window.timeline.entries import ROW, Entry, Newer
+from clients.window.timeline.entries import Entry, Newer
+from clients.window.timeline.spans import ROW
 from clients.window.timeline.text_area import ChatActions
 from clients.window.timeline.transcript import Transcript
 
+_KEYS: Final = (
+    ("r", "reply"), ("e", "edit"), ("<Delete>", "delete"), ("<plus>", "react"), ("s", "save"), ("o", "open"), ("v", "view")
+)  # fmt: skip
+_OF_FILES: Final = ("save", "open", "view")
+CLICKED: Final = ("unfold", "save", "open", "view", "pause")
 _MODIFIERS: Final = 0x4 | 0x8  # Control and Alt, as X11 says it
 
 
@@ -48,14 +54,27 @@ class ChatView(Drawing):
         bind("<Escape>", lambda _: self._let_go())
         for key in ("<Shift-F10>", "<Menu>"):
             bind(key, lambda _: self._menu_by_key())
-        for key, what in (("r", "reply"), ("e", "edit"), ("<Delete>", "delete"), ("<plus>", "react")):
-            bind(key, lambda event, what=what: self._act(what, event.char))  # type: ignore[misc]
+        for key, what in _KEYS:
+            bind(key, self._acting(what))
         bind("<Key>", self._typed)
         self.text.tag_bind("link", "<ButtonRelease-1>", self._open_link)
-        self.text.tag_bind("fold", "<ButtonRelease-1>", lambda _: self._actions.act("unfold"))
-        for tag in ("link", "fold"):
+        for what in CLICKED:
+            self.text.tag_bind(f"act-{what}", "<ButtonRelease-1>", self._asking(what))
+        for tag in ("link", *(f"act-{what}" for what in CLICKED)):
             for key, cursor in (("<Enter>", "hand2"), ("<Leave>", "arrow")):
-                self.text.tag_bind(tag, key, lambda _, cursor=cursor: self.text.configure(cursor=cursor))
+                self.text.tag_bind(tag, key, self._pointing(cursor))
+
+    def _pointing(self, cursor: str) -> "Callable[[tk.Event[tk.Misc]], None]":
+        def point(_event: "tk.Event[tk.Misc]") -> None:
+            self.text.configure(cursor=cursor)
+
+        return point
+
+    def _asking(self, what: str) -> "Callable[[tk.Event[tk.Misc]], None]":
+        return lambda _event: self._actions.act(what)
+
+    def _acting(self, what: str) -> "Callable[[tk.Event[tk.Misc]], str]":
+        return lambda event: self._act(what, event.char)
 
     # -- the entry that is meant --------------------------------------------------------------------------------------
 
@@ -129,7 +148,8 @@ class ChatView(Drawing):
         return "break"
 
     def _act(self, what: str, typed: str) -> str:
-        if self._by_keys or not typed.isprintable():
+        brings = isinstance(self.chosen, MessageReceived) and self.chosen.file is not None
+        if (self._by_keys and (brings or what not in _OF_FILES)) or not typed.isprintable():
             self._actions.act(what)
         else:
             self._actions.type_on(typed)

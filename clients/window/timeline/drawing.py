@@ -6,7 +6,7 @@ from tkinter import ttk
 from typing import Final
 
 from chatserv.client import WaitingMessage, translate
-from clients.window.timeline.entries import Line, indented
+from clients.window.timeline.spans import Line, indented
 from clients.window.timeline.text_area import ChatActions, Writable
 from clients.window.timeline.transcript import Transcript
 
@@ -183,10 +183,27 @@ class Drawing(ttk.Frame):
         for line in lines:
             place = "more" if indented(line) else "line"
             for span in line:
-                pieces += [span.text, (place, span.tag, "link") if span.link else (place, span.tag)]
+                more = ("link",) if span.link else (f"act-{span.act}",) if span.act else ()
+                pieces += [span.text, (place, span.tag, *more)]
             pieces += ["\n", (place,)]
         if pieces:
             self.text.insert(f"{at}.0", *pieces)  # type: ignore[arg-type]
+        for number, line in enumerate(lines, at):
+            for span in line:
+                if span.picture:
+                    self._put_picture(number, span.picture)
+
+    def _put_picture(self, number: int, data: bytes) -> None:
+        """Puts a picture where its place is kept in a line; while there is none, the place is empty."""
+        found = self.text.tag_nextrange("picture", f"{number}.0", f"{number}.end")
+        if not found:
+            return
+        tags, image = self.text.tag_names(found[0]), self._actions.picture(data)
+        self.text.delete(*found)
+        if image:
+            self.text.image_create(found[0], image=image, pady=2)
+            for tag in tags:
+                self.text.tag_add(tag, found[0])
 
     def show_waiting(self, waiting: Sequence[tuple[WaitingMessage, Line]]) -> None:
         """Draws the texts that are not in the room yet, below everything else."""

@@ -11,6 +11,7 @@ from chatserv.client import (
     explained,
     message_text,
     names,
+    progress_text,
     quotation,
     shown,
     shown_lines,
@@ -22,6 +23,8 @@ from clients.shared.links import links
 from clients.shared.long_texts import beginning
 from clients.shared.sender_colours import sender_colour
 from clients.shared.separators import Anew, Day, Unread, anew_text
+from clients.window.timeline.file_spans import file_spans
+from clients.window.timeline.spans import ROW, Line, Span, plain
 
 SENDER_COLOURS: Final = 8
 GOES_ON_MS: Final = 5 * 60_000  # within it, what somebody says goes on without their name
@@ -52,31 +55,8 @@ class Newer:
 Entry = MessageReceived | Note | Day | Anew | Unread | Newer
 
 
-@dataclass(frozen=True)
-class Span:
-    """A piece of a line.
-
-    Attributes:
-        text: What stands there. A tab begins another row.
-        tag: What kind of text it is, for colour and font.
-        head: Whether it says who and when, rather than what.
-        link: Whether it can be opened.
-    """
-
-    text: str
-    tag: str
-    head: bool = False
-    link: bool = False
-
-
-Line = tuple[Span, ...]
-ROW: Final = "\t"
 _NO_BREAK: Final = "\u00a0"
-
-
-def indented(line: Line) -> bool:
-    """Whether a line begins below names, never where they stand."""
-    return not line or not line[0].head
+_UNSAID: Final = frozenset({"stamp", "picture", "gap"})  # tags of what is not copied; nor is what can be clicked on
 
 
 def sender_tag(user: str) -> str:
@@ -107,6 +87,8 @@ def entry_line(
     signs: Mapping[str, Sequence[str]] | None = None,
     arrived: Iterable[str] = (),
     whole: bool = False,
+    moved: str = "",
+    paused: bool = False,
 ) -> Line:
     """An entry as one line.
 
@@ -117,6 +99,8 @@ def entry_line(
         signs: Who put which emoji to it.
         arrived: Who is known to have it.
         whole: Whether all of a long text is shown.
+        moved: How far its file is on its way (`file_spans`).
+        paused: See there.
     """
     match entry:
         case Note(text=text, at_ms=at_ms, style=style):
@@ -131,7 +115,8 @@ def entry_line(
             return (Span(translate("Newer messages: End"), "unread"),)
         case MessageReceived(sender=sender, at_ms=at_ms, action=action):
             named = not goes_on(previous, sender, at_ms, action=action)
-            return _message(entry, quoted, signs or {}, sorted(arrived), named=named, whole=whole)
+            brought = [] if entry.file is None else file_spans(entry.file, moved, paused=paused)
+            return _message(entry, quoted, signs or {}, sorted(arrived), brought, named=named, whole=whole)
 
 
 def _linked(text: str, tag: str) -> list[Span]:
@@ -150,7 +135,7 @@ def _said(text: str, tag: str, *, whole: bool) -> list[Span]:
         text, hidden = beginning(text)
     spans = _linked(ROW.join(map(_spaced, text.split("\n"))), tag)
     if hidden:
-        spans += [Span(ROW, tag), Span(translate("… {count} more lines").format(count=hidden), "fold")]
+        spans += [Span(ROW, tag), Span(translate("… {count} more lines").format(count=hidden), "fold", act="unfold")]
     return spans
 
 
@@ -180,6 +165,7 @@ def _message(
     quoted: MessageReceived | None,
     signs: Mapping[str, Sequence[str]],
     arrived: list[str],
+    brought: list[Span],
     *,
     named: bool,
     whole: bool,
@@ -196,7 +182,8 @@ def _message(
     if message.text is None:
         spans.append(Span(message_text(message), "gone"))
     else:
-        spans += _said(message.text, "mentioned" if message.mentioned else "other", whole=whole)
+        said = _said(message.text, "mentioned" if message.mentioned else "other", whole=whole)
+        spans += [*brought, *([Span(ROW, "other"), *said] if message.text else [])] if brought else said
     if message.edited and message.text is not None:
         spans.append(Span(f" {translate('(edited)')}", "mark"))
     if message.own:
@@ -216,7 +203,13 @@ def _sign(emoji: str) -> str:
 
 
 def waiting_line(
-    message: WaitingMessage, us: str, quoted: MessageReceived | None = None, previous: Before = None
+    message: WaitingMessage,
+    us: str,
+    quoted: MessageReceived | None = None,
+    previous: Before = None,
+    *,
+    moved: str = "",
+    paused: bool = False,
 ) -> Line:
     """A text of ours that is not in the room yet: ``…`` on its way, ``✓`` stored, ``✗`` not sent, and why."""
     named = not goes_on(previous, us, message.at_ms, action=message.action)
@@ -224,17 +217,16 @@ def waiting_line(
     if message.reply_to is not None:
         spans.append(_answers(quoted))
     said = _said(message.text, "other" if message.state in {"failed", "stored"} else "sending", whole=True)
+    if message.file is not None:
+        bar = moved or progress_text(message.done, message.file.size)
+        brought = file_spans(message.file, bar, paused=paused or message.file.state == "paused")
+        said = [*brought, *([Span(ROW, "other"), *said] if message.text else [])]
     if message.state == "failed":
         why = "" if message.error is None else f": {explained(message.error)}"
         return (*spans, *said, Span(f" ✗ {translate('not sent')}{why}", "failed"))
     if message.state == "stored":
         return (*spans, *said, Span(" ✓", "stored"))
     return (*spans, *said, Span(" …", "sending"))
-
-
-def plain(line: Line) -> str:
-    """Its text alone."""
-    return "".join(span.text for span in line)
 
 
 def copied(entry: Entry | WaitingMessage, line: Line, sender: str) -> str:
@@ -245,7 +237,7 @@ def copied(entry: Entry | WaitingMessage, line: Line, sender: str) -> str:
         line: How it looks.
         sender: Who has said it, if somebody has.
     """
-    said = plain(tuple(_in_brackets(span) for span in line if not span.head and span.tag != "stamp")).replace(ROW, " ")
+    said = plain(tuple(_in_brackets(span) for span in line if not span.head and not _unsaid(span))).replace(ROW, " ")
     match entry:
         case MessageReceived(at_ms=at_ms, action=action) | WaitingMessage(at_ms=at_ms, action=action):
             return f"[{clock(at_ms)}] {said}" if action else f"[{clock(at_ms)}] <{shown(sender)}> {said}"
@@ -253,6 +245,10 @@ def copied(entry: Entry | WaitingMessage, line: Line, sender: str) -> str:
             return f"[{clock(at_ms)}] {said}"
         case _:
             return said
+
+
+def _unsaid(span: Span) -> bool:
+    return span.tag in _UNSAID or bool(span.act)
 
 
 def _in_brackets(span: Span) -> Span:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatserv.client import WaitingMessage
-from clients.window.timeline.entries import Entry, Line
+from clients.window.timeline.entries import Entry
+from clients.window.timeline.spans import Line
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class ChatActions:
         open: A link was chosen: its text.
         menu: A menu is wanted for an entry, at this place of the screen.
         act: A key was pressed that stands for an action: ``reply``, ``react``, ``edit``, ``delete`` or ``newest``; or
-            the place that opens a long message was clicked on: ``unfold``.
+            a place was clicked on: ``unfold`` for a long message, ``save``, ``open``, ``view`` or ``pause`` for a file.
+        picture: Gives the name of a small picture of Tk's; empty while it is not there.
         older: The beginning was reached.
         newer: The end of what is held was reached, and there is more behind it.
         arrived: Somebody has scrolled to the end.
@@ -33,6 +35,7 @@ class ChatActions:
     older: Callable[[], None]
     more: Callable[[], None]
     open: Callable[[str], None] = lambda _: None
+    picture: Callable[[bytes], str] = lambda _: ""
     newer: Callable[[], None] = lambda: None
     arrived: Callable[[], None] = lambda: None
     type_on: Callable[[str], None] = lambda _: None

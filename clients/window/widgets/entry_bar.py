@@ -23,6 +23,8 @@ class EntryBar(ttk.Frame):
         complete: What a line that begins so may become.
         gave_up: Escape was pressed.
         pasted: Gets what is pasted, and what stands in front of it and behind; gives what of it is taken.
+        attach: The button for files was pressed.
+        pasted_file: Takes a file that lies on the clipboard in place of text; says whether there was one.
 
     Attributes:
         history: What was sent before, from the room on the screen.
@@ -37,15 +39,22 @@ class EntryBar(ttk.Frame):
         complete: Callable[[str], Sequence[str]],
         gave_up: Callable[[], None],
         pasted: Callable[[str, str, str], str],
+        attach: Callable[[], object],
+        pasted_file: Callable[[], bool],
     ) -> None:
         super().__init__(parent, padding=(10, 8))
         self._send, self._complete, self._gave_up, self._paste = send, complete, gave_up, pasted
+        self._paste_file = pasted_file
         self.about = ttk.Label(self, style="Faint.TLabel")
         row = self._row = ttk.Frame(self)
         row.pack(fill="x", side="bottom")
         self.field = Field(row)
         self.button = ttk.Button(row, text=translate("Send"), command=self.take, style="Accent.TButton")
         self.button.pack(side="right", padx=(8, 0), anchor="s")
+        self.attach = ttk.Button(
+            row, text="+", width=2, command=attach, style="Slim.TButton"
+        )  # the field is most of it
+        self.attach.pack(side="right", padx=(4, 0), anchor="s")
         self.field.pack(side="left", fill="x", expand=True)
         self.history = History()
         self.typed = 0
@@ -124,6 +133,8 @@ class EntryBar(ttk.Frame):
 
     def _pasted(self, selection: str) -> str:
         self._count()
+        if selection == "CLIPBOARD" and self._paste_file():
+            return "break"
         try:
             text = self.selection_get(selection=selection)
         except tk.TclError:

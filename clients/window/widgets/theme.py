@@ -167,6 +167,7 @@ class Theme:
             foreground=[("disabled", palette.faint)], lightcolor=[("disabled", palette.border), ("active", accent)],
             darkcolor=[("disabled", palette.border), ("active", accent)], bordercolor=[("disabled", palette.border)],
         )  # fmt: skip
+        style.configure("Slim.TButton", padding=(0, self.pixels(4)))
         style.configure("Pill.TButton", background=palette.marked, lightcolor=palette.marked, darkcolor=palette.marked)
         style.configure(
             "Flat.TButton", background=palette.window, bordercolor=palette.window, lightcolor=palette.window,
@@ -245,6 +246,7 @@ class Theme:
         )
         for name in ("stamp", "mark", "sending"):
             tag(name, foreground=palette.faint)
+        tag("moved", foreground=palette.faint, font="TkFixedFont")
         tag("stored", foreground=palette.good)
         tag("other", foreground=palette.text)
         tag("sign", background=palette.window, foreground=palette.text, lmargincolor=palette.field)

@@ -17,7 +17,7 @@ from chatserv.wire.link import ServerLink
 from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.window.arguments import Arguments
 from clients.window.session import State
-from clients.window.timeline.entries import ROW
+from clients.window.timeline.spans import ROW
 from clients.window.widgets.rows import Row
 from tests.client.slash_fakes import AT_MS, NUMBER, FakeRoom, member, message
 from tests.clients.program_fakes import StartedClient

@@ -5,7 +5,8 @@ from typing import Any
 
 from chatserv.client import MessageReceived, WaitingMessage, clock
 from clients.shared.dates import day_text
-from clients.window.timeline.entries import ROW, Line, Note, Span, copied, entry_line, plain, waiting_line
+from clients.window.timeline.entries import Note, copied, entry_line, waiting_line
+from clients.window.timeline.spans import ROW, Line, Span, plain
 from clients.window.timeline.transcript import MAX_ENTRIES, Transcript
 from tests.client.slash_fakes import AT_MS, message
 from tests.clients.window.screens import ScreenTestCase

@@ -10,15 +10,14 @@ from clients.shared.separators import Anew, Day, Unread
 from clients.window.timeline.entries import (
     GOES_ON_MS,
     LOUD,
-    ROW,
     Entry,
     Note,
     copied,
     entry_line,
-    plain,
     sender_tag,
     waiting_line,
 )
+from clients.window.timeline.spans import ROW, plain
 from tests.client.slash_fakes import AT_MS, message
 
 CLOCK = f"[{clock(AT_MS)}]"

@@ -19,19 +19,25 @@ class FieldTests(ScreenTestCase):
         from clients.window.widgets.entry_bar import EntryBar
 
         self.sent: list[str] = []
+        self.file = False
 
         def send(line: str) -> bool:
             self.sent.append(line)
             return True
 
         self.bar = EntryBar(
-            self.root, send=send, complete=lambda _: (), gave_up=lambda: None, pasted=lambda data, _before, _after: data
-        )
+            self.root, send=send, complete=lambda _: (), gave_up=lambda: None,
+            pasted=lambda data, _before, _after: data, attach=lambda: self.sent.append("file"), pasted_file=self.paste_file,
+        )  # fmt: skip
         self.bar.pack(fill="x")
         self.root.geometry("400x300")
         self.root.update()
         self.bar.field.focus_force()
         self.root.update()
+
+    def paste_file(self) -> bool:
+        """Whether a file lies on the clipboard."""
+        return self.file
 
     def keys(self, *names: str) -> None:
         """Presses them."""
