@@ -173,7 +173,8 @@ __all__ = [
     "Blame", "check_evidence", "Finding", "Verdict",
     # what people type and read
     "Slash", "SlashCommand", "downloads", "explained", "file_text", "limits_text", "progress_text", "size_text",
-    "message_line", "message_text", "moment", "parting_line", "rule_text", "doubtful_time", "quotation", "sender_name", "short_id", "clock", "date", "names", "place",
+    "message_line", "message_text", "moment", "parting_line", "rule_text", "doubtful_time", "quotation",
+    "sender_name", "short_id", "clock", "date", "names", "place",
     "shown", "shown_lines", "terminal_qr", "clean_line", "is_blank", "isolate", "translate", "new_user_name",
     "user_name", "room_name", "prepared_password", "valid_text",
     # a program's clock
