@@ -1,6 +1,7 @@
 """The play of ``make prove-blind``: three people, and a canary in each thing that the server must not know."""
 
 import re
+import secrets
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,11 @@ PACE_SECONDS: Final = 0.1
 PASSWORD: Final = "password"  # noqa: S105 - the name of a canary
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - likewise
 DEVICE_NAME: Final = "device name"
+FILE_NAME: Final = "name of a file"
+FILE_WORDS: Final = "words beside a file"
+IN_FILE: Final = ("start of a file", "middle of a file", "border of two chunks of a file", "end of a file")
+CHUNK_BYTES: Final = 16_384  # of what is sealed at once
+FILE_BYTES: Final = 300_000
 SECRETS: Final = (
     "room name",
     "room topic",
@@ -38,12 +44,19 @@ SECRETS: Final = (
     PASSWORD,
     PASSPHRASE,
     DEVICE_NAME,
+    FILE_NAME,
+    FILE_WORDS,
+    *IN_FILE,
 )
 FOR_NOBODY: Final = frozenset({PASSWORD, PASSPHRASE})
 BY_DESIGN: Final = ("name of a public room", "topic of a public room")
 _PORT: Final = re.compile(r":[0-9]+/")
 _CODE: Final = re.compile(r"\b(?:[0-9A-Z]{5}-){7}[0-9A-Z]{5}\b")
-READER: Final = {"direct message": "bob", DEVICE_NAME: "alice"}  # carol reads everything else that is meant for anybody
+READER: Final = {
+    "direct message": "bob",
+    DEVICE_NAME: "alice",
+    **dict.fromkeys(IN_FILE, "bob"),
+}  # carol reads everything else that is meant for anybody
 
 
 class Play:
@@ -91,6 +104,7 @@ class Play:
                 self._make_room()
                 self._wait_for_readers(carol, "room name", "room topic")
                 self._talk()
+                self._send_file()
                 self._second_device()
                 self._wait_for_readers(carol, *SECRETS)
                 yield
@@ -151,6 +165,21 @@ class Play:
             "/log",
         )
 
+    def _send_file(self) -> None:
+        """Alice sends a file with canaries all over it, and bob saves it."""
+        text = {canary.name: canary.text.encode() for canary in self._flock.canaries}
+        start, middle, border, end = (text[name] for name in IN_FILE)
+        data = bytearray(secrets.token_bytes(FILE_BYTES))
+        places = (0, FILE_BYTES // 2, 3 * CHUNK_BYTES - len(border) // 2, FILE_BYTES - len(end))
+        for place, canary in zip(places, (start, middle, border, end), strict=True):
+            data[place : place + len(canary)] = canary
+        room, source = self._flock["room name"].text, self._directory / f"{self._flock[FILE_NAME].text}.bin"
+        source.write_bytes(data)
+        self._do("alice", f"/room {room}", f"/file {source} See {self._flock[FILE_WORDS].text}.")
+        saved = self._directory / "saved"
+        saved.mkdir()
+        self._do("bob", f"/room {room}", f"/save -1 {saved}")
+
     def _second_device(self) -> None:
         """Alice makes a recovery code, and a second device by it: her backup has names of rooms, her devices have names."""
         self.code = _CODE.findall(run_client(self._directory, "alice", "--command", "/recovery"))[-1]
@@ -210,4 +239,5 @@ class Play:
     def _belongings(self, name: str) -> Iterable[Path]:
         """What a person's program has printed and kept."""
         kept = (self._directory / "profiles" / name).glob("client.db*")
-        return [file for file in (*kept, self._directory / f"{name}.out") if file.exists()]
+        saved = (self._directory / "saved").glob("*") if name == "bob" else ()
+        return [file for file in (*kept, *saved, self._directory / f"{name}.out") if file.exists()]

@@ -1,9 +1,11 @@
-"""The scenes of ``make demo`` after the kill: a newcomer, a private room, direct messages, a kick, and a safety number.
+"""The scenes of ``make demo`` after the kill: a newcomer, a private room, direct messages, a file, and a safety number.
 
 Alice and Bob are registered and have talked in ``#lobby``; their programs have ended.
 """
 
+import hashlib
 import re
+import secrets
 import time
 from typing import Final
 
@@ -14,6 +16,7 @@ from chatserv.testing.processes import run_client
 
 ROOM: Final = "plans"
 TOPIC: Final = "Where we meet on Friday"
+FILE_BYTES: Final = 3_000_000
 _GROUP: Final = re.compile(r"\b[0-9]{5}\b")
 _GROUPS: Final = 12
 
@@ -105,6 +108,18 @@ def direct_messages(stage: Stage) -> None:
     stage.check("alice and bob have the message, and carol has not", found == {"alice", "bob"})
 
 
+def file(stage: Stage) -> None:
+    """Alice sends a file from a script, and bob saves it in a talk."""
+    say("alice sends a file to #lobby, and bob saves it")
+    source, target = stage.directory / "film of Friday.mkv", stage.directory / "saved"
+    source.write_bytes(secrets.token_bytes(FILE_BYTES))
+    target.mkdir()
+    run_client(stage.directory, "alice", "--file", str(source))
+    stage.do("bob", "/log 1", f"/save -1 {target}", "/files")
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (source, target / source.name)]
+    stage.check("the file that bob has saved is alice's, by its SHA-256", hashes[0] == hashes[1])
+
+
 def verification(stage: Stage) -> None:
     """Alice and bob look at the safety number that they share."""
     say("alice and bob compare their safety number")
@@ -115,4 +130,4 @@ def verification(stage: Stage) -> None:
     stage.check("the safety number is the same on both sides", good)
 
 
-SCENES: Final = (newcomer, private_room, direct_messages, verification)
+SCENES: Final = (newcomer, private_room, direct_messages, file, verification)
