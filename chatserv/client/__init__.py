@@ -105,7 +105,7 @@ from chatserv.client.events import (
 )
 from chatserv.client.file_events import Attachment, FileLimits, FileProgress, OwnFile, OwnFiles, Preview
 from chatserv.client.file_names import safe_file_name
-from chatserv.client.history.results import Exported, Imported, RefusedLine
+from chatserv.client.history_results import Exported, HistoryReceived, Imported, RefusedLine
 from chatserv.client.joining.remote_client import RemoteClient, open_client, shared_key
 from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.outbound.sent import Sent
@@ -162,7 +162,7 @@ __all__ = [
     "People", "Verification", "DeviceView", "Audit", "AuditEntry", "PersonAudit", "OwnAccount", "NewRecovery",
     "OwnDevices", "OwnDevice", "DeviceRequest", "Administration", "AccountView", "BanView",
     # files
-    "Attachment", "Preview", "FileLimits", "OwnFile", "OwnFiles", "FileProgress", "safe_file_name",
+    "Attachment", "Preview", "FileLimits", "OwnFile", "OwnFiles", "FileProgress", "HistoryReceived", "safe_file_name",
     # what happens
     "ClientEvent", "Status", "StatusChanged", "MessageReceived", "MessageEdited", "MessageDeleted", "Reacted",
     "Delivered", "SendQueued", "SendAcknowledged", "SendDelayed", "SendFailed", "SendHeld", "GapSeen",

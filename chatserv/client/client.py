@@ -8,8 +8,8 @@ from chatserv.client.client_files import ClientFiles
 from chatserv.client.commits.room_changes import public_policy
 from chatserv.client.events import ClientEvent, MessageReceived, RetentionChanged, Status
 from chatserv.client.history.reading import HistoryReader
-from chatserv.client.history.results import Exported, Imported
 from chatserv.client.history.writing import HistoryWriter
+from chatserv.client.history_results import Exported, Imported
 from chatserv.client.outbound.sent import Sent
 from chatserv.client.own_account import OwnAccount
 from chatserv.client.own_devices import OwnDevices
@@ -274,7 +274,7 @@ class Client(ClientFiles):
         if room and rooms[0].offered:
             raise NotMember(f"room {room}: not agreed to")
         wanted = [each for each in rooms if each.row is not None and not each.offered and not each.of_devices]
-        return await HistoryWriter(engine).write(Path(path), wanted)
+        return await HistoryWriter(engine.context, engine.rooms).write(Path(path), wanted)
 
     async def import_history(self, path: str) -> Imported:
         """Takes a file of `export_history` in, made by another device of ours; twice is the same as once.
@@ -287,7 +287,8 @@ class Client(ClientFiles):
             HistoryInvalid: It is another account's, or no history that this version can read.
             LocalFileError: It cannot be read.
         """
-        return await HistoryReader(self.engine).read(Path(path))
+        engine = self.engine
+        return await HistoryReader(engine.context, engine.rooms, engine.contents).read(Path(path))
 
     async def set_away(self, *, away: bool) -> None:
         """Says whether the person is there; others in common rooms, and the server, see it.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chatserv.client.history_results import Exported
 from chatserv.client.part import Part
 from chatserv.crypto.own_bodies import MAX_DEVICE_NAME_BYTES
 from chatserv.domain.texts import valid_text
@@ -77,6 +78,19 @@ class DeviceList(Part):
             Forbidden: The server would be without an administrator.
         """
         await self._engine.own.revoking.revoke(device_id)
+
+    async def share_history(self) -> Exported:
+        """Gives our other devices the newest messages of each room that this one keeps, sealed, through the server.
+
+        They take in what they do not have, of rooms that they are in, and verify who has said it: `HistoryReceived` says so
+        there. What has no proof is left out, which ``unproved`` of the result counts. Twice is the same as once.
+
+        Raises:
+            NotFound: There is no other device, or it has not entered the room of our devices yet.
+            NoFiles, TooLarge, Quota, StorageFull: The server takes no files, or not this one.
+            Interrupted: The connection was lost meanwhile; nothing was shared.
+        """
+        return await self._engine.own.histories.share()
 
     @property
     def rotation_open(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class Engine:
         )
         self.own = Devices(
             context, self.requests, self.rooms, self.certificates, self.auditor, self.room_changes, self.maintenance,
-            self.agreements, self.backlog, self.outbox,
+            self.agreements, self.backlog, self.outbox, self.contents, self.files,
         )  # fmt: skip
         self.tidying = Tidying(context)
         self.offering = Offering(context, self.requests)

@@ -10,6 +10,7 @@ from enum import Enum
 
 from chatserv.client.file_events import Attachment
 from chatserv.client.file_events import FileProgress as FileProgress
+from chatserv.client.history_results import HistoryReceived as HistoryReceived
 from chatserv.client.room_events import Announced as Announced
 from chatserv.client.room_events import MessagesExpired as MessagesExpired
 from chatserv.client.room_events import PresenceSeen as PresenceSeen
@@ -277,6 +278,7 @@ ClientEvent = (
     | ServerRestored
     | ArchiveFull
     | FileProgress
+    | HistoryReceived
     | RoomOffered
     | RoomJoined
     | RoomLeft

@@ -12,6 +12,7 @@ from chatserv.crypto.checks import check_id, check_user, flag, made_text, read_l
 from chatserv.crypto.content import ID_BYTES, ContentType
 from chatserv.crypto.encoding import Reader, u8, v8, v16, v32
 from chatserv.crypto.file_body import File
+from chatserv.crypto.history_body import History
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
 from chatserv.crypto.own_bodies import OWN_BODIES, OwnBody, decode_own
 from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES
@@ -222,7 +223,7 @@ class LogEvidence:
         return cls(heads, asked)
 
 
-Said: TypeAlias = Text | Edit | Delete | Reaction | File | Receipt | LogEvidence | RoomTitle
+Said: TypeAlias = Text | Edit | Delete | Reaction | File | Receipt | History | LogEvidence | RoomTitle
 Body: TypeAlias = Said | OwnBody
 
 _TYPES: Final[dict[type[Said], ContentType]] = {
@@ -232,6 +233,7 @@ _TYPES: Final[dict[type[Said], ContentType]] = {
     Reaction: ContentType.REACTION,
     File: ContentType.FILE,
     Receipt: ContentType.RECEIPT,
+    History: ContentType.HISTORY,
     LogEvidence: ContentType.LOG_EVIDENCE,
     RoomTitle: ContentType.ROOM_NAME,
 }

@@ -8,6 +8,7 @@ from chatserv.client import (
     ClientEvent,
     DeviceAsks,
     DeviceSeen,
+    HistoryReceived,
     IdentityChanged,
     KeysBroken,
     explained,
@@ -48,7 +49,7 @@ from chatserv.client.events import (
     ServerRestored,
     TypingSeen,
 )
-from clients.shared.own_text import asks
+from clients.shared.own_text import about_devices
 from clients.shared.trouble_text import trouble_text
 from clients.shared.trust_text import about_trust
 
@@ -104,8 +105,8 @@ def news(event: ClientEvent, find: Finder, us: str = "") -> list[str]:
             return [_about_keeping(event)]
         case SendFailed() | SendDelayed():
             return [_not_sent(event)]
-        case DeviceAsks():
-            return asks(event)
+        case DeviceAsks() | HistoryReceived():
+            return about_devices(event)
         case (
             IdentityChanged()
             | DeviceSeen()

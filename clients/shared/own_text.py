@@ -7,9 +7,11 @@ from chatserv.client import (
     DeviceAsks,
     DeviceGone,
     DeviceSeen,
+    HistoryReceived,
     RotationDone,
     RotationOpen,
     StatusChanged,
+    explained,
     short_id,
     shown,
     translate,
@@ -19,8 +21,10 @@ OPEN_MATTERS: Final = (DeviceAsks, DeviceGone, RotationDone, RotationOpen, Statu
 """Events after which `open_matters` may be other ones."""
 
 
-def asks(event: DeviceAsks) -> list[str]:
-    """Who wants to be a device of ours; the words stand on a line of their own, to be compared."""
+def about_devices(event: DeviceAsks | HistoryReceived) -> list[str]:
+    """Who wants to be a device of ours, with the words to be compared on a line of their own; or what one has shared."""
+    if isinstance(event, HistoryReceived):
+        return _about_history(event)
     text = translate(
         "A new device has logged in with your password. If it is yours and shows the same six words, type /approve "
         "and the words; if not, type /approve no, and change your password with /password."
@@ -49,6 +53,15 @@ def about_own(event: RotationOpen | RotationDone) -> str:
         "of your devices that has it: it gets renewed automatically. /devices shows which."
     )
     return text.format(devices=", ".join(map(shown, event.devices)))
+
+
+def _about_history(event: HistoryReceived) -> list[str]:
+    """What came of a history that another device of ours has shared."""
+    if event.imported is None:
+        text = translate("Your device {device} has shared its messages, and they could not be had:")
+        return [f"{text.format(device=shown(event.device))} {'' if event.error is None else explained(event.error)}"]
+    text = translate("Your device {device} has shared its messages.").format(device=shown(event.device))
+    return [text, *event.imported.told()]
 
 
 def open_matters(client: Client) -> list[str]:

@@ -7,6 +7,7 @@ from chatserv.client import (
     DeviceGone,
     DeviceSeen,
     FileProgress,
+    HistoryReceived,
     IdentityChanged,
     KeysBroken,
 )
@@ -47,7 +48,7 @@ def concerns(event: ClientEvent, room: str) -> bool:
             return True
         case ServerRestored() | DeviceAsks() | DeviceGone() | RotationOpen() | RotationDone() | ServerKeyChanged():
             return True
-        case RetentionChanged() | MessagesExpired() | OtherServer():
+        case RetentionChanged() | MessagesExpired() | OtherServer() | HistoryReceived():
             return True
         case ArchiveFull() | GapSeen() | MessagesMissing() | RoomRewound() | KeysBroken():
             return True

@@ -9,7 +9,7 @@ from chatserv.client.account.keyring import NoIdentityKey
 from chatserv.client.admin import AccountView, BanView
 from chatserv.client.device_list import OwnDevice
 from chatserv.client.events import MessageReceived, RetentionChanged
-from chatserv.client.history.results import Exported, Imported, RefusedLine
+from chatserv.client.history_results import Exported, Imported, RefusedLine
 from chatserv.client.mending.acceptance import RestoreToAccept
 from chatserv.client.outbound.pending import WaitingMessage
 from chatserv.client.people import DeviceView, Verification
@@ -347,6 +347,13 @@ class FakeDevices:
     async def rename(self, name: str) -> None:
         """Calls this one otherwise."""
         self._client.calls.append(("rename", name))
+
+    async def share_history(self) -> Exported:
+        """Gives the others what this one keeps."""
+        if self._client.people.indispensable:
+            raise NotFound("another device")
+        self._client.calls.append(("share",))
+        return Exported(5, 2, 3)
 
     async def revoke(self, device_id: bytes) -> None:
         """Ends one."""

@@ -58,6 +58,7 @@ PUBLIC = [
     "OwnFile",
     "OwnFiles",
     "FileProgress",
+    "HistoryReceived",
     "safe_file_name",
     "ClientEvent",
     "Status",

@@ -115,6 +115,9 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
             r"(?s)^Messages imported: 5\..*already: 1\..*marked: 2\..*have: 3\..*forged: 1\.\nLine 7: wrong\n.*early",
         ),
     ],
+    "share-history": [
+        ("/share-history", [("share",)], r"^Messages shared .*: 5\.\nLeft out, as nothing proves who wrote them: 2\.$"),
+    ],
     "resend": [("/resend", [("lobby", "resend", ID_1)], r"^$")],
     "discard": [("/discard", [("lobby", "discard", ID_1)], "Discarded: 1")],
     "read": [("/read", [("lobby", "read")], r"^$")],

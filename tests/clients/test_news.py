@@ -10,7 +10,10 @@ from chatserv.client import (
     DeviceAsks,
     DeviceGone,
     DeviceSeen,
+    FileGone,
+    HistoryReceived,
     IdentityChanged,
+    Imported,
     KeysBroken,
     fingerprint_text,
     moment,
@@ -168,6 +171,11 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
      ["What answers at b.example:5000 is not your server: it cannot show the server's key. Nothing was sent there, and the "
       "server's other addresses are tried. Either its operator has named a wrong address, or somebody is in the middle "
       "there: tell whoever runs the server."]),
+    (HistoryReceived("old", Imported(5, 1, left_out=2, whole=True)),
+     ["Your device old has shared its messages.", "Messages imported: 5.", "Messages that were here already: 1.",
+      "Left out, as nothing proves who wrote them: 2."]),
+    (HistoryReceived("old", None, FileGone()),
+     ["Your device old has shared its messages, and they could not be had: The server does not have this file any more."]),
     (RotationDone(), ["Your identity key was renewed, signed with the previous one: nobody has to verify you again. Your"
                       " recovery code no longer works: type /recovery for a new one."]),
     (RotationOpen(("phone", "pad")),

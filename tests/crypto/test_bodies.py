@@ -33,6 +33,7 @@ from chatserv.crypto.file_body import (
     MAX_WORDS_BYTES,
     File,
 )
+from chatserv.crypto.history_body import History
 from chatserv.crypto.log_leaves import TREE_HEAD_BYTES
 from chatserv.crypto.room_state import MAX_NAME_BYTES, MAX_TOPIC_BYTES
 from chatserv.errors import Reject
@@ -82,6 +83,7 @@ EXAMPLES: tuple[Body, ...] = (
     Reaction(ID, "\U0001f44d", True),
     File(ID, b"k" * 32, b"h" * 32, 411, "report.pdf", "application/pdf", 640, 480, b"PNG", "have a look"),
     Receipt((ID, b"j" * 16)),
+    History(ID, b"k" * 32, b"h" * 32, 411),
     LogEvidence((b"h" * TREE_HEAD_BYTES,), "bob"),
     RoomTitle("kitchen", "what is for lunch"),
 )
@@ -143,8 +145,8 @@ class BodyTests(SynchronousTestCase):
     def test_types(self) -> None:
         """Each body has its type; a type that this version does not know gives nothing, whatever the bytes."""
         types = [encode_body(body)[0] for body in EXAMPLES]
-        self.assertEqual(types, [1, 2, 3, 4, 5, 6, 9, 10])
-        for ctype in (ContentType.HISTORY, 0, 7, 255):
+        self.assertEqual(types, [1, 2, 3, 4, 5, 6, 8, 9, 10])
+        for ctype in (0, 7, 12, 255):
             self.assertIsNone(decode_body(ctype, b"anything"))
 
     def test_repr(self) -> None:

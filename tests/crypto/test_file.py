@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.crypto.e2e.file import FileOpener, FileSealer, largest_file, sealed_size
+from chatserv.crypto.e2e.file import FileOpener, FileSealer, Purpose, largest_file, sealed_size
 from chatserv.crypto.suite import pad
 from chatserv.errors import Reject
 
@@ -62,6 +62,16 @@ class FileTests(SynchronousTestCase):
         made = sealed(b"hello")
         self.assertRaises(Reject, opened, made, 5, key=b"x" * 32)
         self.assertRaises(Reject, opened, made, 5, room=b"x" * 16)
+
+    def test_another_purpose(self) -> None:
+        """A history does not open as a file, nor a file as a history."""
+        made = sealed(b"hello")
+        self.assertRaises(Reject, FileOpener(KEY, ROOM, 5, Purpose.HISTORY).update, made)
+        sealer = FileSealer(KEY, ROOM, 5, Purpose.HISTORY)
+        history = sealer.update(b"hello") + sealer.finalize()
+        self.assertRaises(Reject, opened, history, 5)
+        opener = FileOpener(KEY, ROOM, 5, Purpose.HISTORY)
+        self.assertEqual(opener.update(history) + opener.finalize(), b"hello")
 
     def test_changed(self) -> None:
         """A bit that is another, an end that is missing, and bytes that are too many."""

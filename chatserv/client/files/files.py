@@ -8,6 +8,7 @@ from chatserv.client.file_events import Attachment, FileLimits, OwnFile, OwnFile
 from chatserv.client.file_names import safe_file_name
 from chatserv.client.files.downloads import Downloads, kept_name
 from chatserv.client.files.drops import Drops
+from chatserv.client.files.parcels import Parcels
 from chatserv.client.files.saving import Saving, open_directory
 from chatserv.client.files.sending import Sending, spool_name
 from chatserv.client.files.spool import Spool
@@ -51,9 +52,11 @@ class Files:
         self._spool = Spool(context.directory)
         self._downloads = Downloads(context, requests, rooms, self._spool)
         self._drops = Drops(context, requests)
-        self.uploads = Uploads(context, rooms, outbox, Sending(context, requests, outbox, self._spool), self._spool)
+        sending = Sending(context, requests, outbox, self._spool)
+        self.uploads = Uploads(context, rooms, outbox, sending, self._spool)
         self.uploads.limit = self._limit
         self.uploads.drop = lambda blob_id: self._drops.add(blob_id, context.user)
+        self.parcels = Parcels(context, rooms, sending, self._downloads, self.uploads.drop, self._spool)
         contents.attach, contents.file_deleted = self.attachment, self._deleted
 
     # -- what the server takes -----------------------------------------------------------------------------------------

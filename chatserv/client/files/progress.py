@@ -52,10 +52,12 @@ class Progress:
             self.tell("moving")
 
     def tell(self, state: str, error: ChatError | None = None) -> None:
-        """It is in this state now."""
+        """It is in this state now; what our own devices send each other is told to no program."""
         self._state, self._told = state, self._context.seconds()
         done = self._size if state == "done" else self.done
         room = self._rooms.get(self._room_id)
+        if room is not None and room.of_devices:
+            return
         name = "" if room is None else self._rooms.name(room)
         where = (name, self._message_id, done, self._size, self._direction, state)
         self._context.emit(FileProgress(*where, self._room_id, error))

@@ -5,9 +5,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
-from chatserv.client.engine import Engine
 from chatserv.client.history.lines import (
     MAX_LINE_BYTES,
     VERSION,
@@ -21,8 +20,10 @@ from chatserv.client.history.lines import (
     RoomLine,
     decode_line,
 )
-from chatserv.client.history.results import Imported, RefusedLine
-from chatserv.client.state.rooms import Room
+from chatserv.client.history_results import Imported, RefusedLine
+from chatserv.client.inbound.content_handler import ContentHandler
+from chatserv.client.state.context import ClientContext
+from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.history import HistoryTable
 from chatserv.client.storage.proofs import KeptProof
 from chatserv.client.storage.stored_message import LATEST_MS, StoredMessage
@@ -48,11 +49,15 @@ class HistoryReader:
     """Reads one file.
 
     Args:
-        engine: Takes what stands.
+        context: What the client's parts share.
+        rooms: All rooms.
+        contents: Takes what changes a message.
+        proven: Whether what has no proof is left out.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._context = engine, engine.context
+    def __init__(self, context: ClientContext, rooms: Rooms, contents: ContentHandler, *, proven: bool = False) -> None:
+        self._proven_only = proven
+        self._context, self._rooms, self._contents = context, rooms, contents
         self._archive, self._table = self._context.vault.archive, HistoryTable(self._context.vault.database)
         self._verifier = ProofVerifier(self._context.server_id, self._context.log.facts)
         self._found = Imported()
@@ -68,9 +73,13 @@ class HistoryReader:
         """
         try:
             with os.fdopen(_regular(path), "rb") as file:
-                await self._take_all(_numbered(file))
+                return await self.take(file)
         except OSError as error:
             raise LocalFileError(f"{path}: {error.strerror}", file=path) from None
+
+    async def take(self, file: IO[bytes]) -> Imported:
+        """As `read`, of an open file. Raises `HistoryInvalid`, and what the file raises."""
+        await self._take_all(_numbered(file))
         for room_id in self._touched:
             self._mark_read(room_id)
         return self._found
@@ -117,13 +126,15 @@ class HistoryReader:
             case CertificateLine(certificate, identity):
                 self._verifier.learn(certificate, identity)
             case RoomLine(room_id):
-                room = self._engine.rooms.get(room_id)
+                room = self._rooms.get(room_id)
                 known = room is not None and room.row is not None and not room.offered and not room.of_devices
                 self._room = room if known else None
             case End():
                 self._found = replace(self._found, whole=True)
             case MessageLine() | ChangeLine():
-                if self._room is None:
+                if self._proven_only and line.proof is None:
+                    self._found = replace(self._found, left_out=self._found.left_out + 1)
+                elif self._room is None:
                     self._found = replace(self._found, elsewhere=self._found.elsewhere + 1)
                 elif isinstance(line, MessageLine):
                     self._take_message(self._room, line)
@@ -169,7 +180,7 @@ class HistoryReader:
             self._take_unproved(target, line, said)
         else:
             message = self._message(room, line, proven.content.message_id, body, proven)
-            self._engine.contents.take(room, message, proven.proof)
+            self._contents.take(room, message, proven.proof)
             if line.ctype == ContentType.DELETE:
                 self._table.prove(target, _kept(line, proven))
         self._found = replace(self._found, changes=self._found.changes + 1)
@@ -222,7 +233,7 @@ class HistoryReader:
 
     def _mark_read(self, room_id: bytes) -> None:
         """What was said before this device came is not news."""
-        room = self._engine.rooms.get(room_id)
+        room = self._rooms.get(room_id)
         if room is not None and room.row is not None and room.row.read < room.row.since:
             room.row = replace(room.row, read=room.row.since)
             self._context.vault.rooms.set_read(room_id, room.row.since)
@@ -256,7 +267,7 @@ def _regular(path: Path) -> int:
     return descriptor
 
 
-def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def _numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Lines without their ends; of one that is too long no more is kept than shows that."""
     number = 0
     while data := file.readline(MAX_LINE_BYTES + 2):

@@ -1,12 +1,11 @@
 """Writes one's own history to a file that only its user may read."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
-from chatserv.client.engine import Engine
 from chatserv.client.history.lines import (
     VERSION,
     CertificateLine,
@@ -18,8 +17,9 @@ from chatserv.client.history.lines import (
     RoomLine,
     encode_line,
 )
-from chatserv.client.history.results import Exported
-from chatserv.client.state.rooms import Room
+from chatserv.client.history_results import Exported
+from chatserv.client.state.context import ClientContext
+from chatserv.client.state.rooms import Room, Rooms
 from chatserv.client.storage.history import HistoryTable, KeptMessage
 from chatserv.client.storage.proofs import KeptProof
 from chatserv.client.verification.proofs import ProofVerifier
@@ -36,12 +36,18 @@ class HistoryWriter:
     """Writes one file.
 
     Args:
-        engine: Has the archive.
+        context: Has the archive.
+        rooms: For names.
+        newest: How many messages of each room at most, the newest; None: all.
+        proven: Whether what has no proof is left out.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._context = engine, engine.context
-        self._table = HistoryTable(engine.context.vault.database)
+    def __init__(
+        self, context: ClientContext, rooms: Rooms, newest: int | None = None, *, proven: bool = False
+    ) -> None:
+        self._context, self._rooms = context, rooms
+        self._newest, self._proven = newest, proven
+        self._table = HistoryTable(context.vault.database)
         self._verifier = ProofVerifier(self._context.server_id, self._context.log.facts)
         self._messages = self._unproved = 0
 
@@ -61,7 +67,7 @@ class HistoryWriter:
         whole = False
         try:
             with os.fdopen(descriptor, "wb") as file:
-                count = await self._fill(file, rooms)
+                found = await self.fill(file.write, rooms)
                 file.flush()
                 os.fsync(descriptor)
             sync_directory(path.parent)
@@ -72,23 +78,26 @@ class HistoryWriter:
             if not whole:
                 with suppress(OSError):
                     path.unlink()
-        return Exported(self._messages, self._unproved, count)
+        return found
 
-    async def _fill(self, file: BinaryIO, rooms: list[Room]) -> int:
+    async def fill(self, write: Callable[[bytes], object], rooms: list[Room]) -> Exported:
+        """Gives it line by line to ``write``. Raises what that raises."""
         context, count = self._context, 0
-        file.write(encode_line(Head(VERSION, context.server_id.hex(), context.user, context.now_ms())))
+        write(encode_line(Head(VERSION, context.server_id.hex(), context.user, context.now_ms())))
         for room in rooms:
-            seq, position = 0, -1
+            seq = 0 if self._newest is None else self._table.newest(room.room_id, self._newest)
+            position = -1
             while page := self._table.page(room.room_id, seq, position, PAGE):
                 if position < 0:
                     count += 1
-                    file.write(encode_line(RoomLine(room.room_id, self._engine.rooms.name(room))))
+                    write(encode_line(RoomLine(room.room_id, self._rooms.name(room))))
                 for kept in page:
-                    file.writelines(encode_line(line) for line in self._lines(kept))
+                    for line in self._lines(kept):
+                        write(encode_line(line))
                 seq, position = page[-1].message.seq, page[-1].position
                 await context.pause(0)
-        file.write(encode_line(End(self._messages)))
-        return count
+        write(encode_line(End(self._messages)))
+        return Exported(self._messages, self._unproved, count)
 
     # -- one message ---------------------------------------------------------------------------------------------------
 
@@ -101,6 +110,9 @@ class HistoryWriter:
                 yield from certificate
                 proofs.append(each)
         own = next((each for each in proofs if each.ctype == message.ctype and not message.deleted), None)
+        if own is None and self._proven:
+            self._unproved += not message.deleted
+            return
         body = b"" if message.deleted else message.body
         yield MessageLine(
             message.seq,
@@ -120,7 +132,8 @@ class HistoryWriter:
         for each in proofs:
             if each is not own:
                 yield _change(message.message_id, each)
-        yield from self._unproved_changes(kept, proofs)
+        if not self._proven:
+            yield from self._unproved_changes(kept, proofs)
 
     def _certificate(self, kept: KeptProof) -> tuple[Line, ...] | None:
         """The line that has to stand before a proof, if any; None where the proof does not stand."""

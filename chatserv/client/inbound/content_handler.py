@@ -22,6 +22,7 @@ from chatserv.client.verification.gossip import Gossip, Witness
 from chatserv.crypto.bodies import Body, Delete, Edit, LogEvidence, Reaction, Receipt, RoomTitle, Text
 from chatserv.crypto.content import ContentType, LogHead
 from chatserv.crypto.e2e.proof import Proof
+from chatserv.crypto.history_body import History
 from chatserv.crypto.own_bodies import OwnBody
 from chatserv.crypto.room_state import Role
 from chatserv.wire import messages
@@ -47,7 +48,7 @@ class ContentHandler:
     tidy: Callable[[], None]
     attach: Callable[[StoredMessage], Attachment | None]
     file_deleted: Callable[[StoredMessage, bool], None]
-    own: Callable[[bytes, OwnBody], list[ClientEvent]]
+    own: Callable[[bytes, OwnBody | History], list[ClientEvent]]
 
     def __init__(self, context: ClientContext, rooms: Rooms, gossip: Gossip) -> None:
         self._context, self._rooms, self._gossip = context, rooms, gossip
@@ -62,7 +63,7 @@ class ContentHandler:
         self._hear(room, message, head, body)
         if room.of_devices or isinstance(body, OwnBody):
             heard = room.of_devices and message.device_id != self._context.device_id
-            return self.own(message.device_id, body) if heard and isinstance(body, OwnBody) else []
+            return self.own(message.device_id, body) if heard and isinstance(body, OwnBody | History) else []
         if isinstance(body, LogEvidence) or (message.identity and not isinstance(body, Text)):
             return []  # nothing that belongs to somebody is changed by who may be somebody else
         match body:

@@ -3,12 +3,15 @@
 from chatserv.client.commits.maintenance import Maintenance
 from chatserv.client.commits.room_changes import RoomChanges
 from chatserv.client.connection.requests import Requests
+from chatserv.client.files.files import Files
 from chatserv.client.inbound.agreements import Agreements
 from chatserv.client.inbound.backlog import Backlog
+from chatserv.client.inbound.content_handler import ContentHandler
 from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.own.consents import Consents
 from chatserv.client.own.devices_room import DevicesRoom
 from chatserv.client.own.hearing import Hearing
+from chatserv.client.own.histories import Histories
 from chatserv.client.own.identity import OwnIdentity
 from chatserv.client.own.proofs import Proofs
 from chatserv.client.own.revoking import Revoking
@@ -34,6 +37,8 @@ class Devices:
         agreements: See `Consents`.
         backlog: See `Consents`.
         outbox: Sends.
+        contents: See `Histories`.
+        files: See `Histories`.
     """
 
     def __init__(
@@ -48,11 +53,15 @@ class Devices:
         agreements: Agreements,
         backlog: Backlog,
         outbox: Outbox,
+        contents: ContentHandler,
+        files: Files,
     ) -> None:
         self.proofs = Proofs(context)
         self.talk = Talk(context, rooms, outbox, self.proofs)
         self.consents = Consents(context, rooms, agreements, maintenance, backlog, outbox, self.talk)
         self.hearing = Hearing(context, rooms, outbox, self.consents, self.talk, self.proofs)
+        self.histories = Histories(context, rooms, contents, files, outbox, self.talk)
+        self.hearing.history = self.histories.heard
         self.room = DevicesRoom(context, rooms, room_changes, outbox)
         self.identity = OwnIdentity(context, requests, certificates, auditor, self.talk, self.proofs)
         self.revoking = Revoking(context, requests, rooms, certificates, auditor, room_changes, self.identity)
@@ -65,6 +74,7 @@ class Devices:
         """We have caught up; ``backup``: the counter of the account's backup at the server."""
         self.look()
         self.recovery.begin(backup)
+        self.histories.go()
 
     def look(self) -> None:
         """The log has grown."""

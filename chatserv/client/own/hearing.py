@@ -1,6 +1,6 @@
 """What our other devices tell this one (docs/rooms.rst 7.6), taken in with the message that says it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from chatserv.client.state.pins import PinState
 from chatserv.client.state.rooms import Room, Rooms, is_room_name
 from chatserv.client.storage.own_devices import OwnDeviceRow
 from chatserv.crypto import own_bodies
+from chatserv.crypto.history_body import History
 from chatserv.crypto.own_bodies import (
     DeviceInfo,
     IgnoredPeople,
@@ -42,11 +43,13 @@ class Hearing:
     Attributes:
         sealed: Takes a new identity key, if it is for this device.
         backed_up: Told the counter of a backup that another device knows.
+        history: Takes a history that another device shares, and gives what is to be told of it.
         trust_moved: Told that somebody may be sent to again.
     """
 
     sealed: Callable[[Room, bytes, SealedIdentity], None]
     backed_up: Callable[[int], None]
+    history: Callable[[bytes, History], Sequence[ClientEvent]]
     trust_moved: Callable[[], None]
 
     def __init__(
@@ -55,9 +58,11 @@ class Hearing:
         self._context, self._rooms, self._outbox = context, rooms, outbox
         self._consents, self._talk, self._proofs = consents, talk, proofs
 
-    def take(self, device_id: bytes, body: OwnBody) -> list[ClientEvent]:
+    def take(self, device_id: bytes, body: OwnBody | History) -> list[ClientEvent]:
         """Another device of ours has said something; gives what is to be told of it."""
         match body:
+            case History():
+                return [*self.history(device_id, body)]
             case DeviceInfo():
                 self._info(device_id, body)
             case ReadMarks(marks):

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, shown
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, refused, shown
 from chatserv.client.slash.rule_text import rule_text
 from chatserv.client.storage.retention import LEAST_KEPT, MOST_KEPT
+from chatserv.errors import NotFound
 from chatserv.i18n import N_, _
 
 _NUMBER_DIGITS: Final = 12
@@ -47,6 +48,16 @@ async def _import(slash: SlashContext, words: list[str]) -> list[str]:
     return found.told()
 
 
+async def _share_history(slash: SlashContext, words: list[str]) -> list[str]:
+    del words
+    with refused(NotFound, _("You have no other device, or it has not been online yet.")):
+        found = await slash.client.devices.share_history()
+    lines = [_("Messages shared with your other devices: {count}.").format(count=found.messages)]
+    if found.unproved:
+        lines.append(_("Left out, as nothing proves who wrote them: {count}.").format(count=found.unproved))
+    return lines
+
+
 def _file(given: str) -> Path:
     """As a person names it, wherever the program that writes it stands."""
     try:
@@ -63,4 +74,7 @@ ARCHIVE: Final = (
         "export", "FILE", N_("writes the messages on this device to a file, for another device of yours"), _export
     ),
     SlashCommand("import", "FILE", N_("reads the messages that another device of yours has exported"), _import),
+    SlashCommand(
+        "share-history", "", N_("gives your other devices the messages that this one keeps, sealed"), _share_history
+    ),
 )

@@ -47,6 +47,12 @@ class HistoryTable:
             found.append(KeptMessage(row, message_of(columns), tuple(self._proofs.of(row)), put, edited_seq))
         return found
 
+    def newest(self, room_id: bytes, count: int) -> int:
+        """The place from which on a room's ``count`` newest messages are; 0 where it has no more of them."""
+        sql = "SELECT seq FROM messages WHERE room_id = ? ORDER BY seq DESC, position DESC LIMIT 1 OFFSET ?"
+        row = self._database.one(sql, (room_id, count - 1))
+        return 0 if row is None else int(row[0])
+
     def rooms(self) -> list[bytes]:
         """The ids of the rooms that anything is kept of."""
         return [bytes(room_id) for (room_id,) in self._database.all("SELECT room_id FROM message_counts")]

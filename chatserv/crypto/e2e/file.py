@@ -3,6 +3,7 @@
 The server sees how long the padded file is, and nothing else of it.
 """
 
+from enum import Enum
 from hashlib import sha256
 from typing import Final
 
@@ -19,8 +20,15 @@ _LEAST_PADDED: Final = 256
 _MARK: Final = b"\x80"
 
 
-def _context(room_id: bytes) -> bytes:
-    return b"chatserv1 file" + room_id
+class Purpose(Enum):
+    """What is sealed: a file that is one opens as nothing else."""
+
+    FILE = b"chatserv1 file"
+    HISTORY = b"chatserv1 history"
+
+    def context(self, room_id: bytes) -> bytes:
+        """What the sealed bytes are bound to."""
+        return self.value + room_id
 
 
 def _padded(size: int) -> int:
@@ -50,10 +58,11 @@ class FileSealer:
         key: For this file alone, 32 bytes.
         room_id: The room that it is sent to, 16 bytes.
         size: How many bytes will come.
+        purpose: What it is.
     """
 
-    def __init__(self, key: bytes, room_id: bytes, size: int) -> None:
-        self._sealing = Cobblestone256Encryptor(key, _context(room_id))
+    def __init__(self, key: bytes, room_id: bytes, size: int, purpose: Purpose = Purpose.FILE) -> None:
+        self._sealing = Cobblestone256Encryptor(key, purpose.context(room_id))
         self._left, self._padding = size, _padded(size) - size - 1
         self._hash = sha256()
 
@@ -92,10 +101,11 @@ class FileOpener:
         key: As the sender says, 32 bytes.
         room_id: The room that it was sent to, 16 bytes.
         size: What was announced.
+        purpose: What it is.
     """
 
-    def __init__(self, key: bytes, room_id: bytes, size: int) -> None:
-        self._opening = Cobblestone256Decryptor(key, _context(room_id))
+    def __init__(self, key: bytes, room_id: bytes, size: int, purpose: Purpose = Purpose.FILE) -> None:
+        self._opening = Cobblestone256Decryptor(key, purpose.context(room_id))
         self._left, self._padding, self._marked = size, _padded(size) - size - 1, False
 
     def update(self, sealed: bytes) -> bytes:

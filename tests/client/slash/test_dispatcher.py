@@ -52,6 +52,7 @@ EXPECTED = {
     "keep",
     "export",
     "import",
+    "share-history",
     "resend",
     "discard",
     "read",

@@ -39,6 +39,7 @@ from chatserv.client.events import (
     TypingSeen,
 )
 from chatserv.client.file_events import FileProgress
+from chatserv.client.history_results import HistoryReceived
 from chatserv.errors import Muted
 from clients.terminal.news_filter import concerns
 from tests.client.slash_fakes import message
@@ -55,7 +56,7 @@ class ConcernsTests(SynchronousTestCase):
             Alarm("old_log"), Announced("x", 0), DeviceSeen("bob", ID), IdentityChanged("bob", was_verified=False),
             DeviceAsks(ID, "six words"), DeviceGone(ID), ServerKeyChanged(ID), ServerRestored(1, 2),
             OtherServer("b.example:5000"),
-            RotationOpen(("phone",)), RotationDone(),
+            RotationOpen(("phone",)), RotationDone(), HistoryReceived("phone", None),
             SendHeld("plans", ("bob",)), SendFailed(ID, Muted()), SendDelayed("plans", Muted()),
             RoomJoined("plans"), RoomLeft("plans"),
             RoomOffered("plans", "bob"), PresenceSeen("bob", "away"), GapSeen("plans", 1, 2), ArchiveFull("plans", 9),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from chatserv.errors import ChatError
 from chatserv.i18n import _
 from chatserv.sanitize import clean_line, isolate
 
@@ -39,6 +40,7 @@ class Imported:
         elsewhere: Lines of rooms that this device has never been in, and changes of messages that it does not keep.
         refused: Lines that are damaged or forged, the first hundred of them.
         refusals: How many those are in all.
+        left_out: Of a history that a device has shared, lines without a proof: they are not taken.
         whole: False where the file ends early.
     """
 
@@ -49,6 +51,7 @@ class Imported:
     elsewhere: int = 0
     refused: tuple[RefusedLine, ...] = ()
     refusals: int = 0
+    left_out: int = 0
     whole: bool = False
 
     def told(self) -> list[str]:
@@ -61,6 +64,7 @@ class Imported:
                 self.elsewhere,
                 _("Left out, as they belong to rooms or messages that this device does not have: {count}."),
             ),
+            (self.left_out, _("Left out, as nothing proves who wrote them: {count}.")),
             (self.refusals, _("Left out, as they are damaged or forged: {count}.")),
         )
         lines = [said.format(count=count) for number, (count, said) in enumerate(counts) if count or not number]
@@ -69,3 +73,18 @@ class Imported:
                 _("Line {number}: {reason}").format(number=each.number, reason=isolate(clean_line(each.reason)))
             )
         return lines if self.whole else [*lines, _("The file ends early: there was more in it once.")]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReceived:
+    """Another device of ours has shared what it keeps (``client.devices.share_history``), and this one has read it.
+
+    Attributes:
+        device: What that device is called.
+        imported: What came of it; None where it could not be had.
+        error: Why not, then.
+    """
+
+    device: str
+    imported: Imported | None
+    error: ChatError | None = None
