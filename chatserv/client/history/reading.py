@@ -232,11 +232,12 @@ class HistoryReader:
         )
 
     def _mark_read(self, room_id: bytes) -> None:
-        """What was said before this device came is not news."""
+        """What was said before this device came is not news here; what is unread on our others stays so."""
         room = self._rooms.get(room_id)
         if room is not None and room.row is not None and room.row.read < room.row.since:
             room.row = replace(room.row, read=room.row.since)
             self._context.vault.rooms.set_read(room_id, room.row.since)
+            self._rooms.told_read(room)
 
 
 def _decoded(ctype: int, data: bytes) -> Body | None:

@@ -75,6 +75,8 @@ class WholeTests(SharingCase):
     def test_there(self) -> None:
         """The other device shows the same, proved; nothing is unread or told as new, and no file is told of."""
         self.assertEqual(self.seen(self.laptop), [])
+        unread = self.alice.room("lobby").unread
+        self.assertGreater(unread, 0)
         self.assertEqual(self.share(), Exported(6, 0, 1))
         heard = self.heard()
         imported = heard.imported
@@ -83,6 +85,9 @@ class WholeTests(SharingCase):
         self.assertEqual(heard.device, self.alice.client.engine.own.talk.name)
         self.assertEqual(self.seen(self.laptop), self.seen(self.alice))
         self.assertEqual(self.laptop.room("lobby").unread, 0)
+        self.laptop.client.engine.own.talk.read_moved()
+        self.world.settle(10)
+        self.assertEqual(self.alice.room("lobby").unread, unread, "what is read is what a person has read")
         self.assertEqual(self.laptop.events(MessageReceived), [])
         for person in (self.alice, self.laptop):
             self.assertEqual(person.events(FileProgress), [])
