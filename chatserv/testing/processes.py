@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final, Self
 
 TWISTD: Final = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 CLIENT: Final = (sys.executable, "-m", "clients.stdio")
+IRC: Final = (sys.executable, "-m", "clients.irc.main")
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of accounts that live for a minute
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 60.0
@@ -217,10 +218,17 @@ def client_command(directory: Path, profile: str, *arguments: str, program: tupl
     return [*program, "--profile", profile, "--user", profile, "--password-file", str(password), *unsealed, *arguments]
 
 
-def run_client(directory: Path, profile: str, *arguments: str, typed: str = "", seconds: float = 150) -> str:
+def run_client(
+    directory: Path,
+    profile: str,
+    *arguments: str,
+    typed: str = "",
+    seconds: float = 150,
+    program: tuple[str, ...] = CLIENT,
+) -> str:
     """Runs a client to its end and returns what it printed. Raises `ProgramError` for any exit code but 0."""
     done = subprocess.run(
-        client_command(directory, profile, *PATIENCE, *arguments),
+        client_command(directory, profile, *PATIENCE, *arguments, program=program),
         cwd=directory,
         env=child_environment(directory),
         input=typed,

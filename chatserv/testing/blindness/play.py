@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from chatserv.private_files import write_private
 from chatserv.testing.blindness.canaries import Flock
 from chatserv.testing.blindness.searching import Searcher
+from chatserv.testing.irc_person import IrcPerson
 from chatserv.testing.processes import (
     ProgramError,
     ServerProgram,
@@ -47,6 +48,7 @@ SECRETS: Final = (
     FILE_NAME,
     FILE_WORDS,
     *IN_FILE,
+    "message by IRC",
 )
 FOR_NOBODY: Final = frozenset({PASSWORD, PASSPHRASE})
 BY_DESIGN: Final = ("name of a public room", "topic of a public room")
@@ -105,6 +107,7 @@ class Play:
                 self._wait_for_readers(carol, "room name", "room topic")
                 self._talk()
                 self._send_file()
+                self._talk_by_irc()
                 self._second_device()
                 self._wait_for_readers(carol, *SECRETS)
                 yield
@@ -179,6 +182,13 @@ class Play:
         saved = self._directory / "saved"
         saved.mkdir()
         self._do("bob", f"/room {room}", f"/save -1 {saved}")
+
+    def _talk_by_irc(self) -> None:
+        """Alice says something in an IRC client, which hears it when the server has stored it."""
+        text, room = self._flock["message by IRC"].text, self._flock["room name"].text
+        with IrcPerson(self._directory, "alice") as alice:
+            alice.say(f"PRIVMSG #{room} :From elsewhere: {text}.")
+            alice.until(f"PRIVMSG #{room} :From elsewhere: {text}.")
 
     def _second_device(self) -> None:
         """Alice makes a recovery code, and a second device by it: her backup has names of rooms, her devices have names."""

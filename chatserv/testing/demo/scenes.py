@@ -12,6 +12,7 @@ from typing import Final
 from chatserv.testing.blindness.canaries import Flock
 from chatserv.testing.demo.stage import WAIT_SECONDS, Stage, wait_until
 from chatserv.testing.demo.talking import Reader, say
+from chatserv.testing.irc_person import IrcPerson
 from chatserv.testing.processes import run_client
 
 ROOM: Final = "plans"
@@ -120,6 +121,24 @@ def file(stage: Stage) -> None:
     stage.check("the file that bob has saved is alice's, by its SHA-256", hashes[0] == hashes[1])
 
 
+def irc(stage: Stage) -> None:
+    """Bob writes in an IRC client, through ``chatserv-irc``, and alice reads it, letter for letter, in her program."""
+    said = "Naïve grüne Bäume by irc, #1: 100 % \\o/ 👍"
+    say("bob's chatserv-irc runs, and he writes to #lobby in an IRC client; alice's program runs, too")
+    alice = Reader(stage.directory, "alice", file="alice-irc.out")
+    try:
+        with IrcPerson(stage.directory, "bob") as bob:
+            print(f"   bob types  PRIVMSG #lobby :{said}", flush=True)
+            bob.say(f"PRIVMSG #lobby :{said}")
+            wait_until(lambda: any(text and "irc" in text for _, text in alice.shown()))
+    finally:
+        alice.end()
+    read = [text for _, text in alice.shown() if text and "irc" in text]
+    print(*(f"   alice reads  {text}" for text in read), sep="\n", flush=True)
+    wanted, found = ([hashlib.sha256(text.encode()).hexdigest() for text in texts] for texts in ([said], read))
+    stage.check(f"alice reads what he wrote: its SHA-256 is {wanted[0][:16]}…", found == wanted)
+
+
 def verification(stage: Stage) -> None:
     """Alice and bob look at the safety number that they share."""
     say("alice and bob compare their safety number")
@@ -130,4 +149,4 @@ def verification(stage: Stage) -> None:
     stage.check("the safety number is the same on both sides", good)
 
 
-SCENES: Final = (newcomer, private_room, direct_messages, file, verification)
+SCENES: Final = (newcomer, private_room, direct_messages, file, irc, verification)
