@@ -58,6 +58,7 @@ PARTS: Final = {
     "growth": Part("growth:growth", "a store that is full: what a row, a page and a start cost"),
     "client": Part("client:client", "what messages cost a client, about 30 s"),
     "fairness": Part("fairness:fairness", "people who talk while somebody keeps the server busy"),
+    "irc": Part("gateway:run", "two people in IRC clients, about 30 s", quick=False),
     "files": Part("files:run", "100 MB up and down, and who talks meanwhile, about 30 s", quick=False),
     "e2e": Part("e2e:run", "end-to-end encryption, about 30 s", quick=False),
     "passwords": Part("passwords:run", "logins by password, about 30 s", quick=False),

@@ -50,6 +50,7 @@ class IrcPerson:
         password = _PASSWORD.search(shown)
         if password is None:
             raise ProgramError(f"no password: {shown}")
+        self._port, self._password = port, password[0]
         self._process = subprocess.Popen(
             client_command(self._directory, self._name, "--port", str(port), *PATIENCE, *self._arguments, program=IRC),
             cwd=self._directory,
@@ -91,6 +92,23 @@ class IrcPerson:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The id of the program."""
+        return self._process.pid
+
+    def attach(self, rooms: int) -> float:
+        """Seconds until one more client is in so many rooms, from the password on."""
+        with socket.create_connection(("127.0.0.1", self._port), SECONDS) as more:
+            begun, data = time.perf_counter(), b""
+            more.sendall(f"PASS {self._password}\r\nNICK x\r\nUSER x 0 * :x\r\n".encode())
+            while data.count(b" 366 ") < rooms:
+                came = more.recv(65_536)
+                if not came:
+                    raise ProgramError(f"chatserv-irc of {self._name} has closed the connection")
+                data += came
+            return time.perf_counter() - begun
 
     def say(self, *lines: str) -> None:
         """Sends lines."""
