@@ -18,6 +18,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from chatserv.client import ChatError, ClientEvent, RoomOffered
+from chatserv.testing.memory_server import keyring
 from chatserv.testing.world import Person, World
 from clients.irc.connection import IrcConnection
 from clients.irc.names import user_of
@@ -27,6 +28,8 @@ from clients.irc.table import TABLE
 
 _SECONDS: Final = 8
 """Of the world's time, for each line: commits take some."""
+_NAMES: Final = ("foo", "bar", "baz", "qux", "alice", "bob", "carol", "chanop")
+"""Whose keys are made at the beginning: irctest waits for a second at most, and RSA takes longer at times."""
 _DAY: Final = 86_400.0
 _UNFINISHED_BYTES: Final = 65_536
 _BAN: Final = re.compile(r"^#\S+ \+b ([a-z]+)!\*@\*$")
@@ -241,6 +244,8 @@ def main(reactor: Any) -> "Deferred[None]":
     for name, module in list(sys.modules.items()):
         if name.startswith("clients.irc.") and hasattr(module, "SERVER"):
             vars(module)["SERVER"] = _SERVER
+    for name in _NAMES:
+        keyring(name)
     over: Deferred[None] = Deferred()
     StandardIO(Orders(reactor, over))
     return over
