@@ -97,6 +97,7 @@ class ServerProgram:
     ) -> None:
         self.directory, self.port, self.program = directory, port or free_port(), program
         tables: dict[str, dict[str, Any]] = {"monitoring": {"interval": 60}, **(settings or {})}
+        tables["limits"] = {"blob_disk_share": 1, **tables.get("limits", {})}  # however full this machine's disk is
         tables["server"] = {"host": "127.0.0.1", "port": self.port, **tables.get("server", {})}
         self.tables = tables
         self._settings = directory / "settings.json"

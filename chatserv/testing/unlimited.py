@@ -1,4 +1,7 @@
-"""Settings without rates: for programs that measure, or do in a minute what people do in a day. Other bounds stay."""
+"""Settings without rates, and for however full a disk: for programs that measure, or do in a minute what people do in a day.
+
+Other bounds stay.
+"""
 
 from typing import Any, Final
 
@@ -24,6 +27,7 @@ RATES: Final[dict[str, Any]] = {
     "revocations_per_day": AT_ONCE,
     "guest_notices_per_day": AT_ONCE,
     "commits_refused_per_hour": AT_ONCE,
+    "blob_disk_share": 1,
 }
 
 

@@ -17,6 +17,7 @@ from chatserv.blob_threads import ThreadedBlobs
 from chatserv.clocks import now_ms
 from chatserv.commands.uploads import SYNC_BYTES, Uploads
 from chatserv.config import Config
+from chatserv.limits import Limits
 from chatserv.live_settings import LiveSettings
 from chatserv.net.effects import reactor_effects
 from chatserv.store.database import prepare
@@ -36,7 +37,7 @@ def database(directory: Path) -> Path:
 
 async def upload(reactor: Any, directory: Path) -> None:
     """Goes on with the upload to its end."""
-    settings = LiveSettings(Config())
+    settings = LiveSettings(Config(limits=Limits(blob_disk_share=1)))
     files = ThreadedBlobs(BlobDirectory(directory / "blobs"), settings, reactor)
     files.directory.make()
     files.start()
