@@ -81,9 +81,11 @@ def state_places(states: Iterable[Path], second: Iterable[Path] = ()) -> list[Pl
         for file in _files(state):
             sorted_[_kind(file.relative_to(state))].append(file)
     for state in second:
+        for kind in (LOGS, BLOBS, FILES):
+            sorted_.setdefault(at_second(kind), [])
         for file in _files(state):
             kind = _kind(file.relative_to(state))
-            sorted_.setdefault(at_second(kind) if kind in OF_EACH_NODE else kind, []).append(file)
+            sorted_[at_second(kind) if kind in OF_EACH_NODE else kind].append(file)
     return [Place(name, tuple(files)) for name, files in sorted_.items()]
 
 
