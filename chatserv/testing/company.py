@@ -10,7 +10,7 @@ from chatserv.testing.nats import NatsServer
 from chatserv.testing.postgres import Cluster
 from chatserv.testing.processes import TWISTD, ProgramError, ServerProgram
 
-SHARED: Final = frozenset({"store", "cluster", "security"})  # settings that nodes have in common
+SHARED: Final = frozenset({"store", "cluster", "blobs", "security"})  # settings that nodes have in common
 
 
 class Company(Cluster):
@@ -40,7 +40,9 @@ class Company(Cluster):
         """Those by which a server has its store in a new database, which it shares."""
         found = super().settings()
         self._others[found["store"]["url"]] = None
-        return {**found, "cluster": {"name": "chat", "bus": [f"nats://127.0.0.1:{self.bus.port}"]}}
+        blobs = self.directory / "blobs" / str(len(self._others))
+        bus = [f"nats://127.0.0.1:{self.bus.port}"]
+        return {**found, "cluster": {"name": "chat", "bus": bus}, "blobs": {"directory": str(blobs)}}
 
     def _accompany(self, server: ServerProgram) -> None:
         url = str(server.tables.get("store", {}).get("url"))
