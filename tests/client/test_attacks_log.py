@@ -23,6 +23,7 @@ from tests.client.attackers import (
     say_anything,
     signed_head,
 )
+from tests.support.sessions import flip
 
 
 class LogCase(AttackCase):
@@ -171,11 +172,12 @@ class LogTests(LogCase):
 
     def test_forged_head(self) -> None:
         """A head that the server's key did not sign is nothing."""
-        forged = signed_head(self.leaves(), self.world.server.now_ms())[:-1] + b"\0"
-        size = engine_of(self.carol).context.log.size
-        Tap(self.carol).send(messages.LogHead(size, b"", forged))
+        log = engine_of(self.carol).context.log
+        size, longer = log.size, (*self.leaves(), idle_leaf("carol1").encode())
+        forged = flip(signed_head(longer, self.world.server.now_ms()), -1)
+        Tap(self.carol).send(messages.LogHead(size, longer[-1], forged))
         self.world.settle(3)
-        self.assertEqual(size, engine_of(self.carol).context.log.size)
+        self.assertEqual(size, log.size)
 
     def test_old_head(self) -> None:
         """A server that shows a head of the day before yesterday is told of."""
