@@ -22,7 +22,7 @@ class BlobStore(Protocol):
         ...
 
     def blob(self, blob_id: bytes) -> Awaitable[StoredBlob | None]:
-        """The blob with that id; None where there is none, or none any more."""
+        """The blob with that id; None where there is none, or none any more, or its account or its room has ended."""
         ...
 
     def note_received(

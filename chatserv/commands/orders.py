@@ -62,6 +62,8 @@ async def _change_account(context: Context, order: AccountChanged) -> None:
 
 
 async def _end_account(context: Context, order: AccountEnded) -> None:
+    if context.uploads is not None:
+        context.uploads.forget(owner=order.name)
     put_out(context, order.name, order.why)
 
 
@@ -108,6 +110,8 @@ async def _consent(context: Context, order: Consented) -> None:
 
 
 async def _close_room(context: Context, order: RoomClosed) -> None:
+    if context.uploads is not None:
+        context.uploads.forget(room=order.room_id)
     await end_room(context, order.room_id, order.log_size or context.log.ended(order.room_id))
 
 

@@ -166,6 +166,12 @@ class Uploads:
         await self.files.remove(blob_ids)
         await self._store.forget_blobs(blob_ids)
 
+    def forget(self, owner: str = "", room: bytes = b"") -> None:
+        """An account, or a room, has ended: whatever it had is asked of the store from now on."""
+        for upload in list(self._known.values()):
+            if upload.blob.owner == owner or upload.blob.room == room:
+                self._forget(upload)
+
     def _forget(self, upload: Upload) -> None:
         if self._known.get(upload.blob.blob_id) is upload:
             del self._known[upload.blob.blob_id]

@@ -18,6 +18,7 @@ _counted = func.sum(case((blob.c.size < LEAST_COUNTED_BYTES, LEAST_COUNTED_BYTES
 _rows = select(blob, account.c.name, room.c.room_id).join_from(blob, account).join(room)
 _living = _rows.where(blob.c.state != ENDED).order_by(blob.c.blob_id).limit(bindparam("most"))
 _by_id = _rows.where(blob.c.blob_id == bindparam("of"))
+_there = _by_id.where(blob.c.state != ENDED, account.c.gone_ms.is_(None), room.c.closed.is_(False))
 _of_account = _living.where(account.c.name == bindparam("owner"), blob.c.blob_id > bindparam("after"))
 _begun = _living.where(blob.c.received > 0, blob.c.blob_id > bindparam("after"))
 _room = select(room.c.pk).where(room.c.room_id == bindparam("of"), room.c.closed.is_(False))
@@ -59,9 +60,9 @@ def open_blob(conn: Connection, new: NewBlob, limits: StoreLimits) -> StoredBlob
 
 
 def find_blob(conn: Connection, blob_id: bytes) -> StoredBlob | None:
-    """The blob with that id, where it is not ended."""
-    row = conn.execute(_by_id, {"of": blob_id}).first()
-    return None if row is None or row.state == ENDED else _blob(row)
+    """The blob with that id, where neither it nor its account or room is ended."""
+    row = conn.execute(_there, {"of": blob_id}).first()
+    return None if row is None else _blob(row)
 
 
 def note_received(conn: Connection, blob_id: bytes, before: int, received: int, expires_ms: int, whole: bool) -> bool:

@@ -53,14 +53,20 @@ class BlobCalls(ABC):
         return any(each.room_id == room_id for each in self._rooms.rooms())
 
     async def blob(self, blob_id: bytes) -> StoredBlob | None:
-        """The blob with that id."""
+        """The blob with that id, where neither it nor its account or room is ended."""
         self._check_open()
-        return None if blob_id in self._ended_blobs else self._blobs.get(blob_id)
+        found = self._blobs.get(blob_id)
+        return None if found is None or blob_id in self._ended_blobs or self._is_left(found) else found
+
+    def _is_left(self, found: StoredBlob) -> bool:
+        """Whether its account or its room has ended."""
+        return self._accounts.account(found.owner) is None or not self._is_open(found.room)
 
     async def note_received(self, blob_id: bytes, before: int, received: int, expires_ms: int, *, whole: bool) -> bool:
         """Notes how much of a blob is on the disk; False where it is not the one that had ``before``."""
-        found = await self.blob(blob_id)
-        if found is None or found.whole or found.received != before:
+        self._check_open()
+        found = self._blobs.get(blob_id)
+        if found is None or blob_id in self._ended_blobs or found.whole or found.received != before:
             return False
         self._blobs[blob_id] = replace(found, received=received, whole=whole, expires_ms=expires_ms)
         return True
@@ -81,10 +87,7 @@ class BlobCalls(ABC):
         ended = [
             each.blob_id
             for each in self._blobs.values()
-            if each.blob_id in self._ended_blobs
-            or each.expires_ms <= now_ms
-            or self._accounts.account(each.owner) is None
-            or not self._is_open(each.room)
+            if each.blob_id in self._ended_blobs or each.expires_ms <= now_ms or self._is_left(each)
         ]
         return ended[:limit]
 

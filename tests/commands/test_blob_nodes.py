@@ -5,6 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.crypto.suite import sha256
+from chatserv.domain.roles import Role
 from chatserv.wire import messages
 from tests.commands.test_blobs import MIB, PIECE, bytes_of
 from tests.support.nodes import Nodes
@@ -71,6 +72,30 @@ class NodeTests(SynchronousTestCase):
         self.assertEqual(2 * MIB, self.begin())
         self.assertTrue(self.put(2 * MIB, len(self.data)).whole)
         self.assertEqual(self.data, bytes(self.one.files.files[ID]))
+
+    def test_owner_is_gone(self) -> None:
+        """What somebody has sent whose account is deleted is read on no node any more, also before a sweep."""
+        bob, carol = self.one.join("bob"), self.two.join("carol")
+        dora = self.two.join("dora", Role.ADMIN)
+        self.begin()
+        self.put(0, len(self.data))
+        self.nodes.settle()
+        for reader in (bob, carol):
+            self.assertEqual(self.data[:9], reader.ask(messages.ReadBlob, id=ID, offset=0, limit=9).data)
+        self.assertEqual("Ok", code(dora.ask(messages.DeleteUser, user="alice")))
+        self.nodes.settle()
+        for reader in (bob, carol):
+            self.assertEqual("not_found", code(reader.ask(messages.ReadBlob, id=ID, offset=0)))
+        self.assertIn(ID, self.one.files.files, "until it is swept")
+
+    def test_room_is_closed(self) -> None:
+        """Nor what was sent to a room that has ended: its owner finds nothing to drop."""
+        self.begin()
+        self.put(0, len(self.data))
+        self.one.wait(self.one.memory.close_room(self.one.lobby, None))
+        self.nodes.settle()
+        self.assertEqual("not_found", code(self.alice.ask(messages.ReadBlob, id=ID, offset=0)))
+        self.assertEqual("not_found", code(self.alice.ask(messages.DropBlob, id=ID)))
 
     def test_dropped_elsewhere(self) -> None:
         """What is dropped on one node is there on no other, also where somebody has read it before."""

@@ -89,6 +89,18 @@ class BlobContract(ContractBase):
         self.assertIsNone(await store.blob(new.blob_id))
         self.assertFalse(await store.note_received(new.blob_id, 0, 1000, NOW_MS, whole=False))
 
+    async def test_left_behind(self) -> None:
+        """What an account leaves behind is there for nobody at once, and what a room does; who has another one has it."""
+        store = await self.open_with_people()
+        await store.commit(founding(2))
+        for new in (new_blob(1), new_blob(2, "bob"), new_blob(3, room=founding(2).room_id)):
+            await store.open_blob(new)
+            self.assertIsNotNone(await store.blob(new.blob_id))
+        await store.end_account("bob", log_leaf(1), NOW_MS, None)
+        await store.close_room(founding(2).room_id, None)
+        there = [await store.blob(new_blob(number).blob_id) is not None for number in (1, 2, 3)]
+        self.assertEqual([True, False, False], there)
+
     async def test_open_ones_bounded(self) -> None:
         """Of an account so many are not whole at a time, and one more is refused until one of them is, or is ended."""
         store = await self.open_with_people(StoreLimits(open_blobs=2))
