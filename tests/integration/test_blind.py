@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.testing.blindness.files import SECRETS_OF_FILES
 from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES
 from chatserv.testing.blindness.run import CLEAN, FOUND, LEAKED
 from tests.integration.test_demo import play
@@ -42,6 +43,8 @@ class BlindTests(SynchronousTestCase):
         self.assertTrue(all(counts.values()), counts)
         for place, encoding in LEAKS.items():
             self.assertIn(f"    {LEAKED[place]}, {encoding}\n", leaking_shown)
+        count = len(SECRETS_OF_FILES)
+        self.assertIn(f"-- of files left unsealed, and found: {count} of {count} canaries\n", leaking_shown)
 
     def test_nodes(self) -> None:
         """Nor have two nodes, their PostgreSQL and what goes over their bus, where what is said in the clear is found."""

@@ -7,6 +7,7 @@ with the command line, so that the memory holds no others than those that leak.
 
 import base64
 import os
+import shutil
 import socket
 import sqlite3
 import sys
@@ -35,12 +36,14 @@ class Orders(msgspec.Struct, frozen=True):
 
     Attributes:
         texts: A text for each place.
+        files: A directory of files that the server has got unsealed; their bytes come into no process of it.
         database: The server's database in it, or the URL of one; empty: another node leaks into that.
         port: Of the proxy whose recording is the wire; 0: likewise.
         bus: Of the one whose recording is the bus; 0: likewise, or there is none.
     """
 
     texts: dict[str, str]
+    files: str
     database: str = ""
     port: int = 0
     bus: int = 0
@@ -55,6 +58,8 @@ def leak(orders: Orders, state: Path) -> None:
     (state / "leak").write_bytes(b"\0leak" + zlib.compress(f"{texts[places.FILES]} {'and so on ' * 50}".encode()))
     (state / "blobs").mkdir(0o700, exist_ok=True)
     (state / "blobs" / "leak").write_bytes(texts[places.BLOBS].encode("utf-16-le"))
+    for number, file in enumerate(sorted(Path(orders.files).iterdir())):
+        shutil.copyfile(file, state / "blobs" / f"leak{number}")
     print(texts[places.OUTPUT].encode().hex(), flush=True)
     _kept.append(texts[places.MEMORY].encode().hex().upper().encode())
     leak_records(texts)

@@ -1,7 +1,6 @@
 """The play of ``make prove-blind``: three people, and a canary in each thing that the server must not know."""
 
 import re
-import secrets
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,20 @@ from typing import BinaryIO, Final
 
 from chatserv.private_files import write_private
 from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.files import (
+    IN_FILES,
+    IRC,
+    NAME,
+    PREVIEW,
+    SECRETS_OF_FILES,
+    TERMINAL,
+    TYPE,
+    WINDOW,
+    Canaried,
+    called,
+)
 from chatserv.testing.blindness.searching import Searcher
+from chatserv.testing.blindness.sending import send_file
 from chatserv.testing.irc_person import IrcPerson
 from chatserv.testing.processes import (
     ProgramError,
@@ -27,11 +39,6 @@ PACE_SECONDS: Final = 0.1
 PASSWORD: Final = "password"  # noqa: S105 - the name of a canary
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - likewise
 DEVICE_NAME: Final = "device name"
-FILE_NAME: Final = "name of a file"
-FILE_WORDS: Final = "words beside a file"
-IN_FILE: Final = ("start of a file", "middle of a file", "border of two chunks of a file", "end of a file")
-CHUNK_BYTES: Final = 16_384  # of what is sealed at once
-FILE_BYTES: Final = 300_000
 SECRETS: Final = (
     "room name",
     "room topic",
@@ -45,10 +52,8 @@ SECRETS: Final = (
     PASSWORD,
     PASSPHRASE,
     DEVICE_NAME,
-    FILE_NAME,
-    FILE_WORDS,
-    *IN_FILE,
     "message by IRC",
+    *SECRETS_OF_FILES,
 )
 FOR_NOBODY: Final = frozenset({PASSWORD, PASSPHRASE})
 BY_DESIGN: Final = ("name of a public room", "topic of a public room")
@@ -57,7 +62,7 @@ _CODE: Final = re.compile(r"\b(?:[0-9A-Z]{5}-){7}[0-9A-Z]{5}\b")
 READER: Final = {
     "direct message": "bob",
     DEVICE_NAME: "alice",
-    **dict.fromkeys(IN_FILE, "bob"),
+    **dict.fromkeys(IN_FILES, "bob"),
 }  # carol reads everything else that is meant for anybody
 
 
@@ -106,8 +111,8 @@ class Play:
                 self._make_room()
                 self._wait_for_readers(carol, "room name", "room topic")
                 self._talk()
-                self._send_file()
-                self._talk_by_irc()
+                self._send_files()
+                self._talk_by_irc(carol)
                 self._second_device()
                 self._wait_for_readers(carol, *SECRETS)
                 yield
@@ -168,27 +173,32 @@ class Play:
             "/log",
         )
 
-    def _send_file(self) -> None:
-        """Alice sends a file with canaries all over it, and bob saves it."""
-        text = {canary.name: canary.text.encode() for canary in self._flock.canaries}
-        start, middle, border, end = (text[name] for name in IN_FILE)
-        data = bytearray(secrets.token_bytes(FILE_BYTES))
-        places = (0, FILE_BYTES // 2, 3 * CHUNK_BYTES - len(border) // 2, FILE_BYTES - len(end))
-        for place, canary in zip(places, (start, middle, border, end), strict=True):
-            data[place : place + len(canary)] = canary
-        room, source = self._flock["room name"].text, self._directory / f"{self._flock[FILE_NAME].text}.bin"
-        source.write_bytes(data)
-        self._do("alice", f"/room {room}", f"/file {source} See {self._flock[FILE_WORDS].text}.")
-        saved = self._directory / "saved"
-        saved.mkdir()
-        self._do("bob", f"/room {room}", f"/save -1 {saved}")
+    def _send_files(self) -> None:
+        """Alice sends a file with canaries all over it from a terminal, and one as the window does; bob saves both."""
+        room, file = self._flock["room name"].text, Canaried(self._flock, TERMINAL)
+        self._do("alice", f"/room {room}", f"/file {file.write(self._directory)} {file.words}")
+        self._save()
+        file = Canaried(self._flock, WINDOW)
+        path, kind = file.write(self._directory, ".picture"), f"image/{file.text(TYPE)}"
+        send_file(self._directory, "alice", room, path, file.words, kind, file.text(PREVIEW))
+        self._save()
 
-    def _talk_by_irc(self) -> None:
-        """Alice says something in an IRC client, which hears it when the server has stored it."""
+    def _save(self) -> None:
+        """Bob saves the file that came last."""
+        saved = self._directory / "saved"
+        saved.mkdir(exist_ok=True)
+        self._do("bob", f"/room {self._flock['room name'].text}", f"/save -1 {saved}")
+
+    def _talk_by_irc(self, carol: "subprocess.Popen[bytes]") -> None:
+        """Alice says something in an IRC client, which hears it when the server has stored it, and sends a file from it."""
         text, room = self._flock["message by IRC"].text, self._flock["room name"].text
+        file = Canaried(self._flock, IRC)
         with IrcPerson(self._directory, "alice") as alice:
             alice.say(f"PRIVMSG #{room} :From elsewhere: {text}.")
             alice.until(f"PRIVMSG #{room} :From elsewhere: {text}.")
+            alice.say(f"PRIVMSG *chatserv :#{room} file {file.write(self._directory)} {file.words}")
+            self._wait_for_readers(carol, called(NAME, IRC))
+        self._save()
 
     def _second_device(self) -> None:
         """Alice makes a recovery code, and a second device by it: her backup has names of rooms, her devices have names."""
@@ -244,7 +254,7 @@ class Play:
     @property
     def stolen(self) -> tuple[Path, ...]:
         """All files of Bob's profile."""
-        return tuple(file for file in (self._directory / "profiles" / "bob").iterdir() if file.is_file())
+        return tuple(file for file in (self._directory / "profiles" / "bob").rglob("*") if file.is_file())
 
     def _belongings(self, name: str) -> Iterable[Path]:
         """What a person's program has printed and kept."""

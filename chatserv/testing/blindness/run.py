@@ -22,6 +22,7 @@ import msgspec
 
 from chatserv.testing.blindness import leaking, places, watched
 from chatserv.testing.blindness.canaries import Flock
+from chatserv.testing.blindness.files import SECRETS_OF_FILES, leave_unsealed
 from chatserv.testing.blindness.memory import dump
 from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES, OF_EACH_NODE, Place, at_second
 from chatserv.testing.blindness.play import BY_DESIGN, FOR_NOBODY, SECRETS, Play
@@ -41,8 +42,9 @@ FIRST, SECOND = "1", "2"  # nodes
 LEAKED: Final = dict(zip((*LEAKS, places.BUS), SECRETS, strict=False))  # which canary a play that leaks puts where,
 LEAKED_NODES: Final = LEAKED | {at_second(place): LEAKED[place] for place in OF_EACH_NODE}  # also at another node
 RECOVERY_CODE: Final = "recovery code"
+UNSEALED: Final = "utf-8"  # how the canaries of a file are found that nobody has sealed
 _MEBIBYTE: Final = 2**20
-_MOST_SHOWN: Final = 30  # kinds of finds of one place
+_MOST_SHOWN: Final = 60  # kinds of finds of one place
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ def perform(directory: Path, secret: Flock, control: Flock, cluster: "Cluster | 
         if leak:
             texts = {place: secret[name].text for place, name in LEAKED.items()}
             database = settings["store"]["url"] if cluster else str(server.state / places.DATABASE_FILE)
-            ports = proxy.port, bus.port if bus else 0
-            _order(directory, FIRST, leaking.Orders(texts, database, *ports))
-            _order(directory, SECOND, leaking.Orders(texts))
+            files, ports = str(leave_unsealed(secret, directory / "unsealed")), (proxy.port, bus.port if bus else 0)
+            _order(directory, FIRST, leaking.Orders(texts, files, database, *ports))
+            _order(directory, SECOND, leaking.Orders(texts, files))
         with server:
             nodes = [server, *([company.other_of(server)] if company else [])]
             play = Play(server, proxy.port, plain_proxy.port, secret, control, sealed=not leak)
@@ -176,8 +178,11 @@ def validate(evidence: Evidence, secret: Flock, control: Flock, *, leak: bool) -
     if leak:
         seen = {place: {(find.canary, find.encoding) for find in finds} for place, finds in found.items()}
         right = sum((LEAKED_NODES[place], encoding) in seen[place] for place, encoding in leaks.items())
+        blobs = [place for place in leaks if place in {places.BLOBS, at_second(places.BLOBS)}]
+        bare = [name for name in SECRETS_OF_FILES if all((name, UNSEALED) in seen[place] for place in blobs)]
+        print(f"-- of files left unsealed, and found: {len(bare)} of {len(SECRETS_OF_FILES)} canaries")
         print(f"leaks found in {right} of {len(leaks)} places")
-        return FOUND if right == len(leaks) else UNPROVEN
+        return FOUND if (right, len(bare)) == (len(leaks), len(SECRETS_OF_FILES)) else UNPROVEN
     print(f"canaries found in {guilty} of {len(found)} places")
     return FOUND if guilty else CLEAN
 

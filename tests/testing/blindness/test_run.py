@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.testing.blindness import places, run
 from chatserv.testing.blindness.canaries import Flock
-from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES, LONGEST_NAME, Place
+from chatserv.testing.blindness.files import SECRETS_OF_FILES
+from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES, LONGEST_NAME, Place, at_second
 from chatserv.testing.blindness.play import BY_DESIGN, SECRETS
 from chatserv.testing.blindness.run import (
     CLEAN,
@@ -93,7 +94,7 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(self.validated()[0], UNPROVEN)
 
     def test_leaks(self) -> None:
-        """All leaks found: 1; one that is not, or that is another canary or another encoding: 2."""
+        """All leaks found: 1; one that is not, or is another canary, another encoding or of a file: 2."""
         encoders = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
         wanted = {place: encoders.get(kind) for place, kind in self.leaks.items()}
         count = len(wanted)
@@ -109,8 +110,12 @@ class JudgeTests(SynchronousTestCase):
                 code, lines = self.validated(leak=True)
                 self.assertEqual((code, lines[-1]), (UNPROVEN, f"leaks found in {count - 1} of {count} places"))
             self.add(last, self.secret[LEAKED_NODES[last]].text.encode(wanted[last] or ""))
-            code, lines = self.validated(leak=True)
-            self.assertEqual((code, lines[-1]), (FOUND, f"leaks found in {count} of {count} places"))
+            *most, missing = SECRETS_OF_FILES
+            for names, outcome in ((most, UNPROVEN), ((missing,), FOUND)):
+                for place in self.leaks.keys() & {places.BLOBS, at_second(places.BLOBS)}:
+                    self.add(place, b"\n".join(self.secret[name].text.encode() for name in names))
+                code, lines = self.validated(leak=True)
+                self.assertEqual((code, lines[-1]), (outcome, f"leaks found in {count} of {count} places"))
 
     def test_recovery_code(self) -> None:
         """A recovery code is searched for as well, in every encoding."""

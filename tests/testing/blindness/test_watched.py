@@ -80,7 +80,10 @@ class LeakTests(SynchronousTestCase):
         keeper.execute("CREATE TABLE rooms (name TEXT)")
         flock = Flock.hatch(places.LEAKS)
         texts = {canary.name: canary.text for canary in flock.canaries}
-        orders = leaking.Orders(texts, str(database), listener.getsockname()[1])
+        unsealed = Path(self.mktemp())
+        unsealed.mkdir()
+        (unsealed / "film").write_bytes(b"in a film")
+        orders = leaking.Orders(texts, str(unsealed), str(database), listener.getsockname()[1])
         events: list[str] = []
 
         @implementer(ILogObserver)
@@ -114,6 +117,7 @@ class LeakTests(SynchronousTestCase):
                 continue
             kinds = {(find.canary, find.encoding) for find in Searcher(flock).data(found[place])}
             self.assertIn((place, encoding), kinds)
+        self.assertIn(b"in a film", found[places.BLOBS])
 
 
 class PostgresLeakTests(SynchronousTestCase):
