@@ -259,7 +259,10 @@ class Database:
             self.execute(sql, values)
 
     def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """One statement for each row of values, all or none."""
+        """One statement for each row of values, all or none. Where there is no row, nothing waits for the disk."""
+        rows = list(rows)
+        if not rows:
+            return
         with self.transaction():
             self._write_gathered()
             with self._explained:
