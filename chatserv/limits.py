@@ -124,6 +124,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blob_bytes_per_second: Bytes = 1_048_576  # and after that
     blob_commands: Count = 2  # pieces of files of a session under way
     blob_queue: Count = 256  # pieces that wait for the disk, then "busy"
+    blobs_known: Count = 10_000  # of which a node knows how far they are; what was used last stays
     counters: Count = 100_000  # entries in a table of rates; the oldest go first
     bans: Count = 10_000  # from the server
     chat_backups: Annotated[int, Meta(ge=0, le=1000)] = 5  # backups made from inside the chat that lie there; 0: none

@@ -72,6 +72,7 @@ class Uploads:
             blob = await self._store.open_blob(new)
         known = self._known.get(blob.blob_id)
         if known is not None and (known.blob.received, known.blob.whole) == (blob.received, blob.whole):
+            self._known.move_to_end(blob.blob_id)
             return known
         return self._remember(blob)
 
@@ -91,12 +92,14 @@ class Uploads:
                 known = self._remember(blob)
         if known.blob.expires_ms <= self._effects.now_ms():
             raise NotFound("blob: expired")
+        if blob_id in self._known:  # it may have gone while the store was asked
+            self._known.move_to_end(blob_id)
         return known
 
     def _remember(self, blob: StoredBlob) -> Upload:
         upload = self._known[blob.blob_id] = Upload(blob)
         self._known.move_to_end(blob.blob_id)
-        if len(self._known) > self._settings.limits.counters:
+        if len(self._known) > self._settings.limits.blobs_known:
             self._known.popitem(last=False)
         return upload
 

@@ -275,6 +275,22 @@ class BoundTests(BlobCase):
         self.assertEqual("quota", code(self.begin(b"x", 3)))
         self.assertEqual("Blob", code(self.begin(b"x", 3, self.bob)))
 
+    def test_known(self) -> None:
+        """What a node knows of blobs: one more pushes out what was not used for longest, not an upload that goes on."""
+        self.start(blobs_known=2)
+        data = bytes_of(3 * PIECE)
+        self.begin(data)
+        self.put(data, end=PIECE)
+        for number in (2, 3):
+            self.begin(b"x", number)
+            self.put(data, start=(number - 1) * PIECE, end=number * PIECE)
+        self.assertTrue(self.begin(data).whole)
+        self.begin(data, 4)
+        self.put(data, 4, end=PIECE)
+        for number in (2, 3):
+            self.begin(b"x", number)
+        self.assertEqual("bad_message", code(self.put(data, 4, start=PIECE)), "what was pushed out begins anew")
+
     def test_server(self) -> None:
         """Bytes of all, and how full the disk may be."""
         self.start(blob_bytes=65_536, blob_account_bytes=65_536, blob_server_bytes=65_536)
