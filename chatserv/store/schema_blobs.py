@@ -1,6 +1,6 @@
 """The table of files."""
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, Table
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table
 
 from chatserv.store.schema_base import Number, tables
 
@@ -11,7 +11,7 @@ blob = Table(
     Column(
         "blob_id", LargeBinary, nullable=False, unique=True
     ),  # by which its bytes are found, outside of the database
-    Column("account", ForeignKey("account.pk"), nullable=False, index=True),
+    Column("account", ForeignKey("account.pk"), nullable=False),
     Column("room", ForeignKey("room.pk"), nullable=False, index=True),
     Column("size", Number, nullable=False),
     Column("hash", LargeBinary, nullable=False),
@@ -19,4 +19,5 @@ blob = Table(
     Column("state", Number, nullable=False, index=True),  # 0 open, 1 whole, 2 ended: its bytes go, then this row
     Column("created_ms", Number, nullable=False),
     Column("expires_ms", Number, nullable=False, index=True),
+    Index("ix_blob_account_size", "account", "size"),  # has all that sums of sizes read: each new file asks for them
 )

@@ -23,8 +23,9 @@ def upgrade() -> None:
         sa.Column("created_ms", number, nullable=False),
         sa.Column("expires_ms", number, nullable=False),
     )
-    for column in ("account", "room", "state", "expires_ms"):
+    for column in ("room", "state", "expires_ms"):
         op.create_index(f"ix_blob_{column}", "blob", [column])
+    op.create_index("ix_blob_account_size", "blob", ["account", "size"])
 
 
 def downgrade() -> None:
