@@ -129,7 +129,8 @@ class Talk:
         if self._answered:
             self.tell_self()
         elif self.tell_self(Occasion.ANSWERS):
-            self._say_marks(lambda room: room.row is not None and room.row.read > 0)
+            # what was said before we came nobody has read here: we have heard of it, or have imported it
+            self._say_marks(lambda room: room.row is not None and room.row.read > room.row.since)
             self.say(*self._everything())
 
     def _everything(self) -> Iterator[OwnBody]:

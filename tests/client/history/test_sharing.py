@@ -95,6 +95,16 @@ class WholeTests(SharingCase):
             self.assertEqual(list(folder.iterdir()), [], "nothing of it stays in the spool")
         self.assertEqual(self.bob.events(HistoryReceived) + self.alice.events(HistoryReceived), [])
 
+    def test_third_device(self) -> None:
+        """A device that has imported tells one that comes later what a person has read, and nobody what it has imported."""
+        unread = self.alice.room("lobby").unread
+        self.assertGreater(unread, 0)
+        self.share()
+        self.patch(self.alice.client.engine.own.talk, "asked", lambda: None)
+        self.world.approved_device(self.alice, "tablet")
+        self.world.settle(10)
+        self.assertEqual(self.alice.room("lobby").unread, unread)
+
     def test_again(self) -> None:
         """Twice is the same as once, and the server is to drop what came before."""
         self.share()
