@@ -19,6 +19,7 @@ from chatserv.private_files import DIRECTORY_MODE, FILE_MODE, make_directory
 
 ID_BYTES: Final = 16
 STEP_BYTES: Final = 1 << 20  # read in one go
+FINAL_MODE: Final = 0o400  # of a file that is whole: nobody writes there any more
 _PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -40,7 +41,7 @@ class BlobDirectory:
         make_directory(self.path)
 
     def write(self, blob_id: bytes, offset: int, data: bytes) -> None:
-        """Puts bytes at their place; with the first ones the file is made."""
+        """Puts bytes at their place; with the first ones the file is made. Raises `NotFound` too where it is final."""
         with _refusals(), self._shelf(blob_id[0], make=not offset) as shelf:
             failpoint("blob.writing")
             name, descriptor = blob_id.hex(), -1
@@ -49,6 +50,8 @@ class BlobDirectory:
                     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FILE_MODE, dir_fd=shelf)
                     os.fsync(shelf)
             if descriptor < 0:
+                if _is_final(os.stat(name, dir_fd=shelf, follow_symlinks=False)):
+                    raise NotFound("blob: final")
                 descriptor = _descriptor(name, os.O_WRONLY, shelf)
             try:
                 _write_all(descriptor, offset, data)
@@ -62,6 +65,18 @@ class BlobDirectory:
             failpoint("blob.syncing")
             os.fsync(descriptor)
             failpoint("blob.synced")
+
+    def finish(self, blob_ids: Collection[bytes]) -> None:
+        """Makes files final: nobody writes there any more, by no other name either. What cannot be, stays as it is."""
+        for blob_id in blob_ids:
+            with suppress(NotFound, ReadOnly), _refusals(), self._file(blob_id) as descriptor:
+                _finish(descriptor)
+
+    def is_final(self, blob_id: bytes) -> bool:
+        """Whether that is a file that is final."""
+        with suppress(NotFound), _refusals(), self._file(blob_id) as descriptor:
+            return _is_final(os.fstat(descriptor))
+        return False
 
     def read(self, blob_id: bytes, offset: int, limit: int) -> bytes:
         """Up to ``limit`` bytes from ``offset`` on."""
@@ -85,7 +100,9 @@ class BlobDirectory:
                 os.unlink(blob_id.hex(), dir_fd=shelf)
 
     def link(self, blob_id: bytes, other: "BlobDirectory", step: Callable[[], object] = bool) -> bool:
-        """Puts a file into another directory too, by a hard link, or a copy where there can be none. False: it is gone.
+        """Puts a whole file into another directory too, by a hard link, or a copy where there can be none; it is final then.
+
+        Gives False where it is gone.
 
         ``step`` is called between pieces of a copy.
         """
@@ -99,6 +116,7 @@ class BlobDirectory:
             with other._shelf(blob_id[0], make=True) as target:
                 try:
                     os.link(name, name, src_dir_fd=shelf, dst_dir_fd=target, follow_symlinks=False)
+                    _finish(file)
                 except FileExistsError:
                     pass
                 except OSError as error:
@@ -175,11 +193,20 @@ def _descriptor(name: str, how: int, shelf: int) -> int:
     return descriptor
 
 
+def _is_final(facts: os.stat_result) -> bool:
+    return not facts.st_mode & stat.S_IWUSR
+
+
+def _finish(descriptor: int) -> None:
+    if not _is_final(os.fstat(descriptor)):
+        os.fchmod(descriptor, FINAL_MODE)
+
+
 def _copy(source: int, name: str, shelf: int, step: Callable[[], object]) -> None:
     part, offset = f"{name}.part", 0
     with suppress(FileNotFoundError):
         os.unlink(part, dir_fd=shelf)
-    target = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FILE_MODE, dir_fd=shelf)
+    target = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FINAL_MODE, dir_fd=shelf)
     try:
         while data := os.pread(source, STEP_BYTES, offset):
             _write_all(target, offset, data)

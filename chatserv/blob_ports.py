@@ -75,6 +75,10 @@ class BlobFiles(Protocol):
         """Answers when all that was written is on the disk."""
         ...
 
+    def finish(self, blob_ids: Collection[bytes]) -> Awaitable[None]:
+        """Makes files final: `write` raises `NotFound` there from now on. What cannot be, stays as it is."""
+        ...
+
     def read(self, blob_id: bytes, offset: int, limit: int) -> Awaitable[bytes]:
         """Up to ``limit`` bytes from ``offset`` on."""
         ...

@@ -44,6 +44,10 @@ class ThreadedBlobs:
         """Answers when all that was written is on the disk."""
         await self._call(self._writing, self.directory.sync, blob_id)
 
+    async def finish(self, blob_ids: Collection[bytes]) -> None:
+        """Makes files final."""
+        await self._call(self._writing, self.directory.finish, blob_ids)
+
     async def read(self, blob_id: bytes, offset: int, limit: int) -> bytes:
         """Up to ``limit`` bytes from ``offset`` on."""
         return await self._call(self._reading, self.directory.read, blob_id, offset, limit)

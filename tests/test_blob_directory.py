@@ -55,6 +55,21 @@ class BlobDirectoryTests(SynchronousTestCase):
             self.files.write(ONE, 0, piece)
         self.assertEqual(b"FIRST", self.files.read(ONE, 0, 9))
 
+    def test_final(self) -> None:
+        """A file that is final takes no byte, and no other first piece; it is read, linked and removed like any other."""
+        self.files.write(ONE, 0, b"whole")
+        self.files.finish([ONE, OTHER])
+        self.files.finish([ONE])
+        self.assertEqual(0o400, stat.S_IMODE(self.file.stat().st_mode))
+        self.assertEqual((True, False), (self.files.is_final(ONE), self.files.is_final(OTHER)))
+        for offset in (0, 3, 5):
+            self.assertRaises(NotFound, self.files.write, ONE, offset, b"other")
+        self.files.sync(ONE)
+        self.assertEqual((b"whole", sha256(b"whole")), (self.files.read(ONE, 0, 9), self.files.digest(ONE)))
+        self.files.remove([ONE])
+        self.files.write(ONE, 0, b"anew")
+        self.assertEqual(b"anew", self.files.read(ONE, 0, 9))
+
     def test_only_the_first_makes(self) -> None:
         """A later piece makes no file: whoever has removed it meant it."""
         self.assertRaises(NotFound, self.files.write, ONE, 5, b"x")

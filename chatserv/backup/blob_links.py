@@ -1,6 +1,7 @@
 """The bytes of files beside a backup, and back: by hard links, which cost nothing, and copies where there can be none.
 
-What a file is whole of never changes, so a link is as good as a copy, and stays when the server removes its own.
+A file that is whole is final, under all of its names: so a link is as good as a copy, and stays when the server removes its
+own.
 """
 
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace
 def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirectory, pace: Pace) -> tuple[int, int]:
     """Puts the files of a store into their place that are missing there; gives how many there are then, and were lost.
 
-    Those whose bytes nobody has are ended in the store.
+    Those whose bytes nobody has are ended in the store, and uploads whose file has become whole since: they cannot go on.
     """
     count, lost = 0, 0
     for page in _pages(connection):
@@ -69,7 +70,7 @@ def look(connection: Connection, here: BlobDirectory) -> tuple[int, int, int]:
 
 
 def _is_there(found: StoredBlob, files: BlobDirectory) -> bool:
-    return files.sizes([found.blob_id])[0] >= found.received
+    return files.sizes([found.blob_id])[0] >= found.received and (found.whole or not files.is_final(found.blob_id))
 
 
 def _pages(connection: Connection) -> Iterator[list[StoredBlob]]:

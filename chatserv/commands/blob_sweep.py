@@ -71,6 +71,7 @@ class BlobSweeper:
         """
         rows = missing = short = 0
         async for blobs, sizes in self._begun(uploads):
+            await uploads.files.finish([each.blob_id for each in blobs if each.whole])  # where that was cut short
             rows, missing = rows + len(blobs), missing + sum(size < 0 for size in sizes)
             short += len(_short(blobs, sizes))
         if not short or 2 * missing > rows:

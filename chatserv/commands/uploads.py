@@ -140,6 +140,7 @@ class Uploads:
             await self.drop([blob.blob_id])
             raise BadBlob("blob: another hash")
         await self._keep(upload, blob.size)
+        await self.files.finish([blob.blob_id])  # only now: what the store does not know to be whole has to go on
 
     async def _keep(self, upload: Upload, end: int) -> None:
         """Has all up to ``end`` on the disk, and then in the store."""

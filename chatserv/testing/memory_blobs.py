@@ -11,6 +11,7 @@ class MemoryBlobs:
 
     Attributes:
         files: The bytes by id.
+        final: Which of them nobody writes into any more.
         durable: How many bytes of each are on the disk: what a crash leaves for certain.
         full: The disk is too full for another file.
         fail: Raised by what is written or brought to the disk next, once.
@@ -19,12 +20,15 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self.files: dict[bytes, bytearray] = {}
         self.durable: dict[bytes, int] = {}
+        self.final: set[bytes] = set()
         self.full = False
         self.fail: Exception | None = None
 
     async def write(self, blob_id: bytes, offset: int, data: bytes) -> None:
         """Puts bytes at their place."""
         self._may_fail()
+        if blob_id in self.final:
+            raise NotFound("blob: final")
         if not offset:
             self.files.setdefault(blob_id, bytearray())
         file = self._file(blob_id)
@@ -35,6 +39,10 @@ class MemoryBlobs:
         """All that was written is on the disk."""
         self._may_fail()
         self.durable[blob_id] = len(self._file(blob_id))
+
+    async def finish(self, blob_ids: Collection[bytes]) -> None:
+        """Makes files final."""
+        self.final.update(self.files.keys() & set(blob_ids))
 
     async def read(self, blob_id: bytes, offset: int, limit: int) -> bytes:
         """Up to ``limit`` bytes from ``offset`` on."""
@@ -48,6 +56,7 @@ class MemoryBlobs:
         """Removes files."""
         for blob_id in blob_ids:
             self.files.pop(blob_id, None)
+            self.final.discard(blob_id)
             self.durable.pop(blob_id, None)
 
     async def sizes(self, blob_ids: Sequence[bytes]) -> Sequence[int]:

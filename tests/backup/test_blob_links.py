@@ -10,6 +10,7 @@ from chatserv.backup.refusals import Pace
 from chatserv.backup.restoring import Restored, restore_backup
 from chatserv.blob_directory import BlobDirectory
 from chatserv.crypto.suite import sha256
+from chatserv.errors import NotFound
 from chatserv.state_directory import StateDirectory
 from chatserv.store.blob_statements import find_blob
 from chatserv.store.database import reading_engine
@@ -79,6 +80,22 @@ class BlobBackupTests(BackupCase):
         self.assertEqual((3, 0, [1, 2, 3]), (done.files, done.lost, self.rows(self.state)))
         self.assertEqual(self.data(1), self.blobs.read(bytes([1]) * 16, 0, SIZE + 1))
 
+    def test_final(self) -> None:
+        """What is beside a backup takes no byte by its name at the server, nor do copies, nor what has come back."""
+        self.back_up()
+        self.assertRaises(NotFound, self.blobs.write, bytes([1]) * 16, 0, b"other")
+        self.assertEqual((True, False), tuple(self.blobs.is_final(bytes([number]) * 16) for number in (1, 3)))
+        other = self.other_state()
+        self.restore(other)
+        self.assertTrue(BlobDirectory(other.path / "blobs").is_final(bytes([1]) * 16))
+
+    def test_whole_since(self) -> None:
+        """An upload that has become whole after the backup is lost by a restore: nothing could go on there."""
+        self.back_up()
+        self.blobs.finish([bytes([3]) * 16])
+        done = self.restore(self.state)
+        self.assertEqual((2, 1, [1, 2]), (done.files, done.lost, self.rows(self.state)))
+
     def test_copies(self) -> None:
         """Where there can be no links there are copies."""
         link = os.link
@@ -91,6 +108,7 @@ class BlobBackupTests(BackupCase):
         self.patch(os, "link", refused)
         self.back_up()
         self.assertEqual((1, self.data(2)), (self.taken(2).stat().st_nlink, self.taken(2).read_bytes()))
+        self.assertTrue(BlobDirectory(beside(self.target)).is_final(bytes([2]) * 16))
         self.assertEqual([self.taken(2).name], [each.name for each in self.taken(2).parent.iterdir()])
         other = self.other_state()
         self.assertEqual(2, self.restore(other).files)

@@ -73,6 +73,20 @@ class NodeTests(SynchronousTestCase):
         self.assertTrue(self.put(2 * MIB, len(self.data)).whole)
         self.assertEqual(self.data, bytes(self.one.files.files[ID]))
 
+    def test_whole_elsewhere(self) -> None:
+        """A node that knows an upload as it was before another one has made it whole changes no byte of it."""
+        self.begin()
+        self.put(0, MIB + PIECE)
+        left = self.alice
+        self.alice = self.two.log_in(left.account)
+        self.begin()
+        self.assertTrue(self.put(MIB, len(self.data)).whole)
+        self.alice = self.one.log_in(left.account)
+        reply = self.alice.ask(messages.PutChunk, id=ID, offset=MIB + PIECE, data=b"x" * PIECE)
+        self.assertEqual("not_found", code(reply))
+        self.assertEqual(self.data, bytes(self.one.files.files[ID]))
+        self.assertEqual(len(self.data), self.begin())
+
     def test_owner_is_gone(self) -> None:
         """What somebody has sent whose account is deleted is read on no node any more, also before a sweep."""
         bob, carol = self.one.join("bob"), self.two.join("carol")

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from chatserv.commands.blob_sweep import BATCH, BlobSweeper
 from chatserv.errors import ReadOnly
 from chatserv.wire import messages
-from tests.commands.test_blobs import BlobCase, bytes_of
+from tests.commands.test_blobs import MIB, BlobCase, bytes_of
 
 
 class SweepTests(BlobCase):
@@ -102,6 +102,18 @@ class SweepTests(BlobCase):
             self.assertEqual((0, ([1, 2], [1, 2])), (self.sweep(), self.left()))
         self.assertEqual("not_found", self.read(self.bob).code)
         self.assertEqual((1, ([2], [2])), (self.sweep(), self.left()))
+
+    def test_not_final(self) -> None:
+        """A whole file that a crash has left open to be written is final after the next sweep; an upload goes on."""
+        self.uploaded(number=1)
+        data = bytes_of(2 * MIB, 2)
+        self.begin(data, 2)
+        self.put(data, 2, end=MIB)
+        self.server.files.final.clear()
+        self.assertEqual((0, ([1, 2], [1, 2])), (self.sweep(), self.left()))
+        self.assertEqual({b"\1" * 16}, self.server.files.final)
+        self.assertTrue(self.put(data, 2, start=MIB).whole)
+        self.assertEqual({b"\1" * 16, b"\2" * 16}, self.server.files.final)
 
     def test_many(self) -> None:
         """More than one turn's are removed, each turn so many at most."""
