@@ -35,6 +35,11 @@ def main() -> None:
 
         install_reactor()
         make = on_terminal
+    if arguments.irc is not None:
+        # Nobody else waits for these imports.
+        from clients.irc.beside import with_irc  # noqa: PLC0415
+
+        make = with_irc(make)
     react_with(arguments, make)
 
 

@@ -1,22 +1,18 @@
 """The command line of ``chatserv-irc``."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from chatserv.client import translate
 from clients.shared.argument_parser import Parser
 from clients.shared.arguments import Arguments, add_account, add_timeout, check_timeout
-from clients.shared.common_options import add_no_tls, add_sealing, check_link, check_sealing
-
-DEFAULT_PORT: Final = 6667
-MAX_PORT: Final = 65_535
+from clients.shared.common_options import IRC_PORT, MAX_PORT, add_no_tls, add_sealing, check_link, check_sealing
 
 
 @dataclass(frozen=True)
 class IrcArguments(Arguments):
     """What was asked for. ``show_password``: nothing but that; ``new_password``: another one from now on."""
 
-    port: int = DEFAULT_PORT
+    port: int = IRC_PORT
     show_password: bool = False
     new_password: bool = False
 
@@ -28,7 +24,7 @@ def parse_arguments(argv: list[str]) -> IrcArguments:
     add_account(parser)
     add_sealing(parser)
     add_no_tls(parser)
-    add("--port", type=int, default=DEFAULT_PORT, metavar=translate("PORT"),
+    add("--port", type=int, default=IRC_PORT, metavar=translate("PORT"),
         help=translate("where IRC clients connect, on 127.0.0.1 and ::1 alone; 0: any that is free (6667)"))  # fmt: skip
     add(
         "--password",

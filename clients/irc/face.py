@@ -48,16 +48,20 @@ class IrcFace:
                 if address != ADDRESSES[0] and error.socketError.errno != errno.EADDRINUSE:
                     continue  # a machine without IPv6
                 self.stop()
-                said = translate("Port {port} of {address} cannot be listened to: {error}; --port takes another one.")
+                said = translate("Port {port} of {address} cannot be listened to: {error}. Give another port.")
                 why = error.socketError.strerror
                 raise Exit(USAGE, said.format(port=port, address=address, error=why)) from None
             self._ports.append(listening)
             port = listening.getHost().port
         return port
 
+    def dismiss(self, why: str) -> None:
+        """Tells every client why, and closes its connection."""
+        for session in list(self.around.sessions):
+            session.end(why)
+
     def stop(self) -> "Deferred[Any]":
         """Ends: every client is told, and nobody else comes."""
-        for session in list(self.around.sessions):
-            session.end(translate("This program ends"))
+        self.dismiss(translate("This program ends"))
         ports, self._ports = self._ports, []
         return gatherResults([maybeDeferred(each.stopListening) for each in ports])

@@ -6,9 +6,8 @@ from typing import Any
 
 from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged, open_client, translate
 from clients.irc.arguments import IrcArguments, parse_arguments
-from clients.irc.face import IrcFace
+from clients.irc.beside import attend
 from clients.irc.settings import IrcSettings
-from clients.irc.surroundings import Account
 from clients.shared.exit_codes import DONE, USAGE, exit_for, trying_again
 from clients.shared.program import react_with
 from clients.shared.run import Run
@@ -32,25 +31,9 @@ class IrcRun(Run):
     ) -> None:
         client = make_client(profile, reactor, self._on_event, name=LISTENER, plain=arguments.no_tls)
         super().__init__(reactor, client, reading=True)
-        self._arguments, self._profile = arguments, profile
         self._begun = False
         self._last_said = ""
-        self._face: IrcFace | None = None
-
-    def start(self, token: bytes | None) -> None:
-        """Listens, and connects. Raises `Exit` or `ChatError`."""
-        settings = IrcSettings(self._profile)
-        self._face = IrcFace(self._reactor, {self._arguments.profile: Account(self._client, settings)})
-        port = self._face.listen(self._arguments.port)
-        super().start(token)
-        said = translate("IRC clients connect to 127.0.0.1, port {port}, without TLS. The password is:")
-        tell(said.format(port=port))
-        tell(f"  {settings.password}")
-
-    async def end(self) -> None:
-        """IRC clients are told."""
-        if self._face is not None:
-            await self._face.stop()
+        attend(self, reactor, arguments.port, arguments.profile, profile)
 
     def say(self, line: str) -> None:
         """On standard error."""

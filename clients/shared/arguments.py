@@ -10,11 +10,13 @@ from typing import Final
 from chatserv.client import DEFAULT_CURSOR, DEFAULT_NAME, LOBBY, ChatError, cursor_name, translate
 from clients.shared.argument_parser import Parser
 from clients.shared.common_options import (
+    add_irc,
     add_link,
     add_no_tls,
     add_notify,
     add_place,
     add_sealing,
+    check_irc,
     check_link,
     check_sealing,
 )
@@ -60,6 +62,7 @@ class Arguments:
     change_passphrase: bool = False
     files: tuple[Path, ...] = ()
     save: Path | None = None
+    irc: int | None = None
 
     @property
     def interactive(self) -> bool:
@@ -83,6 +86,8 @@ class Arguments:
 
     def missing(self, closed: frozenset[str]) -> str:
         """Why this cannot be done with these standard streams closed; empty where it can."""
+        if self.irc is not None and not self.interactive:
+            return translate("--irc is for a talk on a terminal; beside a script, run chatserv-irc.")
         if "stdin" in closed and self.reading:
             return translate("Standard input is closed: there is nothing to send.")
         if "stdout" in closed and (self.follow or self._errand):
@@ -115,6 +120,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     check_sealing(parser, found)
     _check_script(parser, found)
     check_timeout(parser, found)
+    check_irc(parser, found)
     save = None if found.save is None else found.save.absolute()
     return Arguments(**vars(found) | {"commands": tuple(found.commands), "files": tuple(found.files), "save": save})
 
@@ -227,6 +233,7 @@ def _add_manner(parser: Parser) -> None:
     add = parser.add_argument
     add_no_tls(parser)
     add("--plain", action="store_true", help=translate("plain lines on a terminal, for screen readers"))
+    add_irc(parser)
     add_notify(
         parser,
         translate(

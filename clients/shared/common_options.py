@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
+from typing import Final
 
 from chatserv.client import DEFAULT_NAME, LOBBY, translate
 from clients.shared.argument_parser import Parser
 from clients.shared.notifications import DESKTOP, STYLES
+
+IRC_PORT: Final = 6667
+MAX_PORT: Final = 65_535
 
 
 def add_link(parser: Parser) -> None:
@@ -64,6 +68,26 @@ def add_no_tls(parser: Parser) -> None:
     """Without TLS."""
     said = translate("without TLS, where the server allows it; the session protects")
     parser.add_argument("--no-tls", action="store_true", help=said)
+
+
+def add_irc(parser: Parser) -> None:
+    """IRC clients beside."""
+    parser.add_argument(
+        "--irc",
+        nargs="?",
+        type=int,
+        const=IRC_PORT,
+        metavar=translate("PORT"),
+        help=translate(
+            "serve IRC clients of this machine too, on 127.0.0.1 and ::1 alone; 0: any port that is free (6667)"
+        ),
+    )
+
+
+def check_irc(parser: Parser, found: argparse.Namespace) -> None:
+    """A port."""
+    if found.irc is not None and not 0 <= found.irc <= MAX_PORT:
+        parser.error(translate("--irc PORT: 0 to 65535"))
 
 
 def add_notify(parser: Parser, said: str) -> None:

@@ -1,13 +1,16 @@
 """One run of a program with a client: from the start to the exit code, in order, whatever ends it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 
 from chatserv.client import Client, translate
 from clients.shared.exit_codes import DONE, INTERRUPTED, NOT_SENT, Exit, exit_for
 from clients.shared.patience import Patience
 from clients.shared.startup import tell
+
+if TYPE_CHECKING:
+    from twisted.application.service import Service
 
 
 class Run:
@@ -25,6 +28,16 @@ class Run:
         self.done: Deferred[Exit] = Deferred()
         self._over = False
         self._waiting: list[Deferred[None]] = []
+        self._beside: list[Service] = []
+
+    @property
+    def client(self) -> Client:
+        """Its client."""
+        return self._client
+
+    def attend(self, service: "Service") -> None:
+        """Runs a service beside: it starts behind the client, and ends before it. An `Exit` of its ends all."""
+        self._beside.append(service)
 
     def start(self, token: bytes | None) -> None:
         """Connects."""
@@ -44,7 +57,10 @@ class Run:
         """Until everything is done. Returns the exit code."""
         try:
             self.start(token)
+            self._start_beside()
             end = await self.done
+            for each in self._beside:
+                await maybeDeferred(each.stopService)
             await self.end()
             await self._client.stop()
         finally:
@@ -54,6 +70,13 @@ class Run:
         if end.message:
             tell(end.message)
         return end.code
+
+    def _start_beside(self) -> None:
+        try:
+            for each in self._beside:
+                each.startService()
+        except Exit as end:
+            self.finish(end)
 
     async def end(self) -> None:
         """What is to be done before the connection is ended."""

@@ -19,6 +19,7 @@ from clients.window.arguments import Arguments
 from clients.window.connection_status import ConnectionStatus
 from clients.window.context import WindowContext
 from clients.window.event_handler import EventHandler
+from clients.window.irc_clients import IrcClients
 from clients.window.layout import Layout, Wiring
 from clients.window.menus.menu_bar import MenuBar
 from clients.window.pictures.decoder import PictureDecoder
@@ -78,6 +79,7 @@ class Application:
             context, self.presenter, self.actions.messages, self.connecting, self.actions.recovery.remind
         )
         self._events = EventHandler(context, self.presenter, self._status, self.actions.devices, attention)
+        self._irc = IrcClients(context, self.presenter.say)
         context.layout = Layout(root, self._wire(), _settings(profile, arguments), profile.directory)
         self.menus.build()
         root.bind("<FocusIn>", lambda _: self.presenter.seen.ask())
@@ -141,7 +143,7 @@ class Application:
         self.actions.recovery.stop()
         self.connecting.arriving.leave()
         self.actions.files.stop()
-        return self.context.session.close()
+        return self._irc.stop().addCallback(lambda _: self.context.session.close())
 
     # -- what the session tells ---------------------------------------------------------------------------------------
 
@@ -153,6 +155,7 @@ class Application:
 
     def _on_state(self) -> None:
         self._status.show_state()
+        self._irc.look()
 
 
 def _settings(profile: Profile, arguments: Arguments) -> WindowSettings:

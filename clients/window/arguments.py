@@ -6,11 +6,13 @@ from pathlib import Path
 from chatserv.client import DEFAULT_NAME, LOBBY, translate
 from clients.shared.argument_parser import Parser
 from clients.shared.common_options import (
+    add_irc,
     add_link,
     add_no_tls,
     add_notify,
     add_place,
     add_sealing,
+    check_irc,
     check_link,
     check_sealing,
 )
@@ -34,6 +36,7 @@ class Arguments:
     passphrase_file: Path | None = None
     seal: bool = False
     no_seal: bool = False
+    irc: int | None = None
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -52,6 +55,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         metavar=translate("FACTOR"),
         help=translate("how large everything is, such as 1.5; remembered"),
     )
+    add_irc(parser)
     add_notify(
         parser,
         translate(
@@ -62,6 +66,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     found = parser.parse(argv)
     check_link(parser, found)
     check_sealing(parser, found)
+    check_irc(parser, found)
     if found.scale is not None and not SMALLEST_SCALE <= found.scale <= LARGEST_SCALE:
         said = translate("--scale FACTOR: {least} to {most}")
         parser.error(said.format(least=SMALLEST_SCALE, most=LARGEST_SCALE))

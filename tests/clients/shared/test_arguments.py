@@ -101,6 +101,16 @@ class ArgumentsTests(SynchronousTestCase):
         for value in ("0", "-1", "nan", "inf", "1e9", "soon"):
             self.assertIn("--timeout", self.assert_refused("--timeout", value))
 
+    def test_irc(self) -> None:
+        """IRC clients are served beside a talk; a script says where they are served without one."""
+        self.assertEqual([parse_arguments(argv).irc for argv in ([], ["--irc"], ["--irc", "0"])], [None, 6667, 0])
+        self.assertIn("--irc PORT", self.assert_refused("--irc", "65536"))
+        for terminal, refused in ((True, False), (False, True)):
+            for stream in ("stdin", "stdout"):
+                self.patch(sys, stream, Terminal(terminal))
+            self.assertEqual("chatserv-irc" in parse_arguments(["--irc"]).missing(frozenset()), refused)
+            self.assertIn("chatserv-irc", parse_arguments(["--irc", "--follow"]).missing(frozenset()))
+
     def test_unknown(self) -> None:
         """An unknown option, or a second link, is refused."""
         self.assert_refused("--sned")

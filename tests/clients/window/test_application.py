@@ -56,9 +56,17 @@ class FakeProfile:
         """Another address."""
         self.address, self.others = (host, port), others
 
+    def read_json(self, name: str, kind: type[Any]) -> None:
+        """Nothing is kept."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Nor is anything afterwards."""
+
 
 class ApplicationTestCase(ScreenTestCase):
     """Alice's window; ``self.client`` is her client once it is connected."""
+
+    arguments = Arguments(offline=True)
 
     def setUp(self) -> None:
         """A window that is not connected."""
@@ -68,7 +76,7 @@ class ApplicationTestCase(ScreenTestCase):
         self.reactor, self.profile = MemoryReactorClock(), FakeProfile(Path(self.mktemp()))
         self.calls: list[Any] = []
         self.clients: list[StartedClient] = []
-        self.application: Application = self.make(Arguments(offline=True))
+        self.application: Application = self.make(self.arguments)
 
     def make(self, arguments: Arguments) -> "Application":
         """A window."""
