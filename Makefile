@@ -16,7 +16,7 @@
 #   LEAK       prove-blind: 1 makes the server leak everywhere; it must then be found out
 #   MUTATIONS  mutations: how many broken copies of each structure              (100000)
 #   HISTORIES  histories: how many                                              (100)
-#   KILLS      kills: how often the server is killed                            (200)
+#   KILLS      kills, file-kills: how often somebody is killed                  (200)
 #   RESTARTS   restart-drill: how often the server is restarted                 (20)
 #   MINUTES    honest: how long                                                 (30)
 #   RATE       honest: lines a second                                           (20)
@@ -78,7 +78,7 @@ STAMP_STORE = $(VENV)/.stamp-$(if $(filter-out sqlite,$(STORE)),test,run)
 # A variable's value as one word for the shell, whatever stands in it.
 shell_word = '$(subst ','\'',$(value $(1)))'
 
-.PHONY: help run supervised procmon-drill addresses-drill install test coverage dev lint types layers docs audit fuzz demo demo-cluster cluster cluster-drill prove-blind kills restore-drill faults faults-short honest liar histories mutations irctest screenshots bench bench-peers bench-compare catalogues lock latest wheel deb container news clean
+.PHONY: help run supervised procmon-drill addresses-drill install test coverage dev lint types layers docs audit fuzz demo demo-cluster cluster cluster-drill prove-blind kills file-kills restore-drill faults faults-short honest liar histories mutations irctest screenshots bench bench-peers bench-compare catalogues lock latest wheel deb container news clean
 .DELETE_ON_ERROR:
 
 help:  ## show this
@@ -148,6 +148,9 @@ prove-blind: $(STAMP_STORE)  ## search everything that a server has for what peo
 
 kills: $(STAMP_STORE)  ## people talk while the server is killed 200 times (KILLS=n)
 	$(BIN)/python -m chatserv.testing.demo.kills $(ON_STORE) --kills $(KILLS)
+
+file-kills: $(VENV)/.stamp-run  ## files are carried while server, sender and receiver are killed 200 times in all (KILLS=n)
+	$(BIN)/python -m chatserv.testing.demo.file_kills --kills $(KILLS)
 
 faults: $(VENV)/.stamp-test  ## every fault that the server has to survive, a line each (ROWS='1 7' JOBS=n)
 	$(BIN)/python -m tests.faults $(ON_STORE) $(if $(JOBS),--jobs $(JOBS)) $(ROWS)

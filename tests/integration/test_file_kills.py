@@ -1,0 +1,41 @@
+"""A short version of ``make file-kills``, and what it counts."""
+
+from collections import Counter
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chatserv.testing.demo.carriage import again
+from chatserv.testing.demo.file_kills import MOST_AGAIN, Verdict, campaign
+
+KILLS = 6
+
+
+class FileKillsTests(SynchronousTestCase):
+    """Real programs, killed while they carry files."""
+
+    def test_six(self) -> None:
+        """Six kills cost at most a MiB each and no byte, and leave nothing behind."""
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir(mode=0o700)
+        verdict = campaign(directory, KILLS)
+        self.assertEqual((KILLS, 2), (verdict.kills.total(), verdict.files))
+        self.assertLess(verdict.between, KILLS)
+        self.assertTrue(verdict.again)
+        self.assertTrue(verdict.good, str(verdict))
+
+
+class CountingTests(SynchronousTestCase):
+    """What is counted, without a server."""
+
+    def test_again(self) -> None:
+        """What goes once more is counted from where a file was at most, each time that it is gone on with."""
+        self.assertEqual([], again([(0, 10), (10, 10)]))
+        self.assertEqual([20, 5], again([(0, 10), (10, 10), (0, 10), (10, 10), (20, 10), (25, 5)]))
+        self.assertEqual([10, 15], again([(0, 20), (10, 5), (5, 5)]))
+
+    def test_verdict(self) -> None:
+        """One byte too many, one wrong file, one half or one that is left is too much."""
+        self.assertTrue(Verdict(Counter(server=1), again=[MOST_AGAIN]).good)
+        for bad in (Verdict(again=[MOST_AGAIN + 1]), Verdict(wrong=1), Verdict(halves=1), Verdict(left=1)):
+            self.assertFalse(bad.good, str(bad))
