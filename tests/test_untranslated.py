@@ -78,8 +78,8 @@ TYPED: Final = {command.usage for command in COMMANDS.values()} | {
 REFUSED: Final = (
     "/nothing", "/hepl", "/kick", "/kick carol", "/unban carol", "/invite bob", "/invite zoe", "/role bob x",
     "/room nowhere", "/room offer", "/join nowhere", "/join @bob", "/part @bob", "/msg alice", "/msg zoe", "/msg dora",
-    "/accept plans", "/refuse nowhere", "/slow x", "/open x", "/edit 2 x", "/delete 2", "/reply x y", "/reply 99 y",
-    "/react 2 " + "x" * 99, "/log 0", "/verify alice", "/verify zoe", "/verify dora", "/verify bob 1",
+    "/accept plans", "/refuse nowhere", "/slow x", "/open x", "/history x", "/edit 2 x", "/delete 2", "/reply x y",
+    "/reply 99 y", "/react 2 " + "x" * 99, "/log 0", "/verify alice", "/verify zoe", "/verify dora", "/verify bob 1",
     "/verify bob yes", "/trust bob", "/devices zoe", "/revoke aa", "/revoke ff", "/revoke aa22 no", "/suspend zoe",
     "/server-ban address x", "/announce " + "x" * 2000, "/topic " + "x" * 2000,
 )  # fmt: skip

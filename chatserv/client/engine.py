@@ -108,6 +108,7 @@ class Engine:
         self.auditor.gossip.send = self._show_evidence
         self.auditor.moved = self.auditor.gossip.moved = self._trust_moved
         self.contents.tidy, self.contents.own = self.tidying.soon, self.own.hearing.take
+        self.contents.history = self.own.histories.heard_in
         self.own.hearing.trust_moved = self._trust_moved
         self.room_queue.moved, self.room_queue.broken = self._moved, self.maintenance.repair
         self.room_queue.hear, self.room_queue.heard = self._hear, self.backlog.heard

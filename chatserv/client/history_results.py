@@ -77,14 +77,23 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class HistoryReceived:
-    """Another device of ours has shared what it keeps (``client.devices.share_history``), and this one has read it.
+    """Another device has shared what it keeps, and this one has read it.
+
+    Either one of ours did (``client.devices.share_history``), or an owner's or a moderator's in a room of theirs
+    (`RoomHandle.share_history`).
 
     Attributes:
-        device: What that device is called.
+        device: What our device is called; empty for a room's.
         imported: What came of it; None where it could not be had.
         error: Why not, then.
+        room: Which one it is the past of; empty for what our own device has shared.
+        sender: Who has shared it; likewise.
+        room_id: Likewise.
     """
 
     device: str
     imported: Imported | None
     error: ChatError | None = None
+    room: str = ""
+    sender: str = ""
+    room_id: bytes = b""

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from chatserv.client.commits.planner import Draft, Wish
 from chatserv.client.events import MessageReceived, RoomLeft
+from chatserv.client.history_results import Exported
 from chatserv.client.room_files import RoomFiles
 from chatserv.client.state.context import Interrupted
 from chatserv.crypto.bodies import RoomTitle
@@ -163,6 +164,26 @@ class RoomHandle(RoomFiles):
     async def set_open(self, *, members_add: bool) -> None:
         """Whether any member may take others in, or moderators and owners only. For owners."""
         await self._set_policy(lambda policy: replace(policy, members_add=members_add))
+
+    async def set_history(self, *, shared: bool) -> None:
+        """Whether owners and moderators may give newcomers what was said before their time. For owners."""
+        await self._set_policy(lambda policy: replace(policy, history=shared))
+
+    async def share_history(self) -> Exported:
+        """Gives the room's members the newest messages of it that this device keeps, sealed, through the server.
+
+        Each of their devices takes in what was said before its time and it does not have, and verifies who has said it:
+        `HistoryReceived` says so there. What has no proof is left out, which ``unproved`` of the result counts.
+
+        Raises:
+            Forbidden: The room's rules do not allow it (`history_shared`), or we are neither owner nor moderator.
+            NotFound: We are not in the room.
+            NoFiles, TooLarge, Quota, StorageFull: The server takes no files, or not this one.
+            Interrupted: The connection was lost meanwhile; nothing was shared.
+        """
+        self._require_agreed()
+        self._require_going()
+        return await self._engine.own.histories.share_in(self._room)
 
     async def _set_policy(self, change: Callable[[Policy], Policy]) -> None:
         await self._change(lambda draft: draft.set_policy(change(draft.state.policy)))

@@ -125,6 +125,11 @@ class RoomView(Part):
         return self._room.state is not None and self._room.state.policy.members_add
 
     @property
+    def history_shared(self) -> bool:
+        """Whether owners and moderators may give newcomers what was said before their time."""
+        return self._room.state is not None and self._room.state.policy.history
+
+    @property
     def stands_still(self) -> bool:
         """Whether nothing of it is taken or sent, as the server breaks the rules there: at least until it connects anew."""
         return self._room.stopped

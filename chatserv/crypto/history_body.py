@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chatserv.crypto.checks import check_id
+from chatserv.crypto.content import ID_BYTES
 from chatserv.crypto.encoding import Reader, u32
 from chatserv.crypto.file_body import FILE_HASH_BYTES, FILE_KEY_BYTES
 from chatserv.errors import Reject
 
 MAX_HISTORY_BYTES: Final = 16 * 1024 * 1024
 """Of the lines of one history, which is opened and sealed in memory."""
+HISTORY_BYTES: Final = ID_BYTES + FILE_KEY_BYTES + FILE_HASH_BYTES + 4
+"""Of the body."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ async def mode(session: Session, line: Line) -> None:
     elif len(change) == 2 and change[0] in "+-" and change[1] in "qo":
         session.numeric("461", "MODE", translate("Not enough parameters"))
     else:
-        said = translate("is no mode that can be set here; /msg *chatserv {room} slow and open change a room's rules")
+        said = translate(
+            "is no mode that can be set here; /msg *chatserv {room} slow, open and history change a room's rules"
+        )
         session.numeric("472", change.lstrip("+-")[:1] or "*", said.format(room=target))
 
 

@@ -12,6 +12,7 @@ from chatserv.client import (
     RotationOpen,
     StatusChanged,
     explained,
+    place,
     short_id,
     shown,
     translate,
@@ -56,11 +57,22 @@ def about_own(event: RotationOpen | RotationDone) -> str:
 
 
 def _about_history(event: HistoryReceived) -> list[str]:
-    """What came of a history that another device of ours has shared."""
+    """What came of a history that another device of ours has shared, or somebody in a room."""
+    if event.room:
+        return _about_past(event)
     if event.imported is None:
         text = translate("Your device {device} has shared its messages, and they could not be had:")
         return [f"{text.format(device=shown(event.device))} {'' if event.error is None else explained(event.error)}"]
     text = translate("Your device {device} has shared its messages.").format(device=shown(event.device))
+    return [text, *event.imported.told()]
+
+
+def _about_past(event: HistoryReceived) -> list[str]:
+    who, room = shown(event.sender), place(event.room)
+    if event.imported is None:
+        text = translate("{user} has shared what was said in {room} before, and it could not be had:")
+        return [f"{text.format(user=who, room=room)} {'' if event.error is None else explained(event.error)}"]
+    text = translate("{user} has shared what was said in {room} before.").format(user=who, room=room)
     return [text, *event.imported.told()]
 
 

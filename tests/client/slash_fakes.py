@@ -252,6 +252,20 @@ class FakeRoom(FakeFilesRoom):
         """Who may invite."""
         self._note("open", members_add)
 
+    @property
+    def history_shared(self) -> bool:
+        """What was set last."""
+        return [call[2] for call in self.client.calls if call[:2] == (self.name, "history")][-1:] == [True]
+
+    async def set_history(self, *, shared: bool) -> None:
+        """Whether newcomers may be given what was said."""
+        self._note("history", shared)
+
+    async def share_history(self) -> Exported:
+        """Gives newcomers what this device keeps."""
+        self._note("share")
+        return Exported(5, 2, 1)
+
 
 class FakePeople:
     """Identities."""

@@ -117,6 +117,7 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     ],
     "share-history": [
         ("/share-history", [("share",)], r"^Messages shared .*: 5\.\nLeft out, as nothing proves who wrote them: 2\.$"),
+        ("/share-history #lobby", [("lobby", "share")], r"^Messages shared in #lobby: 5\.\nLeft out, .*: 2\.$"),
     ],
     "resend": [("/resend", [("lobby", "resend", ID_1)], r"^$")],
     "discard": [("/discard", [("lobby", "discard", ID_1)], "Discarded: 1")],
@@ -142,6 +143,11 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
     "open": [
         ("/open on", [("lobby", "open", True)], "Every"),
         ("/open off", [("lobby", "open", False)], "owners can now"),
+    ],
+    "history": [
+        ("/history on", [("lobby", "history", True)], "can give newcomers"),
+        ("/history", [], "can give newcomers|from then on"),
+        ("/history off", [("lobby", "history", False)], "from then on"),
     ],
     "verify": [
         (
@@ -418,7 +424,7 @@ class EffectsTests(SlashTestCase):
         self.run_line("/room @bob")
         for line in (
             "/invite carol", "/kick bob", "/ban bob", "/unban bob", "/mute bob", "/unmute bob", "/role bob owner",
-            "/topic x", "/name x", "/slow 1", "/open on",
+            "/topic x", "/name x", "/slow 1", "/open on", "/history on",
         ):  # fmt: skip
             self.assert_refused(line, "Direct messages have no name")
         self.assert_refused("/part", "You cannot leave direct messages")
@@ -438,8 +444,9 @@ class EffectsTests(SlashTestCase):
             self.client.there[room].refusal = Forbidden("x")
             for line in ("/topic x", "/name x"):
                 self.assert_refused(line, word)
-            for line in ("/slow 1", "/open on"):
+            for line in ("/slow 1", "/open on", "/history on"):
                 self.assert_refused(line, "Only owners of the room can change that")
+            self.assert_refused(f"/share-history {room}", "Only moderators and owners can do that")
 
     # -- members -------------------------------------------------------------------------------------------------------
 

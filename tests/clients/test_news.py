@@ -176,6 +176,11 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
       "Left out, as nothing proves who wrote them: 2."]),
     (HistoryReceived("old", None, FileGone()),
      ["Your device old has shared its messages, and they could not be had: The server does not have this file any more."]),
+    (HistoryReceived("", Imported(5, whole=True), None, "plans", "bob", bytes(16)),
+     ["bob has shared what was said in #plans before.", "Messages imported: 5."]),
+    (HistoryReceived("", None, FileGone(), "plans", "bob", bytes(16)),
+     ["bob has shared what was said in #plans before, and it could not be had: The server does not have this file any"
+      " more."]),
     (RotationDone(), ["Your identity key was renewed, signed with the previous one: nobody has to verify you again. Your"
                       " recovery code no longer works: type /recovery for a new one."]),
     (RotationOpen(("phone", "pad")),

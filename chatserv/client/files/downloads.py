@@ -74,8 +74,8 @@ class Downloads:
         self._spool.remove(name)
         self._table.delete([name])
 
-    async def fetch(self, room_id: bytes, message_id: bytes, file: File) -> str:
-        """Gets all sealed bytes of a file, and checks them. Returns their name in the spool.
+    async def fetch(self, room_id: bytes, message_id: bytes, file: File, *, silent: bool = False) -> str:
+        """Gets all sealed bytes of a file, and checks them; gives their name in the spool. ``silent``: nobody hears of it.
 
         Raises:
             FileGone: The server does not have it any more.
@@ -84,7 +84,7 @@ class Downloads:
             ChatError: What the server says otherwise; `Interrupted` where the program ends.
         """
         name, size = kept_name(file), sealed_size(file.size)
-        progress = Progress(self._context, self._rooms, room_id, message_id, file.size, size, "down")
+        progress = Progress(self._context, self._rooms, room_id, message_id, file.size, size, "down", silent=silent)
         kept = KeptFile(name, room_id, message_id, size, Holding.PIECES, self._context.now_ms())
         self._wanted[name] = self._wanted.get(name, 0) + 1
         try:

@@ -18,7 +18,7 @@ from chatserv.errors import Reject
 
 
 class Parcels:
-    """Sends and fetches them; each is in memory while it is sealed or opened.
+    """Sends and fetches them, of which programs are told nothing; each is in memory while it is sealed or opened.
 
     Args:
         context: What the client's parts share.
@@ -53,7 +53,7 @@ class Parcels:
             file = replace(file, hash=digest)
             now_ms = self._context.now_ms()
             upload = Upload(message_id, room_id, file, "", Stage.SEALED, paused=False, asked=False, at_ms=now_ms)
-            progress = Progress(self._context, self._rooms, room_id, message_id, size, sealed, "up")
+            progress = Progress(self._context, self._rooms, room_id, message_id, size, sealed, "up", silent=True)
             await self._sending.send(upload, progress, lambda: True)
         except BaseException:
             if not self._context.over:
@@ -70,7 +70,7 @@ class Parcels:
 
     async def fetch(self, room_id: bytes, file: File, purpose: Purpose) -> bytes:
         """Gets such bytes; nothing of them stays in the spool. Raises as `Downloads.fetch`."""
-        name = await self._downloads.fetch(room_id, file.blob_id, file)
+        name = await self._downloads.fetch(room_id, file.blob_id, file, silent=True)
         try:
             data: bytes = await self._context.in_thread(self._open, name, room_id, file, purpose)
         except Reject as error:

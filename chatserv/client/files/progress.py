@@ -23,6 +23,7 @@ class Progress:
         sealed: Of its sealed bytes, which are what moves.
         direction: ``up`` or ``down``.
         told: Likewise told how many bytes are there, each time.
+        silent: Whether programs are told nothing.
     """
 
     def __init__(
@@ -35,7 +36,10 @@ class Progress:
         sealed: int,
         direction: str,
         told: Callable[[int], object] = lambda _: None,
+        *,
+        silent: bool = False,
     ) -> None:
+        self._silent = silent
         self._context, self._rooms = context, rooms
         self._room_id, self._message_id, self._direction = room_id, message_id, direction
         self._size, self._sealed, self._tell_done = size, sealed, told
@@ -52,12 +56,12 @@ class Progress:
             self.tell("moving")
 
     def tell(self, state: str, error: ChatError | None = None) -> None:
-        """It is in this state now; what our own devices send each other is told to no program."""
+        """It is in this state now."""
         self._state, self._told = state, self._context.seconds()
         done = self._size if state == "done" else self.done
-        room = self._rooms.get(self._room_id)
-        if room is not None and room.of_devices:
+        if self._silent:
             return
+        room = self._rooms.get(self._room_id)
         name = "" if room is None else self._rooms.name(room)
         where = (name, self._message_id, done, self._size, self._direction, state)
         self._context.emit(FileProgress(*where, self._room_id, error))

@@ -1,6 +1,7 @@
 """The lines of a history file: one JSON object each, in UTF-8 (docs/rooms.rst 7.7)."""
 
-from typing import Annotated, Final, TypeAlias
+from collections.abc import Iterator
+from typing import IO, Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -105,3 +106,14 @@ def decode_line(data: bytes) -> Line:
         return _DECODER.decode(data)
     except UNREADABLE as error:
         raise Reject(f"history: {error}") from None
+
+
+def numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines without their ends; of one that is too long no more is kept than shows that."""
+    number = 0
+    while data := file.readline(MAX_LINE_BYTES + 2):
+        number += 1
+        end = data.endswith(b"\n")
+        while not end and len(data) > MAX_LINE_BYTES and (more := file.readline(MAX_LINE_BYTES)):
+            end = more.endswith(b"\n")
+        yield number, data.rstrip(b"\r\n")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO, Final
 
 from chatserv.client.history.lines import (
-    MAX_LINE_BYTES,
     VERSION,
     CertificateLine,
     ChangeLine,
@@ -19,6 +18,7 @@ from chatserv.client.history.lines import (
     MessageLine,
     RoomLine,
     decode_line,
+    numbered,
 )
 from chatserv.client.history_results import Imported, RefusedLine
 from chatserv.client.inbound.content_handler import ContentHandler
@@ -41,7 +41,7 @@ MAX_NAMED: Final = 100
 """Lines that were refused and are told with their reasons; further ones are counted."""
 _NO_MESSAGES: Final = frozenset(
     {*(ContentType.EDIT, ContentType.DELETE, ContentType.REACTION, ContentType.RECEIPT)}
-    | {ContentType.LOG_EVIDENCE, ContentType.ROOM_NAME, ContentType.OWN}
+    | {ContentType.HISTORY, ContentType.LOG_EVIDENCE, ContentType.ROOM_NAME, ContentType.OWN}
 )
 
 
@@ -53,10 +53,24 @@ class HistoryReader:
         rooms: All rooms.
         contents: Takes what changes a message.
         proven: Whether what has no proof is left out.
+        sharer: Whose history it is; None: our own.
+        newcomer_to: The one room of which lines are taken, those from before our time there and what has changed them; what
+            is here already stays as it is. None: of all rooms, at any time.
     """
 
-    def __init__(self, context: ClientContext, rooms: Rooms, contents: ContentHandler, *, proven: bool = False) -> None:
+    def __init__(
+        self,
+        context: ClientContext,
+        rooms: Rooms,
+        contents: ContentHandler,
+        *,
+        proven: bool = False,
+        sharer: str | None = None,
+        newcomer_to: bytes | None = None,
+    ) -> None:
         self._proven_only = proven
+        self._sharer, self._newcomer_to = context.user if sharer is None else sharer, newcomer_to
+        self._new: set[bytes] = set()
         self._context, self._rooms, self._contents = context, rooms, contents
         self._archive, self._table = self._context.vault.archive, HistoryTable(self._context.vault.database)
         self._verifier = ProofVerifier(self._context.server_id, self._context.log.facts)
@@ -79,7 +93,7 @@ class HistoryReader:
 
     async def take(self, file: IO[bytes]) -> Imported:
         """As `read`, of an open file. Raises `HistoryInvalid`, and what the file raises."""
-        await self._take_all(_numbered(file))
+        await self._take_all(numbered(file))
         for room_id in self._touched:
             self._mark_read(room_id)
         return self._found
@@ -105,7 +119,7 @@ class HistoryReader:
             raise HistoryInvalid(error.detail) from None
         if not isinstance(head, Head) or head.version != VERSION:
             raise HistoryInvalid("history: another format, or a newer version")
-        if (head.server, head.user) != (self._context.server_id.hex(), self._context.user):
+        if (head.server, head.user) != (self._context.server_id.hex(), self._sharer):
             raise HistoryInvalid("history: of another account")
 
     def _take_line(self, number: int, data: bytes) -> None:
@@ -128,7 +142,7 @@ class HistoryReader:
             case RoomLine(room_id):
                 room = self._rooms.get(room_id)
                 known = room is not None and room.row is not None and not room.offered and not room.of_devices
-                self._room = room if known else None
+                self._room = room if known and self._newcomer_to in {None, room_id} else None
             case End():
                 self._found = replace(self._found, whole=True)
             case MessageLine() | ChangeLine():
@@ -157,14 +171,28 @@ class HistoryReader:
         message = replace(message, deleted=line.deleted, unproved=proven is None)
         kept = None if proven is None else _kept(line, proven)
         found = self._found
+        if self._newcomer_to is not None and self._passes_over(room, line):
+            return
         if self._archive.add(message, kept):
             self._touched.add(room.room_id)
+            self._new.add(line.message_id)
             new = replace(found, messages=found.messages + 1, unproved=found.unproved + (proven is None))
             self._found = new
         else:
             self._found = replace(found, known=found.known + 1)
             if kept is not None:
                 self._table.prove(message, kept)
+
+    def _passes_over(self, room: Room, line: MessageLine) -> bool:
+        """Whether a newcomer has the message, or was there when it was said: the server brings such ones, not a member."""
+        found = self._found
+        if self._archive.by_id(room.room_id, line.message_id) is not None:
+            self._found = replace(found, known=found.known + 1)
+        elif room.row is None or line.seq > room.row.since:
+            self._found = replace(found, elsewhere=found.elsewhere + 1)
+        else:
+            return False
+        return True
 
     def _take_change(self, room: Room, line: ChangeLine) -> None:
         proven = self._proven(room, line)
@@ -176,6 +204,8 @@ class HistoryReader:
         if target is None:
             self._found = replace(self._found, elsewhere=self._found.elsewhere + 1)
             return
+        if self._newcomer_to is not None and line.target not in self._new:
+            return  # an older change would undo a newer one
         if proven is None:
             self._take_unproved(target, line, said)
         else:
@@ -266,14 +296,3 @@ def _regular(path: Path) -> int:
         os.close(descriptor)
         raise OSError(0, _("not a file"))
     return descriptor
-
-
-def _numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines without their ends; of one that is too long no more is kept than shows that."""
-    number = 0
-    while data := file.readline(MAX_LINE_BYTES + 2):
-        number += 1
-        end = data.endswith(b"\n")
-        while not end and len(data) > MAX_LINE_BYTES and (more := file.readline(MAX_LINE_BYTES)):
-            end = more.endswith(b"\n")
-        yield number, data.rstrip(b"\r\n")

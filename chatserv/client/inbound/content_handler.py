@@ -1,6 +1,6 @@
 """What opened messages mean: texts are kept, edits and deletions change them, reactions and receipts stand beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chatserv.client.events import (
@@ -43,12 +43,14 @@ class ContentHandler:
         attach: Gives the file that a message brings, as it stands here, if any.
         file_deleted: Told of a message that was taken back, and whether this device has done it.
         own: Takes what another device of ours says in the room of our devices, and gives what is to be told of it.
+        history: Takes a history that somebody shares in another room; likewise.
     """
 
     tidy: Callable[[], None]
     attach: Callable[[StoredMessage], Attachment | None]
     file_deleted: Callable[[StoredMessage, bool], None]
     own: Callable[[bytes, OwnBody | History], list[ClientEvent]]
+    history: Callable[[Room, StoredMessage, History], Sequence[ClientEvent]]
 
     def __init__(self, context: ClientContext, rooms: Rooms, gossip: Gossip) -> None:
         self._context, self._rooms, self._gossip = context, rooms, gossip
@@ -67,6 +69,8 @@ class ContentHandler:
         if isinstance(body, LogEvidence) or (message.identity and not isinstance(body, Text)):
             return []  # nothing that belongs to somebody is changed by who may be somebody else
         match body:
+            case History():
+                return [*self.history(room, message, body)]
             case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
                 found = self._apply(room, message, body, kept)
             case _:  # or it comes once more

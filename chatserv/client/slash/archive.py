@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, refused, shown
+from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, place, refused, shown
 from chatserv.client.slash.rule_text import rule_text
 from chatserv.client.storage.retention import LEAST_KEPT, MOST_KEPT
-from chatserv.errors import NotFound
+from chatserv.errors import Forbidden, NotFound
 from chatserv.i18n import N_, _
 
 _NUMBER_DIGITS: Final = 12
@@ -49,10 +49,16 @@ async def _import(slash: SlashContext, words: list[str]) -> list[str]:
 
 
 async def _share_history(slash: SlashContext, words: list[str]) -> list[str]:
-    del words
-    with refused(NotFound, _("You have no other device, or it has not been online yet.")):
-        found = await slash.client.devices.share_history()
-    lines = [_("Messages shared with your other devices: {count}.").format(count=found.messages)]
+    if words[0]:
+        room = slash.room_named(words[0], consented=True)
+        said = _("Only moderators and owners can do that, and where /history is on.")
+        with refused(Forbidden, said):
+            found = await room.share_history()
+        lines = [_("Messages shared in {room}: {count}.").format(room=place(room.name), count=found.messages)]
+    else:
+        with refused(NotFound, _("You have no other device, or it has not been online yet.")):
+            found = await slash.client.devices.share_history()
+        lines = [_("Messages shared with your other devices: {count}.").format(count=found.messages)]
     if found.unproved:
         lines.append(_("Left out, as nothing proves who wrote them: {count}.").format(count=found.unproved))
     return lines
@@ -75,6 +81,9 @@ ARCHIVE: Final = (
     ),
     SlashCommand("import", "FILE", N_("reads the messages that another device of yours has exported"), _import),
     SlashCommand(
-        "share-history", "", N_("gives your other devices the messages that this one keeps, sealed"), _share_history
+        "share-history",
+        "[ROOM]",
+        N_("gives your other devices, or a room's newcomers, what this device keeps, sealed"),
+        _share_history,
     ),
 )

@@ -214,6 +214,18 @@ async def _open(slash: SlashContext, words: list[str]) -> list[str]:
     return [_("Only moderators and owners can now invite others.")]
 
 
+async def _history(slash: SlashContext, words: list[str]) -> list[str]:
+    here, (given,) = changing(slash), words
+    if given not in {"", "on", "off"}:
+        raise slash.commands["history"].misused()
+    if given:
+        with refused(Forbidden, _("Only owners of the room can change that.")):
+            await here.set_history(shared=given == "on")
+    if given == "on" or (not given and here.history_shared):
+        return [_("Moderators and owners can give newcomers what was said before (/share-history).")]
+    return [_("Newcomers read what is said from then on.")]
+
+
 COMING: Final = (
     SlashCommand("room", "ROOM", N_("switches to a room: #lobby, or @bob for direct messages"), _switch, switches=True),
     SlashCommand("rooms", "", N_("shows the public rooms of the server"), _public),
@@ -241,4 +253,8 @@ RULES: Final = (
         "slow", "SECONDS", N_("sets how long members wait between messages; 0: off"), _slow, room=True, role="owner"
     ),
     SlashCommand("open", "on|off", N_("sets whether every member can invite others"), _open, room=True, role="owner"),
+    SlashCommand(
+        "history", "[on|off]", N_("shows or sets whether newcomers may be given what was said before"), _history,
+        room=True, role="owner",
+    ),
 )  # fmt: skip

@@ -70,6 +70,7 @@ EXPECTED = {
     "name",
     "slow",
     "open",
+    "history",
     "verify",
     "trust",
     "accept-restored",
