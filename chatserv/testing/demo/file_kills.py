@@ -21,7 +21,7 @@ from statistics import median
 from typing import Final
 
 from chatserv.client.files.window import UNDER_WAY
-from chatserv.testing.demo.carriage import Carriage, again
+from chatserv.testing.demo.carriage import PATIENCE_SECONDS, Carriage, again
 from chatserv.testing.demo.talking import say
 from chatserv.testing.processes import ProgramError, ServerProgram, register_two
 from chatserv.testing.unlimited import unlimited
@@ -34,7 +34,6 @@ MOST_AGAIN: Final = (1 << 20) + (UNDER_WAY + 1) * CHUNK_BYTES
 """What may travel again: what is not synced yet, the piece that makes it a MiB, and those under way."""
 LOOK_SECONDS: Final = 0.002
 LATER_SECONDS: Final = 0.02  # at most, from the piece that is waited for to the kill
-PATIENCE_SECONDS: Final = 120.0
 SETTLE_SECONDS: Final = 5.0
 _STRAY: Final = "ff" * 16  # the last one that a sweep comes to
 _RATES: Final = {"blob_burst_bytes": 2**30, "blob_bytes_per_second": 2**30, "blob_account_bytes": 2**40}
