@@ -74,6 +74,8 @@ class Uploads:
         if known is not None and (known.blob.received, known.blob.whole) == (blob.received, blob.whole):
             self._known.move_to_end(blob.blob_id)
             return known
+        if not blob.received:  # a store that was restored may have no row of what lies there, which is final
+            await self.files.remove([blob.blob_id])
         return self._remember(blob)
 
     async def find(self, blob_id: bytes, *, whole: bool = False) -> Upload:

@@ -68,6 +68,18 @@ class BlobCase(SynchronousTestCase):
 class UploadTests(BlobCase):
     """Up and down."""
 
+    def test_begun_anew(self) -> None:
+        """Where a restored store has no row of a file that lies there whole, it can be uploaded again under its id."""
+        data = self.uploaded(MIB + 5)
+        blob_id = bytes([1]) * 16
+        self.server.wait(self.server.memory.end_blobs([blob_id]))
+        self.server.wait(self.server.memory.forget_blobs([blob_id]))
+        self.server.uploads.forget("alice")
+        self.assertIn(blob_id, self.server.files.files)
+        self.assertEqual(0, self.begin(data).received)
+        self.assertTrue(self.put(data).whole)
+        self.assertEqual(data[:PIECE], self.read(self.bob).data)
+
     def test_round_trip(self) -> None:
         """What Alice uploads in pieces Bob reads in pieces; behind the end there is nothing."""
         data = bytes_of(2 * MIB + 77)
