@@ -7,11 +7,14 @@ import hashlib
 import re
 import secrets
 import time
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from chatserv.testing.blindness.canaries import Flock
 from chatserv.testing.demo.stage import WAIT_SECONDS, Stage, wait_until
 from chatserv.testing.demo.talking import Reader, say
+from chatserv.testing.display import missing
 from chatserv.testing.irc_person import IrcPerson
 from chatserv.testing.processes import run_client
 
@@ -112,31 +115,76 @@ def direct_messages(stage: Stage) -> None:
 def file(stage: Stage) -> None:
     """Alice sends a file from a script, and bob saves it in a talk."""
     say("alice sends a file to #lobby, and bob saves it")
-    source, target = stage.directory / "film of Friday.mkv", stage.directory / "saved"
+    source = _film(stage, "film of Friday.mkv")
+    run_client(stage.directory, "alice", "--file", str(source))
+    _save(stage, "bob", source)
+
+
+def _film(stage: Stage, name: str) -> Path:
+    """A file to send."""
+    source = stage.directory / name
     source.write_bytes(secrets.token_bytes(FILE_BYTES))
+    return source
+
+
+def _save(stage: Stage, name: str, source: Path) -> None:
+    """Somebody saves the file that came last, which has to be the one that was sent."""
+    target = stage.directory / f"saved-by-{name}"
+    target.mkdir()
+    stage.do(name, "/log 1", f"/save -1 {target}", "/files")
+    _compare(stage, name, source, target)
+
+
+def _compare(stage: Stage, name: str, source: Path, target: Path) -> None:
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (source, target / source.name)]
+    stage.check(f"the file that {name} has saved is the one that was sent, by its SHA-256", hashes[0] == hashes[1])
+
+
+def window(stage: Stage) -> None:
+    """Alice sends a file from a script, and bob saves it in the window, on a screen without a monitor."""
+    lacking = without_window()
+    if lacking:
+        say(f"no file goes to a window here: {lacking}")
+        return
+    from chatserv.testing.demo.saving_window import save_in_window  # noqa: PLC0415 - needs Tk
+
+    say("alice sends a file to #lobby, and bob saves it in his window")
+    source, target = _film(stage, "film of Sunday.mkv"), stage.directory / "saved in a window"
     target.mkdir()
     run_client(stage.directory, "alice", "--file", str(source))
-    stage.do("bob", "/log 1", f"/save -1 {target}", "/files")
-    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (source, target / source.name)]
-    stage.check("the file that bob has saved is alice's, by its SHA-256", hashes[0] == hashes[1])
+    save_in_window(stage.directory, "bob", source.name, target)
+    _compare(stage, "bob's window", source, target)
+
+
+def without_window() -> str:
+    """Why there can be no window here; empty where there can."""
+    lacking = missing("Xvfb")
+    if find_spec("_tkinter") is None:
+        lacking.append("tkinter (python3-tk)")
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 def irc(stage: Stage) -> None:
-    """Bob writes in an IRC client, through ``chatserv-irc``, and alice reads it, letter for letter, in her program."""
+    """Bob writes and sends a file in an IRC client, through ``chatserv-irc``; alice has both, letter for letter."""
     said = "Naïve grüne Bäume by irc, #1: 100 % \\o/ 👍"
-    say("bob's chatserv-irc runs, and he writes to #lobby in an IRC client; alice's program runs, too")
+    say("bob's chatserv-irc runs, and he writes and sends a file to #lobby in an IRC client; alice's program runs, too")
     alice = Reader(stage.directory, "alice", file="alice-irc.out")
     try:
         with IrcPerson(stage.directory, "bob") as bob:
             print(f"   bob types  PRIVMSG #lobby :{said}", flush=True)
             bob.say(f"PRIVMSG #lobby :{said}")
             wait_until(lambda: any(text and "irc" in text for _, text in alice.shown()))
+            source = _film(stage, "film-of-Saturday.mkv")
+            print(f"   bob types  PRIVMSG *chatserv :#lobby file {source}", flush=True)
+            bob.say(f"PRIVMSG *chatserv :#lobby file {source}")
+            wait_until(lambda: source.name in [record.get("file", {}).get("name") for record in alice.records()])
     finally:
         alice.end()
     read = [text for _, text in alice.shown() if text and "irc" in text]
     print(*(f"   alice reads  {text}" for text in read), sep="\n", flush=True)
     wanted, found = ([hashlib.sha256(text.encode()).hexdigest() for text in texts] for texts in ([said], read))
     stage.check(f"alice reads what he wrote: its SHA-256 is {wanted[0][:16]}…", found == wanted)
+    _save(stage, "alice", source)
 
 
 def verification(stage: Stage) -> None:
@@ -149,4 +197,4 @@ def verification(stage: Stage) -> None:
     stage.check("the safety number is the same on both sides", good)
 
 
-SCENES: Final = (newcomer, private_room, direct_messages, file, irc, verification)
+SCENES: Final = (newcomer, private_room, direct_messages, file, window, irc, verification)
