@@ -42,12 +42,15 @@ class IrcBeside(Service):
         if client is not None:
             self._accounts[self._name_of_profile] = Account(client, IrcSettings(profile))
 
+    def privilegedStartService(self) -> None:
+        """Listens, before anything is begun that would have to be ended again. Raises `Exit` where the port is taken."""
+        self._port = self._face.listen(self._port)
+
     def startService(self) -> None:
-        """Listens, and says where and with which password. Raises `Exit` where the port is taken."""
-        port = self._face.listen(self._port)
+        """Says where it listens, and with which password."""
         super().startService()
         said = translate("IRC clients connect to 127.0.0.1, port {port}, without TLS. The password is:")
-        self._say(said.format(port=port))
+        self._say(said.format(port=self._port))
         for account in self._accounts.values():
             self._say(f"  {account.settings.password}")
 

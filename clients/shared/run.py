@@ -36,7 +36,7 @@ class Run:
         return self._client
 
     def attend(self, service: "Service") -> None:
-        """Runs a service beside: it starts behind the client, and ends before it. An `Exit` of its ends all."""
+        """Runs a service beside: what may fail of it before the client starts, the rest behind; it ends first."""
         self._beside.append(service)
 
     def start(self, token: bytes | None) -> None:
@@ -56,8 +56,11 @@ class Run:
     async def run(self, token: bytes | None = None) -> int:
         """Until everything is done. Returns the exit code."""
         try:
+            for each in self._beside:
+                each.privilegedStartService()
             self.start(token)
-            self._start_beside()
+            for each in self._beside:
+                each.startService()
             end = await self.done
             for each in self._beside:
                 await maybeDeferred(each.stopService)
@@ -70,13 +73,6 @@ class Run:
         if end.message:
             tell(end.message)
         return end.code
-
-    def _start_beside(self) -> None:
-        try:
-            for each in self._beside:
-                each.startService()
-        except Exit as end:
-            self.finish(end)
 
     async def end(self) -> None:
         """What is to be done before the connection is ended."""

@@ -49,6 +49,7 @@ class IrcClients:
 
             service = IrcBeside(self._context.reactor, port, self._context.arguments.profile, self._say)
             service.serve(profile, self._client)
+            service.privilegedStartService()
             service.startService()
             self._service = service
 

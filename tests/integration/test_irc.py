@@ -134,6 +134,21 @@ class ProgramTests(IrcTestCase):
             self.assertEqual(terminal.finish(), 2)
         self.assertIn(f"Port {port}", terminal.text)
 
+    def test_beside_terminal(self) -> None:
+        """The terminal serves IRC clients too; where the port is taken, it ends with the reason and 2."""
+        port, kinds = free_port(), {"LANGUAGE": "en", **KINDS}
+        terminal = Terminal(self, client_command(self.directory, "bob", "--irc", str(port)), COLUMNS, kinds)
+        terminal.until("Connected as bob")
+        shown = re.search(r"\b[a-z2-7]{26}\b", terminal.text)
+        assert shown is not None, terminal.text
+        peer = Peer(self, port, shown[0])
+        peer.until(" 366 ")
+        peer.say("PRIVMSG #lobby :over irc")
+        terminal.until("<bob> over irc")
+        second = Terminal(self, client_command(self.directory, "alice", "--irc", str(port)), COLUMNS, kinds)
+        self.assertEqual(second.finish(), 2)
+        self.assertIn(f"Port {port}", second.text)
+
 
 class ClientTests(IrcTestCase):
     """Programs that people use."""

@@ -1,7 +1,5 @@
 """IRC clients beside the terminal: the same process, the same client."""
 
-import io
-import sys
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -14,7 +12,7 @@ from chatserv.testing.world import Person
 from clients.irc.beside import IrcBeside, with_irc
 from clients.irc.settings import IrcSettings
 from clients.shared.arguments import Arguments, parse_arguments
-from clients.shared.exit_codes import DONE, USAGE
+from clients.shared.exit_codes import DONE, USAGE, Exit
 from clients.terminal.conversation import Conversation
 from tests.clients.irc.irc_world import IrcPeer, IrcTestCase
 from tests.clients.terminal.conversation_fakes import FakeScreen
@@ -33,8 +31,7 @@ class TerminalTests(IrcTestCase):
     def begin(self, person: Person, *argv: str) -> Conversation:
         """The terminal of somebody, in place of what they had; ``self.codes`` will have its exit code."""
         person.leave_the_machine()
-        world, self.errors = self.world, io.StringIO()
-        self.patch(sys, "stderr", self.errors)
+        world = self.world
 
         def client(profile: Any, reactor: Any, on_event: Any, *, follow: bool, plain: bool) -> Client:
             del plain
@@ -89,15 +86,16 @@ class TerminalTests(IrcTestCase):
         self.assertTrue(peer.closed)
 
     def test_taken(self) -> None:
-        """A port that somebody has ends it in words, the terminal given back and the client stopped."""
+        """A port that somebody has ends it in words, before anything is drawn or connected."""
         taken = CannotListenError("127.0.0.1", 6667, OSError(98, "Address already in use"))
         with patch.object(self.world.reactor, "listenTCP", side_effect=taken):
             terminal = self.begin(self.bob)
-        self.assertEqual(self.codes, [USAGE])
-        self.assertIn("Port 6667 of 127.0.0.1 cannot be listened to: Address already in use.", self.errors.getvalue())
-        self.assertFalse(cast(FakeScreen, terminal._screen).open)
-        self.bob.come_back()
-        self.assertTrue(self.bob.online)
+        (failure,) = self.codes
+        end = failure.value
+        self.assertIsInstance(end, Exit)
+        self.assertEqual(end.code, USAGE)
+        self.assertIn("Port 6667 of 127.0.0.1 cannot be listened to: Address already in use.", end.message)
+        self.assertEqual((self.printed(terminal), cast(FakeScreen, terminal._screen).open), ("", False))
 
     def test_unasked(self) -> None:
         """Without the option nothing listens."""
