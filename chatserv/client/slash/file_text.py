@@ -49,7 +49,7 @@ def limits_text(limits: FileLimits) -> str:
 
 
 def progress_text(done: int, size: int, per_second: float = 0) -> str:
-    """``▕████▏    ▏ 41 % 3.2 MB/s``; the speed only where there is one."""
+    """The bar, ``41 %`` and ``3.2 MB/s``; the speed only where there is one."""
     part = min(max(done / size, 0.0), 1.0) if size else 1.0
     eighths = int(part * _BAR * 8)
     bar = "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
