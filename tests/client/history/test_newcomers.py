@@ -2,10 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Exported, FileProgress, HistoryReceived, MessageReceived
 from chatserv.client.history.writing import HistoryWriter
@@ -14,12 +11,11 @@ from chatserv.crypto.history_body import History
 from chatserv.errors import Forbidden, NotFound
 from chatserv.testing.world import Person, World
 from chatserv.wire import messages
+from tests.client.history.cases import CANARY, HistoryCase
 from tests.support.blob_watch import BlobWatch
 
-CANARY = "canary in the coal mine"
 
-
-class NewcomersCase(SynchronousTestCase):
+class NewcomersCase(HistoryCase):
     """Alice and bob have talked in a room of alice's; then carol comes in."""
 
     def setUp(self) -> None:
@@ -72,28 +68,13 @@ class NewcomersCase(SynchronousTestCase):
 
     def seen(self, person: Person, room: str = "plans") -> list[tuple[Any, ...]]:
         """What is shown of a room."""
-        return [
-            (each.seq, each.at_ms, each.sender, each.message_id, each.text, each.edited, each.reactions, each.unproved)
-            for each in person.room(room).history(1000)
-        ]
+        return self.seen_in(person, room)
 
     def say_unasked(self, person: Person) -> None:
         """Somebody's device says that there is a history, whatever the rules are."""
         engine = person.client.engine
         engine.outbox.put_body(engine.rooms.find("plans"), History(bytes(16), bytes(32), bytes(32), 1000))
         self.world.settle(5)
-
-    def rewritten(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """What is shared from now on has lines that were changed on the way."""
-        true = HistoryWriter.fill
-
-        async def fill(writer: HistoryWriter, write: Any, rooms: Any) -> Exported:
-            def other(line: bytes) -> None:
-                write(json.dumps(change(json.loads(line))).encode() + b"\n")
-
-            return await true(writer, other, rooms)
-
-        self.patch(HistoryWriter, "fill", fill)
 
 
 class AllowedTests(NewcomersCase):
@@ -253,18 +234,9 @@ class LyingTests(NewcomersCase):
 
     def test_forged(self) -> None:
         """A line that says what nobody has signed is refused and named; the others are taken."""
-
-        def change(line: dict[str, Any]) -> dict[str, Any]:
-            forged = line.get("text") == f"bob 1 {CANARY}"
-            return {**line, "text": "bob owes me money"} if forged else line
-
-        self.rewritten(change)
+        self.forge()
         self.share()
-        imported = self.heard().imported
-        assert imported is not None
-        self.assertEqual((imported.messages, imported.refusals), (5, 1))
-        self.assertEqual([each.reason for each in imported.refused], ["history: the text is not what was signed"])
-        self.assertNotIn("bob owes me money", str(self.seen(self.carol)))
+        self.assert_forged_refused(self.heard(), self.seen(self.carol))
 
     def test_unproved(self) -> None:
         """What is kept without a proof is not shared; a line without one is left out and counted, whoever has left it in."""

@@ -1,6 +1,5 @@
 """A history that one device of ours gives the others, through the server, which sees nothing of it."""
 
-import json
 from base64 import b64encode
 from typing import Any
 
@@ -8,7 +7,6 @@ from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client import Exported, FileDamaged, FileGone, FileProgress, HistoryReceived, MessageReceived
-from chatserv.client.history.writing import HistoryWriter
 from chatserv.client.own import histories
 from chatserv.crypto.bodies import decode_body, encode_body
 from chatserv.crypto.content import ContentType
@@ -16,12 +14,11 @@ from chatserv.crypto.history_body import MAX_HISTORY_BYTES, History
 from chatserv.errors import NotFound, Reject, TooLarge
 from chatserv.testing.world import Person, World
 from chatserv.wire import messages
+from tests.client.history.cases import CANARY, HistoryCase
 from tests.support.blob_watch import BlobWatch
 
-CANARY = "canary in the coal mine"
 
-
-class SharingCase(SynchronousTestCase):
+class SharingCase(HistoryCase):
     """Alice and bob have talked, in the lobby and with each other; then alice gets a second device."""
 
     def setUp(self) -> None:
@@ -51,22 +48,7 @@ class SharingCase(SynchronousTestCase):
 
     def seen(self, person: Person) -> list[tuple[Any, ...]]:
         """What is shown of the lobby."""
-        return [
-            (each.seq, each.at_ms, each.sender, each.message_id, each.text, each.edited, each.reactions, each.unproved)
-            for each in person.room("lobby").history(1000)
-        ]
-
-    def rewritten(self, change: Any) -> None:
-        """What alice shares from now on has lines that were changed on the way."""
-        true = HistoryWriter.fill
-
-        async def fill(writer: HistoryWriter, write: Any, rooms: Any) -> Exported:
-            def other(line: bytes) -> None:
-                write(json.dumps(change(json.loads(line))).encode() + b"\n")
-
-            return await true(writer, other, rooms)
-
-        self.patch(HistoryWriter, "fill", fill)
+        return self.seen_in(person, "lobby")
 
 
 class WholeTests(SharingCase):
@@ -168,18 +150,9 @@ class LyingTests(SharingCase):
 
     def test_forged(self) -> None:
         """A line that says what nobody has signed is refused and named; the others are taken."""
-
-        def change(line: dict[str, Any]) -> dict[str, Any]:
-            forged = line.get("text") == f"bob 1 {CANARY}"
-            return {**line, "text": "bob owes me money"} if forged else line
-
-        self.rewritten(change)
+        self.forge()
         self.share()
-        imported = self.heard().imported
-        assert imported is not None
-        self.assertEqual((imported.messages, imported.refusals), (5, 1))
-        self.assertEqual([each.reason for each in imported.refused], ["history: the text is not what was signed"])
-        self.assertNotIn("bob owes me money", str(self.seen(self.laptop)))
+        self.assert_forged_refused(self.heard(), self.seen(self.laptop))
 
     def test_unproved(self) -> None:
         """A line without a proof is left out and counted, whoever has left it in."""
