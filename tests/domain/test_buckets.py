@@ -1,6 +1,6 @@
 """Token buckets: a burst, a rate after it, debts, and a bounded table."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -48,7 +48,7 @@ class TokensTests(SynchronousTestCase):
         self.assertAlmostEqual(0.0, tokens.wait(Rate(400, 4), 0, 0))
         self.assertGreater(tokens.wait(Rate(1, 4), 1, 0), 0)
 
-    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=50)
     @given(st.lists(st.tuples(st.floats(0, 100), st.integers(1, 50)), max_size=30))
     def test_never_more_than_burst_and_rate(self, asked: list[tuple[float, int]]) -> None:
         """Whoever waits as told takes in no stretch of time more than a burst and what came in meanwhile."""

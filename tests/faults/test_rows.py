@@ -1,6 +1,7 @@
 """Every row of the fault suite in small, a test each; and the table itself."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -9,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.testing.postgres import Cluster
 from tests.faults import all_rows
 from tests.faults.__main__ import side_by_side
+from tests.faults.driven import driven
 from tests.faults.rows import ROWS, Ground, NotRun, Outcome, Row, allowed_not_to_run, play
 
 all_rows.load()
@@ -71,6 +73,18 @@ class TableTests(SynchronousTestCase):
         self.assertEqual((str(outcome), outcome.good), ("row 99 not run on PostgreSQL: it has no file", True))
         self.assertEqual("None", play(each, short=True).figure)
         self.assertEqual([3, 4, 5, 6, 10, 13, 36, 38], sorted(number for number in ROWS if ROWS[number].sqlite))
+
+
+class DrivenTests(SynchronousTestCase):
+    """Tests that a row runs as well."""
+
+    NAME = "tests.domain.test_buckets.TokensTests.test_never_more_than_burst_and_rate"
+
+    def test_after_the_suite(self) -> None:
+        """One that Hypothesis draws runs again, in another instance, where this process has run it before."""
+        ground = Ground(short=True)
+        self.addCleanup(shutil.rmtree, ground.directory)
+        self.assertEqual([driven(ground, self.NAME) for _ in range(2)], [1, 1])
 
 
 class SideBySideTests(SynchronousTestCase):

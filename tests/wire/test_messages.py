@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 from twisted.trial.unittest import SynchronousTestCase
@@ -80,13 +80,11 @@ class RoundTripTests(SynchronousTestCase):
                 with self.subTest(kind.__name__):
                     self.check(kind, decoder)
 
-    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.sampled_from(get_args(ClientMessage)).flatmap(EXAMPLES.__getitem__), max_size=20))
     def test_client(self, sent: list[ClientMessage]) -> None:
         """All that a client may say comes through."""
         self.assertEqual(client_decoder.decode(join([encode_message(message) for message in sent])), sent)
 
-    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.sampled_from(get_args(ServerMessage)).flatmap(EXAMPLES.__getitem__), max_size=20))
     def test_server(self, sent: list[ServerMessage]) -> None:
         """All that a server may say comes through."""
