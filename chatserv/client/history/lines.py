@@ -5,6 +5,7 @@ from typing import IO, Annotated, Final, TypeAlias
 
 import msgspec
 
+from chatserv.crypto.bodies import Body, Edit, Reaction, decode_body
 from chatserv.decoding import UNREADABLE
 from chatserv.errors import ChatError, Reject
 from chatserv.i18n import N_
@@ -81,6 +82,12 @@ class ChangeLine(msgspec.Struct, frozen=True, tag_field="kind", tag="change", om
     proof: bytes | None = None
     body: bytes = b""
 
+    def tells(self, said: Body) -> bool:
+        """Whether what people read in it is what was signed."""
+        text = said.text.text if isinstance(said, Edit) else None
+        emoji, on = (said.emoji, said.on) if isinstance(said, Reaction) else (None, True)
+        return (self.text, self.emoji, self.on) == (text, emoji, on)
+
 
 class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     """The last line: without it the file is not whole."""
@@ -106,6 +113,14 @@ def decode_line(data: bytes) -> Line:
         return _DECODER.decode(data)
     except UNREADABLE as error:
         raise Reject(f"history: {error}") from None
+
+
+def body_of(ctype: int, data: bytes) -> Body | None:
+    """What a content says; None where this version cannot read it."""
+    try:
+        return decode_body(ctype, data)
+    except Reject:
+        return None
 
 
 def numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

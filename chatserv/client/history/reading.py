@@ -17,6 +17,7 @@ from chatserv.client.history.lines import (
     Line,
     MessageLine,
     RoomLine,
+    body_of,
     decode_line,
     numbered,
 )
@@ -28,7 +29,7 @@ from chatserv.client.storage.history import HistoryTable
 from chatserv.client.storage.proofs import KeptProof
 from chatserv.client.storage.stored_message import LATEST_MS, StoredMessage
 from chatserv.client.verification.proofs import ProofVerifier, Proven
-from chatserv.crypto.bodies import Body, Edit, Reaction, Text, decode_body
+from chatserv.crypto.bodies import Body, Edit, Reaction, Text
 from chatserv.crypto.content import ContentType
 from chatserv.crypto.e2e.proof import Proof
 from chatserv.errors import Reject
@@ -162,7 +163,7 @@ class HistoryReader:
             raise Reject(f"history: content of type {line.ctype} is no message")
         proven = self._proven(room, line)
         body = line.body if proven is None else proven.content.body
-        said = _decoded(line.ctype, body) if body else None
+        said = body_of(line.ctype, body) if body else None
         if line.text != (said.text if isinstance(said, Text) else None) or (line.deleted and body):
             raise Reject("history: the text is not what was signed")
         if proven is not None and proven.content.message_id != line.message_id:
@@ -197,8 +198,8 @@ class HistoryReader:
     def _take_change(self, room: Room, line: ChangeLine) -> None:
         proven = self._proven(room, line)
         body = line.body if proven is None else proven.content.body
-        said = _decoded(line.ctype, body)
-        if said is None or getattr(said, "target", None) != line.target or not _as_told(line, said):
+        said = body_of(line.ctype, body)
+        if said is None or getattr(said, "target", None) != line.target or not line.tells(said):
             raise Reject("history: the change is not what was signed")
         target = self._archive.by_id(room.room_id, line.target)
         if target is None:
@@ -268,20 +269,6 @@ class HistoryReader:
             room.row = replace(room.row, read=room.row.since)
             self._context.vault.rooms.set_read(room_id, room.row.since)
             self._rooms.told_read(room)
-
-
-def _decoded(ctype: int, data: bytes) -> Body | None:
-    try:
-        return decode_body(ctype, data)
-    except Reject:
-        return None
-
-
-def _as_told(line: ChangeLine, said: Body) -> bool:
-    """Whether what people read in the line is what was signed."""
-    text = said.text.text if isinstance(said, Edit) else None
-    emoji, on = (said.emoji, said.on) if isinstance(said, Reaction) else (None, True)
-    return (line.text, line.emoji, line.on) == (text, emoji, on)
 
 
 def _kept(line: MessageLine | ChangeLine, proven: Proven) -> KeptProof:

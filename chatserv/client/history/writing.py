@@ -15,6 +15,7 @@ from chatserv.client.history.lines import (
     Line,
     MessageLine,
     RoomLine,
+    body_of,
     encode_line,
 )
 from chatserv.client.history_results import Exported
@@ -162,10 +163,7 @@ class HistoryWriter:
 
 
 def _text(ctype: int, data: bytes) -> str | None:
-    try:
-        body = decode_body(ctype, data)
-    except Reject:
-        return None
+    body = body_of(ctype, data)
     return body.text if isinstance(body, Text) else None
 
 
