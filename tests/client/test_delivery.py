@@ -1,6 +1,5 @@
 """Delivery from end to end: what is acknowledged is shown once to everybody, in one order, whatever dies."""
 
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,9 +19,10 @@ from chatserv.client.state.context import Interrupted
 from chatserv.domain.roles import Role
 from chatserv.errors import ChatError, Internal, NotMember, StorageFull
 from chatserv.models import Appended
-from chatserv.testing.world import Person, World
+from chatserv.testing.world import World
 from tests.client.attackers import engine_of
 from tests.client.state.test_rooms import RoomCase
+from tests.support.crashing import crash
 
 
 class LossTests(RoomCase):
@@ -196,17 +196,6 @@ class CrashTests(RoomCase):
         super().setUp()
         self.bob = self.world.person("bob")
 
-    def crash(self, person: Person) -> None:
-        """The process is gone: nothing is said to the server, nothing more is stored."""
-        files = {path.name: path.read_bytes() for path in Path(person.profile.directory).iterdir() if path.is_file()}
-        self.world.server.cut()
-        person.client.stop()
-        for path in Path(person.profile.directory).iterdir():
-            path.unlink()
-        for name, data in files.items():
-            (Path(person.profile.directory) / name).write_bytes(data)
-            (Path(person.profile.directory) / name).chmod(0o600)
-
     def test_between_persist_and_send(self) -> None:
         """A sealed message that never left goes out as it is after a restart: no generation is used twice, or missing."""
         protocol = self.alice.client._lifecycle.connection._protocol
@@ -216,7 +205,7 @@ class CrashTests(RoomCase):
         vault = self.alice.client.engine.context.vault
         (row,) = vault.outbox.all()
         self.assertIsNotNone(row.envelope)
-        self.crash(self.alice)
+        crash(self.alice)
         self.alice.come_back()
         self.assertEqual([("alice", "sealed")], self.bob.texts("lobby"))
         self.assertEqual([("alice", "sealed")], self.alice.texts("lobby"))
@@ -239,7 +228,7 @@ class CrashTests(RoomCase):
             outcome = await original(draft)
             if not done:
                 done.append(True)
-                self.world.server.reactor.callLater(0, self.crash, self.alice)
+                self.world.server.reactor.callLater(0, crash, self.alice)
             return outcome
 
         self.patch(self.world.server.store, "commit", commit)

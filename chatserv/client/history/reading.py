@@ -40,6 +40,7 @@ BATCH_LINES: Final = 200  # in one transaction
 BATCH_SECONDS: Final = 0.01  # likewise
 MAX_NAMED: Final = 100
 """Lines that were refused and are told with their reasons; further ones are counted."""
+_BROUGHT: Final = "history brought "
 _NO_MESSAGES: Final = frozenset(
     {*(ContentType.EDIT, ContentType.DELETE, ContentType.REACTION, ContentType.RECEIPT)}
     | {ContentType.HISTORY, ContentType.LOG_EVIDENCE, ContentType.ROOM_NAME, ContentType.OWN}
@@ -71,13 +72,22 @@ class HistoryReader:
     ) -> None:
         self._proven_only = proven
         self._sharer, self._newcomer_to = context.user if sharer is None else sharer, newcomer_to
-        self._new: set[bytes] = set()
         self._context, self._rooms, self._contents = context, rooms, contents
         self._archive, self._table = self._context.vault.archive, HistoryTable(self._context.vault.database)
         self._verifier = ProofVerifier(self._context.server_id, self._context.log.facts)
         self._found = Imported()
         self._room: Room | None = None
         self._touched: set[bytes] = set()
+        cut = context.vault.facts.get(
+            self._brought
+        )  # a read that was cut short, maybe before what changes this message
+        self._new = set[bytes]() if cut is None else {cut}
+        self._newest = b""
+
+    @property
+    def _brought(self) -> str:
+        """The name under which it is kept which message was brought to the room last."""
+        return _BROUGHT + (self._newcomer_to or b"").hex()
 
     async def read(self, path: Path) -> Imported:
         """Takes what stands of a file; what was refused is in the result, and the rest is in the archive.
@@ -97,6 +107,7 @@ class HistoryReader:
         await self._take_all(numbered(file))
         for room_id in self._touched:
             self._mark_read(room_id)
+        self._context.vault.facts.delete(self._brought)
         return self._found
 
     async def _take_all(self, lines: Iterator[tuple[int, bytes]]) -> None:
@@ -111,6 +122,8 @@ class HistoryReader:
                     more = True
                     if self._context.seconds() > until:
                         break
+                if self._newcomer_to is not None and self._newest:
+                    self._context.vault.facts.put(self._brought, self._newest)
             await self._context.pause(0)  # others have their turn
 
     def _check_head(self, data: bytes) -> None:
@@ -172,10 +185,11 @@ class HistoryReader:
         message = replace(message, deleted=line.deleted, unproved=proven is None)
         kept = None if proven is None else _kept(line, proven)
         found = self._found
+        self._touched.add(room.room_id)
         if self._newcomer_to is not None and self._passes_over(room, line):
             return
         if self._archive.add(message, kept):
-            self._touched.add(room.room_id)
+            self._newest = line.message_id
             self._new.add(line.message_id)
             new = replace(found, messages=found.messages + 1, unproved=found.unproved + (proven is None))
             self._found = new
