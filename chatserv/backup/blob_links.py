@@ -31,7 +31,7 @@ def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace
         PrivateFileError, WireError: The disk does not take them.
     """
     files, taken, count = BlobDirectory(target), 0, 0
-    for page in _pages(connection):
+    for page in pages(connection):
         for each in page:
             pace.step()
             if not each.whole or source.sizes([each.blob_id]) != [each.size]:
@@ -48,7 +48,7 @@ def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirector
     Those whose bytes nobody has are ended in the store, and uploads whose file has become whole since: they cannot go on.
     """
     count, lost = 0, 0
-    for page in _pages(connection):
+    for page in pages(connection):
         for each in page:
             pace.step()
             if not _is_there(each, here):
@@ -63,7 +63,7 @@ def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirector
 def look(connection: Connection, here: BlobDirectory) -> tuple[int, int, int]:
     """How many files a store has, how many bytes it says that they have, and of how many some are missing."""
     count, received, lacking = 0, 0, 0
-    for page in _pages(connection):
+    for page in pages(connection):
         count, received = count + len(page), received + sum(each.received for each in page)
         lacking += sum(not _is_there(each, here) for each in page)
     return count, received, lacking
@@ -73,10 +73,16 @@ def _is_there(found: StoredBlob, files: BlobDirectory) -> bool:
     return files.sizes([found.blob_id])[0] >= found.received and (found.whole or not files.is_final(found.blob_id))
 
 
-def _pages(connection: Connection) -> Iterator[list[StoredBlob]]:
+def has_files(connection: Connection) -> bool:
+    """Whether it is no store of an older version, which took no files."""
+    return inspect(connection).has_table(blob.name)
+
+
+def pages(connection: Connection) -> Iterator[list[StoredBlob]]:
+    """All rows of which bytes are to be there, at most `PAGE` at once, in order of id."""
     after = b""
-    if not inspect(connection).has_table(blob.name):
-        return  # of an older version, which takes no files
+    if not has_files(connection):
+        return
     while page := begun_blobs(connection, after, PAGE):
         yield page
         after = page[-1].blob_id

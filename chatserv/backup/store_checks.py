@@ -11,7 +11,9 @@ from sqlalchemy import Connection, create_engine, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
+from chatserv.backup.blob_links import has_files
 from chatserv.backup.refusals import BackupError, Pace
+from chatserv.blob_directory import ID_BYTES
 from chatserv.crypto.commits import Commit
 from chatserv.crypto.log_leaves import Leaf
 from chatserv.crypto.merkle import Frontier, leaf_hash
@@ -25,6 +27,8 @@ from chatserv.store.schema import commit_at, event, log_leaf, metadata, room
 ROWS = 500  # between two steps of the pace
 _ADDED = "SELECT type || ' ' || name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
 """Triggers, which would write what no server has written, and views."""
+
+_STRANGE_ID = f"SELECT 1 FROM blob WHERE typeof(blob_id) <> 'blob' OR length(blob_id) <> {ID_BYTES} LIMIT 1"  # nosec B608  # noqa: S608
 
 _ranges = (
     select(
@@ -120,6 +124,8 @@ def check_store(connection: Connection, file: Path, pace: Pace) -> StoreFacts:
     added = connection.exec_driver_sql(_ADDED).scalar()
     if added is not None:
         raise BackupError(file, _("{name}: no server has put that there").format(name=added))
+    if has_files(connection) and connection.exec_driver_sql(_STRANGE_ID).first() is not None:
+        raise BackupError(file, _("the database is damaged"), _("the id of a file is none"))
     log = _check_log(connection, file, pace)
     missing = _check_events(connection, file)
     _check_chains(connection, file, pace)

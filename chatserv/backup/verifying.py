@@ -1,4 +1,4 @@
-"""Verifies a backup by opening it, and the store of a state directory where it lies."""
+"""Verifies a backup by opening it, and the store of a state directory where it lies; each with the files of people."""
 
 import os
 import tempfile
@@ -9,10 +9,13 @@ from typing import BinaryIO
 import msgspec
 
 from chatserv.backup.archive import IDENTITY, Manifest, opened, read_archive
+from chatserv.backup.blob_checks import FilesFound, check_files
+from chatserv.backup.blob_links import beside
 from chatserv.backup.highest_head import check_newest, known_newest
 from chatserv.backup.refusals import BackupError, Pace, unusable
 from chatserv.backup.store_checks import StoreFacts, check_store, still
 from chatserv.backup.whole_file import scratch_file
+from chatserv.blob_directory import BlobDirectory
 from chatserv.crypto.suite import rsa_spki
 from chatserv.errors import Reject
 from chatserv.i18n import _
@@ -25,7 +28,7 @@ from chatserv.store.database import reading_engine, refusals
 class Verified(msgspec.Struct, frozen=True):
     """What was found whole: the file, of when (milliseconds since 1970; 0: it is no backup), and what it holds.
 
-    ``missing``: events that an earlier restore has lost.
+    ``missing``: events that an earlier restore has lost. ``files``: what people have sent, which need not be whole.
     """
 
     file: str
@@ -34,6 +37,7 @@ class Verified(msgspec.Struct, frozen=True):
     log_entries: int
     missing: int
     counts: dict[str, int]
+    files: FilesFound
 
 
 def verify_backup(path: Path, pace: Pace, scratch: Path | None = None) -> Verified:
@@ -42,13 +46,14 @@ def verify_backup(path: Path, pace: Pace, scratch: Path | None = None) -> Verifi
     Raises:
         BackupError: It is none, or not whole.
     """
-    beside = path.absolute().parent
-    ours = beside if os.access(beside, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+    place = path.absolute().parent
+    ours = place if os.access(place, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
     with scratch_file(scratch or ours) as (copy, file):
         manifest, _small, facts = open_backup(path, copy, file, pace)
-    return Verified(
-        str(path), manifest.made_ms, manifest.identity == "inside", facts.log.size, facts.missing, manifest.counts
-    )
+        with still(copy) as connection:
+            files = check_files(connection, BlobDirectory(beside(path)), pace)
+    inside = manifest.identity == "inside"
+    return Verified(str(path), manifest.made_ms, inside, facts.log.size, facts.missing, manifest.counts, files)
 
 
 def open_backup(path: Path, copy: Path, file: BinaryIO, pace: Pace) -> tuple[Manifest, Mapping[str, bytes], StoreFacts]:
@@ -95,8 +100,13 @@ def _check_manifest(path: Path, manifest: Manifest, facts: StoreFacts) -> None:
         raise BackupError(path, _("what its manifest says is not what it holds"))
 
 
-def verify_store(state: StatePaths, pace: Pace) -> Verified:
-    """Verifies the store in a state directory, as it is at one moment; a server may be writing it. Blocks.
+def verify_store(state: StatePaths, pace: Pace, blobs: Path | None = None) -> Verified:
+    """Verifies the store in a state directory, as it is at one moment, and then its files; a server may write both. Blocks.
+
+    Args:
+        state: The state directory.
+        pace: At which pace.
+        blobs: Where the files are that people have sent; left out: in the state directory.
 
     Raises:
         BackupError: It is not whole.
@@ -111,6 +121,9 @@ def verify_store(state: StatePaths, pace: Pace) -> Verified:
             connection.exec_driver_sql("BEGIN")
             facts = check_store(connection, state.database, pace)
             check_newest(connection, known, tuple(statements.log(connection)))
+        with refusals(state.database), engine.connect() as connection:
+            files = check_files(connection, BlobDirectory(blobs or state.path / "blobs"), pace)
     finally:
         engine.dispose()
-    return Verified(str(state.database), 0, state.identity_key.exists(), facts.log.size, facts.missing, facts.counts)
+    identity = state.identity_key.exists()
+    return Verified(str(state.database), 0, identity, facts.log.size, facts.missing, facts.counts, files)

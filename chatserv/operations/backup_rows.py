@@ -43,7 +43,21 @@ def _verified(data: Any) -> list[str]:
         lines.append(_("made {date}").format(date=_date(data["made_ms"])))
     if not data["identity"]:
         lines.append(_("the server's identity key is not there: it is kept apart"))
-    return lines + _audited(data.get("audit"))
+    return [*lines, *_of_files(data["files"]), *_audited(data.get("audit"))]
+
+
+def _of_files(found: Any) -> list[str]:
+    """What people have sent: a line in all, and one for each that is not as it should be."""
+    bad = {name: found[name] for name in ("missing", "wrong", "extra")}
+    if not any(bad.values()):
+        said = _("{whole} files that people have sent: whole, {bytes} bytes")
+        return [said.format(whole=found["whole"], bytes=found["size"])] if found["whole"] else []
+    said = _(
+        "files that people have sent: {whole} whole, {missing} missing, {wrong} wrong, {extra} that nothing knows of"
+    )
+    untold = sum(bad.values()) - len(found["findings"])
+    more = [_("and {count} more").format(count=untold)] if untold else []
+    return [said.format(whole=found["whole"], **bad), *found["findings"], *more]
 
 
 def _audited(audit: Any) -> list[str]:
@@ -142,7 +156,7 @@ ROWS: Final = (
         "chatserv.operations.backups:verify",
         _verified,
         (Argument("file", N_("the backup; else the store"), default="", path=True),),
-        more=N_("Exit code 1: it is not whole."),
+        more=N_("Exit code 1: it is not whole, or files that people have sent are missing or wrong."),
         here="file",
     ),
     Operation(

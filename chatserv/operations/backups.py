@@ -97,17 +97,18 @@ def target_of(world: World, given: str) -> Path:
 async def verify(world: World, arguments: Mapping[str, Any]) -> Result:
     """Verifies a backup, or the store."""
     if arguments["file"]:
-        return Result(msgspec.to_builtins(verify_backup(Path(arguments["file"]), Pace())))
+        found = verify_backup(Path(arguments["file"]), Pace())
+        return Result(msgspec.to_builtins(found), int(not found.files.good))
     config = _config(world)
     require_file(config)
     log = (world.paths.path / config.logging.file).with_name(AUDIT_LOG)
 
     def check(paths: StatePaths, pace: Pace) -> tuple[Verified, Audit]:
-        return verify_store(paths, pace), verify_audit(audit_files(log))
+        return verify_store(paths, pace, config.blobs.path(paths.path)), verify_audit(audit_files(log))
 
     store, audit = await beside(world, check)
     data = {**msgspec.to_builtins(store), "audit": msgspec.to_builtins(audit)}
-    return Result(data, 1 if audit.problems else 0)
+    return Result(data, 1 if audit.problems or not store.files.good else 0)
 
 
 async def restore(world: World, arguments: Mapping[str, Any]) -> Result:

@@ -108,6 +108,13 @@ def known_blobs(conn: Connection, blob_ids: Collection[bytes]) -> set[bytes]:
     return set(conn.execute(select(blob.c.blob_id).where(blob.c.blob_id.in_(blob_ids))).scalars())
 
 
+def whole_blobs(conn: Connection, blob_ids: Collection[bytes]) -> set[bytes]:
+    """Those of these that are whole, and were not ended."""
+    return set(
+        conn.execute(select(blob.c.blob_id).where(blob.c.blob_id.in_(blob_ids), blob.c.state == WHOLE)).scalars()
+    )
+
+
 def _sum(conn: Connection, query: Select[Any]) -> int:
     return int(conn.execute(query).scalar() or 0)
 

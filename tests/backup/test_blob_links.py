@@ -2,47 +2,22 @@
 
 import errno
 import os
-from pathlib import Path
 from typing import Any
 
 from chatserv.backup.blob_links import beside
 from chatserv.backup.refusals import Pace
 from chatserv.backup.restoring import Restored, restore_backup
 from chatserv.blob_directory import BlobDirectory
-from chatserv.crypto.suite import sha256
 from chatserv.errors import NotFound
 from chatserv.state_directory import StateDirectory
 from chatserv.store.blob_statements import find_blob
 from chatserv.store.database import reading_engine
-from tests.backup.cases import NOW_MS, BackupCase
-from tests.store.contract_blobs import new_blob
-
-SIZE = 70_000
+from tests.backup.blob_cases import SIZE, BlobCase
+from tests.backup.cases import NOW_MS
 
 
-class BlobBackupTests(BackupCase):
-    """A backup of a server with three files: two whole ones, and an upload."""
-
-    def setUp(self) -> None:
-        """Alice has sent two, and is about to send a third."""
-        super().setUp()
-        self.blobs = BlobDirectory(self.state.path / "blobs")
-        self.blobs.make()
-        for number, size in ((1, SIZE), (2, SIZE), (3, 100)):
-            self.put(number, size)
-
-    def data(self, number: int) -> bytes:
-        """The bytes of a file."""
-        return (sha256(b"%d" % number) * (SIZE // 32 + 1))[:SIZE]
-
-    def put(self, number: int, received: int) -> None:
-        """Uploads so much of one."""
-        store, now_ms = self.server.store, self.server.now_ms()
-        new = new_blob(number, room=self.room, size=SIZE, now_ms=now_ms, expires_ms=now_ms + 10**9)
-        self.server.wait(store.open_blob(new))
-        self.blobs.write(new.blob_id, 0, self.data(number)[:received])
-        whole = received == SIZE
-        self.server.wait(store.note_received(new.blob_id, 0, received, new.expires_ms, whole=whole))
+class BlobBackupTests(BlobCase):
+    """A backup of a server with three files."""
 
     def restore(self, state: StateDirectory) -> Restored:
         """Puts the backup there."""
@@ -55,10 +30,6 @@ class BlobBackupTests(BackupCase):
             found = [number for number in (1, 2, 3) if find_blob(connection, bytes([number]) * 16) is not None]
         engine.dispose()
         return found
-
-    def taken(self, number: int) -> Path:
-        """A file beside the backup."""
-        return beside(self.target) / f"{number:02x}" / (bytes([number]) * 16).hex()
 
     def test_round_trip(self) -> None:
         """The whole ones are beside the backup, by links; they are there after a restore, and the upload is not."""

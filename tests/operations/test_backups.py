@@ -5,7 +5,9 @@ import os
 import pwd
 import re
 import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -19,8 +21,10 @@ from twisted.logger import Logger
 from twisted.trial.unittest import TestCase
 
 from chatserv.backup.refusals import BackupError, Pace, Stopped
+from chatserv.blob_directory import BlobDirectory
 from chatserv.bootstrap import prepare
 from chatserv.config import Config
+from chatserv.crypto.suite import sha256
 from chatserv.errors import Busy, ChatError, Forbidden
 from chatserv.local_errors import LocalFileError, NotDone, SettingsError, StateDirectoryError
 from chatserv.operations import backups
@@ -94,6 +98,28 @@ class StoppedTests(CommandCase):
         self.assertEqual((code, out), (1, ""))
         self.assertIn("cut off", err)
         self.assertEqual(self.json_of("verify", file)["error"]["code"], "backup")
+
+    def test_verify_files(self) -> None:
+        """A file that is missing is named, and ends with 1, of a backup and of the store."""
+        with closing(sqlite3.connect(self.directory / "chatserv.db")) as database, database:
+            database.execute("INSERT INTO account VALUES (1, X'01', 'ann', 'ann', 1, X'', 1, 0, 0, NULL)")
+            database.execute("INSERT INTO room VALUES (1, X'02', 0, NULL, NULL, NULL, 0, 0, X'', 0, X'', 0)")
+            values = (bytes(16), sha256(b"whole"))
+            database.execute("INSERT INTO blob VALUES (1, ?, 1, 1, 5, ?, 5, 1, 1, 9)", values)
+        files = BlobDirectory(self.directory / "blobs")
+        files.make()
+        files.write(bytes(16), 0, b"whole")
+        file = self.made()
+        for words in (("verify", file), ("verify",)):
+            self.assertIn("1 files that people have sent: whole, 5 bytes", self.run_command(*words)[1])
+        files.remove([bytes(16)])
+        code, out, _err = self.run_command("verify")
+        self.assertEqual(1, code)
+        self.assertIn("0 whole, 1 missing, 0 wrong, 0 that nothing knows of", out)
+        self.assertIn(f"file {bytes(16).hex()}: missing", out)
+        self.assertEqual(0, self.run_command("verify", file)[0])
+        shutil.rmtree(f"{file}.blobs")
+        self.assertEqual(1, self.run_command("verify", file)[0])
 
     def test_restore(self) -> None:
         """Into another directory, or in the place of this one; the log notes who did it."""
