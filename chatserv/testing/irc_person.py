@@ -35,6 +35,8 @@ class IrcPerson:
 
     Attributes:
         text: What has come so far.
+        port: Where further IRC clients of theirs connect.
+        password: What those have to say.
 
     Raises:
         ProgramError: The program ends, or does not answer in time.
@@ -50,7 +52,7 @@ class IrcPerson:
         password = _PASSWORD.search(shown)
         if password is None:
             raise ProgramError(f"no password: {shown}")
-        self._port, self._password = port, password[0]
+        self.port, self.password = port, password[0]
         self._process = subprocess.Popen(
             client_command(self._directory, self._name, "--port", str(port), *PATIENCE, *self._arguments, program=IRC),
             cwd=self._directory,
@@ -100,9 +102,9 @@ class IrcPerson:
 
     def attach(self, rooms: int) -> float:
         """Seconds until one more client is in so many rooms, from the password on."""
-        with socket.create_connection(("127.0.0.1", self._port), SECONDS) as more:
+        with socket.create_connection(("127.0.0.1", self.port), SECONDS) as more:
             begun, data = time.perf_counter(), b""
-            more.sendall(f"PASS {self._password}\r\nNICK x\r\nUSER x 0 * :x\r\n".encode())
+            more.sendall(f"PASS {self.password}\r\nNICK x\r\nUSER x 0 * :x\r\n".encode())
             while data.count(b" 366 ") < rooms:
                 came = more.recv(65_536)
                 if not came:

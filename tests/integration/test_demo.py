@@ -8,6 +8,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.testing.demo.scenes import without_window
+from chatserv.testing.display import missing
+from chatserv.testing.irssi import IRSSI
 from chatserv.testing.processes import child_environment
 from tests.support.postgres import require_programs
 
@@ -60,6 +62,8 @@ class DemoTests(SynchronousTestCase):
         ):
             self.assertIn(words, shown)
         self.assertNotIn("FAILS", shown)
+        irssi = "plain connection" if missing(IRSSI) else "bob types  /msg *chatserv #lobby file /"
+        self.assertIn(irssi, shown)
 
 
 class HonestTests(SynchronousTestCase):

@@ -7,8 +7,9 @@ from typing import Final
 
 from twisted.trial.unittest import SkipTest
 
+from chatserv.testing.irssi import IRSSI, irssi_command
+
 REQUIRED: Final = "CHATSERV_TEST_IRC"  # set where a client that is missing is a failure
-IRSSI: Final = "irssi"
 WEECHAT: Final = "weechat-curses"
 
 
@@ -25,19 +26,8 @@ def program(name: str) -> str:
 
 def irssi(directory: Path, port: int, password: str) -> list[str]:
     """The command of an irssi that connects by itself."""
-    home = directory / "irssi"
-    home.mkdir(mode=0o700)
-    (home / "config").write_text(
-        f"""servers = ( {{ address = "127.0.0.1"; chatnet = "chat"; port = "{port}"; password = "{password}";
-  autoconnect = "yes"; family = "inet"; }} );
-chatnets = {{ chat = {{ type = "IRC"; cmdspeed = "1"; cmdmax = "100"; }}; }};
-settings = {{ core = {{ real_name = "x"; user_name = "x"; nick = "x"; }};
-  "fe-text" = {{ paste_detect_time = "0"; paste_verify_line_count = "0"; }};
-  "fe-common/core" = {{ term_charset = "UTF-8"; }}; }};
-""",
-        encoding="utf-8",
-    )
-    return [program(IRSSI), f"--home={home}"]
+    program(IRSSI)
+    return irssi_command(directory, port, password)
 
 
 def weechat(directory: Path, port: int, password: str) -> list[str]:

@@ -7,6 +7,8 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -16,7 +18,9 @@ from chatserv.testing.demo.stage import WAIT_SECONDS, Stage, wait_until
 from chatserv.testing.demo.talking import Reader, say
 from chatserv.testing.display import missing
 from chatserv.testing.irc_person import IrcPerson
-from chatserv.testing.processes import run_client
+from chatserv.testing.irssi import ENVIRONMENT, IRSSI, WELCOME, irssi_command
+from chatserv.testing.processes import ProgramError, run_client
+from chatserv.testing.pseudo_terminal import PseudoTerminal
 
 ROOM: Final = "plans"
 TOPIC: Final = "Where we meet on Friday"
@@ -165,18 +169,16 @@ def without_window() -> str:
 
 
 def irc(stage: Stage) -> None:
-    """Bob writes and sends a file in an IRC client, through ``chatserv-irc``; alice has both, letter for letter."""
+    """Bob writes and sends a file in irssi, through ``chatserv-irc``; alice has both, letter for letter."""
     said = "Naïve grüne Bäume by irc, #1: 100 % \\o/ 👍"
     say("bob's chatserv-irc runs, and he writes and sends a file to #lobby in an IRC client; alice's program runs, too")
     alice = Reader(stage.directory, "alice", file="alice-irc.out")
     try:
-        with IrcPerson(stage.directory, "bob") as bob:
-            print(f"   bob types  PRIVMSG #lobby :{said}", flush=True)
-            bob.say(f"PRIVMSG #lobby :{said}")
+        with IrcPerson(stage.directory, "bob") as bob, _irc_client(stage.directory, bob) as tell:
+            tell("#lobby", said)
             wait_until(lambda: any(text and "irc" in text for _, text in alice.shown()))
             source = _film(stage, "film-of-Saturday.mkv")
-            print(f"   bob types  PRIVMSG *chatserv :#lobby file {source}", flush=True)
-            bob.say(f"PRIVMSG *chatserv :#lobby file {source}")
+            tell("*chatserv", f"#lobby file {source}")
             wait_until(lambda: source.name in [record.get("file", {}).get("name") for record in alice.records()])
     finally:
         alice.end()
@@ -185,6 +187,31 @@ def irc(stage: Stage) -> None:
     wanted, found = ([hashlib.sha256(text.encode()).hexdigest() for text in texts] for texts in ([said], read))
     stage.check(f"alice reads what he wrote: its SHA-256 is {wanted[0][:16]}…", found == wanted)
     _save(stage, "alice", source)
+
+
+@contextmanager
+def _irc_client(directory: Path, person: IrcPerson) -> Generator[Callable[[str, str], None]]:
+    """Gives what says a text to a room or a nick: irssi on a terminal, or a plain connection where there is no irssi.
+
+    Raises `ProgramError` where irssi does not come in.
+    """
+    if missing(IRSSI):
+        say(f"not installed: {IRSSI}; a plain connection speaks IRC in its place")
+        yield lambda target, text: _type(person.say, f"PRIVMSG {target} :{text}")
+        return
+    command = irssi_command(directory, person.port, person.password)
+    with closing(PseudoTerminal(directory, command, environment=ENVIRONMENT)) as terminal:
+        if not terminal.shows(WELCOME, WAIT_SECONDS):
+            raise ProgramError(f"irssi does not come in:\n{terminal.text}")
+        print(f"   irssi shows  {WELCOME}", flush=True)
+        yield lambda target, text: _type(lambda line: terminal.type(f"{line}\r"), f"/msg {target} {text}")
+        _type(lambda line: terminal.type(f"{line}\r"), "/quit")
+        terminal.finish(WAIT_SECONDS)
+
+
+def _type(send: Callable[[str], None], line: str) -> None:
+    print(f"   bob types  {line}", flush=True)
+    send(line)
 
 
 def verification(stage: Stage) -> None:
