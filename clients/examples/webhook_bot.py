@@ -15,12 +15,15 @@ from typing import Any
 
 import msgspec
 from twisted.internet import defer, task
-from twisted.web import resource, server
+from twisted.protocols.policies import ThrottlingFactory
+from twisted.web import http, resource, server
 
 from chatserv.client import ChatError, Client, Profile, explained, use_steady_clock
 
-MAX_BODY, MAX_WAITING, STORED_SECONDS = 65_536, 16, 30.0
+MAX_CONNECTIONS, MAX_BODY, REQUEST_SECONDS, STORED_SECONDS = 16, 65_536, 30.0, 30.0
 CODES = {"text_invalid": 400, "muted": 403, "too_large": 413}
+# A connection whose next request has to be whole in time: a byte now and then makes the time no longer.
+CHANNEL = type("Channel", (http.HTTPChannel,), {"resetTimeout": lambda _self: None})
 SAID: Any = msgspec.defstruct("Said", [("text", str)])
 
 
@@ -37,10 +40,11 @@ class Hook(resource.Resource):
 
     def __init__(self, client: Client, room: str, header: bytes, reactor: Any) -> None:
         super().__init__()
-        self._client, self._room, self._header, self._reactor, self._waiting = client, room, header, reactor, 0
+        self._client, self._room, self._header, self._reactor = client, room, header, reactor
         self.putChild(b"", self)
-        self.site = server.Site(self, reactor=reactor)
-        vars(self.site).update(getContentFile=lambda _length: Body(), log=lambda _request: None)
+        site = server.Site(self, timeout=REQUEST_SECONDS, reactor=reactor)
+        vars(site).update(protocol=CHANNEL, getContentFile=lambda _length: Body(), log=lambda _request: None)
+        self.door = ThrottlingFactory(site, MAX_CONNECTIONS)
 
     def render(self, request: Any) -> int:
         """Takes a text; whoever does not know the token learns nothing but that."""
@@ -52,23 +56,18 @@ class Hook(resource.Resource):
         known = hmac.compare_digest(b"Authorization: " + (request.getHeader(b"authorization") or b""), self._header)
         if not known or request.method != b"POST":
             return 405 if known else 401, ""
-        if len(body) > MAX_BODY or self._waiting >= MAX_WAITING:
-            return 413 if len(body) > MAX_BODY else 429, ""
-        self._waiting += 1
+        if len(body) > MAX_BODY:
+            return 413, ""
         try:
             json = (request.getHeader(b"content-type") or b"").startswith(b"application/json")
             text = msgspec.json.decode(body, type=SAID).text if json else body.decode().rstrip("\n")
             self._client.room(self._room).accept()
-            await self._client.send(self._room, text).addTimeout(STORED_SECONDS, self._reactor)
-            return 200, ""
-        except defer.TimeoutError:
-            return 202, ""
+            stored = self._client.send(self._room, text).addCallback(lambda _: 200)
+            return await stored.addTimeout(STORED_SECONDS, self._reactor, lambda *_: 202), ""
         except (ValueError, RecursionError):
             return 400, ""
         except ChatError as error:
             return CODES.get(error.code, 503), explained(error)
-        finally:
-            self._waiting -= 1
 
 
 def answer(request: server.Request, code: int, words: str) -> None:
@@ -89,7 +88,7 @@ async def run(reactor: Any, name: str, room: str, port: str) -> None:
     profile.write("webhook", header)
     async with Client(profile, reactor) as client:
         reactor.addSystemEventTrigger("before", "shutdown", client.stop)
-        listening = reactor.listenTCP(int(port), Hook(client, room, header, reactor).site, interface="127.0.0.1")
+        listening = reactor.listenTCP(int(port), Hook(client, room, header, reactor).door, interface="127.0.0.1")
         print(f"http://127.0.0.1:{listening.getHost().port}/ {profile.path('webhook')}", flush=True)
         async for _ in client:
             pass

@@ -1,6 +1,7 @@
 """The webhook bot, with the web server that it is made of, in memory."""
 
 import json
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
@@ -8,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.testing.world import World
-from clients.examples.webhook_bot import MAX_BODY, MAX_WAITING, STORED_SECONDS, Body, Hook
+from clients.examples.webhook_bot import MAX_BODY, MAX_CONNECTIONS, REQUEST_SECONDS, STORED_SECONDS, Body, Hook
 
 HEADER = b"Authorization: Bearer a-token"
 KNOWN = HEADER.decode()
@@ -24,10 +25,15 @@ class WebhookTests(SynchronousTestCase):
         self.alice, self.bot = self.world.person("alice", admin=True), self.world.person("hook")
         self.hook = Hook(self.bot.client, "lobby", HEADER, self.world.reactor)
 
-    def begin(self, request: bytes) -> StringTransport:
-        """A connection on which this came."""
-        channel, transport = self.hook.site.buildProtocol(None), StringTransport()
+    def connect(self) -> tuple[Any, StringTransport]:
+        """A connection, and what is written to it."""
+        channel, transport = self.hook.door.buildProtocol(None), StringTransport()
         channel.makeConnection(transport)
+        return channel, transport
+
+    def begin(self, request: bytes) -> StringTransport:
+        """A connection on which this came, until the end of the test."""
+        channel, transport = self.connect()
         self.addCleanup(channel.connectionLost, Failure(ConnectionDone()))
         channel.dataReceived(request)
         return transport
@@ -43,8 +49,10 @@ class WebhookTests(SynchronousTestCase):
 
     def post(self, body: bytes, *headers: str, method: str = "POST", path: str = "/") -> int:
         """A request with the token, and what is answered at last."""
-        transport = self.begin(self.request(body, *(headers or (KNOWN,)), method=method, path=path))
+        channel, transport = self.connect()
+        channel.dataReceived(self.request(body, *(headers or (KNOWN,)), method=method, path=path))
         self.world.settle(1)
+        channel.connectionLost(Failure(ConnectionDone()))
         return self.status(transport)
 
     def said(self) -> list[str | None]:
@@ -112,29 +120,62 @@ class WebhookTests(SynchronousTestCase):
         self.assertEqual(self.post(b"x" * 20_000), 413, "more than fits into a message")
         self.assertEqual(self.said(), ["x"])
 
+    def test_connections(self) -> None:
+        """So many are open and no more, whether they say anything or not; one that ends gives its place to another."""
+        open_ = [self.connect()[0] for _ in range(MAX_CONNECTIONS)]
+        self.assertIsNone(self.hook.door.buildProtocol(None))
+        open_.pop().connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.post(b"on time"), 200)
+        open_.append(self.connect()[0])
+        self.assertIsNone(self.hook.door.buildProtocol(None))
+        for each in open_:
+            each.connectionLost(Failure(ConnectionDone()))
+
+    def test_slow(self) -> None:
+        """A request that is not whole in time ends its connection, byte by byte too; the next one has as long again."""
+        whole = self.request(b"x", KNOWN)
+        answered = self.request(b"", "X: y")
+        for beginning, more in ((b"", b""), (whole[:-1], b""), (answered + whole[:-1], b""), (whole[:20], b"x")):
+            channel, transport = self.connect()
+            channel.dataReceived(beginning)
+            for _ in range(int(REQUEST_SECONDS) - 1):
+                self.world.settle(1)
+                channel.dataReceived(more)
+            self.assertFalse(transport.disconnecting, beginning)
+            self.world.settle(1)
+            self.assertTrue(transport.disconnecting, beginning)
+            channel.connectionLost(Failure(ConnectionDone()))
+        channel, transport = self.connect()
+        for _ in range(3):
+            self.world.settle(int(REQUEST_SECONDS) - 2)
+            channel.dataReceived(whole)
+            self.world.settle(1)
+        self.assertEqual((transport.value().count(b"HTTP/1.1 200"), transport.disconnecting), (3, False))
+        channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.said(), ["x"] * 3)
+
     def test_waiting(self) -> None:
-        """So many wait for the server and no more; then each is told that its text will be said, and so it is, once."""
+        """All wait for the server; each is told then that its text will be said, and so it is, once."""
         self.world.server.up = False
         self.world.server.cut()
-        waiting = [self.begin(self.request(b"%d" % number, KNOWN)) for number in range(MAX_WAITING)]
-        self.assertEqual(self.post(b"one more"), 429)
+        waiting = [self.begin(self.request(b"%d" % number, KNOWN)) for number in range(MAX_CONNECTIONS - 1)]
+        self.world.settle(int(STORED_SECONDS) - 1)
         self.assertEqual({self.status(each) for each in waiting}, {0})
-        self.world.settle(int(STORED_SECONDS))
+        self.world.settle(1)
         self.assertEqual({self.status(each) for each in waiting}, {202})
         self.world.server.up = True
         self.world.settle(70)
-        self.assertEqual(self.said(), [str(number) for number in range(MAX_WAITING)])
+        self.assertEqual(self.said(), [str(number) for number in range(MAX_CONNECTIONS - 1)])
         self.assertEqual(self.post(b"on time"), 200)
 
     def test_gone(self) -> None:
         """Who does not wait for the answer has said it all the same, and takes nobody's place."""
-        for number in range(MAX_WAITING + 1):
-            channel, transport = self.hook.site.buildProtocol(None), StringTransport()
-            channel.makeConnection(transport)
+        for number in range(MAX_CONNECTIONS + 1):
+            channel, _ = self.connect()
             channel.dataReceived(self.request(b"%d" % number, KNOWN))
             channel.connectionLost(Failure(ConnectionDone()))
             self.world.settle(1)
-        self.assertEqual(self.said(), [str(number) for number in range(MAX_WAITING + 1)])
+        self.assertEqual(self.said(), [str(number) for number in range(MAX_CONNECTIONS + 1)])
 
     def test_refused(self) -> None:
         """What the room does not take is answered in words."""
