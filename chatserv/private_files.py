@@ -69,11 +69,21 @@ def make_directory(path: Path) -> None:
     """Makes a directory that only we may enter. Raises `PrivateFileError`."""
     try:
         path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-        facts = path.stat()
     except FileExistsError:
         raise _unusable(path, _("not a directory")) from None
     except OSError as error:
         raise _unusable(path, reason(path, error)) from None
+    check_directory(path)
+
+
+def check_directory(path: Path) -> None:
+    """Looks whether this is a directory that only we may enter. Raises `PrivateFileError`."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise _unusable(path, reason(path, error)) from None
+    if not stat.S_ISDIR(facts.st_mode):
+        raise _unusable(path, _("not a directory"))
     if facts.st_uid != os.geteuid():
         raise _unusable(path, f"{_('belongs to another user')} ({user_name(facts.st_uid)})")
     mode = stat.S_IMODE(facts.st_mode)

@@ -16,9 +16,7 @@ from msgspec.structs import asdict
 
 import twisted
 from chatserv import VERSION
-from chatserv.backup.blob_links import look
 from chatserv.backup.last_backup import last_backup
-from chatserv.blob_directory import BlobDirectory
 from chatserv.clocks import now_ms
 from chatserv.config import Config
 from chatserv.crypto.suite import rsa_key_id
@@ -26,13 +24,13 @@ from chatserv.i18n import _
 from chatserv.launch import owner_of
 from chatserv.net.keys import read_identity
 from chatserv.operations.backups import LITTLE_BYTES
+from chatserv.operations.blob_place import files
 from chatserv.operations.checking import Check, check_config, looked_at
 from chatserv.operations.registry import Result
 from chatserv.operations.remote import ask
 from chatserv.operations.world import World
 from chatserv.settings_loading import load
 from chatserv.state_directory import StatePaths
-from chatserv.store.database import reading_engine, refusals
 
 FILES_BESIDE: Final = 100  # open files of a server beside its connections
 FEW_BYTES: Final = 2**30
@@ -103,8 +101,11 @@ def clock(_config: Config, paths: StatePaths) -> Iterator[Check]:
 def backup(config: Config, paths: StatePaths) -> Iterator[Check]:
     """When the last backup was made, and whether by the key that the server has now."""
     if config.store.url:
-        said = _("the store is a PostgreSQL database: this cannot tell when it was copied, by pg_dump or a standby")
-        yield Check("backup", "ok", said)
+        said = _(
+            "the store is a PostgreSQL database: this cannot tell when it was copied, by pg_dump or a standby; "
+            "pg_dump takes no files of people: copy {path} after each dump"
+        )
+        yield Check("backup", "ok", said.format(path=config.blobs.path(paths.path)))
     if not paths.database.exists():
         return
     last, key = last_backup(paths), read_identity(paths.identity_key)
@@ -131,21 +132,6 @@ def retention(config: Config, paths: StatePaths) -> Iterator[Check]:
         )
     level = "warning" if size > most * BEYOND else "ok"
     yield Check("retention", level, said.format(size=size // 2**20, most=most // 2**20))
-
-
-def files(config: Config, paths: StatePaths) -> Iterator[Check]:
-    """Whether the bytes of what people have sent are all there. Of a PostgreSQL database this says nothing."""
-    if config.store.url or not paths.database.exists():
-        return
-    place, engine = config.blobs.path(paths.path), reading_engine(paths.database)
-    try:
-        with refusals(paths.database), engine.connect() as connection:
-            count, received, lacking = look(connection, BlobDirectory(place))
-    finally:
-        engine.dispose()
-    said = _("{path}: {count} files that people have sent, {size} MB; of {lacking} some bytes are missing")
-    level = "warning" if lacking else "ok"
-    yield Check("files", level, said.format(path=place, count=count, size=received // 2**20, lacking=lacking))
 
 
 def log_file(config: Config, paths: StatePaths) -> Iterator[Check]:

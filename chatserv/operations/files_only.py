@@ -11,6 +11,7 @@ def require_file(config: Config) -> None:
         raise NotDone(
             _(
                 "the store is a PostgreSQL database, which this does not work on: pg_dump copies it, and pg_restore puts it "
-                "back; with each copy keep identity.pem, tls.key and tls.crt of the state directory"
+                "back; with each copy keep identity.pem, tls.key and tls.crt of the state directory, and a copy of the "
+                "directory of files that was made after it"
             )
         )

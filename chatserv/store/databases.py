@@ -63,6 +63,10 @@ class Database(Protocol):
         """An engine whose connections may write."""
         ...
 
+    def reader(self) -> Engine:
+        """An engine whose connections only read: every statement sees the newest commit."""
+        ...
+
     def lock(self, connection: Connection) -> None:
         """Nobody else decides anything until the end of this transaction. Raises `DatabaseRefused` where a server runs."""
         ...
@@ -124,6 +128,10 @@ class SqliteDatabase:
     def engine(self) -> Engine:
         """As `chatserv.store.database.writing_engine`."""
         return database.writing_engine(self.path)
+
+    def reader(self) -> Engine:
+        """As `chatserv.store.database.reading_engine`."""
+        return database.reading_engine(self.path)
 
     def lock(self, connection: Connection) -> None:
         """Its transactions exclude each other."""

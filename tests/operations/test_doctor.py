@@ -68,6 +68,28 @@ class DoctorTests(CommandCase):
         files.write(bytes(16), 0, b"123456789")
         self.assertEqual("ok", self.checks()["files"])
 
+    def test_directory_of_files(self) -> None:
+        """The directory of files is for the server's user alone, who may write there, and its disk has room."""
+        self.make()
+        self.assertIn("blobs: not there yet", self.run_command("doctor")[1])
+        place = self.directory.absolute() / "blobs"
+        place.mkdir(0o700)
+        code, out, _ = self.run_command("doctor")
+        self.assertEqual((0, 1), (code, out.count(f"{place}: for files, ")))
+        self.assertNotIn("mount", out)
+        _code, out, _ = self.run_command("--set", "limits.blob_disk_share=0.01", "doctor")
+        self.assertIn(f"warning  {place}: no file is taken, since more than limits.blob_disk_share (1%)", out)
+        place.chmod(0o750)
+        code, out, _ = self.run_command("doctor")
+        self.assertEqual(1, code)
+        self.assertIn(f"{place}: open to others (0750): chmod 700 ", out)
+        place.chmod(0o700)
+        self.patch(os, "access", lambda path, *_, **__: path != place)
+        self.assertIn(f"wrong    {place}: the server cannot write there", self.run_command("doctor")[1])
+        place.rmdir()
+        place.touch(0o600)
+        self.assertIn(f"wrong    {place}: not a directory", self.run_command("doctor")[1])
+
     def test_retention(self) -> None:
         """A rule for the size that what is never deleted stands in the way of is told."""
         self.make()

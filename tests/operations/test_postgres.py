@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from chatserv import bootstrap
 from chatserv.backup.last_place import LastPlace
+from chatserv.blob_directory import BlobDirectory
 from chatserv.bootstrap import Prepared, prepare
 from chatserv.cluster_settings import Cluster
 from chatserv.config import Config, Store
@@ -198,6 +199,26 @@ class CommandTests(PostgresCase):
         self.assertEqual(1, code)
         self.assertIn("cannot be reached (", out)
 
+    def test_files(self) -> None:
+        """``doctor`` looks for the files that the database knows; nodes are asked whether all have the same directory."""
+        self.start()
+        place = Path(self.mktemp()).absolute()
+        words = ("--set", f"blobs.directory={place}", "doctor")
+        self.execute("INSERT INTO account VALUES (1, '\\x01', 'ann', 'ann', 1, '\\x', 1, false, false, NULL)")
+        self.execute("INSERT INTO room VALUES (1, '\\x02', false, NULL, NULL, NULL, 0, 0, '\\x', 0, '\\x', 0)")
+        self.execute(f"INSERT INTO blob VALUES (1, '\\x{bytes(16).hex()}', 1, 1, 9, '\\x', 9, 1, 1, 9)")  # noqa: S608
+        said = "1 files that people have sent, 0 MB; of {} some bytes are missing"
+        out = self.run_on(*words)[1]
+        self.assertIn(f"warning  {place}: {said.format(1)}", out)
+        self.assertIn(f"copy {place} after each dump", out)
+        nodes = ("--set", 'cluster.bus=["nats://127.0.0.1:1"]', *words)
+        self.assertIn("is it the directory that the other nodes have?", self.run_on(*nodes)[1])
+        files = BlobDirectory(place)
+        files.make()
+        files.write(bytes(16), 0, b"123456789")
+        self.assertIn(f"good     {place}: {said.format(0)}", self.run_on(*words)[1])
+        self.assertIn("have to mount it", self.run_on(*nodes)[1])
+
     def test_password(self) -> None:
         """Nobody is shown it."""
         self.url = f"postgresql://chat:geheim@/none?host={cluster().directory}"
@@ -228,4 +249,5 @@ class CommandTests(PostgresCase):
             self.assertEqual((1, ""), (code, out), words)
             self.assertIn("pg_dump copies it", err)
             self.assertIn("identity.pem, tls.key and tls.crt", err)
+            self.assertIn("a copy of the directory of files that was made after it", err)
         self.assertEqual(there, sorted(self.directory.iterdir()))

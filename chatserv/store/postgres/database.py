@@ -9,7 +9,7 @@ from chatserv.store.database import DatabaseRefused
 from chatserv.store.limits import StoreLimits
 from chatserv.store.locks import ALL
 from chatserv.store.postgres import preparing
-from chatserv.store.postgres.engines import SECONDS, writing_engine
+from chatserv.store.postgres.engines import SECONDS, reading_engine, writing_engine
 from chatserv.store.postgres.functions import LOCK_SPACE, STARTING
 from chatserv.store.postgres.store import PostgresStore
 from chatserv.store.postgres.using import Use, require_company, require_unused
@@ -65,6 +65,10 @@ class PostgresDatabase:
     def engine(self) -> Engine:
         """An engine for the long transaction of a start."""
         return writing_engine(self._url, preparing.PREPARING_SECONDS)
+
+    def reader(self) -> Engine:
+        """As `chatserv.store.postgres.engines.reading_engine`."""
+        return reading_engine(self._url, self._seconds)
 
     def lock(self, connection: Connection) -> None:
         """Takes all locks, once nobody else uses it, but for nodes of the same cluster; rooms are not changed by a start.
