@@ -88,7 +88,10 @@ class Rooms:
 
     def look_at(self, room_id: bytes) -> Room:
         """The room with this id; a new one, of which nothing is known yet, where there is none."""
-        return self._rooms.setdefault(room_id, Room(room_id, Head.before(room_id)))
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = Room(room_id, Head.before(room_id))
+        return room
 
     def reload(self, room: Room) -> None:
         """Back to what is stored of a room."""
