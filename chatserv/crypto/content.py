@@ -1,14 +1,18 @@
 """What a message says: the ``Content`` structure of docs/rooms.rst 7.2, which only devices see."""
 
-from dataclasses import dataclass, field
+import struct
 from enum import IntEnum
 from typing import Final
 
+from msgspec import Struct
+
 from chatserv.crypto.encoding import Reader, u8, u64, v32
 from chatserv.crypto.merkle import HASH_BYTES
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 ID_BYTES: Final = 16
+_BEGIN: Final = struct.Struct(f">B{ID_BYTES}sQB")
 
 
 class ContentType(IntEnum):
@@ -26,16 +30,14 @@ class ContentType(IntEnum):
     OWN = 11
 
 
-@dataclass(frozen=True)
-class LogHead:
+class LogHead(Struct, frozen=True):
     """The transparency log as the sender sees it, for gossip (docs/rooms.rst 8.3). ``root``: 32 bytes at ``size``."""
 
     size: int
     root: bytes
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(Discreet, frozen=True):
     """One content.
 
     Attributes:
@@ -46,10 +48,12 @@ class Content:
         head: Comes with a sender's first message of an epoch and every 50th after it.
     """
 
+    shown = ("ctype", "message_id", "sent_ms", "head")
+
     ctype: int
     message_id: bytes
     sent_ms: int
-    body: bytes = field(repr=False)
+    body: bytes
     head: LogHead | None = None
 
     def encode(self) -> bytes:
@@ -61,7 +65,7 @@ class Content:
     def decode(cls, data: bytes) -> "Content":
         """Parses strictly. Raises `Reject`."""
         reader = Reader(data, "content")
-        ctype, message_id, sent_ms, has_head = reader.u8(), reader.take(ID_BYTES), reader.u64(), reader.u8()
+        ctype, message_id, sent_ms, has_head = _BEGIN.unpack(reader.take(_BEGIN.size))
         if has_head not in {0, 1}:
             raise Reject(f"content: has_kt is {has_head}")
         head = LogHead(reader.u64(), reader.take(HASH_BYTES)) if has_head else None

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-from chatserv.crypto.encoding import u16, v8, v32
+from chatserv.crypto.encoding import u16, u32, v8
 from chatserv.errors import Reject
 
 VERSION: Final = 1
@@ -52,14 +52,14 @@ def extract(salt: bytes, key_material: bytes) -> bytes:
     return HKDF.extract(_SHA256, salt, key_material)
 
 
-@lru_cache(maxsize=64)
-def _labelled(label: str, length: int) -> bytes:
-    return u16(length) + v8(b"chatserv1 " + label.encode())
+@lru_cache(maxsize=256)
+def _labelled(label: str, length: int, context_bytes: int) -> bytes:
+    return u16(length) + v8(b"chatserv1 " + label.encode()) + u32(context_bytes)
 
 
 def xlabel(secret: bytes, label: str, context: bytes, length: int) -> bytes:
     """``XLabel``: HKDF-Expand with label and context, ``length`` bytes (in the form of RFC 9420 section 8)."""
-    info = _labelled(label, length) + v32(context)
+    info = _labelled(label, length, len(context)) + context
     if length <= SHA256_BYTES:  # the first block alone, T(1) of RFC 5869 section 2.3: three for each message
         return mac(secret, info + b"\x01")[:length]
     return HKDFExpand(_SHA256, length, info).derive(secret)

@@ -1,10 +1,10 @@
 """Everything that a device keeps can be proved to somebody who was not there, and nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.proofs import KeptProof

@@ -2,7 +2,6 @@
 
 # mypy: allow-untyped-calls
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -101,8 +100,8 @@ class HonestTests(SynchronousTestCase):
         envelope = seal_message(content, *args).envelope
         self.assertLessEqual(len(envelope), ENVELOPE_BYTES_MAX)
         self.assertEqual(room.open("bob", envelope).content, content)
-        self.assertRaises(TooLarge, seal_message, dataclasses.replace(content, body=bytes(BODY_BYTES_MAX + 1)), *args)
-        bare = dataclasses.replace(content, head=None, body=bytes(BODY_BYTES_MAX + 40))
+        self.assertRaises(TooLarge, seal_message, replace(content, body=bytes(BODY_BYTES_MAX + 1)), *args)
+        bare = replace(content, head=None, body=bytes(BODY_BYTES_MAX + 40))
         self.assertEqual(len(seal_message(bare, *args).envelope), len(envelope))
 
     def test_reuse_guard(self) -> None:
@@ -164,8 +163,8 @@ class ServerTests(SynchronousTestCase):
             replace(good.header, generation=1),
             replace(good.header, reuse_guard=bytes(4)),
         ):
-            scope = dataclasses.replace(self.room.scope, room_id=header.room_id, epoch=header.epoch)
-            chain = dataclasses.replace(self.room.receivers["bob", "alice"], leaf=header.leaf)
+            scope = replace(self.room.scope, room_id=header.room_id, epoch=header.epoch)
+            chain = replace(self.room.receivers["bob", "alice"], leaf=header.leaf)
             changed = Envelope(header, good.ciphertext)
             self.assertRaises(Reject, open_message, changed, scope, chain, verifier("alice"))
 
@@ -174,9 +173,9 @@ class ServerTests(SynchronousTestCase):
         envelope = Envelope.decode(self.envelope)
         scope, chain = self.room.scope, self.room.receivers["bob", "alice"]
         for wrong_scope, wrong_chain in (
-            (dataclasses.replace(scope, room_id=bytes(16)), chain),
-            (dataclasses.replace(scope, epoch=2), chain),
-            (scope, dataclasses.replace(chain, leaf=2)),
+            (replace(scope, room_id=bytes(16)), chain),
+            (replace(scope, epoch=2), chain),
+            (scope, replace(chain, leaf=2)),
         ):
             self.assertRaises(Reject, open_message, envelope, wrong_scope, wrong_chain, verifier("alice"))
 
@@ -206,5 +205,5 @@ class ServerTests(SynchronousTestCase):
     def test_fork(self) -> None:
         """Members who are on different branches of the room do not read each other, even with the same chain."""
         envelope, chain = Envelope.decode(self.envelope), self.room.receivers["bob", "alice"]
-        fork = dataclasses.replace(self.room.scope, commit_hash=named("fork"))
+        fork = replace(self.room.scope, commit_hash=named("fork"))
         self.assertRaises(Reject, open_message, envelope, fork, chain, verifier("alice"))

@@ -182,7 +182,6 @@ class HistoryReader:
         if proven is not None and proven.content.message_id != line.message_id:
             raise Reject("history: the id is not the one that was signed")
         message = self._message(room, line, line.message_id, body, proven)
-        message = replace(message, deleted=line.deleted, unproved=proven is None)
         kept = None if proven is None else _kept(line, proven)
         found = self._found
         self._touched.add(room.room_id)
@@ -274,6 +273,8 @@ class HistoryReader:
             body=body,
             commit_hash=bytes(32) if proven is None else proven.proof.commit_hash,
             identity=other,
+            deleted=isinstance(line, MessageLine) and line.deleted,
+            unproved=proven is None,
         )
 
     def _mark_read(self, room_id: bytes) -> None:

@@ -3,10 +3,10 @@
 A message stands here as the server had it, sealed, so nobody can read it who has not its key; those are not kept.
 """
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from chatserv.client.storage.database import Database
+from chatserv.discreet import Discreet
 
 MAX_KEPT_BYTES: Final = 16 * 2**20
 """Of all rooms; beyond, the oldest go."""
@@ -20,8 +20,7 @@ _PUT: Final = (
 _OLDEST: Final = "SELECT position, length(body) FROM kept_events ORDER BY position LIMIT 64"
 
 
-@dataclass(frozen=True)
-class KeptEvent:
+class KeptEvent(Discreet, frozen=True):
     """An event of a room.
 
     Attributes:
@@ -32,11 +31,13 @@ class KeptEvent:
         body: An envelope, or a commit.
     """
 
+    shown = ("seq", "id", "kind", "at_ms")
+
     seq: int
     id: bytes
     kind: int
     at_ms: int
-    body: bytes = field(repr=False)
+    body: bytes
 
 
 class KeptEventTable:

@@ -1,7 +1,8 @@
 """The archive: messages that were opened and verified, in the order of the room."""
 
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.proofs import KeptProof, ProofTable

@@ -3,12 +3,12 @@
 A message without a row here cannot be shared: it was kept before there were any, or came from an import without.
 """
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chatserv.client.storage.database import Database
 from chatserv.crypto.content import Content, ContentType
 from chatserv.crypto.e2e.proof import Proof
+from chatserv.discreet import Discreet
 
 MAX_TAKEN_OFF: Final = 20
 """How many signs that one user has taken off one message stay known as such."""
@@ -22,8 +22,7 @@ _TAKEN_OFF: Final = (
 )
 
 
-@dataclass(frozen=True)
-class KeptProof:
+class KeptProof(Discreet, frozen=True):
     """What one message said or changed.
 
     Attributes:
@@ -36,11 +35,13 @@ class KeptProof:
         live: False for a sign that was taken off.
     """
 
+    shown = ("seq", "at_ms", "sender", "ctype", "detail", "live")
+
     seq: int
     at_ms: int
     sender: str
     ctype: int
-    proof: Proof = field(repr=False)
+    proof: Proof
     detail: str = ""
     live: bool = True
 

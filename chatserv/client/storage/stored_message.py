@@ -1,19 +1,19 @@
 """A message as it is kept, and what it says by now."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from chatserv.crypto.bodies import Body, Text, decode_body
 from chatserv.crypto.file_body import File
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 LATEST_MS: Final = 2**53
 """A clock beyond it is nobody's: times are the server's and the senders' word."""
 
 
-@dataclass(frozen=True)
-class StoredMessage:
+class StoredMessage(Discreet, frozen=True, dict=True):
     """One message.
 
     Attributes:
@@ -37,6 +37,11 @@ class StoredMessage:
         unproved: Whether it came from a file, which had nothing that shows who has said it.
     """
 
+    shown = (
+        "room_id", "seq", "message_id", "sender", "device_id", "leaf", "epoch", "generation", "at_ms", "sent_ms", "ctype",
+        "commit_hash", "deleted", "identity", "unproved",
+    )  # fmt: skip
+
     room_id: bytes
     seq: int
     message_id: bytes
@@ -48,9 +53,9 @@ class StoredMessage:
     at_ms: int
     sent_ms: int
     ctype: int
-    body: bytes = field(repr=False)
+    body: bytes
     commit_hash: bytes
-    edited_body: bytes | None = field(default=None, repr=False)
+    edited_body: bytes | None = None
     deleted: bool = False
     identity: bytes = b""
     unproved: bool = False

@@ -4,18 +4,19 @@ See docs/rooms.rst 7.2 and 7.3.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
 
 from chatserv.crypto.content import Content
 from chatserv.crypto.e2e.ratchet import MAX_AHEAD, MAX_SKIPPED, MessageKey, Reached, ReceiverChain, SenderChain
 from chatserv.crypto.encoding import Reader, v32
 from chatserv.crypto.envelope import ENVELOPE_BYTES_MAX, GUARD_BYTES, Envelope, Header
 from chatserv.crypto.suite import ed_sign, ed_verify, pad, unpad
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject, TooLarge
 
 SIGNATURE_BYTES: Final = 64
@@ -23,8 +24,7 @@ CONTENT_BYTES_MAX: Final = 11_776 - 1 - SIGNATURE_BYTES - 4  # 11 776: the large
 BODY_BYTES_MAX: Final = CONTENT_BYTES_MAX - 70  # with a log head in it
 
 
-@dataclass(frozen=True)
-class MessageScope:
+class MessageScope(Struct, frozen=True):
     """The epoch that a message belongs to: 16 bytes of room, its number, and the hash of its commit (32 bytes)."""
 
     room_id: bytes
@@ -32,8 +32,7 @@ class MessageScope:
     commit_hash: bytes
 
 
-@dataclass(frozen=True)
-class SealedMessage:
+class SealedMessage(Discreet, frozen=True):
     """A message that is ready to leave.
 
     Attributes:
@@ -41,12 +40,13 @@ class SealedMessage:
         chain: Has to be stored before that.
     """
 
-    envelope: bytes = field(repr=False)
+    shown = ("chain",)
+
+    envelope: bytes
     chain: SenderChain
 
 
-@dataclass(frozen=True)
-class OpenedMessage:
+class OpenedMessage(Discreet, frozen=True):
     """A message that was opened and verified.
 
     Attributes:
@@ -58,10 +58,12 @@ class OpenedMessage:
         reached: The step to store now, in one transaction with the message.
     """
 
+    shown = ("header", "content", "reached")
+
     header: Header
     content: Content
-    encoded_content: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
+    encoded_content: bytes
+    signature: bytes
     reached: Reached
 
 

@@ -4,7 +4,6 @@ The signature is over the plaintext, so whoever shares a history can leave somet
 chain is needed for it, and none is kept.
 """
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from chatserv.crypto.content import Content
@@ -13,13 +12,13 @@ from chatserv.crypto.encoding import Reader, v32
 from chatserv.crypto.envelope import HEADER_BYTES, Header
 from chatserv.crypto.statements import DeviceFacts
 from chatserv.crypto.suite import same
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 
 HASH_BYTES: Final = 32
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(Discreet, frozen=True):
     """One entry of a history.
 
     Attributes:
@@ -30,10 +29,12 @@ class Proof:
         cert_hash: Of that device's certificate, 32 bytes.
     """
 
+    shown = ("header", "commit_hash", "cert_hash")
+
     header: Header
     commit_hash: bytes
-    content: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
+    content: bytes
+    signature: bytes
     cert_hash: bytes
 
     def encode(self) -> bytes:

@@ -7,11 +7,13 @@ message has been verified, so that a forgery costs nothing but time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from chatserv.crypto.encoding import u32
 from chatserv.crypto.suite import xlabel
+from chatserv.discreet import Discreet
 from chatserv.errors import Reject
 from chatserv.local_errors import LocalProtocolError
 
@@ -20,13 +22,14 @@ MAX_SKIPPED: Final = 1000
 GENERATION_LIMIT: Final = 2**32
 
 
-@dataclass(frozen=True)
-class MessageKey:
+class MessageKey(Discreet, frozen=True):
     """Key (32 bytes) and nonce (12 bytes) of one generation. Used once, then deleted."""
 
+    shown = ("generation",)
+
     generation: int
-    key: bytes = field(repr=False)
-    nonce: bytes = field(repr=False)
+    key: bytes
+    nonce: bytes
 
 
 def _derive(secret: bytes, generation: int) -> MessageKey:
@@ -38,8 +41,7 @@ def _next(secret: bytes, generation: int) -> bytes:
     return xlabel(secret, "secret", u32(generation), 32)
 
 
-@dataclass(frozen=True)
-class SenderChain:
+class SenderChain(Discreet, frozen=True):
     """Our own chain of an epoch.
 
     Attributes:
@@ -48,9 +50,11 @@ class SenderChain:
         secret: ``r[generation]``, 32 bytes; at first ``base[leaf]``.
     """
 
+    shown = ("leaf", "generation")
+
     leaf: int
     generation: int
-    secret: bytes = field(repr=False)
+    secret: bytes
 
     def step(self) -> tuple[MessageKey, "SenderChain"]:
         """The next message's key, and the chain to store *before* that message leaves the machine."""
@@ -60,8 +64,7 @@ class SenderChain:
         return _derive(self.secret, self.generation), after
 
 
-@dataclass(frozen=True)
-class ReceiverChain:
+class ReceiverChain(Discreet, frozen=True):
     """Somebody else's chain of an epoch.
 
     Attributes:
@@ -71,10 +74,12 @@ class ReceiverChain:
         skipped: Keys of lower generations that have not arrived yet, by generation, in rising order.
     """
 
+    shown = ("leaf", "generation")
+
     leaf: int
     generation: int
-    secret: bytes = field(repr=False)
-    skipped: Mapping[int, MessageKey] = field(default_factory=dict, repr=False)
+    secret: bytes
+    skipped: Mapping[int, MessageKey] = field(default_factory=dict)
 
     def reach(self, generation: int, *, max_ahead: int = MAX_AHEAD, max_skipped: int = MAX_SKIPPED) -> "Reached":
         """The key of one generation, and the chain to store once the message with it has been verified.
@@ -96,6 +101,9 @@ class ReceiverChain:
             return Reached(key, ReceiverChain(self.leaf, self.generation, self.secret, rest), (), (generation,))
         if generation - self.generation > max_ahead or generation >= GENERATION_LIMIT:
             raise Reject(f"message: generation {generation}, {self.generation} is next")
+        if generation == self.generation and not self.skipped:  # as nearly always
+            after = ReceiverChain(self.leaf, generation + 1, _next(self.secret, generation))
+            return Reached(_derive(self.secret, generation), after, (), ())
         secret, passed = self.secret, []
         for number in range(self.generation, generation):
             if generation - number <= max_skipped:
@@ -109,8 +117,7 @@ class ReceiverChain:
         return Reached(key, ReceiverChain(self.leaf, generation + 1, secret, kept), tuple(passed), dropped)
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """A step of a receiver's chain that is not stored yet.
 
     Attributes:

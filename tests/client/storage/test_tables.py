@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.certificates import StoredCertificate
@@ -47,7 +48,7 @@ ROW = RoomRow(
     epoch_since_ms=1000,
     epoch_messages=2,
 )
-MESSAGE = replace(message(1), body=Text("said").encode())
+MESSAGE = structs.replace(message(1), body=Text("said").encode())
 FILE = File(b"b" * 16, b"k" * 32, b"h" * 32, 5, "a.txt", words="look")
 UPLOAD = Upload(b"m" * 16, ROOM, FILE, "/home/alice/a\udcff.txt", Stage.CHOSEN, paused=False, asked=True, at_ms=7)
 
@@ -274,7 +275,7 @@ class FileTests(VaultCase):
             table.put(each)
         self.assertEqual((table.all(), table.get("a"), table.get("c")), ([older, newer], newer, None))
         self.assertEqual(sorted(table.orphans()), ["a", "b"])
-        self.vault.archive.add(replace(MESSAGE, message_id=b"m" * 16, room_id=ROOM))
+        self.vault.archive.add(structs.replace(MESSAGE, message_id=b"m" * 16, room_id=ROOM))
         self.assertEqual(table.orphans(), [])
         table.delete(["a"])
         table.clear(ROOM)
@@ -283,9 +284,9 @@ class FileTests(VaultCase):
     def test_said_by(self) -> None:
         """What somebody has sent, by its blob, and whether a message brings one; what was taken back does not."""
         files, body = self.vault.files, UPLOAD.body
-        message = replace(MESSAGE, room_id=ROOM, ctype=5, body=body.encode())
+        message = structs.replace(MESSAGE, room_id=ROOM, ctype=5, body=body.encode())
         self.vault.archive.add(message)
-        self.vault.archive.add(replace(message, message_id=b"w" * 16, body=b"no file"))
+        self.vault.archive.add(structs.replace(message, message_id=b"w" * 16, body=b"no file"))
         self.assertEqual(files.said_by(message.sender), {body.blob_id: (message.message_id, body)})
         self.assertEqual((files.said_by("nobody"), files.kept.shared(ROOM, message.sender, body.blob_id)), ({}, True))
         self.assertFalse(files.kept.shared(ROOM, "nobody", body.blob_id))
@@ -399,7 +400,7 @@ class VaultTests(SynchronousTestCase):
         self.addCleanup(vault.close)
         self.fill(vault)
         vault.rooms.put(replace(ROW, room_id=OTHER))
-        vault.archive.add(replace(message(1), room_id=OTHER))
+        vault.archive.add(structs.replace(message(1), room_id=OTHER))
         vault.forget_room(ROOM)
         rows = [row for table in self.everything(vault) for row in table]
         self.assertFalse([row for row in rows if ROOM in row])

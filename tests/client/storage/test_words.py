@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage import words as words_module
@@ -21,7 +22,7 @@ from tests.client.storage.test_tables import ROW
 
 def saying(seq: int, text: str, room_id: bytes = ROOM) -> StoredMessage:
     """A message of a room with this text."""
-    return replace(message(seq), body=Text(text).encode(), room_id=room_id)
+    return structs.replace(message(seq), body=Text(text).encode(), room_id=room_id)
 
 
 class SearchCase(SynchronousTestCase):
