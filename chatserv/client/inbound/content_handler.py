@@ -73,13 +73,19 @@ class ContentHandler:
                 return [*self.history(room, message, body)]
             case Edit() | Delete() | Reaction() | Receipt() | RoomTitle():
                 found = self._apply(room, message, body, kept)
-            case _:  # or it comes once more
-                found = [self.received(room, message, new=True)] if archive.add(message, kept) else []
+            case _:
+                found = self._keep(room, message, kept)
                 if archive.retention.newly_full(room.room_id):
                     found.append(ArchiveFull(self._rooms.name(room), archive.retention.limit, room.room_id))
         if message.sender in self._context.vault.ignored:
             return [event for event in found if not isinstance(event, _SAID)]
         return found
+
+    def _keep(self, room: Room, message: StoredMessage, kept: KeptProof | None) -> list[ClientEvent]:
+        if self._context.vault.archive.add(message, kept):
+            return [self.received(room, message, new=True)]
+        self._context.vault.kept_events.came_again(room.room_id, message.seq)
+        return []
 
     def _hear(self, room: Room, message: StoredMessage, head: LogHead | None, body: Body | None) -> None:
         """What the sender has seen of the log: their word, in rooms that we have agreed to, and what the server signed."""
@@ -158,7 +164,7 @@ class ContentHandler:
             return []
         archive.mark_deleted(room.room_id, body.target, kept)
         self.file_deleted(target, message.device_id == self._context.device_id)
-        self._context.vault.kept_events.drop(room.room_id, body.target)
+        self._context.vault.kept_events.drop(room.room_id, target.seq, body.target)
         self.tidy()
         where = (message.seq, message.at_ms, room.room_id)
         return [MessageDeleted(self._rooms.name(room), body.target, message.sender, *where)]

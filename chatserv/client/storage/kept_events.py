@@ -13,9 +13,9 @@ MAX_KEPT_BYTES: Final = 16 * 2**20
 KEPT_MS: Final = 14 * 86_400_000
 
 _PUT: Final = (
-    "INSERT INTO kept_events (room_id, seq, id, kind, at_ms, kept_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO kept_events (room_id, seq, id, kind, at_ms, kept_ms, body, again) VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
     " ON CONFLICT (room_id, seq) DO UPDATE SET id = excluded.id, kind = excluded.kind, at_ms = excluded.at_ms,"
-    " kept_ms = excluded.kept_ms, body = excluded.body"
+    " kept_ms = excluded.kept_ms, body = excluded.body, again = 0"
 )
 _OLDEST: Final = "SELECT position, length(body) FROM kept_events ORDER BY position LIMIT 64"
 
@@ -86,9 +86,15 @@ class KeptEventTable:
         """The server has nothing behind a place: others will be there."""
         self._database.write("DELETE FROM kept_events WHERE room_id = ? AND seq > ?", (room_id, head))
 
-    def drop(self, room_id: bytes, message_id: bytes) -> None:
-        """Forgets a message that was taken back."""
-        self._database.write("DELETE FROM kept_events WHERE room_id = ? AND id = ?", (room_id, message_id))
+    def came_again(self, room_id: bytes, seq: int) -> None:
+        """The message at this place has an earlier one in the archive: from now on it is found by its id."""
+        self._database.write("UPDATE kept_events SET again = 1 WHERE room_id = ? AND seq = ?", (room_id, seq))
+
+    def drop(self, room_id: bytes, seq: int, message_id: bytes) -> None:
+        """Forgets a message that was taken back, at its place in the archive and wherever else it came."""
+        at_place = "DELETE FROM kept_events WHERE room_id = ? AND seq = ? AND id = ?"
+        self._database.write(at_place, (room_id, seq, message_id))
+        self._database.write("DELETE FROM kept_events WHERE again AND id = ? AND room_id = ?", (message_id, room_id))
 
     def drop_old(self, now_ms: int) -> None:
         """Forgets what was kept long enough."""

@@ -99,5 +99,5 @@ class ProofTable:
         self._database.write(sql, (message, int(ContentType.DELETE)))
 
     def clear(self, room_id: bytes) -> None:
-        """Forgets all of a room."""
-        self._database.write("DELETE FROM proofs WHERE room_id = ?", (room_id,))
+        """Forgets those that are about the room; those of a message go with it."""
+        self._database.write("DELETE FROM proofs WHERE message IS NULL AND room_id = ?", (room_id,))

@@ -4,9 +4,11 @@ from typing import Any
 
 from chatserv.client.events import GapSeen, MessageReceived, MessagesMissing, RoomLeft, RoomRewound
 from chatserv.commands.leaving import close_room
+from chatserv.crypto.bodies import Text
+from chatserv.crypto.content import ContentType
 from chatserv.crypto.log_leaves import LeafType
 from chatserv.wire import messages
-from tests.client.attackers import AttackCase, OldCopy, Tap, alarms, engine_of, room_of
+from tests.client.attackers import AttackCase, OldCopy, Tap, alarms, engine_of, room_of, say_anything
 from tests.client.test_server_rotation import rotate
 
 
@@ -78,6 +80,19 @@ class MessageTests(MendingCase):
         self.assertEqual([[said.seq, said.seq]], room["missing"])
         for person in (self.alice, self.bob, self.carol):
             self.assertTrue(person.online, person.name)
+
+    def test_what_came_twice_is_forgotten_at_both_places(self) -> None:
+        """A member can say the same once more, under the same id: when they take it back, nobody keeps any of the two."""
+        self.alice.say("plans", "a slip of the tongue")
+        self.world.settle(2)
+        (said,) = [each for each in self.alice.events(MessageReceived) if each.text == "a slip of the tongue"]
+        say_anything(self.alice, "plans", ContentType.TEXT, Text("another slip").encode(), message_id=said.message_id)
+        self.world.settle(2)
+        kept, room_id = engine_of(self.bob).context.vault.kept_events, room_of(self.bob, "plans").room_id
+        self.assertEqual(2, len(kept.after(room_id, said.seq - 1, 100)))
+        self.alice.do(self.alice.room("plans").delete(said.message_id))
+        self.world.settle(2)
+        self.assertEqual([said.seq + 2], [each.seq for each in kept.after(room_id, said.seq - 1, 100)])
 
     def test_acknowledged_and_not_come_back_yet(self) -> None:
         """What the server had confirmed and not yet sent on is offered from the outbox."""

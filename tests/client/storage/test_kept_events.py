@@ -1,10 +1,15 @@
 """Tests of `chatserv.client.storage.kept_events` and `chatserv.client.storage.kept_statements`."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.client.storage.database import Database
 from chatserv.client.storage.kept_events import KEPT_MS, KeptEvent, KeptEventTable
 from chatserv.client.storage.kept_statements import KeptStatementTable
+from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
 from chatserv.crypto.suite import sha256
 
 ROOM, OTHER = b"r" * 16, b"o" * 16
@@ -46,13 +51,48 @@ class KeptEventTests(SynchronousTestCase):
         self.assertEqual((7, [4]), (self.table.size(), self.seqs()))
         self.assertEqual([ROOM], self.table.rooms())
 
+    def test_came_again(self) -> None:
+        """A message that came at two places is forgotten at both; what takes such a place later is not taken for it."""
+        first, again = kept(1), KeptEvent(3, kept(1).id, 0, 5, b"sealed anew")
+        for event in (first, kept(2), again):
+            self.table.put(ROOM, event, 0)
+        self.table.drop(ROOM, first.seq, first.id)
+        self.assertEqual([2, 3], self.seqs())
+        self.table.came_again(ROOM, again.seq)
+        self.table.drop(OTHER, first.seq, first.id)
+        self.assertEqual([2, 3], self.seqs())
+        self.table.drop(ROOM, first.seq, first.id)
+        self.assertEqual([2], self.seqs())
+        self.table.came_again(ROOM, 2)
+        self.table.put(ROOM, KeptEvent(2, first.id, 0, 5, b"another"), 0)
+        self.table.drop(ROOM, first.seq, first.id)
+        self.assertEqual([2], self.seqs())
+
+    def test_kept_before(self) -> None:
+        """Of what a file has from before this was noted, each is found by its id, wherever it stands."""
+        path = Path(self.mktemp())
+        before = "".join(MIGRATIONS[:14])
+        with closing(sqlite3.connect(path)) as older:
+            older.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=14;{before}")
+            put = "INSERT INTO kept_events (room_id, seq, id, kind, at_ms, kept_ms, body) VALUES (?, ?, ?, 0, 5, 5, x'00')"
+            older.execute(put, (ROOM, 7, kept(7).id))
+            older.commit()
+        path.chmod(0o600)
+        database = Database.open(path)
+        self.addCleanup(database.close)
+        self.table = KeptEventTable(database)
+        self.assertEqual([7], self.seqs())
+        self.table.drop(ROOM, 3, kept(7).id)
+        self.assertEqual([], self.seqs())
+
     def test_forgotten(self) -> None:
         """What the server has lost, what was taken back, what is old, and rooms that are forgotten."""
         for seq in range(1, 7):
             self.table.put(ROOM, kept(seq), seq)
         self.table.rewind(ROOM, 5)
-        self.table.drop(ROOM, kept(3).id)
-        self.table.drop(OTHER, kept(4).id)
+        self.table.drop(ROOM, 3, kept(3).id)
+        self.table.drop(OTHER, 4, kept(4).id)
+        self.table.drop(ROOM, 5, kept(4).id)
         self.assertEqual([1, 2, 4, 5], self.seqs())
         self.table.drop_old(KEPT_MS + 2)
         self.assertEqual([2, 4, 5], self.seqs())
