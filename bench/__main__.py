@@ -59,7 +59,7 @@ PARTS: Final = {
     "client": Part("client:client", "what messages cost a client, about 30 s"),
     "fairness": Part("fairness:fairness", "people who talk while somebody keeps the server busy"),
     "irc": Part("gateway:run", "two people in IRC clients, about 30 s", quick=False),
-    "files": Part("files:run", "100 MB up and down, and who talks meanwhile, about 30 s", quick=False),
+    "files": Part("files:run", "100 MB up and down, who talks beside files, slow lines, about 3 min", quick=False),
     "e2e": Part("e2e:run", "end-to-end encryption, about 30 s", quick=False),
     "passwords": Part("passwords:run", "logins by password, about 30 s", quick=False),
     "recovery": Part("recovery:run", "a recovery into 20 rooms of 50 devices, about 60 s", quick=False),

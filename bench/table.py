@@ -33,12 +33,19 @@ FIGURES: Final = {  # of a line, and what they are called
     "p95_ms": "p95, ms",
     "quiet_p95_ms": "quiet p95 of who talks, ms",
     "beside_p95_ms": "p95 beside a file, ms",
+    "up_own_late_ms": "p95 later beside an upload, from the device, ms",
+    "up_others_late_ms": "p95 later beside an upload, to it, ms",
+    "down_own_late_ms": "p95 later beside a download, from the device, ms",
+    "down_others_late_ms": "p95 later beside a download, to it, ms",
+    "up_use_percent": "of the line in use, upload, %",
+    "down_use_percent": "of the line in use, download, %",
     "quiet_p99_ms": "quiet p99, ms",
     "p50_ms": "p50, ms",
     "p99_ms": "p99, ms",
     "p999_ms": "p99.9, ms",
     "of_quiet": "of the quiet p99",
 }
+_LATE: Final = ("up_own_late_ms", "up_others_late_ms", "down_own_late_ms", "down_others_late_ms")
 REACH: Final = {  # what is aimed at
     ("S1, 50 members, 10 senders", "server_cpu_us_per_delivery"): 1.0,
     ("S1, 50 members, 1 sender", "server_cpu_us_per_delivery"): 2.5,
@@ -59,6 +66,8 @@ REACH: Final = {  # what is aimed at
     ("files, 100 MB", "up_mb_per_second"): 20.0,
     ("files, 100 MB", "client_up_mb"): 8.0,
     ("files, 100 MB", "server_up_mb"): 1.0,
+    **{("files, a line of 8 Mbit/s", late): 60.0 for late in _LATE},
+    **{("files, a line of 1 Mbit/s", late): 120.0 for late in _LATE},
     ("S5, 1000 idle", "kib_per_connection"): 30.0,
     ("S5, 1000 idle", "kib_after_reconnecting"): 30.0,
 }

@@ -9,7 +9,7 @@ from chatserv.client.connection.requests import Requests
 from chatserv.client.files.failures import FileDamaged, FileGone
 from chatserv.client.files.progress import Progress
 from chatserv.client.files.spool import PIECE_BYTES, Hashing, Spool
-from chatserv.client.files.window import UNDER_WAY, Window
+from chatserv.client.files.window import LATE_SECONDS, UNDER_WAY, Window
 from chatserv.client.state.context import ClientContext, Interrupted, retry_delay
 from chatserv.client.state.rooms import Rooms
 from chatserv.client.storage.files import Holding, KeptFile
@@ -19,6 +19,7 @@ from chatserv.crypto.suite import sha256
 from chatserv.errors import ChatError, NotFound
 from chatserv.local_errors import LocalFileError
 from chatserv.wire import messages
+from chatserv.wire.blobs import CHUNK_BYTES
 
 WAIT_SECONDS: Final = 0.5
 """How often is looked whether a transfer that waits for the connection, or for a person, can go on."""
@@ -155,14 +156,15 @@ class Downloads:
         return False
 
     async def _get(self, kept: KeptFile, blob_id: bytes, progress: Progress) -> bool:
-        window, waiting = Window(), deque[tuple[Deferred[messages.BlobData], int, int, float]]()
+        window = Window(self._context.seconds)
+        waiting = deque[tuple[Deferred[messages.BlobData], int, int, float]]()
         name, size = kept.name, kept.size
         at = here = min(self._spool.size(name), size)
         fresh = bytearray()
         try:
             progress.moved(at)
             while here + len(fresh) < size:
-                while at < size and len(waiting) < UNDER_WAY and name not in self._paused and name not in self._dropped:
+                while at < size and len(waiting) < window.under_way and self._goes_on(name):
                     limit = min(window.size, size - at)
                     asked = self._requests.expect(
                         messages.BlobData, messages.ReadBlob, id=blob_id, offset=at, limit=limit
@@ -172,14 +174,17 @@ class Downloads:
                 if not waiting:
                     break
                 answer, offset, limit, sent = waiting.popleft()
+                together = answer.called and window.size < CHUNK_BYTES
                 data = await answer
-                window.took(self._context.seconds() - sent)
+                window.answered(limit, sent)
                 if (data.size, data.offset, len(data.data)) != (size, offset, limit):
                     raise FileDamaged("it has another size than was announced")
                 fresh += data.data
                 progress.moved(here + len(fresh))
                 if len(fresh) >= PIECE_BYTES:
                     here += await self._keep(name, here, fresh)
+                if together:  # with the one before it, in one line; asked for together, they would go on so
+                    await self._context.pause(min((self._context.seconds() - sent) / UNDER_WAY, LATE_SECONDS))
         finally:
             for answer, *_ in waiting:
                 answer.addErrback(lambda _: None)
@@ -187,6 +192,9 @@ class Downloads:
                 here += await self._keep(name, here, fresh)
         self._require_wanted(name)
         return here == size
+
+    def _goes_on(self, name: str) -> bool:
+        return name not in self._paused and name not in self._dropped
 
     async def _keep(self, name: str, here: int, fresh: bytearray) -> int:
         data = bytes(fresh)

@@ -10,7 +10,7 @@ from chatserv.client.connection.requests import Requests
 from chatserv.client.files.failures import FileDamaged
 from chatserv.client.files.progress import Progress
 from chatserv.client.files.spool import PIECE_BYTES, Spool
-from chatserv.client.files.window import UNDER_WAY, Window
+from chatserv.client.files.window import Window
 from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.state.context import ClientContext
 from chatserv.client.storage.files import Upload
@@ -71,12 +71,15 @@ class Sending:
     async def _put(
         self, upload: Upload, received: int, size: int, progress: Progress, goes_on: Callable[[], bool]
     ) -> bool:
-        window, waiting = Window(), deque[tuple[Deferred[messages.Blob], float]]()
+        window, waiting = Window(self._context.seconds), deque[tuple[Deferred[messages.Blob], int, float]]()
         at, read = received, b""
         progress.moved(received)
         try:
             while True:
-                while at < size and len(waiting) < UNDER_WAY and goes_on():
+                while at < size and len(waiting) < window.under_way and goes_on():
+                    await self._context.pause(
+                        0
+                    )  # a line of its own: two in one would be answered together from then on
                     while self._outbox.leaving:
                         await self._context.pause(0)
                     read = read or await self._read(upload, at, size)
@@ -84,20 +87,20 @@ class Sending:
                     put = self._requests.expect(
                         messages.Blob, messages.PutChunk, id=upload.body.blob_id, offset=at, data=piece
                     )
-                    waiting.append((Deferred.fromCoroutine(put), self._context.seconds()))
+                    waiting.append((Deferred.fromCoroutine(put), len(piece), self._context.seconds()))
                     at += len(piece)
                 if not waiting:
                     return False
-                answer, sent = waiting.popleft()
+                answer, length, sent = waiting.popleft()
                 blob = await answer
-                window.took(self._context.seconds() - sent)
+                window.answered(length, sent)
                 progress.moved(blob.received)
                 if blob.whole:
                     return True
                 if at == size and not waiting:
                     raise BadMessage("blob: not whole at its end")
         finally:
-            for answer, _ in waiting:
+            for answer, *_ in waiting:
                 answer.addErrback(lambda _: None)
 
     async def _read(self, upload: Upload, at: int, size: int) -> bytes:
