@@ -1,20 +1,30 @@
-"""Files in the tables: a row for each, never its bytes. Nobody here begins or ends a transaction."""
+"""Files in the tables: a row for each, never its bytes. Nobody here begins or ends a transaction.
+
+What all of them count for stands in a row of its own. It changes where rows come (`open_blob`) and go (`forget_blobs`) and
+nowhere else, in the same transaction.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, or_, select, union, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, union, update
+from sqlalchemy.dialects import sqlite
 
 from chatserv.blob_models import LEAST_COUNTED_BYTES, NewBlob, StoredBlob, counted
 from chatserv.errors import BadMessage, NotFound, Quota, StorageFull
 from chatserv.store.identity_statements import account_key
 from chatserv.store.limits import StoreLimits
-from chatserv.store.schema import account, blob, room
+from chatserv.store.schema import account, blob, blob_total, room
 
 OPEN: Final = 0
 WHOLE: Final = 1
 ENDED: Final = 2
-_counted = func.sum(case((blob.c.size < LEAST_COUNTED_BYTES, LEAST_COUNTED_BYTES), else_=blob.c.size))
+_sum = select(func.sum(case((blob.c.size < LEAST_COUNTED_BYTES, LEAST_COUNTED_BYTES), else_=blob.c.size)))
+_total = select(blob_total.c.bytes)
+_first = sqlite.insert(blob_total).values(number=0, bytes=bindparam("more"))
+_more = _first.on_conflict_do_update(
+    index_elements=[blob_total.c.number], set_={"bytes": blob_total.c.bytes + _first.excluded.bytes}
+)
 _rows = select(blob, account.c.name, room.c.room_id).join_from(blob, account).join(room)
 _living = _rows.where(blob.c.state != ENDED).order_by(blob.c.blob_id).limit(bindparam("most"))
 _by_id = _rows.where(blob.c.blob_id == bindparam("of"))
@@ -49,13 +59,14 @@ def open_blob(conn: Connection, new: NewBlob, limits: StoreLimits) -> StoredBlob
     unfinished = select(func.count()).select_from(blob).where(own, blob.c.state == OPEN)
     if conn.execute(unfinished).scalar_one() >= limits.open_blobs:
         raise Quota("blobs that are not whole")
-    if _sum(conn, select(_counted).where(own)) + counted(new.size) > limits.blob_account_bytes:
+    if int(conn.execute(_sum.where(own)).scalar() or 0) + counted(new.size) > limits.blob_account_bytes:
         raise Quota("bytes of blobs")
     if blob_bytes(conn, "") + counted(new.size) > limits.blob_server_bytes:
         raise StorageFull("bytes of all blobs")
     facts = {"blob_id": new.blob_id, "account": owner, "room": room_pk, "size": new.size, "hash": new.hash}
     times = {"created_ms": new.now_ms, "expires_ms": new.expires_ms}
     conn.execute(insert(blob).values(**facts, **times, received=0, state=OPEN))
+    conn.execute(_more, {"more": counted(new.size)})
     return _blob(conn.execute(_by_id, {"of": new.blob_id}).one())
 
 
@@ -84,8 +95,13 @@ def begun_blobs(conn: Connection, after: bytes, limit: int) -> list[StoredBlob]:
 def blob_bytes(conn: Connection, owner: str) -> int:
     """What the blobs of an account, or of all, count for."""
     if not owner:
-        return _sum(conn, select(_counted))
-    return _sum(conn, select(_counted).select_from(blob).join(account).where(account.c.name == owner))
+        return conn.execute(_total).scalar() or 0
+    return int(conn.execute(_sum.select_from(blob).join(account).where(account.c.name == owner)).scalar() or 0)
+
+
+def blob_bytes_by_row(conn: Connection) -> int:
+    """What `blob_bytes` of all has to be: row by row, for whoever verifies it."""
+    return int(conn.execute(_sum).scalar() or 0)
 
 
 def due_blobs(conn: Connection, now_ms: int, limit: int) -> Sequence[bytes]:
@@ -100,7 +116,9 @@ def end_blobs(conn: Connection, blob_ids: Collection[bytes]) -> None:
 
 def forget_blobs(conn: Connection, blob_ids: Collection[bytes]) -> None:
     """Deletes the rows of ended ones."""
-    conn.execute(delete(blob).where(blob.c.blob_id.in_(blob_ids), blob.c.state == ENDED))
+    gone = delete(blob).where(blob.c.blob_id.in_(blob_ids), blob.c.state == ENDED).returning(blob.c.size)
+    if sizes := conn.execute(gone).scalars().all():
+        conn.execute(_more, {"more": -sum(map(counted, sizes))})
 
 
 def known_blobs(conn: Connection, blob_ids: Collection[bytes]) -> set[bytes]:
@@ -113,10 +131,6 @@ def whole_blobs(conn: Connection, blob_ids: Collection[bytes]) -> set[bytes]:
     return set(
         conn.execute(select(blob.c.blob_id).where(blob.c.blob_id.in_(blob_ids), blob.c.state == WHOLE)).scalars()
     )
-
-
-def _sum(conn: Connection, query: Select[Any]) -> int:
-    return int(conn.execute(query).scalar() or 0)
 
 
 def _blob(row: Any) -> StoredBlob:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from chatserv.store import schema_blobs
 from chatserv.store.schema_base import Number, Words, tables
 
-REVISION: Final = "0013"  # of the newest migration
+REVISION: Final = "0014"  # of the newest migration
 metadata = tables
 
 meta = Table(
@@ -289,3 +289,4 @@ control = Table(  # orders for the nodes of a cluster, without a gap; a single s
 )
 
 blob = schema_blobs.blob
+blob_total = schema_blobs.blob_total

@@ -1,4 +1,4 @@
-"""The table of files."""
+"""The tables of files."""
 
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table
 
@@ -19,5 +19,12 @@ blob = Table(
     Column("state", Number, nullable=False, index=True),  # 0 open, 1 whole, 2 ended: its bytes go, then this row
     Column("created_ms", Number, nullable=False),
     Column("expires_ms", Number, nullable=False, index=True),
-    Index("ix_blob_account_size", "account", "size"),  # has all that sums of sizes read: each new file asks for them
+    Index("ix_blob_account_size", "account", "size"),  # has all that the sum of an account reads: each new file asks
+)
+
+blob_total = Table(  # what all rows of ``blob`` count for, changed with them; nothing where there was never one
+    "blob_total",
+    tables,
+    Column("number", Number, primary_key=True, autoincrement=False),  # there is one
+    Column("bytes", Number, nullable=False),
 )

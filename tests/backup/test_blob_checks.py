@@ -146,6 +146,12 @@ class BlobCheckTests(BlobCase):
         os.rename(beside(self.target), self.here / "away")
         self.assertEqual(2, self.found(self.target).missing)
 
+    def test_total(self) -> None:
+        """What all files count for is what their rows make, else the store is not whole."""
+        self.change("UPDATE blob_total SET bytes = bytes + 1")
+        said = f"all files count for {3 * SIZE} bytes, and {3 * SIZE + 1} are noted"
+        self.assertIn(said, str(self.assertRaises(BackupError, verify_store, self.state, Pace())))
+
     def test_no_id(self) -> None:
         """A row whose id is none makes a store damaged: no name is made of it."""
         for wrong in ("x''", "x'0102'", "'a text of 16 by!'"):

@@ -100,6 +100,6 @@ class BlobBackupTests(BlobCase):
 
     def test_none(self) -> None:
         """Where nobody has sent a file there is no directory beside."""
-        self.change("DELETE FROM blob")
+        self.change("DELETE FROM blob", "DELETE FROM blob_total")
         self.assertEqual(0, self.back_up().files)
         self.assertFalse(beside(self.target).exists())

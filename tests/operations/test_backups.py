@@ -106,6 +106,7 @@ class StoppedTests(CommandCase):
             database.execute("INSERT INTO room VALUES (1, X'02', 0, NULL, NULL, NULL, 0, 0, X'', 0, X'', 0)")
             values = (bytes(16), sha256(b"whole"))
             database.execute("INSERT INTO blob VALUES (1, ?, 1, 1, 5, ?, 5, 1, 1, 9)", values)
+            database.execute("INSERT INTO blob_total VALUES (0, 65536)")
         files = BlobDirectory(self.directory / "blobs")
         files.make()
         files.write(bytes(16), 0, b"whole")

@@ -137,6 +137,25 @@ class BlobContract(ContractBase):
         self.assertEqual((SIZE, 2 * SIZE), (await store.blob_bytes("bob"), await store.blob_bytes()))
         await self.assertFailure(start(store.open_blob(new_blob(3, size=1))), StorageFull)
 
+    async def test_total(self) -> None:
+        """What all count for follows each that comes, once, and each that goes, and nothing else."""
+        store = await self.open_with_people()
+        self.assertEqual(0, await store.blob_bytes())
+        for _ in range(2):
+            await store.open_blob(new_blob(1))
+        await store.open_blob(new_blob(2, "bob", size=1))
+        all_bytes = SIZE + LEAST_COUNTED_BYTES
+        await store.forget_blobs([new_blob(1).blob_id])
+        await store.end_blobs([new_blob(1).blob_id])
+        self.assertEqual(all_bytes, await store.blob_bytes())
+        await store.end_blobs([new_blob(2).blob_id])
+        for _ in range(2):
+            await store.forget_blobs([new_blob(2).blob_id, new_blob(9).blob_id])
+        self.assertEqual(SIZE, await store.blob_bytes())
+        await store.forget_blobs([new_blob(1).blob_id])
+        await store.open_blob(new_blob(1))
+        self.assertEqual(SIZE, await store.blob_bytes())
+
     async def test_lists(self) -> None:
         """An account's blobs, and all of which something is on the disk, are there in pages, in order of id."""
         store = await self.open_with_people(StoreLimits(open_blobs=9))

@@ -18,10 +18,12 @@ from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.models import Consent, ConsentAt
 from chatserv.store import statements
+from chatserv.store.blob_statements import blob_bytes, open_blob
 from chatserv.store.database import prepare, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.store.migrating import downgrade, upgrade_to
 from chatserv.store.schema import metadata
+from tests.store.contract_blobs import SIZE, new_blob
 from tests.store.drafts import NOW_MS, founding, invite, prekeys, registration
 
 SERVER_ID = sha256(b"server")
@@ -196,3 +198,32 @@ class MemberTests(SynchronousTestCase):
         own = ConsentAt(room.room_id, "alice", "", Consent.AGREED)
         self.assertEqual([own, ConsentAt(room.room_id, "bob", "", Consent.EARLIER)], found)
         self.assertEqual([[own], [own]], [before, after])
+
+
+class FilesTests(SynchronousTestCase):
+    """What the files of before count for."""
+
+    def test_total(self) -> None:
+        """It is what their rows make, also where an older version has worked meanwhile; of none it is nothing."""
+        path = Path(self.mktemp())
+        prepare(path)
+        engine = writing_engine(path)
+        self.addCleanup(engine.dispose)
+        with engine.begin() as conn:
+            self.assertEqual([0, 0, 3 * SIZE], totals_of_steps(conn))
+
+
+def totals_of_steps(conn: Connection) -> list[int]:
+    """What all files count for in a store without files, and after each time that it has come from the schema before."""
+    found = [blob_bytes(conn, "")]
+    statements.register(conn, registration("alice"), NOW_MS, StoreLimits())
+    statements.commit(conn, founding(1), StoreLimits())
+    for numbers in ((), (1, 2)):
+        for number in numbers:
+            open_blob(conn, new_blob(number), StoreLimits())
+        downgrade(conn, "0013")
+        if numbers:
+            conn.exec_driver_sql(f"UPDATE blob SET size = {2 * SIZE} WHERE pk = 1")  # noqa: S608
+        upgrade_to(conn)
+        found.append(blob_bytes(conn, ""))
+    return found

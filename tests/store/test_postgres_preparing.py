@@ -17,6 +17,8 @@ from chatserv.store.postgres.database import PostgresDatabase
 from chatserv.store.postgres.engines import connect, writing_engine
 from chatserv.store.postgres.functions import postgres_metadata
 from chatserv.store.schema import metadata
+from tests.store.contract_blobs import SIZE
+from tests.store.test_migrations import totals_of_steps
 from tests.support.postgres import cluster
 
 
@@ -80,6 +82,14 @@ class PreparingTests(SynchronousTestCase):
             self.assertEqual([], compare_metadata(MigrationContext.configure(conn), every_table()))
             logged = conn.exec_driver_sql("SELECT relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'")
             self.assertEqual({"lease", "lease_refusal"}, set(logged.scalars()))
+
+    def test_files(self) -> None:
+        """What the files of before count for is what their rows make."""
+        preparing.prepare(self.url)
+        engine = writing_engine(self.url)
+        self.addCleanup(engine.dispose)
+        with engine.begin() as conn:
+            self.assertEqual([0, 0, 3 * SIZE], totals_of_steps(conn))
 
     def test_another_program(self) -> None:
         """One with other tables is left alone."""
