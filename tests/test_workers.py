@@ -2,10 +2,14 @@
 
 import os
 import threading
+from itertools import pairwise
 
 from twisted.internet import reactor  # noqa: TID251 - answers come back from threads
+from twisted.internet.defer import AlreadyCalledError
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from chatserv import workers as worker_threads
 from chatserv.workers import Workers
 
 
@@ -68,6 +72,34 @@ class WorkersTests(TestCase):
         workers.start()
         self.addCleanup(workers.stop)
         self.assertEqual(8, await workers.call(pow, 2, 3))
+
+    async def test_told_in_several_turns(self) -> None:
+        """What comes of many calls at once is told a short while in each turn, in order: others are served in between."""
+        self.patch(worker_threads, "HEARD_SECONDS", 0)
+        workers, seen = self.workers(1), list[str]()
+        go = threading.Event()
+        workers.call(go.wait, 60)
+        running = [workers.call(str, number).addCallback(seen.append) for number in range(3)]
+        told = workers.call(int)
+        go.set()
+        while not told.called:
+            seen.append("turn")
+            await deferLater(reactor, 0)
+        for each in running:
+            await each
+        self.assertEqual(["0", "1", "2"], [each for each in seen if each != "turn"])
+        self.assertNotIn(("0", "1"), [*pairwise(seen)])
+        self.assertNotIn(("1", "2"), [*pairwise(seen)])
+
+    async def test_what_cannot_be_told(self) -> None:
+        """An answer that is no longer wanted takes nothing from those that follow."""
+        workers, go = self.workers(1), threading.Event()
+        workers.call(go.wait, 60)
+        given_twice, after = workers.call(pow, 2, 2), workers.call(pow, 2, 3)
+        given_twice.callback(0)
+        go.set()
+        self.assertEqual(8, await after)
+        self.assertEqual(1, len(self.flushLoggedErrors(AlreadyCalledError)))
 
     async def test_end(self) -> None:
         """What was given before the end is done; then no thread is left. Who never began ends as well."""

@@ -15,7 +15,8 @@ from zope.interface.verify import verifyObject
 
 from chatserv.domain.closing import CloseReason
 from chatserv.limits import Limits
-from chatserv.net.sendq import WRITE_BYTES, SendQueue, TurnFlusher
+from chatserv.net import sendq
+from chatserv.net.sendq import HEAVY_SECONDS, LIGHT_SECONDS, WRITE_BYTES, SendQueue, TurnFlusher
 
 LIMITS = Limits()
 SOFT, HARD = LIMITS.sendq_soft_bytes, LIMITS.sendq_hard_bytes
@@ -340,22 +341,66 @@ class TurnFlusherTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual([rig.transport.writes for rig in self.rigs], [[b"xxxxx"]] * 3)
 
-    def test_light_ones_first(self) -> None:
-        """Who gets a line does not wait for who gets a hundred; among equals the order is that in which they were filled."""
-        heavy, light, other = self.rigs
+    def leaving(self, seconds: float = 0) -> list[Rig]:
+        """Whose lines leave, as they do; each takes so long."""
         left: list[Rig] = []
 
         def sealing(rig: Rig, seal: Callable[[Sequence[bytes]], list[bytes]], parts: Sequence[bytes]) -> list[bytes]:
             left.append(rig)
+            self.clock.rightNow += seconds
             return seal(parts)
 
         for rig in self.rigs:
             self.patch(rig.session, "seal", partial(sealing, rig, rig.session.seal))
-        heavy.put(b"x" * 100)
+        return left
+
+    def test_light_ones_first(self) -> None:
+        """Who gets a line does not wait for who gets a hundred; among equals the order is that in which they were filled."""
+        self.patch(sendq, "LIGHT_BYTES", 10)
+        (heavy, light, other), left = self.rigs, self.leaving()
+        heavy.put(b"x" * 11)
         light.put(b"x")
-        other.put(b"x")
+        other.put(b"x" * 10)
         self.clock.advance(0)
         self.assertEqual([light, other, heavy], left)
+
+    def turn(self) -> None:
+        """One turn of the reactor, and not what it leaves for the next one."""
+        (call,) = self.clock.calls
+        self.clock.calls.clear()
+        call.func()
+
+    def test_heavy_ones_share_turns(self) -> None:
+        """Heavy queues leave for a short while in each turn, in order, with what came meanwhile; light ones come between."""
+        self.patch(sendq, "LIGHT_BYTES", 10)
+        left = self.leaving(HEAVY_SECONDS)
+        first, second, third = self.rigs
+        for rig in self.rigs:
+            rig.put(b"x" * 11)
+        self.turn()
+        self.assertEqual([first], left)
+        first.put(b"a line")
+        third.put(b"more")
+        self.turn()
+        self.assertEqual([first, first, second], left)
+        self.turn()
+        self.assertEqual([first, first, second, third], left)
+        self.assertEqual([b"x" * 11 + b"more"], third.transport.writes)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_light_ones_share_turns(self) -> None:
+        """So do light ones where there are many: a turn of the reactor is bounded, and each ends with one of both kinds."""
+        self.patch(sendq, "LIGHT_BYTES", 10)
+        left = self.leaving(LIGHT_SECONDS)
+        first, second, heavy = self.rigs
+        heavy.put(b"x" * 11)
+        first.put(b"x")
+        second.put(b"x")
+        self.turn()
+        self.assertEqual([first, heavy], left)
+        self.turn()
+        self.assertEqual([first, heavy, second], left)
+        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_filled_while_flushing(self) -> None:
         """What is queued while queues are flushed leaves in the next turn."""
