@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from chatserv.client.connection.requests import Requests
 from chatserv.client.files.failures import FileDamaged
 from chatserv.client.files.progress import Progress
-from chatserv.client.files.spool import PIECE_BYTES, Spool
+from chatserv.client.files.spool import SMALL_BYTES, Spool
 from chatserv.client.files.window import Window
 from chatserv.client.outbound.outbox import Outbox
 from chatserv.client.state.context import ClientContext
@@ -104,6 +104,6 @@ class Sending:
                 answer.addErrback(lambda _: None)
 
     async def _read(self, upload: Upload, at: int, size: int) -> bytes:
-        many = min(PIECE_BYTES, size - at)
+        many = min(SMALL_BYTES, size - at)
         read: bytes = await self._context.in_thread(self._spool.read, spool_name(upload.message_id), at, many)
         return read

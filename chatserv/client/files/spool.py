@@ -15,7 +15,9 @@ from chatserv.errors import Reject
 from chatserv.private_files import FILE_MODE, PrivateFileError, make_directory
 
 PIECE_BYTES: Final = 1 << 20
-"""What is read, sealed, hashed or written at once."""
+"""What is brought to the disk at once."""
+SMALL_BYTES: Final = 1 << 18
+"""What is read, sealed, opened or hashed at once: each thread that does so keeps some times as much."""
 FOLDER: Final = "files"
 
 
@@ -66,13 +68,17 @@ class Spool:
             raise PrivateFileError(f"{self._path(name)}: ends early", file=self._path(name))
         return data
 
-    def append(self, name: str, offset: int, data: bytes) -> None:
-        """Writes bytes from a place on; what was behind it goes. They are on the disk then. Raises `PrivateFileError`."""
+    def append(self, name: str, offset: int, data: bytes, *, sync: bool = True) -> None:
+        """Writes bytes from a place on; what was behind it goes. Raises `PrivateFileError`.
+
+        ``sync``: they are on the disk then, with all that was written before.
+        """
         descriptor = self.open(name)
         try:
             os.ftruncate(descriptor, offset)
             write_all(descriptor, data, offset)
-            os.fdatasync(descriptor)
+            if sync:
+                os.fdatasync(descriptor)
         except OSError as error:
             raise unusable(self._path(name), error) from None
         finally:
@@ -118,6 +124,8 @@ def open_source(path: str) -> tuple[int, os.stat_result]:
 class Sealing:
     """Seals one file into the spool, a piece a call; each call is for a thread, and `close` for any end.
 
+    It is on the disk after the last one, and every MiB before it, so that no sync takes long.
+
     Args:
         spool: Where the sealed bytes go.
         name: What they are called there.
@@ -128,21 +136,22 @@ class Sealing:
         self._spool, self._name = spool, name
         self._source, self._facts = open_source(upload.path)
         self._sealer = FileSealer(upload.body.key, upload.room_id, upload.body.size)
-        self._read = self._written = 0
+        self._written = self._synced = 0
 
     def step(self) -> bool:
         """Seals the next piece; whether there is more. Raises `FileInvalid`, `PrivateFileError`."""
         try:
-            data = os.read(self._source, PIECE_BYTES)
+            data = os.read(self._source, SMALL_BYTES)
         except OSError as error:
             raise FileInvalid(error.strerror or str(error)) from None
-        self._read += len(data)
         try:
             sealed = self._sealer.update(data) if data else self._last()
         except Reject as error:
             raise FileInvalid(error.detail) from None
-        self._spool.append(self._name, self._written, sealed)
-        self._written += len(sealed)
+        written = self._written + len(sealed)
+        sync = not data or written - self._synced >= PIECE_BYTES
+        self._spool.append(self._name, self._written, sealed, sync=sync)
+        self._written, self._synced = written, written if sync else self._synced
         return bool(data)
 
     def _last(self) -> bytes:
@@ -176,7 +185,7 @@ class Hashing:
 
     def step(self) -> bool:
         """Takes the next piece; whether there is more. Raises `PrivateFileError`."""
-        data = self._spool.read(self._name, self._at, min(PIECE_BYTES, self._size - self._at))
+        data = self._spool.read(self._name, self._at, min(SMALL_BYTES, self._size - self._at))
         self._hash.update(data)
         self._at += len(data)
         return self._at < self._size
