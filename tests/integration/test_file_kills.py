@@ -35,7 +35,8 @@ class CountingTests(SynchronousTestCase):
         self.assertEqual([10, 15], again([(0, 20), (10, 5), (5, 5)]))
 
     def test_verdict(self) -> None:
-        """One byte too many, one wrong file, one half or one that is left is too much."""
+        """One byte too many, one wrong file, one half, one that is left or one unfinished is too much."""
         self.assertTrue(Verdict(Counter(server=1), again=[MOST_AGAIN]).good)
-        for bad in (Verdict(again=[MOST_AGAIN + 1]), Verdict(wrong=1), Verdict(halves=1), Verdict(left=1)):
+        few = Verdict(wrong=1), Verdict(halves=1), Verdict(left=1), Verdict(parts=1)
+        for bad in (Verdict(again=[MOST_AGAIN + 1]), *few):
             self.assertFalse(bad.good, str(bad))

@@ -52,7 +52,7 @@ class Verdict:
         wrong: Files that are not what was sent, byte for byte.
         halves: Rows without their file and files without their row, after a sweep.
         left: Rows and files after all messages were deleted, and another sweep.
-        parts: Unfinished files in the directory that the receiver saves to: whoever is killed cannot remove its own.
+        parts: Unfinished files in the directory that the receiver saves to.
     """
 
     kills: Counter[str] = field(default_factory=Counter)
@@ -67,13 +67,13 @@ class Verdict:
     @property
     def good(self) -> bool:
         """Whether all of it is as it should be."""
-        return not (self.wrong or self.halves or self.left) and max(self.again, default=0) <= MOST_AGAIN
+        return not (self.wrong or self.halves or self.left or self.parts) and max(self.again, default=0) <= MOST_AGAIN
 
     def __str__(self) -> str:
         most, half = max(self.again, default=0) / 1024, median(self.again or [0]) / 1024
         return (
             f"{most:.0f} KiB again at most ({half:.0f} in the median), {self.wrong} files wrong, "
-            f"{self.halves} halves after a sweep, {self.left} left after deletion"
+            f"{self.halves} halves after a sweep, {self.left} left after deletion, {self.parts} unfinished"
         )
 
 
@@ -227,8 +227,6 @@ def main() -> int:
     say(
         f"{verdict.files} files of {FILE_BYTES} bytes, kills: {kills}; {verdict.between} when the file was there already"
     )
-    if verdict.parts:
-        say(f"{verdict.parts} unfinished .part files lie where the receiver saves to")
     print(verdict)
     return 0 if verdict.good else 1
 

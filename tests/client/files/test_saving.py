@@ -89,10 +89,39 @@ class SavingTests(SynchronousTestCase):
         self.assertEqual(os.listdir(self.other), ["target"])
 
     def test_the_part_is_no_door(self) -> None:
-        """A link under the name of the unfinished file is not followed."""
+        """A link under the name of the unfinished file is not followed, and stays."""
+        self.no_unnamed_files()
         (self.chosen / "part of x.part").symlink_to(self.other / "new")
         self.assertRaises(LocalFileError, self.save, "a.txt")
-        self.assertEqual(os.listdir(self.other), [])
+        self.assertEqual((os.listdir(self.chosen), os.listdir(self.other)), (["part of x.part"], []))
+
+    def no_unnamed_files(self) -> None:
+        """The file system has none from now on."""
+        patch = mock.patch("chatserv.client.files.saving._unnamed", return_value=None)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def seen_meanwhile(self) -> set[str]:
+        """What is in the directory while a file of nine pieces is saved."""
+        seen: set[str] = set()
+        real = Saving.step
+
+        def step(saving: Saving) -> bool:
+            seen.update(os.listdir(self.chosen))
+            return real(saving)
+
+        with mock.patch.object(Saving, "step", step):
+            path = self.save("a.txt", b"x" * (2 * PIECE_BYTES + 1))
+        self.assertEqual(Path(path).read_bytes(), b"x" * (2 * PIECE_BYTES + 1))
+        self.assertEqual(os.listdir(self.chosen), ["a.txt"])
+        os.unlink(path)
+        return seen
+
+    def test_nothing_before_the_end(self) -> None:
+        """Who is killed meanwhile leaves nothing there, but where a file system has no files without a name."""
+        self.assertEqual(self.seen_meanwhile(), set())
+        self.no_unnamed_files()
+        self.assertEqual(self.seen_meanwhile(), {"part of x.part"})
 
     def test_the_directory_is_changed(self) -> None:
         """It stays the one that was chosen, whatever has its name at the end."""
@@ -144,11 +173,16 @@ class SavingTests(SynchronousTestCase):
     def test_no_links_there(self) -> None:
         """A file system without links: the name is taken before the file gets it, and nothing is overwritten."""
         (self.chosen / "a.txt").write_bytes(b"mine")
+        data = b"x" * (2 * PIECE_BYTES + 1)
         with mock.patch("chatserv.client.files.saving.os.link", side_effect=PermissionError):
-            self.assertEqual(self.save("a.txt"), str(self.chosen / "a (2).txt"))
+            self.assertEqual(self.save("a.txt", data), str(self.chosen / "a (2).txt"))
+            self.no_unnamed_files()
+            self.assertEqual(self.save("a.txt", data), str(self.chosen / "a (3).txt"))
         self.assertEqual((self.chosen / "a.txt").read_bytes(), b"mine")
-        self.assertEqual((self.chosen / "a (2).txt").read_bytes(), b"hello")
-        self.assertEqual(sorted(os.listdir(self.chosen)), ["a (2).txt", "a.txt"])
+        for name in ("a (2).txt", "a (3).txt"):
+            self.assertEqual((self.chosen / name).read_bytes(), data)
+            self.assertEqual(stat.S_IMODE(os.lstat(self.chosen / name).st_mode), 0o600)
+        self.assertEqual(sorted(os.listdir(self.chosen)), ["a (2).txt", "a (3).txt", "a.txt"])
 
     def test_nowhere(self) -> None:
         """A client that keeps nothing on a disk has no spool: what is asked of it is refused, and nothing is written."""
