@@ -13,7 +13,7 @@ from clients.plain.choice import mode_for
 from clients.plain.evidence_check import check_file
 from clients.shared.arguments import Arguments, parse_arguments
 from clients.shared.exit_codes import USAGE
-from clients.shared.program import react_with
+from clients.shared.program import open_profile, react_with
 from clients.shared.run import Run
 from clients.shared.startup import begin_program, tell
 
@@ -40,7 +40,7 @@ def main() -> None:
         from clients.irc.beside import with_irc  # noqa: PLC0415
 
         make = with_irc(make)
-    react_with(arguments, make)
+    react_with(arguments, open_profile, make)
 
 
 if __name__ == "__main__":

@@ -157,9 +157,20 @@ async def _fits(session: Session, who: str, word: str) -> bool:
 
 
 def _account(around: Surroundings, profile: str, word: str) -> Account | None:
-    """Whose password it is: of the profile that is named; without a name, of whichever it opens."""
-    found = [each for name, each in around.accounts.items() if each.settings.fits(word) and profile in {"", name}]
+    """Whose password it is: of the profile that is named; without a name, of whichever it opens.
+
+    All are looked at, so that it takes as long for a profile that there is as for one that there is not.
+    """
+    found = [each for name, each in around.accounts.items() if _opens(each, word) and profile in {"", name}]
     return found[0] if found else None
+
+
+def _opens(account: Account, word: str) -> bool:
+    """Whether it is the password of that one; no word is where its settings cannot be read, and others go on."""
+    try:
+        return account.settings.fits(word)
+    except ChatError:
+        return False
 
 
 async def _come_in(session: Session) -> None:

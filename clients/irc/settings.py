@@ -3,6 +3,7 @@
 import base64
 import hmac
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -27,7 +28,8 @@ class Bounds:
     """Every bound of the IRC side.
 
     Attributes:
-        sessions: IRC clients at a time; further ones are told ``ERROR`` and closed.
+        accounts: Profiles in one program; a command line with more is refused.
+        sessions: IRC clients at a time, of all accounts; further ones are told ``ERROR`` and closed.
         unregistered: Of those, clients that have not given the password yet.
         register_seconds: How long they may take for it.
         register_bytes: How much they may say for it.
@@ -47,6 +49,7 @@ class Bounds:
         stored_seconds: After how long somebody is told that what they say waits for the server.
     """
 
+    accounts: int = 8
     sessions: int = 16
     unregistered: int = 4
     register_seconds: float = 10.0
@@ -178,6 +181,12 @@ class IrcSettings:
             if room_id.hex() in rooms:
                 rooms.remove(room_id.hex())
             self._save()
+
+
+def passwords(settings: Mapping[str, IrcSettings]) -> list[str]:
+    """What IRC clients say with PASS: the password, or ``profile:password`` of each, where there are several profiles."""
+    several = len(settings) > 1
+    return [f"{name}:{each.password}" if several else each.password for name, each in settings.items()]
 
 
 def _new_password() -> str:

@@ -67,7 +67,8 @@ async def lusers(session: Session, line: Line) -> None:  # noqa: ARG001 - as all
     there = sum(each != "offline" for each in known.values())
     said = translate("People in your rooms: {count}, of whom {there} are there")
     session.numeric("251", said.format(count=len(known), there=there))
-    session.numeric("255", translate("IRC clients here: {count}").format(count=len(session.around.sessions)))
+    mine = sum(each.account is session.account for each in session.around.sessions)
+    session.numeric("255", translate("IRC clients here: {count}").format(count=mine))
 
 
 async def info(session: Session, line: Line) -> None:  # noqa: ARG001 - as all rows

@@ -125,11 +125,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
     return Arguments(**vars(found) | {"commands": tuple(found.commands), "files": tuple(found.files), "save": save})
 
 
-def add_account(parser: Parser) -> None:
-    """Whose account, and where it comes from the first time."""
+def add_account(parser: Parser, *, several: bool = False) -> None:
+    """Whose account, or ``several`` of them, and where it comes from the first time."""
     add = parser.add_argument
     add_link(parser)
-    add_place(parser, translate("which room: lobby, or @bob for direct messages (lobby)"))
+    add_place(parser, translate("which room: lobby, or @bob for direct messages (lobby)"), several=several)
     add("--user", metavar=translate("NAME"), help=translate("user name to register, where nobody can be asked"))
     add(
         "--password-file",

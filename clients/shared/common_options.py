@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chatserv.client import DEFAULT_NAME, LOBBY, translate
 from clients.shared.argument_parser import Parser
@@ -34,22 +34,26 @@ def check_link(parser: Parser, found: argparse.Namespace) -> None:
         parser.error(translate("LINK and --link-file: one of the two"))
 
 
-def add_place(parser: Parser, room: str) -> None:
-    """Whose account, and where to begin. ``room``: what the help says of that."""
+def add_place(parser: Parser, room: str, *, several: bool = False) -> None:
+    """Whose account, or ``several`` of them, and where to begin. ``room``: what the help says of that."""
     add, account = parser.add_argument, translate("which account on this machine")
-    add("--profile", default=DEFAULT_NAME, metavar=translate("NAME"), help=account)
+    if several:
+        account = translate("which account on this machine; may be repeated")
+        add("--profile", dest="profiles", action="append", default=[], metavar=translate("NAME"), help=account)
+    else:
+        add("--profile", default=DEFAULT_NAME, metavar=translate("NAME"), help=account)
     add("--room", default=LOBBY, metavar=translate("ROOM"), help=room)
 
 
-def add_sealing(parser: Parser) -> None:
-    """How what this device keeps is sealed."""
+def add_sealing(parser: Parser, *, several: bool = False) -> None:
+    """How what this device keeps is sealed; of ``several`` profiles each has a file with its passphrase."""
     add = parser.add_argument
-    add(
-        "--passphrase-file",
-        type=Path,
-        metavar=translate("FILE"),
-        help=translate("file whose first line is the passphrase of this device's files; nobody else may read it"),
-    )
+    how: dict[str, Any] = {}
+    passphrase = translate("file whose first line is the passphrase of this device's files; nobody else may read it")
+    if several:
+        passphrase = f"{passphrase}; {translate('of several profiles, one for each, in their order')}"
+        how = {"dest": "passphrase_files", "action": "append", "default": []}
+    add("--passphrase-file", type=Path, metavar=translate("FILE"), help=passphrase, **how)
     add("--seal", action="store_true", help=translate("seal what this device keeps, where it is not sealed yet"))
     add(
         "--no-seal",
@@ -60,7 +64,8 @@ def add_sealing(parser: Parser) -> None:
 
 def check_sealing(parser: Parser, found: argparse.Namespace) -> None:
     """Sealed or not."""
-    if found.no_seal and (found.seal or found.passphrase_file is not None):
+    passphrase = found.passphrase_files if "passphrase_files" in found else found.passphrase_file
+    if found.no_seal and (found.seal or passphrase):
         parser.error(translate("--no-seal cannot be combined with --seal or --passphrase-file"))
 
 

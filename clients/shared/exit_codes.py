@@ -1,5 +1,7 @@
 """What a program tells its person when it cannot go on, and the exit code that a script sees."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from chatserv.client import clean_line, explained, translate
@@ -81,6 +83,19 @@ def exit_for(error: Exception | None) -> Exit:
     if isinstance(error, ChatError) and error.code not in {"timed_out", "internal"}:
         return Exit(REFUSED, explained(error), clean=True)
     return Exit(SERVER_AWAY, translate("The server cannot be reached. Is it running, and is the address right?"))
+
+
+@contextmanager
+def naming(name: str, *, several: bool) -> Iterator[None]:
+    """Says of what goes wrong in it, as an `Exit`, which of several it is; where there is one, it is raised as it is."""
+    try:
+        yield
+    except (ChatError, Exit) as error:
+        if not several:
+            raise
+        end = error if isinstance(error, Exit) else exit_for(error)
+        message = end.message and f"{clean_line(name)}: {end.message}"
+        raise Exit(end.code, message, clean=True) from None
 
 
 def why_offline(error: Exception | None, *, was_online: bool) -> str:

@@ -1,6 +1,6 @@
 """How every program on a terminal runs: the profile is opened, an account made where there is none, and then the work."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -16,6 +16,7 @@ from clients.shared.sealing import Opening
 from clients.shared.startup import end_once, tell
 
 Asked = TypeVar("Asked", bound=Arguments)
+Opened = TypeVar("Opened")
 
 
 class Work(Protocol):
@@ -26,19 +27,30 @@ class Work(Protocol):
         ...
 
 
-async def run_program(reactor: Any, arguments: Asked, make: Callable[[Any, Asked, Profile], Work]) -> None:
-    """Unlocks or seals the profile, registers where needed, and runs what ``make`` makes. Raises `SystemExit`."""
+async def open_profile(reactor: Any, arguments: Arguments) -> Profile:
+    """Unlocks or seals the profile that was asked for, and registers where needed. Raises `Exit` or `ChatError`."""
+    opening = Opening(Profile.named(arguments.profile), arguments)
+    if arguments.change_passphrase:
+        raise SystemExit(await opening.change())
+    profile = await opening.run()
+    if await open_account(reactor, arguments, profile):
+        await make_first_code(reactor, arguments, profile)
+    return profile
+
+
+async def run_program(
+    reactor: Any,
+    arguments: Asked,
+    open_: Callable[[Any, Asked], Awaitable[Opened]],
+    make: Callable[[Any, Asked, Opened], Work],
+) -> None:
+    """Opens what was asked for, and runs what ``make`` makes of it. Raises `SystemExit`."""
     try:
-        opening = Opening(Profile.named(arguments.profile), arguments)
-        if arguments.change_passphrase:
-            raise SystemExit(await opening.change())
-        profile = await opening.run()
-        if await open_account(reactor, arguments, profile):
-            await make_first_code(reactor, arguments, profile)
+        opened = await open_(reactor, arguments)
         running: Deferred[None] = Deferred()  # before, a signal would end us as it ends any program
         reactor.callWhenRunning(running.callback, None)
         await running
-        code = await make(reactor, arguments, profile).run()
+        code = await make(reactor, arguments, opened).run()
     except ChatError as error:
         end = exit_for(error)
     except Exit as end_:
@@ -53,11 +65,13 @@ async def run_program(reactor: Any, arguments: Asked, make: Callable[[Any, Asked
     raise SystemExit(end.code)
 
 
-def react_with(arguments: Asked, make: Callable[[Any, Asked, Profile], Work]) -> None:
+def react_with(
+    arguments: Asked, open_: Callable[[Any, Asked], Awaitable[Opened]], make: Callable[[Any, Asked, Opened], Work]
+) -> None:
     """Runs the reactor with that, and ends the process with its exit code."""
 
     def begin(reactor: Any) -> "Deferred[None]":
         end_once(use_steady_clock(reactor))
-        return Deferred.fromCoroutine(run_program(reactor, arguments, make)).addBoth(leave_with)
+        return Deferred.fromCoroutine(run_program(reactor, arguments, open_, make)).addBoth(leave_with)
 
     react(begin)

@@ -40,15 +40,17 @@ class IrcClients:
             tell(self._context.root, "IRC", end.message)
 
     def _serve(self, port: int) -> None:
-        profile = self._context.session.profile
+        clients = {}
+        if self._client is not None:
+            clients[self._context.arguments.profile] = (self._context.session.profile, self._client)
         if self._service is not None:
-            self._service.serve(profile, self._client)
+            self._service.serve(clients)
         elif self._client is not None:
             # Nobody else waits for these imports.
             from clients.irc.beside import IrcBeside  # noqa: PLC0415
 
-            service = IrcBeside(self._context.reactor, port, self._context.arguments.profile, self._say)
-            service.serve(profile, self._client)
+            service = IrcBeside(self._context.reactor, port, self._say)
+            service.serve(clients)
             service.privilegedStartService()
             service.startService()
             self._service = service

@@ -126,6 +126,26 @@ class ProgramTests(IrcTestCase):
         kept = self.directory / "profiles" / "alice" / "irc.json"
         self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
 
+    def test_profiles(self) -> None:
+        """Two profiles in one program: each password opens its own account, and the other one's is refused."""
+        port, shown = free_port(), re.compile(r"^ {2}(alice|bob):([a-z2-7]{26})\s*$", re.MULTILINE)
+        command = [*IRC, "--no-seal", "--profile", "alice", "--profile", "bob", "--port", str(port)]
+        terminal = Terminal(self, command, COLUMNS, {"LANGUAGE": "en"})
+        for name in ("alice", "bob"):
+            terminal.until(f"{name}: Connected as {name}.")
+        words = dict(shown.findall(terminal.text))
+        alice, bob = (Peer(self, port, f"{name}:{words[name]}") for name in ("alice", "bob"))
+        for peer in (alice, bob):
+            peer.until(" 366 ")
+        alice.say("PRIVMSG #lobby :one program, two people")
+        bob.until(":alice!alice@chat PRIVMSG #lobby :one program, two people\r\n")
+        wrong = Peer(self, port, f"alice:{words['bob']}")
+        wrong.until("<closed>")
+        self.assertIn(" 464 ", wrong.text)
+        self.assertNotIn("#lobby", wrong.text)
+        terminal.type("\x03")
+        self.assertEqual(terminal.finish(), 130)
+
     def test_port_taken(self) -> None:
         """A port that somebody has ends the program, with the reason and 2."""
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -106,13 +106,13 @@ class TerminalTests(IrcTestCase):
     def test_another_client(self) -> None:
         """Whoever is there when the client is another one connects anew; without a client no password fits."""
         said: list[str] = []
-        service = IrcBeside(self.world.reactor, 6667, "bob", said.append)
-        service.serve(self.bob.profile, self.bob.client)
+        service = IrcBeside(self.world.reactor, 6667, said.append)
+        service.serve({"bob": (self.bob.profile, self.bob.client)})
         login = (f"PASS {IrcSettings(self.bob.profile).password}", "NICK x", "USER x 0 * :x")
         first = IrcPeer(self.world, service._face.around)
         self.assert_numeric(first.say(*login), "001")
-        service.serve(self.bob.profile, None)
+        service.serve({})
         self.assertTrue(first.closed)
         self.assert_numeric(IrcPeer(self.world, service._face.around).say(*login), "464")
-        service.serve(self.bob.profile, self.bob.client)
+        service.serve({"bob": (self.bob.profile, self.bob.client)})
         self.assert_numeric(IrcPeer(self.world, service._face.around).say(*login), "001")

@@ -15,7 +15,7 @@ from chatserv.client import AuthFailed, Profile, Status, StatusChanged, leave_un
 from clients.irc.arguments import IrcArguments, parse_arguments
 from clients.irc.face import IrcFace
 from clients.irc.main import IrcRun, PasswordRun, make_run
-from clients.irc.settings import IrcSettings
+from clients.irc.settings import Bounds, IrcSettings
 from clients.irc.surroundings import Account
 from clients.shared.exit_codes import INTERRUPTED, REFUSED, USAGE, Exit
 from tests.clients.program_fakes import StartedClient
@@ -45,8 +45,29 @@ class ArgumentTests(SynchronousTestCase):
             ("--timeout", "0"),
             ("x", "--link-file", "y"),
             ("--seal", "--no-seal"),
+            ("--passphrase-file", "f", "--no-seal"),
         ):
             self.assertIn("chatserv-irc: error:", self.refused(*argv))
+
+    def test_profiles(self) -> None:
+        """Several, each once and so many at most; a passphrase's file for none or for each; none of them is made so."""
+        self.assertEqual(list(parse_arguments([]).each()), ["default"])
+        several = parse_arguments(["--profile", "b", "--passphrase-file", "1", "--profile", "a", "--passphrase-file=2"])
+        asked = [(each.profile, each.passphrase_file) for each in several.each().values()]
+        self.assertEqual((list(several.each()), asked), (["b", "a"], [("b", Path("1")), ("a", Path("2"))]))
+        most = [f"--profile=p{number}" for number in range(Bounds.accounts)]
+        self.assertEqual(len(parse_arguments(most).profiles), Bounds.accounts)
+        self.assertIn("8 at most", self.refused(*most, "--profile", "more"))
+        two = ("--profile", "a", "--profile", "b")
+        self.assertIn("each once", self.refused(*two, "--profile", "a"))
+        for files in (
+            ("--passphrase-file", "1"),
+            ("--passphrase-file=1", "--passphrase-file=2", "--passphrase-file=3"),
+        ):
+            self.assertIn("one for each profile", self.refused(*two, *files))
+        self.assertIn("one for each profile", self.refused("--passphrase-file=1", "--passphrase-file=2"))
+        for option in ("--link-file", "--user", "--password-file", "--recovery-file"):
+            self.assertIn("one --profile at a time", self.refused(*two, option, "x"))
 
 
 class RunTests(SynchronousTestCase):
@@ -61,7 +82,7 @@ class RunTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.errors = io.StringIO()
         self.patch(sys, "stderr", self.errors)
-        self.run_ = IrcRun(self.reactor, IrcArguments(profile="alice"), self.profile, cast(Any, StartedClient))
+        self.run_ = IrcRun(self.reactor, IrcArguments(), {"alice": self.profile}, cast(Any, StartedClient))
 
     def client(self) -> Any:
         """The one that was made."""
@@ -126,7 +147,7 @@ class RunTests(SynchronousTestCase):
         for arguments, same in ((IrcArguments(show_password=True), True), (IrcArguments(new_password=True), False)):
             printed = io.StringIO()
             self.patch(sys, "stdout", printed)
-            run = make_run(self.reactor, arguments, self.profile)
+            run = make_run(self.reactor, arguments, {"alice": self.profile})
             assert isinstance(run, PasswordRun)
             self.assertEqual(self.successResultOf(Deferred.fromCoroutine(run.run())), 0)
             self.assertEqual(printed.getvalue().strip() == password, same)
