@@ -18,7 +18,7 @@ PROGRAMS = ("chatserv", "clients", "bench")
 OWNED_ELSEWHERE = {  # who runs a reactor that another one of these has given its clock
     "chatserv/testing/blindness/leaking.py": "chatserv/tap.py",
     "bench/window.py": "clients/window/main.py",
-    "chatserv/testing/demo/saving_window.py": "clients/window/main.py",
+    "chatserv/testing/window_hands.py": "clients/window/main.py",
 }
 
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -31,6 +32,14 @@ class DisplayError(Exception):
 def missing(*programs: str) -> list[str]:
     """Which of these programs are not installed."""
     return [program for program in programs if shutil.which(program) is None]
+
+
+def why_no_window(*programs: str) -> str:
+    """Why there can be no window here; empty where there can. ``programs``: what it takes beside Xvfb."""
+    lacking = missing("Xvfb", *programs)
+    if find_spec("_tkinter") is None:
+        lacking.append("tkinter (python3-tk)")
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 class Display:

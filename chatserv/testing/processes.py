@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Final, Self
 
 TWISTD: Final = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
@@ -219,6 +219,44 @@ def client_command(directory: Path, profile: str, *arguments: str, program: tupl
     return [*program, "--profile", profile, "--user", profile, "--password-file", str(password), *unsealed, *arguments]
 
 
+def run_program(
+    name: str,
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    *,
+    typed: str = "",
+    seconds: float = 150,
+) -> str:
+    """Runs a program to its end and returns what it printed. Raises `ProgramError` for any exit code but 0, or no end.
+
+    Args:
+        name: What it is called in the error.
+        command: Its command line.
+        directory: Where it works, and has clients' profiles.
+        environment: What it has in its environment beside ours.
+        typed: Its standard input.
+        seconds: By when it has to have ended.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env={**child_environment(directory), **environment},
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = ((late.stdout or b"") + (late.stderr or b"")).decode(errors="replace")
+        raise ProgramError(f"{name}: no end after {seconds:g} s\n{said}") from None
+    if done.returncode != 0:
+        raise ProgramError(f"{name}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
 def run_client(
     directory: Path,
     profile: str,
@@ -228,19 +266,8 @@ def run_client(
     program: tuple[str, ...] = CLIENT,
 ) -> str:
     """Runs a client to its end and returns what it printed. Raises `ProgramError` for any exit code but 0."""
-    done = subprocess.run(
-        client_command(directory, profile, *PATIENCE, *arguments, program=program),
-        cwd=directory,
-        env=child_environment(directory),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ProgramError(f"client {profile} {arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    command = client_command(directory, profile, *PATIENCE, *arguments, program=program)
+    return run_program(f"client {profile} {arguments}", command, directory, typed=typed, seconds=seconds)
 
 
 def register_two(server: ServerProgram, first: str, second: str) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.demo.scenes import without_window
-from chatserv.testing.display import missing
+from chatserv.testing.display import missing, why_no_window
 from chatserv.testing.irssi import IRSSI
 from chatserv.testing.processes import child_environment
 from tests.support.postgres import require_programs
@@ -49,7 +48,7 @@ class DemoTests(SynchronousTestCase):
         self.assertEqual((code, errors, broken_code, broken_errors), (0, "", 1, ""))
         self.assertEqual(shown.splitlines()[-1], "0 lost, 0 doubled, order equal")
         self.assertTrue(broken_shown.splitlines()[-1].startswith("1 lost, 1 doubled, "))
-        checks = 24 if without_window() else 25
+        checks = 24 if why_no_window() else 25
         for words in (
             *("killed with SIGKILL", "started again", "<alice> alice says line 20", "<bob> bob says line 20"),
             *("carol reads  <alice> Good morning, carol.", "the safety number is the same on both sides"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from chatserv.testing.display import Display, missing
+from chatserv.testing.display import Display, why_no_window
 from chatserv.testing.processes import child_environment
 
 T = TypeVar("T")
@@ -23,12 +23,7 @@ TO_ROOMS, TO_CHAT, TO_MEMBERS = 1, 2, 3  # how often F6 goes from the field to t
 
 def why_not() -> str:
     """Why no window can be driven here; empty where one can."""
-    lacking = missing("Xvfb", "openbox", "xdotool")
-    try:
-        import tkinter  # noqa: F401
-    except ImportError:
-        lacking.append("tkinter (python3-tk)")
-    return f"not installed: {', '.join(lacking)}" if lacking else ""
+    return why_no_window("openbox", "xdotool")
 
 
 class Clipboard:

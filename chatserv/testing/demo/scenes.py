@@ -9,14 +9,13 @@ import secrets
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from chatserv.testing.blindness.canaries import Flock
 from chatserv.testing.demo.stage import WAIT_SECONDS, Stage, wait_until
 from chatserv.testing.demo.talking import Reader, say
-from chatserv.testing.display import missing
+from chatserv.testing.display import missing, why_no_window
 from chatserv.testing.irc_person import IrcPerson
 from chatserv.testing.irssi import ENVIRONMENT, IRSSI, WELCOME, irssi_command
 from chatserv.testing.processes import ProgramError, run_client
@@ -146,7 +145,7 @@ def _compare(stage: Stage, name: str, source: Path, target: Path) -> None:
 
 def window(stage: Stage) -> None:
     """Alice sends a file from a script, and bob saves it in the window, on a screen without a monitor."""
-    lacking = without_window()
+    lacking = why_no_window()
     if lacking:
         say(f"no file goes to a window here: {lacking}")
         return
@@ -158,14 +157,6 @@ def window(stage: Stage) -> None:
     run_client(stage.directory, "alice", "--file", str(source))
     save_in_window(stage.directory, "bob", source.name, target)
     _compare(stage, "bob's window", source, target)
-
-
-def without_window() -> str:
-    """Why there can be no window here; empty where there can."""
-    lacking = missing("Xvfb")
-    if find_spec("_tkinter") is None:
-        lacking.append("tkinter (python3-tk)")
-    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 def irc(stage: Stage) -> None:
