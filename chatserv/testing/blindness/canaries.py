@@ -39,6 +39,11 @@ class Flock:
     def __getitem__(self, name: str) -> Canary:
         return next(canary for canary in self.canaries if canary.name == name)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it has a canary for."""
+        return tuple(canary.name for canary in self.canaries)
+
     @classmethod
     def hatch(cls, names: Iterable[str], choice: Callable[[str], str] = secrets.choice) -> "Flock":
         """New canaries of these names; ``choice`` takes one letter of a text."""

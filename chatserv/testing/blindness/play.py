@@ -14,7 +14,7 @@ from chatserv.testing.blindness.files import (
     IN_FILES,
     IRC,
     NAME,
-    PREVIEW,
+    OF_A_WINDOW,
     SECRETS_OF_FILES,
     TERMINAL,
     TYPE,
@@ -23,7 +23,6 @@ from chatserv.testing.blindness.files import (
     called,
 )
 from chatserv.testing.blindness.searching import Searcher
-from chatserv.testing.blindness.sending import send_file
 from chatserv.testing.irc_person import IrcPerson
 from chatserv.testing.processes import (
     ProgramError,
@@ -73,7 +72,7 @@ class Play:
         server: The server; it runs.
         port: Where Alice and Bob connect.
         plain_port: Where Carol connects, without TLS.
-        flock: A canary for each of `SECRETS`.
+        flock: A canary for each of `SECRETS`; without those of `OF_A_WINDOW` there is no window.
         control: A canary for each of `BY_DESIGN`: what is said in the clear, to show that the search finds what is there.
         sealed: Whether Bob's profile, which is stolen in the end, is sealed, or left unsealed.
 
@@ -88,7 +87,7 @@ class Play:
         self._server, self._port, self._plain_port = server, port, plain_port
         self._flock, self._control = flock, control
         self._directory = server.directory
-        self.unread = set(SECRETS) - FOR_NOBODY
+        self.unread = set(flock.names) - FOR_NOBODY
         self.code = ""
         # A letter and its accent are two characters as typed, and one in the form that keys are made from.
         password = f"{flock[PASSWORD].text} cafe\u0301\n"
@@ -114,7 +113,7 @@ class Play:
                 self._send_files()
                 self._talk_by_irc(carol)
                 self._second_device()
-                self._wait_for_readers(carol, *SECRETS)
+                self._wait_for_readers(carol, *self._flock.names)
                 yield
             finally:
                 carol.kill()  # what it has kept is in its files
@@ -174,13 +173,17 @@ class Play:
         )
 
     def _send_files(self) -> None:
-        """Alice sends a file with canaries all over it from a terminal, and one as the window does; bob saves both."""
+        """Alice sends a file with canaries all over it from a terminal, and a picture from her window; bob saves both."""
         room, file = self._flock["room name"].text, Canaried(self._flock, TERMINAL)
         self._do("alice", f"/room {room}", f"/file {file.write(self._directory)} {file.words}")
         self._save()
+        if OF_A_WINDOW.isdisjoint(self._flock.names):
+            return
+        from chatserv.testing.blindness.sending import send_in_window  # noqa: PLC0415 - needs Tk
+
         file = Canaried(self._flock, WINDOW)
-        path, kind = file.write(self._directory, ".picture"), f"image/{file.text(TYPE)}"
-        send_file(self._directory, "alice", room, path, file.words, kind, file.text(PREVIEW))
+        kind = f"image/{file.text(TYPE)}"
+        send_in_window(self._directory, "alice", room, file.write(self._directory), file.words, kind)
         self._save()
 
     def _save(self) -> None:

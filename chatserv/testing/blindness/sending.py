@@ -1,53 +1,61 @@
-"""Sends a file as the window does: of a type, and with a small picture of it, both of which are the sender's word.
+"""Somebody at the window who sends a file: presses +, types where it is, and says something beside it.
 
-``python -m chatserv.testing.blindness.sending PROFILE ROOM PATH WORDS TYPE PICTURE``. Windows make the picture from the
-file; here it is a text, which cannot be in one, as the file's type is in no table.
+``python -m chatserv.testing.blindness.sending PROFILE ROOM PATH WORDS TYPE``. It ends when the server has the message. The
+type is what this machine has for files of that ending.
 """
 
-import subprocess
 import sys
 from mimetypes import add_type
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
+from chatserv.testing.window_hands import Hands, play, use_hands
+from clients.window.application import Application
 
-from chatserv.client import Preview, Profile, open_client, use_steady_clock
-from chatserv.testing.processes import ProgramError, child_environment
-
-COMMAND: Final = (sys.executable, "-m", "chatserv.testing.blindness.sending")
-SECONDS: Final = 150.0
-WIDTH, HEIGHT = 640, 480
+MODULE: Final = "chatserv.testing.blindness.sending"
+CHOOSE, SEND = "Choose", "Send"  # texts of the window's
 
 
-def send_file(directory: Path, profile: str, room: str, path: Path, words: str, kind: str, picture: str) -> None:
-    """Lets a program send it, and waits until it is stored. Raises `ProgramError`."""
-    done = subprocess.run(
-        [*COMMAND, profile, room, str(path), words, kind, picture],
-        cwd=directory,
-        env=child_environment(directory),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise ProgramError(f"{profile} does not send {path.name}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+def send_in_window(directory: Path, profile: str, room: str, path: Path, words: str, kind: str) -> None:
+    """Opens somebody's window until the file is stored. Raises `ProgramError`."""
+    play(directory, MODULE, profile, room, str(path), words, kind)
 
 
-async def run(reactor: Any, profile: str, room: str, path: str, words: str, picture: str) -> None:
-    """Sends it, and ends."""
-    async with open_client(Profile.named(profile), reactor) as client:
-        await client.room(room).send_file(path, words, preview=Preview(WIDTH, HEIGHT, picture.encode()))
+class SendingHands(Hands):
+    """Sends a file to the room on the screen.
+
+    Args:
+        application: The window.
+        path: Where the file is.
+        words: What is said beside it.
+    """
+
+    def __init__(self, application: Application, path: str, words: str) -> None:
+        super().__init__(application)
+        self._path, self._words = path, words
+        self._asked = self._sent = False
+
+    def look(self) -> None:
+        """See `Hands`."""
+        choose, send = self.button(CHOOSE), self.button(SEND)
+        if choose is not None:
+            self.answer(choose, self._path)
+        elif send is not None:
+            self.answer(send, self._words)
+            self._sent = True
+        elif self._sent:
+            if self.mark_file(Path(self._path).name):
+                self.done()
+        elif not self._asked and self.context.client is not None and self.context.here() is not None:
+            self.context.layout.entry.attach.invoke()
+            self._asked = True
 
 
 def main() -> None:
     """The command line."""
-    profile, room, path, words, kind, picture = sys.argv[1:]
+    profile, room, path, words, kind = sys.argv[1:]
     add_type(kind, Path(path).suffix)
-    react(lambda reactor: Deferred.fromCoroutine(run(use_steady_clock(reactor), profile, room, path, words, picture)))
+    use_hands(profile, lambda application: SendingHands(application, path, words), room)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,8 @@ def _spread(row: bytes, depth: int, *, scaled: bool) -> bytes:
     return b"".join([table[byte] for byte in row])
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a file: ``kind`` is four letters."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
@@ -192,4 +193,4 @@ def encode(width: int, height: int, rows: Iterable[bytes]) -> bytes:
         above = row
     packed = min((zlib.compress(bytes(each), 9) for each in (plain, upward)), key=len)
     head = struct.pack(">IIBBBBB", width, height, 8, _COLOUR, 0, 0, 0)
-    return SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")

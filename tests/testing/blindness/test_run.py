@@ -1,7 +1,8 @@
 """What the proof of blindness says of what it finds."""
 
 import sys
-from contextlib import redirect_stdout
+import zlib
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.testing.blindness import places, run
 from chatserv.testing.blindness.canaries import Flock
-from chatserv.testing.blindness.files import SECRETS_OF_FILES
+from chatserv.testing.blindness.files import OF_A_WINDOW, SECRETS_OF_FILES, UNSEALED_PREVIEW, unsealed
 from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES, LONGEST_NAME, Place, at_second
 from chatserv.testing.blindness.play import BY_DESIGN, SECRETS
 from chatserv.testing.blindness.run import (
@@ -113,9 +114,14 @@ class JudgeTests(SynchronousTestCase):
             *most, missing = SECRETS_OF_FILES
             for names, outcome in ((most, UNPROVEN), ((missing,), FOUND)):
                 for place in self.leaks.keys() & {places.BLOBS, at_second(places.BLOBS)}:
-                    self.add(place, b"\n".join(self.secret[name].text.encode() for name in names))
+                    self.add(place, b"\n".join(map(self.bare, names)))
                 code, lines = self.validated(leak=True)
                 self.assertEqual((code, lines[-1]), (outcome, f"leaks found in {count} of {count} places"))
+
+    def bare(self, name: str) -> bytes:
+        """A canary of a file that nobody has sealed."""
+        text = self.secret[name].text.encode()
+        return zlib.compress(text) if unsealed(name) == UNSEALED_PREVIEW else text
 
     def test_recovery_code(self) -> None:
         """A recovery code is searched for as well, in every encoding."""
@@ -146,6 +152,19 @@ class MainTests(SynchronousTestCase):
             ):
                 self.assertEqual(run.main(), UNPROVEN)
             self.assertEqual(told.getvalue(), f"{error}\n")
+
+    def test_without_window(self) -> None:
+        """Where no window can be it is said, and nothing is to be found of what one sends."""
+        with (
+            mock.patch.object(sys, "argv", ["blind"]),
+            mock.patch.object(run, "why_no_window", return_value="not installed: Xvfb"),
+            mock.patch.object(run, "perform", side_effect=ProgramError("enough")) as perform,
+            redirect_stdout(StringIO()) as printed,
+            redirect_stderr(StringIO()),
+        ):
+            self.assertEqual(run.main(), UNPROVEN)
+        self.assertEqual(printed.getvalue(), "-- no picture goes from a window here: not installed: Xvfb\n")
+        self.assertEqual(set(perform.call_args.args[1].names), set(SECRETS) - OF_A_WINDOW)
 
     def test_canaries(self) -> None:
         """A server that leaks has another canary for each place, and a node one for everything that it has of its own."""
