@@ -1,9 +1,6 @@
 """Two people in a process of their own, who talk while a file moves."""
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,9 +10,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from bench.options import Options
-from bench.server import BenchError, BenchServer
+from bench.own_program import figures_of
+from bench.server import BenchServer
 from chatserv.client import Client, ClientEvent, MessageReceived, Profile, ServerLink, format_link, prepare_account
-from chatserv.testing.processes import child_environment
 
 LINES: Final = 100
 PAUSE_SECONDS: Final = 0.02
@@ -36,19 +33,12 @@ def in_clients(module: str, options: Options, *arguments: object) -> dict[str, A
         BenchError: It came to nothing.
     """
     with BenchServer(options.directory, options.core, LIMITS) as server, tempfile.TemporaryDirectory() as name:
-        done = subprocess.run(
-            [sys.executable, "-m", module, name, str(server.pid), *map(str, arguments)],
-            input=format_link(server.link),
-            env=child_environment(Path(name)),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
+        return figures_of(
+            *(module, name, str(server.pid), *map(str, arguments)),
+            directory=Path(name).absolute(),
+            typed=format_link(server.link),
+            seconds=PATIENCE_SECONDS,
         )
-    if done.returncode != 0:
-        raise BenchError(f"{module}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def make_file(directory: Path, megabytes: int) -> Path:

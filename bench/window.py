@@ -5,7 +5,6 @@ The window is the real one on a screen without a monitor, against the real serve
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,9 +15,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.options import Options
+from bench.own_program import figures_of
 from bench.server import BenchError
 from chatserv.testing.display import Display
-from chatserv.testing.processes import ServerProgram, child_environment, run_client
+from chatserv.testing.processes import ServerProgram, run_client
 from chatserv.testing.unlimited import unlimited
 
 if TYPE_CHECKING:
@@ -76,20 +76,9 @@ def window_figures(parent: Path | None, messages: int = MESSAGES) -> dict[str, o
 
 
 def _run_window(directory: Path, display: Display, part: str, link: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.window", part, link]
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env={**child_environment(directory), **display.environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
+    return figures_of(
+        *("bench.window", part, link), directory=directory, environment=display.environment, seconds=PATIENCE_SECONDS
     )
-    if done.returncode != 0:
-        raise BenchError(f"window, {part}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 # -- inside the window's process ---------------------------------------------------------------------------------------
