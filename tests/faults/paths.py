@@ -3,16 +3,15 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from chatserv.client import Profile
 from chatserv.client.account.failures import ProfileError
-from chatserv.testing.processes import ServerProgram, child_environment
+from chatserv.testing.processes import ServerProgram
 from chatserv.wire import messages
+from tests.faults.commanding import command
 from tests.faults.crowd import Crowd
 from tests.faults.driven import driven
 from tests.faults.health import Health
@@ -78,17 +77,10 @@ class Yard:
 
 def _command(server: ServerProgram, yard: Path, *arguments: str) -> int:
     """The exit code of the operator's command, in the yard. Fails the row where it hangs, breaks, or shows what it read."""
-    done = subprocess.run(
-        [sys.executable, "-m", "chatserv", "--state-dir", str(server.state), *arguments],
-        cwd=yard,
-        env=child_environment(server.directory),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    said = (done.stdout + done.stderr).decode(errors="replace")
+    out, errors, code = command(server, *arguments, directory=yard)
+    said = out + errors
     check("Traceback" not in said and CANARY not in said, f"{arguments}: {said}")
-    return done.returncode
+    return int(code)
 
 
 def _named(ground: Ground) -> Iterator[tuple[str, str, bool]]:
@@ -134,9 +126,9 @@ def file_names(ground: Ground) -> str:
         stage = Stage.of(server)
         check(_command(server, yard.yard, "user", "role", stage.account.user, "admin") == 0, "nobody administers")
         health = Health(ground, server, crowd)
-        for command, name, good in _named(ground):
-            code = _command(server, yard.yard, command, "--", name)
-            check((code == 0) == good, f"{command} {name!a}: exit code {code}")
+        for word, name, good in _named(ground):
+            code = _command(server, yard.yard, word, "--", name)
+            check((code == 0) == good, f"{word} {name!a}: exit code {code}")
             done, refused = done + good, refused + (not good)
         attacker = stage.attacker()
         status = attacker.ask(messages.Operated, messages.Operate(1, "status"))

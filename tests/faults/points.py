@@ -2,16 +2,14 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from chatserv.failpoints import DISK, NAMES, VARIABLE
-from chatserv.testing.processes import ProgramError, ServerProgram, child_environment
+from chatserv.testing.processes import ProgramError, ServerProgram
+from tests.faults.commanding import command
 from tests.faults.crowd import Crowd
 from tests.faults.rows import HANGS_SECONDS, Ground, check, row
 from tests.faults.stirring import Stirrer
@@ -66,20 +64,6 @@ def killed_at_points(ground: Ground) -> str:
 def backups(server: ServerProgram) -> Path:
     """Where backups are put."""
     return server.directory / "backups"
-
-
-def command(server: ServerProgram, *words: str, state: Path | None = None, order: str = "") -> Sequence[str]:
-    """Runs the operator's command. Gives what it printed, its errors, and its exit code as text."""
-    done = subprocess.run(
-        [sys.executable, "-m", "chatserv", "--state-dir", str(state or server.state), *words],
-        env={**child_environment(server.directory), VARIABLE: order},
-        cwd=server.directory,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    return done.stdout, done.stderr, str(done.returncode)
 
 
 def _reached(server: ServerProgram, stirrer: Stirrer, *, copies: bool) -> set[str]:

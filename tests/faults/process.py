@@ -14,9 +14,9 @@ from typing import Any, Final, Self
 import psutil
 
 from chatserv.testing.processes import TWISTD, ServerProgram
+from tests.faults.commanding import command
 from tests.faults.crowd import Crowd
 from tests.faults.health import Health
-from tests.faults.points import command
 from tests.faults.rows import Ground, check, row, wait_for
 from tests.support.processes import command_of, is_alive
 

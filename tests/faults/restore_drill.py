@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from chatserv.testing.processes import ServerProgram, register_two, run_client
+from tests.faults.commanding import command
 from tests.faults.crowd import Crowd, Person
 from tests.faults.health import p99
-from tests.faults.points import command
 from tests.faults.rows import Ground, Row, check, play, wait_for
 from tests.faults.storage import prefix
 

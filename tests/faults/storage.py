@@ -14,10 +14,11 @@ from typing import Final
 
 from chatserv.crypto.content import ID_BYTES
 from chatserv.testing.processes import TWISTD, ProgramError, ServerProgram
+from tests.faults.commanding import command
 from tests.faults.crowd import Crowd
 from tests.faults.disk import Disk
 from tests.faults.health import Health, p99
-from tests.faults.points import backups, command
+from tests.faults.points import backups
 from tests.faults.rows import Ground, check, row, wait_for
 
 TMPFS: Final = ("unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size=16m,mode=700 tmpfs "$0" && exec "$@"')

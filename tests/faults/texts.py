@@ -3,8 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import Final
 
@@ -12,8 +10,9 @@ import pyte
 from wcwidth import wcwidth
 
 from chatserv.sanitize import clean_line
-from chatserv.testing.processes import ServerProgram, child_environment
+from chatserv.testing.processes import ServerProgram
 from tests.clients.terminal.test_hostile import CONTROL, CORPUS
+from tests.faults.commanding import command
 from tests.faults.crowd import Crowd
 from tests.faults.driven import driven
 from tests.faults.health import Health
@@ -22,7 +21,6 @@ from tests.test_sanitize import ATTACKS
 
 PEOPLE: Final = 3
 ARGUMENT_CHARS: Final = 1000
-COMMAND: Final = (sys.executable, "-m", "chatserv")
 ISOLATES: Final = re.compile("[\u2068\u2069]")  # those that the command puts around text that goes from right to left
 LOG_LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000 \[\w+\] \S|\t")
 TEXTS: Final = tuple(dict.fromkeys((*CORPUS, *ATTACKS, "Z" + "\u0300" * 10_000)))
@@ -35,15 +33,8 @@ def _sayable(text: str) -> str:
 
 def _command(server: ServerProgram, *arguments: str) -> str:
     """What the operator's command prints, whatever comes of it."""
-    done = subprocess.run(
-        [*COMMAND, "--state-dir", str(server.state), *arguments],
-        cwd=server.directory,
-        env={**child_environment(server.directory), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    said = (done.stdout + done.stderr).decode()
+    out, errors, _ = command(server, *arguments)
+    said = (out + errors).encode().decode()  # UTF-8, all of it
     check("Traceback" not in said, f"{arguments}: {said}")
     check(said, f"{arguments} printed nothing")
     return said

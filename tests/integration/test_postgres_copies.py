@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.blob_directory import BlobDirectory
 from chatserv.testing.postgres import programs
 from chatserv.testing.processes import ServerProgram, register_two, run_client
-from tests.faults.points import command
+from tests.faults.commanding import command
 from tests.support.postgres import cluster
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cluster.rst"
