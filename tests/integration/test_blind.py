@@ -5,13 +5,11 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from chatserv.testing.blindness.files import OF_A_WINDOW, SECRETS_OF_FILES
 from chatserv.testing.blindness.places import LEAKS, LEAKS_OF_NODES
 from chatserv.testing.blindness.run import CLEAN, FOUND, LEAKED
 from chatserv.testing.display import why_no_window
-from tests.integration.test_demo import play
+from tests.integration.test_demo import PlayCase, play
 from tests.support.nats import require_program
 from tests.support.postgres import require_programs
 
@@ -30,7 +28,7 @@ def played(*options: tuple[str, ...]) -> list[tuple[str, str, int]]:
                 one.kill()
 
 
-class BlindTests(SynchronousTestCase):
+class BlindTests(PlayCase):
     """Both runs, at once, since each has a server of its own."""
 
     def test_blind(self) -> None:

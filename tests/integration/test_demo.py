@@ -29,7 +29,13 @@ def play(directory: Path, module: str, *arguments: str) -> subprocess.Popen[str]
     )
 
 
-class DemoTests(SynchronousTestCase):
+class PlayCase(SynchronousTestCase):
+    """Plays; what one has printed that should not is shown whole."""
+
+    maxDiff = None
+
+
+class DemoTests(PlayCase):
     """Both plays, at once, since each has a server of its own."""
 
     def test_demo(self) -> None:
@@ -45,7 +51,7 @@ class DemoTests(SynchronousTestCase):
                 for one in (good, broken):
                     one.kill()
         (shown, errors, code), (broken_shown, broken_errors, broken_code) = outcomes
-        self.assertEqual((code, errors, broken_code, broken_errors), (0, "", 1, ""))
+        self.assertEqual((code, errors, broken_code, broken_errors), (0, "", 1, ""), shown)
         self.assertEqual(shown.splitlines()[-1], "0 lost, 0 doubled, order equal")
         self.assertTrue(broken_shown.splitlines()[-1].startswith("1 lost, 1 doubled, "))
         checks = 24 if why_no_window() else 25
@@ -65,7 +71,7 @@ class DemoTests(SynchronousTestCase):
         self.assertIn(irssi, shown)
 
 
-class HonestTests(SynchronousTestCase):
+class HonestTests(PlayCase):
     """A short version of ``make honest``."""
 
     def test_nobody_is_accused(self) -> None:
@@ -83,7 +89,7 @@ class HonestTests(SynchronousTestCase):
         self.assertRegex(shown, r"seed 1\n-- [1-9][0-9]{2,} lines; .*\b(kill|restart|pause|mute|kick|new device)")
 
 
-class KillsTests(SynchronousTestCase):
+class KillsTests(PlayCase):
     """A short version of ``make kills``."""
 
     def test_three(self) -> None:
