@@ -1,11 +1,12 @@
 """``--command``: slash commands in order."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
-from chatserv.client import Client, ClientEvent, Profile, Slash, explained, open_client, translate
+from chatserv.client import Client, ClientEvent, Profile, Slash, WaitingMessage, explained, open_client, translate
 from chatserv.client.errors import ChatError, LocalFileError, NotMember
 from chatserv.client.events import SendAcknowledged, SendFailed, SendHeld
 from clients.plain.script import Errand
@@ -14,9 +15,11 @@ from clients.shared.exit_codes import DONE, REFUSED, SERVER_AWAY, Exit, exit_for
 from clients.shared.patience import Patience
 from clients.shared.trouble_text import held_text
 
+LOOK_SECONDS: Final = 0.02  # between two looks whether what is stored has come: nobody tells who follows nothing
+
 
 class CommandsMode(Errand):
-    """Carries commands out, each when the one before is done and what it sent is stored. The room need not be there."""
+    """Carries commands out, each when the one before is done and what it sent is in the room. That need not be there."""
 
     def __init__(
         self, reactor: Any, arguments: Arguments, profile: Profile, make_client: Callable[..., Client] = open_client
@@ -51,7 +54,9 @@ class CommandsMode(Errand):
             self._line, self._busy = line, True
             self._in_time.begin()
             try:
-                await self._carry_out(line)
+                await self._what_is_stored()
+                if not self.done.called:
+                    await self._carry_out(line)
             except ChatError as error:
                 ours = isinstance(error, LocalFileError)
                 self.finish(exit_for(error) if ours else Exit(REFUSED, explained(error), clean=True))
@@ -60,6 +65,17 @@ class CommandsMode(Errand):
                 self._busy = self._storing = False
                 self._in_time.end()
         self.finish(Exit(DONE))
+
+    async def _what_is_stored(self) -> None:
+        """Waits until the room has it: the server's answer may come first, and ``-1`` is the last message in the room."""
+        while not self.done.called and any(each.state == "stored" for each in self._on_their_way()):
+            await deferLater(self._reactor, LOOK_SECONDS)
+
+    def _on_their_way(self) -> list[WaitingMessage]:
+        try:
+            return self._client.room(self._slash.room).waiting()
+        except NotMember:
+            return []
 
     async def _carry_out(self, line: str) -> None:
         for each in await self._slash.run(line):

@@ -1,6 +1,6 @@
 """``chatserv-client --command``, without a server."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from chatserv.client import (
     DiskFull,
@@ -9,6 +9,7 @@ from chatserv.client import (
     SendHeld,
     Status,
     StatusChanged,
+    WaitingMessage,
 )
 from chatserv.errors import Muted
 from tests.client.slash_fakes import member, message
@@ -76,6 +77,38 @@ class CommandTests(ProgramTestCase):
         self.client.tell(SendAcknowledged(ID, 2))
         self.assert_ended(0)
         self.assertEqual(self.client.calls[-1], ("new", "read"))
+
+    def test_waits_until_there(self) -> None:
+        """A line that is stored, and not in the room yet, is waited for: the next command may be about it."""
+        self.program("--command", "x", "--command", "/edit -1 y", online=False)
+        lobby = self.client.there["lobby"]
+
+        def send(*_: object, **__: object) -> "Deferred[int]":
+            lobby.texts.append(WaitingMessage(ID, "x", False, None, 0, state="stored"))
+            return succeed(1)
+
+        self.patch(lobby, "send", send)
+        self.client.tell(StatusChanged(Status.ONLINE))
+        for _ in range(3):
+            self.reactor.advance(1)
+            self.assert_runs()
+        lobby.texts.clear()
+        lobby.kept.append(message(1, "alice", "x", own=True))
+        self.reactor.advance(1)
+        self.assert_ended(0)
+        self.assertEqual([each[:2] for each in self.client.calls], [("lobby", "edit")])
+
+    def test_never_there(self) -> None:
+        """Where it does not come in time the run ends with 3."""
+        self.program("--command", "x", "--timeout", "5", online=False)
+        self.client.there["lobby"].texts.append(WaitingMessage(ID, "x", False, None, 0, state="stored"))
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.reactor.advance(4.9)
+        self.assert_runs()
+        self.reactor.advance(0.2)
+        self.assertEqual(self.codes, [3])
+        self.reactor.advance(1)
+        self.assertEqual(self.client.calls, [])
 
     def test_held(self) -> None:
         """A message that would wait for a person ends the run with 5, and does not go out later."""
