@@ -56,7 +56,7 @@ class KilledTests(FilesCase):
 
     def test_sending(self) -> None:
         """At most a MiB is sent again; the file comes once, whole, and nothing is left in the spool."""
-        moments: list[tuple[type[Any], str, int]] = [(Spool, "append", time) for time in (1, 2, 4, 5)]
+        moments: list[tuple[type[Any], str, int]] = [(Spool, "append", time) for time in (1, 2, 5, 14)]
         moments += [(UploadTable, name, 1) for name in ("sealed", "said", "delete")]
         moments += [(Requests, "ask", time) for time in (1, 2, 3, 40, 95)]
         for owner, name, time in moments:

@@ -182,11 +182,11 @@ class RefusedTests(FilesCase):
         """In place of `Spool.append`: the file changes each time."""
         real = Spool.append
 
-        def append(spool: Spool, name: str, offset: int, sealed: bytes) -> None:
+        def append(spool: Spool, name: str, offset: int, sealed: bytes, *, sync: bool = True) -> None:
             with open(path, mode) as file:
                 file.write(b"x")
             os.utime(path, ns=(1, 1))
-            real(spool, name, offset, sealed)
+            real(spool, name, offset, sealed, sync=sync)
 
         return append
 
