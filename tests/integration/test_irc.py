@@ -12,12 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from chatserv.testing.irssi import IRSSI
 from chatserv.testing.processes import child_environment, client_command, free_port, listens
 from tests.integration.test_clients import SECONDS, ClientsTestCase, Terminal
 from tests.support import irc_programs
 
 IRC = (sys.executable, "-m", "clients.irc.main")
 COLUMNS = 150
+DOCUMENT = Path(__file__).parents[2] / "docs" / "irc.rst"
 KINDS = {"TERM": "xterm-256color", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
 
@@ -211,6 +213,36 @@ class ClientTests(IrcTestCase):
         terminal.type("/query *chatserv rooms\r")
         terminal.until("members: 2")
         self.assertIn(":alice!alice@chat PRIVMSG #lobby :good day to you\r\n", self.beside.text)
+
+    def type_document(self, title: str, command: list[str], ready: str, there: str) -> None:
+        """Types what docs/irc.rst has under a title into a program that knows nothing yet, until alice is in a room."""
+        port, password = self.serve("alice")
+        terminal = Terminal(self, command, COLUMNS, KINDS)
+        terminal.until(ready)
+        section = DOCUMENT.read_text(encoding="utf-8").partition(f"\n{title}\n---")[2].partition("\n---")[0]
+        lines = [line.strip() for line in section.splitlines() if line.startswith("    /")]
+        self.assertGreater(len(lines), 2)
+        for line in lines:
+            typed = line.replace("6667", str(port)).replace("PASSWORD", password)
+            terminal.type(typed)
+            terminal.until(typed)  # what comes at once with the next line is taken for a paste
+            terminal.type("\r")
+            terminal.read()
+        terminal.until(there)
+        terminal.type("/quit\r")
+        self.assertEqual(terminal.finish(), 0)
+
+    def test_irssi_document(self) -> None:
+        """The lines of the document connect a new irssi."""
+        home = tempfile.mkdtemp(dir=self.directory)
+        command = [irc_programs.program(IRSSI), f"--home={home}/irssi"]
+        self.type_document("irssi", command, "[(status)]", "[Act: 2]")
+
+    def test_weechat_document(self) -> None:
+        """And a new WeeChat."""
+        home = tempfile.mkdtemp(dir=self.directory)
+        command = [irc_programs.program(irc_programs.WEECHAT), "--dir", f"{home}/weechat"]
+        self.type_document("WeeChat", command, "Plugins loaded", "#lobby")
 
     def test_irssi(self) -> None:
         """Irssi."""
