@@ -7,7 +7,7 @@
 #   CONFIG     run: the settings file, JSON or TOML                              (none: the defaults)
 #   STATE_DIR  run: the directory of keys, database and logs                     (the user's own)
 #   BREAK      demo, demo-cluster: 1 breaks the demonstration on purpose; it must then fail
-#   STORE      demo, kills, restart-drill, prove-blind, faults, faults-short: where the store is (sqlite);
+#   STORE      demo, kills, file-kills, restart-drill, prove-blind, faults, faults-short: where the store is (sqlite);
 #              postgres: in a PostgreSQL of their own; cluster: the same, and the server is one of two nodes
 #   NODES      cluster: how many                                                 (3)
 #   DRILLS     cluster-drill: the names of some drills                           (all)
@@ -149,8 +149,8 @@ prove-blind: $(STAMP_STORE)  ## search everything that a server has for what peo
 kills: $(STAMP_STORE)  ## people talk while the server is killed 200 times (KILLS=n)
 	$(BIN)/python -m chatserv.testing.demo.kills $(ON_STORE) --kills $(KILLS)
 
-file-kills: $(VENV)/.stamp-run  ## files are carried while server, sender and receiver are killed 200 times in all (KILLS=n)
-	$(BIN)/python -m chatserv.testing.demo.file_kills --kills $(KILLS)
+file-kills: $(STAMP_STORE)  ## files are carried while server, sender and receiver are killed 200 times in all (KILLS=n)
+	$(BIN)/python -m chatserv.testing.demo.file_kills $(ON_STORE) --kills $(KILLS)
 
 faults: $(VENV)/.stamp-test  ## every fault that the server has to survive, a line each (ROWS='1 7' JOBS=n)
 	$(BIN)/python -m tests.faults $(ON_STORE) $(if $(JOBS),--jobs $(JOBS)) $(ROWS)

@@ -7,22 +7,34 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.testing.demo.carriage import again
 from chatserv.testing.demo.file_kills import MOST_AGAIN, Verdict, campaign
+from chatserv.testing.stores import POSTGRES, SQLITE
+from tests.support.postgres import require_programs
 
 KILLS = 6
+KILLS_ON_POSTGRES = 4
 
 
 class FileKillsTests(SynchronousTestCase):
     """Real programs, killed while they carry files."""
 
-    def test_six(self) -> None:
-        """Six kills cost at most a MiB each and no byte, and leave nothing behind."""
+    def check(self, store: str, kills: int, files: int) -> None:
+        """So many kills cost at most a MiB each and no byte, and leave nothing behind."""
         directory = Path(self.mktemp()).absolute()
         directory.mkdir(mode=0o700)
-        verdict = campaign(directory, KILLS)
-        self.assertEqual((KILLS, 2), (verdict.kills.total(), verdict.files))
-        self.assertLess(verdict.between, KILLS)
+        verdict = campaign(directory, store, kills)
+        self.assertEqual((kills, files), (verdict.kills.total(), verdict.files))
+        self.assertLess(verdict.between, kills)
         self.assertTrue(verdict.again)
         self.assertTrue(verdict.good, str(verdict))
+
+    def test_sqlite(self) -> None:
+        """With the store in a file."""
+        self.check(SQLITE, KILLS, 2)
+
+    def test_postgres(self) -> None:
+        """With the store in a PostgreSQL of their own."""
+        require_programs()
+        self.check(POSTGRES, KILLS_ON_POSTGRES, 1)
 
 
 class CountingTests(SynchronousTestCase):

@@ -2,28 +2,33 @@
 
 The programs are real, and so is SIGKILL. Each client notes every piece that it sends or gets (``carrier``), so what travels
 again after a kill is counted, and not guessed. What is saved is compared with what was sent; and in the end the server's
-table and its directory are compared: each file has to have its row, and each row its file.
+table, in a file or in PostgreSQL, and its directory are compared: each file has to have its row, and each row its file.
 """
 
 import argparse
 import hashlib
 import secrets
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Final
 
+from sqlalchemy import select
+
 from chatserv.client.files.window import UNDER_WAY
+from chatserv.config import Blobs, Store
+from chatserv.state_directory import StatePaths
+from chatserv.store.databases import database_of
+from chatserv.store.schema import blob
 from chatserv.testing.demo.carriage import PATIENCE_SECONDS, Carriage, again
 from chatserv.testing.demo.talking import say
 from chatserv.testing.processes import ProgramError, ServerProgram, register_two
+from chatserv.testing.stores import add_option, cluster_for, in_database
 from chatserv.testing.unlimited import unlimited
 from chatserv.wire.blobs import CHUNK_BYTES
 
@@ -89,6 +94,9 @@ class Campaign:
         self._directory, self._server = directory, server
         self._saved = directory / "saved"
         self._saved.mkdir()
+        settings = server.tables
+        self._database = database_of(Store(**settings.get("store", {})), StatePaths(server.state).database)
+        self._blobs = Blobs(**settings.get("blobs", {})).path(server.state)
         self.verdict = Verdict()
 
     def carry(self, kills: int) -> int:
@@ -164,7 +172,7 @@ class Campaign:
         The server starts anew, and sweeps. That it does is known by a file of nobody's, which goes.
         """
         self._server.stop()
-        stray = self._server.state / "blobs" / _STRAY[:2] / _STRAY
+        stray = self._blobs / _STRAY[:2] / _STRAY
         stray.parent.mkdir(mode=0o700, exist_ok=True)
         stray.touch(0o600)
         self._server.start()
@@ -176,15 +184,17 @@ class Campaign:
 
     def _rows(self) -> set[str]:
         """Files that are whole by the server's table; others under a name that no file has."""
-        with closing(sqlite3.connect(f"file:{self._server.state / 'chatserv.db'}?mode=ro", uri=True)) as database:
-            found = database.execute("SELECT lower(hex(blob_id)), size, received FROM blob").fetchall()
+        engine = self._database.reader()
+        with engine.connect() as connection:
+            found = connection.execute(select(blob.c.blob_id, blob.c.size, blob.c.received)).all()
+        engine.dispose()
         return {
-            f"{name} {size}" if size == received else f"{name} {received} of {size}" for name, size, received in found
+            f"{name.hex()} {size}" if size == received else f"{name.hex()} {received} of {size}"
+            for name, size, received in found
         }
 
     def _files(self) -> set[str]:
-        found = (path for path in (self._server.state / "blobs").glob("*/*"))
-        return {f"{path.name} {path.stat().st_size}" for path in found}
+        return {f"{path.name} {path.stat().st_size}" for path in self._blobs.glob("*/*")}
 
 
 def _hash(path: Path) -> bytes:
@@ -200,10 +210,13 @@ def _wait_until(holds: Callable[[], bool], trouble: str) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def campaign(directory: Path, kills: int) -> Verdict:
+def campaign(directory: Path, store: str, kills: int) -> Verdict:
     """Carries files until there were so many kills. Raises `ProgramError` where a program does not do what it should."""
     limits = unlimited(**_RATES, **_ROOM_FOR_ALL)
-    with ServerProgram(directory, {"limits": limits}) as server:
+    with (
+        cluster_for(store) as cluster,
+        ServerProgram(directory, {"limits": limits, **in_database(cluster)}) as server,
+    ):
         register_two(server, SENDER, RECEIVER)
         whole = Campaign(directory, server)
         done = 0
@@ -216,10 +229,11 @@ def main() -> int:
     """Prints the verdict. Returns 0 only if all of it is as it should be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="how often somebody is killed (200)")
+    add_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chatserv-file-kills-") as name:
         try:
-            verdict = campaign(Path(name), options.kills)
+            verdict = campaign(Path(name), options.store, options.kills)
         except ProgramError as error:
             print(error, file=sys.stderr)
             return 1
