@@ -5,7 +5,7 @@ few lines as hold it and written once. Above the soft limit the peer's own comma
 place for a room's events reads them from the log; above the hard limit, or where nothing leaves any more, it is cut.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -69,8 +69,9 @@ class TurnFlusher:
         self._reactor = reactor
         self.seconds: Callable[[], float] = seconds or reactor.seconds
         self._filled: list[SendQueue] = []  # in this turn
-        self._light: deque[SendQueue] = deque()
-        self._heavy: deque[SendQueue] = deque()
+        # Each queue once: one whose transport takes it on by itself meanwhile, and that is filled again, keeps its place.
+        self._light: OrderedDict[SendQueue, None] = OrderedDict()
+        self._heavy: OrderedDict[SendQueue, None] = OrderedDict()
         self._turning = False
 
     def add(self, queue: "SendQueue") -> None:
@@ -87,17 +88,17 @@ class TurnFlusher:
         self._turning = False
         filled, self._filled = self._filled, []
         for queue in filled:
-            (self._light if queue.queued_bytes <= LIGHT_BYTES else self._heavy).append(queue)
+            (self._light if queue.queued_bytes <= LIGHT_BYTES else self._heavy)[queue] = None
         self._flush_some(self._light, LIGHT_SECONDS)
         self._flush_some(self._heavy, HEAVY_SECONDS)
         if self._light or self._heavy:
             self._turn_later()
 
-    def _flush_some(self, queues: "deque[SendQueue]", seconds: float) -> None:
+    def _flush_some(self, queues: "OrderedDict[SendQueue, None]", seconds: float) -> None:
         """Flushes one of these at least, and more until so much time has passed."""
         end = self.seconds() + seconds
         while queues:
-            queue = queues.popleft()
+            queue, _ = queues.popitem(last=False)
             try:
                 queue.flush()
             except Exception:  # noqa: BLE001 - the others flush all the same

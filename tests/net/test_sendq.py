@@ -402,6 +402,28 @@ class TurnFlusherTests(SynchronousTestCase):
         self.assertEqual([first, heavy, second], left)
         self.assertEqual([], self.clock.getDelayedCalls())
 
+    def test_each_stands_in_line_once(self) -> None:
+        """However often a transport takes more by itself meanwhile: no line is longer than there are connections."""
+        self.patch(sendq, "LIGHT_BYTES", 10)
+        self.leaving(HEAVY_SECONDS)
+        flushed, flush = list[SendQueue](), SendQueue.flush
+
+        def counting(queue: SendQueue) -> None:
+            flushed.append(queue)
+            flush(queue)
+
+        for _ in range(50):
+            for rig in self.rigs:
+                rig.queue.pauseProducing()
+                rig.queue.resumeProducing()
+                rig.put(b"x" * 11)
+            self.turn()
+        self.patch(SendQueue, "flush", counting)
+        while self.clock.getDelayedCalls():
+            self.turn()
+        self.assertEqual([b"x" * 11] * 50, [*self.rigs[0].transport.writes])
+        self.assertLessEqual(len(flushed), len(self.rigs))
+
     def test_filled_while_flushing(self) -> None:
         """What is queued while queues are flushed leaves in the next turn."""
         first, second, _ = self.rigs
