@@ -15,7 +15,8 @@ from typing import Final
 
 from chatserv.errors import NotFound, ReadOnly, StorageFull
 from chatserv.failpoints import failpoint
-from chatserv.private_files import DIRECTORY_MODE, FILE_MODE, make_directory
+from chatserv.i18n import _
+from chatserv.private_files import DIRECTORY_MODE, FILE_MODE, PrivateFileError, check_directory, make_directory
 
 ID_BYTES: Final = 16
 STEP_BYTES: Final = 1 << 20  # read in one go
@@ -37,8 +38,19 @@ class BlobDirectory:
         self.path = path
 
     def make(self) -> None:
-        """Makes the directory where it is missing. Raises `PrivateFileError`: it cannot be, or is open to others."""
+        """Makes the directory where it is missing. Raises `PrivateFileError`: it cannot be, or as `check`."""
+        self._refuse_link()
         make_directory(self.path)
+
+    def check(self) -> None:
+        """Looks whether files can be there. Raises `PrivateFileError`: it is a link, no directory, or open to others."""
+        self._refuse_link()
+        check_directory(self.path)
+
+    def _refuse_link(self) -> None:
+        if self.path.is_symlink():
+            said = _("a link, which is not followed: name the directory that it leads to")
+            raise PrivateFileError(f"{self.path}: {said}", file=self.path)
 
     def write(self, blob_id: bytes, offset: int, data: bytes) -> None:
         """Puts bytes at their place; with the first ones the file is made. Raises `NotFound` too where it is final."""

@@ -115,6 +115,15 @@ class BlobDirectoryTests(SynchronousTestCase):
         self.path.symlink_to(self.path.with_name("moved"))
         self.refuse_everywhere()
 
+    def test_made_behind_a_link(self) -> None:
+        """A link is refused when the directory is made, and not when somebody sends a file; so is one that leads nowhere."""
+        self.path.rename(self.path.with_name("moved"))
+        for leads_to in ("moved", "nowhere"):
+            self.path.symlink_to(self.path.with_name(leads_to))
+            self.assertIn("a link", str(self.assertRaises(PrivateFileError, self.files.make)))
+            self.path.unlink()
+        self.assertFalse(self.path.with_name("nowhere").exists())
+
     def test_neither_file_nor_link(self) -> None:
         """A folder, a pipe or a socket in its place is no file, and nobody waits for one."""
         makers: tuple[Callable[[], object], ...] = (self.file.mkdir, lambda: os.mkfifo(self.file))

@@ -10,7 +10,7 @@ from chatserv.blob_directory import BlobDirectory
 from chatserv.config import Config
 from chatserv.i18n import _
 from chatserv.operations.checking import Check
-from chatserv.private_files import PrivateFileError, check_directory
+from chatserv.private_files import PrivateFileError
 from chatserv.state_directory import StatePaths
 from chatserv.store.databases import database_of
 
@@ -19,14 +19,14 @@ def files(config: Config, paths: StatePaths) -> Iterator[Check]:
     """The directory, its disk, and whether the bytes of what people have sent are all there.
 
     Raises:
-        PrivateFileError: It is no directory, others may look into it, or nothing can be written there.
+        PrivateFileError: It is a link or no directory, others may look into it, or nothing can be written there.
         DatabaseRefused: The store cannot be read.
     """
     if not config.has_place_for_files:
         return  # the settings say so already
     place = config.blobs.path(paths.path)
     if os.path.lexists(place):
-        check_directory(place)
+        BlobDirectory(place).check()
         if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
             raise PrivateFileError(f"{place}: {_('the server cannot write there')}", file=place)
         yield from _place(config, place)

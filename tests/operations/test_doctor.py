@@ -22,13 +22,15 @@ from tests.cli.test_main import CommandCase
 Usage = namedtuple("Usage", "free")
 
 
+FREE_PORT = ("--set", "server.host=127.0.0.1", "--set", "server.port=65322")
+
+
 class DoctorTests(CommandCase):
     """``doctor``."""
 
     def checks(self) -> dict[str, str]:
         """What is found, by thing."""
-        given = ("--set", "server.host=127.0.0.1", "--set", "server.port=65322", "doctor")
-        return {each["name"]: each["level"] for each in self.json_of(*given)["checks"]}
+        return {each["name"]: each["level"] for each in self.json_of(*FREE_PORT, "doctor")["checks"]}
 
     def make(self) -> None:
         """A server was here."""
@@ -74,7 +76,7 @@ class DoctorTests(CommandCase):
         self.assertIn("blobs: not there yet", self.run_command("doctor")[1])
         place = self.directory.absolute() / "blobs"
         place.mkdir(0o700)
-        code, out, _ = self.run_command("doctor")
+        code, out, _ = self.run_command(*FREE_PORT, "doctor")
         self.assertEqual((0, 1), (code, out.count(f"{place}: for files, ")))
         self.assertNotIn("mount", out)
         _code, out, _ = self.run_command("--set", "limits.blob_disk_share=0.01", "doctor")
@@ -89,6 +91,9 @@ class DoctorTests(CommandCase):
         place.rmdir()
         place.touch(0o600)
         self.assertIn(f"wrong    {place}: not a directory", self.run_command("doctor")[1])
+        place.unlink()
+        place.symlink_to(self.directory)
+        self.assertIn(f"wrong    {place}: a link, which is not followed", self.run_command("doctor")[1])
 
     def test_retention(self) -> None:
         """A rule for the size that what is never deleted stands in the way of is told."""
