@@ -98,13 +98,14 @@ class Saving:
     def _give_name(self) -> None:
         if self._named:
             return
-        copy, at = self._create(self._part), 0
+        unnamed, self._file, at = self._file, self._create(self._part), 0
         self._named = True
-        while sent := os.sendfile(copy, self._file, at, SMALL_BYTES):
-            at += sent
-        os.close(self._file)
-        self._file = copy
-        os.fsync(copy)
+        try:
+            while sent := os.sendfile(self._file, unnamed, at, SMALL_BYTES):
+                at += sent
+        finally:
+            os.close(unnamed)
+        os.fsync(self._file)
 
     def _rename(self, name: str) -> bool:
         try:

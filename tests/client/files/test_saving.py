@@ -184,6 +184,16 @@ class SavingTests(SynchronousTestCase):
             self.assertEqual(stat.S_IMODE(os.lstat(self.chosen / name).st_mode), 0o600)
         self.assertEqual(sorted(os.listdir(self.chosen)), ["a (2).txt", "a (3).txt", "a.txt"])
 
+    def test_no_links_and_a_full_disk(self) -> None:
+        """Where a copy has to be made and there is no room for it, neither a file nor a descriptor stays behind."""
+        before = os.listdir("/proc/self/fd")
+        with (
+            mock.patch("chatserv.client.files.saving.os.link", side_effect=PermissionError),
+            mock.patch("chatserv.client.files.saving.os.sendfile", side_effect=OSError(28, "No space left on device")),
+        ):
+            self.assertRaises(LocalFileError, self.save, "a.txt")
+        self.assertEqual((before, []), (os.listdir("/proc/self/fd"), os.listdir(self.chosen)))
+
     def test_nowhere(self) -> None:
         """A client that keeps nothing on a disk has no spool: what is asked of it is refused, and nothing is written."""
         nowhere = Spool(None)
