@@ -90,7 +90,7 @@ class Saving:
             os.link(source, name, follow_symlinks=not self._named, **folders)
         except FileExistsError:
             return False
-        except PermissionError:  # a file system without links: the name is taken first, then given to the file
+        except OSError:  # no links here, in whatever words: the name is taken first, then given to the file
             self._give_name()
             return self._rename(name)
         return True

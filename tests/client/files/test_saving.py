@@ -1,5 +1,6 @@
 """Files that are received: saved as they were sent, or not at all, and never where or over what a member likes."""
 
+import errno
 import os
 import stat
 from dataclasses import replace
@@ -183,6 +184,13 @@ class SavingTests(SynchronousTestCase):
             self.assertEqual((self.chosen / name).read_bytes(), data)
             self.assertEqual(stat.S_IMODE(os.lstat(self.chosen / name).st_mode), 0o600)
         self.assertEqual(sorted(os.listdir(self.chosen)), ["a (2).txt", "a (3).txt", "a.txt"])
+
+    def test_words_for_no_links(self) -> None:
+        """Network drives and what shuts programs in say it each in its own way."""
+        for number, code in enumerate((errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK), 1):
+            with mock.patch("chatserv.client.files.saving.os.link", side_effect=OSError(code, "no links")):
+                self.assertEqual(self.save(f"{number}.txt"), str(self.chosen / f"{number}.txt"))
+        self.assertEqual(sorted(os.listdir(self.chosen)), ["1.txt", "2.txt", "3.txt", "4.txt"])
 
     def test_no_links_and_a_full_disk(self) -> None:
         """Where a copy has to be made and there is no room for it, neither a file nor a descriptor stays behind."""
