@@ -1,6 +1,8 @@
 """``--file`` and ``--save``: files to a room, and files from one."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -9,12 +11,14 @@ from twisted.python.failure import Failure
 from chatserv.client import (
     Client,
     ClientEvent,
+    FileInvalid,
     FileProgress,
     MessageReceived,
     Profile,
     clean_line,
     explained,
     open_client,
+    shown,
     translate,
 )
 from chatserv.client.errors import ChatError, LocalFileError
@@ -27,6 +31,13 @@ from clients.shared.startup import tell
 from clients.shared.trouble_text import held_text
 
 MAX_WAITING: Final = 1000  # files that are to be saved
+
+
+def _unfit(path: Path, error: FileInvalid) -> str:
+    """Which file it is that cannot be sent, and why: of several, the others do not say."""
+    if not os.path.lexists(path):
+        return translate("There is no file {file}.").format(file=shown(str(path)))
+    return f"{shown(str(path))}: {explained(error)}"
 
 
 def _end_for(error: ChatError) -> Exit:
@@ -59,7 +70,11 @@ class FileMode(RoomScript):
             if handle is None:
                 self.finish(self._no_room())
                 return
-            await handle.send_file(str(path.absolute()))
+            try:
+                await handle.send_file(str(path.absolute()))
+            except FileInvalid as error:
+                self.finish(Exit(NOT_SENT, _unfit(path, error), clean=True))
+                return
         self.finish(Exit(DONE))
 
     def _failed(self, failure: Failure) -> None:

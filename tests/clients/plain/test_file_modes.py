@@ -32,12 +32,21 @@ class FileTests(ProgramTestCase):
         self.assert_ended(0)
 
     def test_refused(self) -> None:
-        """What is no file, or is not taken, ends it with 1 and the reason."""
-        self.program("--file", "a.pdf", online=False)
+        """What is not sent ends it with 1, and with its name and the reason."""
+        directory = self.mktemp()
+        Path(directory).mkdir()
+        self.program("--file", directory, online=False)
         self.client.stored = fail(FileInvalid())
         self.client.tell(StatusChanged(Status.ONLINE))
-        self.assert_ended(1, "only regular files")
+        self.assert_ended(1, f"{directory}: This is no file that can be sent: only regular files")
         self.assertIn(("forget",), self.client.calls)
+
+    def test_missing(self) -> None:
+        """A file that is not there ends it with 1, and is named."""
+        self.program("--file", "nowhere.pdf", online=False)
+        self.client.stored = fail(FileInvalid())
+        self.client.tell(StatusChanged(Status.ONLINE))
+        self.assert_ended(1, "There is no file nowhere.pdf.")
 
     def test_no_room(self) -> None:
         """A room that is not ours is waited for, and then named."""
