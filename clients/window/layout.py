@@ -68,7 +68,8 @@ class Layout:
             root.bind_class("TButton", key, "%W invoke")
         for each in ("TEntry", "TCombobox"):  # Tk's own key on X11 goes to the beginning of the line
             root.bind_class(each, "<Control-a>", _select_all)
-        root.unbind_class("Text", "<Control-Tab>")  # Tk's own key goes a part on, and the window's another one
+        for key in ("<Control-Tab>", "<Control-k>", "<Control-o>"):  # Tk's own would do something in the field besides
+            root.unbind_class("Text", key)
         root.protocol("WM_DELETE_WINDOW", wiring.close)
         root.minsize(LEAST_WIDTH, LEAST_HEIGHT)
         root.geometry(f"{settings.width or WIDTH}x{settings.height or HEIGHT}")

@@ -467,6 +467,18 @@ class TalkingTests(ApplicationTestCase):
         self.update()
         self.assertIn("quit", self.calls)
 
+    def test_keys_of_the_window_change_nothing_in_the_field(self) -> None:
+        """Tk's own Ctrl+O would break the line, and its Ctrl+K would cut it off."""
+        entry = self.context.layout.entry
+        entry.put("half a line")
+        for key in ("<Control-o>", "<Control-k>"):
+            entry.field.mark_set("insert", "1.4")
+            entry.field.focus_force()
+            self.update()
+            entry.field.event_generate(key)
+            self.update()
+            self.assertEqual(entry.text, "half a line", key)
+
     def test_another_room_is_shown_when_it_is_chosen(self) -> None:
         """By the list, by a command, by a key; a room that waits for consent asks for it."""
         self.application.actions.rooms.go("plans")
