@@ -7,6 +7,7 @@ from chatserv.client.events import (
     DeviceAsks,
     DeviceGone,
     FileProgress,
+    HistoryReceived,
     MessageReceived,
     PresenceSeen,
     ReadMoved,
@@ -73,11 +74,9 @@ class EventHandler:
             case SendQueued() | SendAcknowledged() | SendFailed():
                 presenter.waiting_changed = True
             case RoomJoined() | RoomOffered():
-                if isinstance(event, RoomOffered) and self._context.session.state is State.ONLINE:
-                    self._attention(event)
-                presenter.lists.rooms.ask()
-                begun = isinstance(event, RoomJoined) and event.room == conversations.current
-                later(0, presenter.reload if begun else presenter.follow)  # begun: direct messages that go on anew
+                self._came(event)
+            case HistoryReceived(room=room) if conversations.current and room in {"", conversations.current}:
+                later(0, presenter.reload)
             case RoomLeft() | RoomTitled():
                 presenter.lists.rooms.ask()
                 presenter.lists.members.ask()
@@ -91,6 +90,15 @@ class EventHandler:
                 self._devices.gone(device_id)
             case RotationOpen() | RotationDone():
                 self._devices.refresh()
+
+    def _came(self, event: RoomJoined | RoomOffered) -> None:
+        presenter = self._presenter
+        if isinstance(event, RoomOffered) and self._context.session.state is State.ONLINE:
+            self._attention(event)
+        presenter.lists.rooms.ask()
+        begun = isinstance(event, RoomJoined) and event.room == self._context.conversations.current
+        # begun: direct messages that go on anew
+        self._context.reactor.callLater(0, presenter.reload if begun else presenter.follow)
 
     def _received(self, message: MessageReceived) -> None:
         here = message.room == self._context.conversations.current

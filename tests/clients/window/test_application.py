@@ -12,7 +12,16 @@ import chatserv.i18n
 from chatserv.client import Alarm, Client, ClientEvent, Profile, RoomHandle, WaitingMessage, format_link
 from chatserv.client.account.seal import Seal, Way
 from chatserv.client.errors import Quota, StorageError, TooLarge
-from chatserv.client.events import MessageReceived, RoomLeft, SendQueued, Status, StatusChanged, TypingSeen
+from chatserv.client.events import (
+    HistoryReceived,
+    MessageReceived,
+    RoomLeft,
+    SendQueued,
+    Status,
+    StatusChanged,
+    TypingSeen,
+)
+from chatserv.client.history_results import Imported
 from chatserv.wire.link import ServerLink
 from clients.shared.paste import MAX_LINE_CHARACTERS
 from clients.window.arguments import Arguments
@@ -478,6 +487,16 @@ class TalkingTests(ApplicationTestCase):
             entry.field.event_generate(key)
             self.update()
             self.assertEqual(entry.text, "half a line", key)
+
+    def test_what_is_shared_stands_in_the_room_at_once(self) -> None:
+        """What was said before we came, by a moderator, or what we kept elsewhere, by another device of ours."""
+        ours = HistoryReceived("phone", Imported(1, whole=True))
+        past = HistoryReceived("", Imported(1, whole=True), None, "lobby", "bob", bytes(16))
+        for number, event in enumerate((past, ours)):
+            said = f"said before {number}"
+            self.room().kept.insert(0, message(1, said, message_id=bytes([8 + number]) * 16))
+            self.tell(event)
+            self.assertLess(self.chat.index(said), self.chat.index("kept"))
 
     def test_another_room_is_shown_when_it_is_chosen(self) -> None:
         """By the list, by a command, by a key; a room that waits for consent asks for it."""
