@@ -84,6 +84,8 @@ async def _save(slash: SlashContext, words: list[str]) -> list[str]:
     here, (reference, given) = slash.here(), words
     message, _file = _attached(here, reference)
     directory = expanded(given) if given else downloads()
+    if not directory.is_dir():
+        raise SlashError(f"{shown(str(directory))}: {_('no such directory')}")
     path = await here.save_file(message.message_id, str(directory))
     return [_("Saved: {file}").format(file=shown(path))]
 

@@ -59,6 +59,7 @@ class FileCommandTests(SlashTestCase):
         self.patch(files, "downloads", lambda: self.directory)
         self.assert_refused("/save 1", "Message 1 brings no file")
         self.assert_refused("/save 7", "no message 7")
+        self.assert_refused(f"/save 2 {self.directory}/missing", "missing: no such directory")
         self.run_line("/save 2")
         self.run_line("/save -1 ~")
         self.assertEqual(
