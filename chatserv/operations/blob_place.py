@@ -66,7 +66,9 @@ def _bytes(config: Config, paths: StatePaths, place: Path) -> Iterator[Check]:
             count, received, lacking = look(connection, BlobDirectory(place))
     finally:
         engine.dispose()
-    said = _("{path}: {count} files that people have sent, {size} MB; of {lacking} some bytes are missing")
+    said = _("{path}: {count} files that people have sent, {size} MB")
+    if lacking:
+        said = _("{path}: {count} files that people have sent, {size} MB; of {lacking} some bytes are missing")
     found = said.format(path=place, count=count, size=received // 2**20, lacking=lacking)
     if lacking and config.cluster.is_set:
         found = f"{found}: {_('is it the directory that the other nodes have?')}"

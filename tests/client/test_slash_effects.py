@@ -87,7 +87,7 @@ EFFECTS: dict[str, list[tuple[str, list[tuple[Any, ...]], str]]] = {
             r"The server has 2\.6 MB of yours, of at most 1\.0 GB\.\nFiles of up to",
         ),
     ],
-    "save": [("/save 2 /tmp/a b", [("lobby", "save_file", ID_2, "/tmp/a b")], r"^Saved: /tmp/a b/report\.pdf$")],
+    "save": [("/save 2 /tmp", [("lobby", "save_file", ID_2, "/tmp")], r"^Saved: /tmp/report\.pdf$")],
     "pause": [
         ("/pause", [("lobby", "pause_file", ID_2)], r"^Paused: report\.pdf \(2\.1 MB, PDF\)\. /pause goes on\.$"),
         ("/pause 2", [("lobby", "pause_file", ID_2)], "Paused"),

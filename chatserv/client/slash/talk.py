@@ -172,10 +172,13 @@ async def _resend(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: 
 
 
 async def _discard(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
-    failed = _failed(slash)
-    for message_id in failed:
-        slash.here().discard(message_id)
-    return [_("Discarded: {count}.").format(count=len(failed))]
+    here = slash.here()
+    found = [each for each in here.waiting() if each.state == FAILED or (each.file and each.file.state == "paused")]
+    if not found:
+        raise SlashError(_("No message has failed here, and no file that was sent here is paused."))
+    for each in found:
+        here.discard(each.message_id)
+    return [_("Discarded: {count}.").format(count=len(found))]
 
 
 async def _who(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
@@ -220,7 +223,9 @@ SAYING: Final = (
     SlashCommand("show", "NUMBER", N_("shows the whole of a long message, line by line"), _show, room=True),
     SlashCommand("search", "TEXT", N_("searches the messages on this device"), _search),
     SlashCommand("resend", "", N_("sends again what could not be sent here"), _resend, room=True),
-    SlashCommand("discard", "", N_("discards what could not be sent here"), _discard, room=True),
+    SlashCommand(
+        "discard", "", N_("discards what could not be sent here, and files that you have paused"), _discard, room=True
+    ),
     SlashCommand("read", "", N_("marks the room as read; its members see it"), _read, room=True, warns_clear=True),
     SlashCommand("typing", "", N_("tells the room that you are typing"), _typing, room=True, warns_clear=True),
 )

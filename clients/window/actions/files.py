@@ -100,7 +100,7 @@ class FileActions:
             self._doing.run(self._send(here, path, values[0].strip(), after))
 
         about = f"{shown(path.name)} ({size_text(path.stat().st_size)})\n\n{limits_text(client.file_limits)}"
-        fields = [Field(translate("Beside it"))]
+        fields = [Field(translate("Words beside it"))]
         Form(self._context.root, translate("Send a file"), about, fields, translate("Send"), go).ask()
 
     async def _send(self, here: RoomHandle, path: Path, words: str, after: Callable[[], object]) -> None:

@@ -62,9 +62,14 @@ class FileCommandTests(SlashTestCase):
         self.assert_refused(f"/save 2 {self.directory}/missing", "missing: no such directory")
         self.run_line("/save 2")
         self.run_line("/save -1 ~")
+        (self.directory / "a b").mkdir()
+        self.run_line(f"/save 2 {self.directory}/a b")
         self.assertEqual(
             self.client.calls,
-            [("lobby", "save_file", b"\2" * 16, str(where)) for where in (self.directory, Path.home())],
+            [
+                ("lobby", "save_file", b"\2" * 16, str(where))
+                for where in (self.directory, Path.home(), self.directory / "a b")
+            ],
         )
 
     def test_pause(self) -> None:
@@ -81,6 +86,16 @@ class FileCommandTests(SlashTestCase):
             self.client.calls,
             [("lobby", f"{what}_file", bytes([each]) * 16) for what in ("pause", "resume") for each in (1, 2)],
         )
+
+    def test_discard(self) -> None:
+        """A file that was stopped on its way out is given up; one that moves is not, nor one that comes."""
+        going = WaitingMessage(b"\1" * 16, "", False, None, AT_MS, file=attachment(1, state="moving"))
+        self.lobby.texts = [going]
+        self.lobby.kept = [message(2, file=attachment(2, state="paused"))]
+        self.assert_refused("/discard", "no file that was sent here is paused")
+        self.lobby.texts = [replace(going, file=attachment(1, state="paused"))]
+        self.run_line("/discard")
+        self.assertEqual([("lobby", "discard", b"\1" * 16)], self.client.calls)
 
     def test_completion(self) -> None:
         """Paths are completed, in quotes where they have spaces; folders go on; hidden files only where begun so."""
