@@ -77,9 +77,8 @@ class Sending:
         try:
             while True:
                 while at < size and len(waiting) < window.under_way and goes_on():
-                    await self._context.pause(
-                        0
-                    )  # a line of its own: two in one would be answered together from then on
+                    # A line of its own: two in one would be answered together from then on.
+                    await self._context.pause(0)
                     while self._outbox.leaving:
                         await self._context.pause(0)
                     read = read or await self._read(upload, at, size)
