@@ -31,9 +31,8 @@ class Window:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._size, self._shortest = LEAST_BYTES, float("inf")
-        self._last = self._row = (
-            0  # the size of the last one that was answered, and how many were of it, one after the other
-        )
+        # The size of the last one that was answered, and how many were of it, one after the other.
+        self._last = self._row = 0
         self._late: dict[int, int] = {}  # by size: how many, since the last one in time
         self._forget_at = seconds() + AGAIN_SECONDS
 
