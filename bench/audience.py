@@ -57,9 +57,8 @@ def _deliver(members: int) -> float:
         layer = RecordLayer(
             RecordKey(os.urandom(32)), RecordKey(os.urandom(32)), limits.line_bytes, RekeyLimits(), clock.seconds
         )
-        queue = SendQueue(
-            cast(Any, layer), nowhere, nowhere.write, flusher, limits, cast(Any, None)
-        )  # which nothing is told here
+        # Which nothing is told here.
+        queue = SendQueue(cast(Any, layer), nowhere, nowhere.write, flusher, limits, cast(Any, None))
         name = number.to_bytes(16)
         session = LiveSession(name, name.hex(), Role.USER, name, queue, {ROOM: Place(number, 0)})
         hub.attach(session)

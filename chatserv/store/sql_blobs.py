@@ -59,9 +59,8 @@ class BlobCalls(ABC):
 
     async def forget_blobs(self, blob_ids: Collection[bytes]) -> None:
         """Deletes the rows of ended ones."""
-        await self._write(
-            lambda conn: statements.forget_blobs(conn, blob_ids), Lock.ACCOUNTS
-        )  # as open_blob: the total
+        # As open_blob: the total.
+        await self._write(lambda conn: statements.forget_blobs(conn, blob_ids), Lock.ACCOUNTS)
 
     async def begun_blobs(self, after: bytes, limit: int) -> Sequence[StoredBlob]:
         """Blobs of which bytes are on the disk, in order of id."""

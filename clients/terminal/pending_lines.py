@@ -66,7 +66,6 @@ def _lines(message: WaitingMessage, us: str, moved: str) -> list[Line]:
     if message.state != "failed":
         return [[("class:waiting", f"{'✓' if message.state == 'stored' else '…'} {said}")]]
     why = "" if message.error is None else explained(message.error)
-    todo = translate("/resend or /discard: {reason}").format(
-        reason=why
-    )  # in this order: the edge cuts what is too long
+    # In this order: the edge cuts what is too long.
+    todo = translate("/resend or /discard: {reason}").format(reason=why)
     return [[("class:failed", "✗"), ("class:waiting", f" {said}")], [("class:failed", f"  {todo}")]]

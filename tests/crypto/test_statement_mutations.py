@@ -109,9 +109,8 @@ class StatementTests(RoomCase):
         key = rsa_key("identity of alice")
         known = (server_id(), "alice", bytes(range(89)))
         verify_password(*known, sign_password(*known, key), spki("identity of alice"))
-        signature = pss_sign(
-            key, to_sign("password", server_id() + b"\x05alice" + bytes(range(89)))
-        )  # docs/protocol.rst
+        # As docs/protocol.rst says.
+        signature = pss_sign(key, to_sign("password", server_id() + b"\x05alice" + bytes(range(89))))
 
         def verify(data: bytes) -> None:
             verify_password(data[:32], "alice", data[32:-RSA_BYTES], data[-RSA_BYTES:], spki("identity of alice"))

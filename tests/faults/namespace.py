@@ -68,9 +68,8 @@ def _elsewhere(number: int, ground: Ground) -> str:
     if probe.returncode != 0:
         raise NotRun(f"no network namespace can be made: {probe.stderr.strip()}")
     size = ("--short",) if ground.short else ()
-    store = (
-        {"CHATSERV__STORE__URL": ground.cluster.create()} if ground.cluster else {}
-    )  # by its socket's name, from there too
+    # By its socket's name, from there too.
+    store = {"CHATSERV__STORE__URL": ground.cluster.create()} if ground.cluster else {}
     with subprocess.Popen(
         ["unshare", "-Urn", sys.executable, "-m", "tests.faults", *size, str(number)],
         env={**child_environment(ground.directory), **store, _INSIDE: "1"},

@@ -83,9 +83,8 @@ def disk_full(ground: Ground) -> str:
         health = Health(ground, server)
         crowd.flowing()
         log = _log_of(inside / "chatserv.db")
-        least = (
-            CHECKPOINT_FRAMES * FRAME_BYTES
-        )  # it keeps that length: who is refused was so after a checkpoint that failed
+        # It keeps that length: who is refused was so after a checkpoint that failed.
+        least = CHECKPOINT_FRAMES * FRAME_BYTES
         wait_for(lambda: log.stat().st_size >= least, "a write-ahead log that is copied")
         filler = fill(inside)
         wait_for(lambda: refusals(crowd, "storage_full") >= 20, "messages that are refused", 120.0)

@@ -68,9 +68,8 @@ class AddressesTests(SynchronousTestCase):
         self.say("before")
         self.until(following, "before")
         self.assertTrue(wait_until(lambda: [way.used for way in self.ways].count(True) == 1))
-        here, there = sorted(
-            self.ways, key=lambda way: not way.used
-        )  # on a busy machine the first one may have been late
+        # On a busy machine the first one may have been late.
+        here, there = sorted(self.ways, key=lambda way: not way.used)
         here.kill()
         self.say("after")
         self.until(following, "after")

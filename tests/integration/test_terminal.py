@@ -332,9 +332,8 @@ class TerminalTests(ClientsTestCase):
         self.assertEqual([call[3:5] for call in bus.shown[:2]], [("bob mentioned you", "#lobby")] * 2)
         self.assertFalse(told.exists())
         alice = self.open("alice", **there)  # without a bus
-        self.mention(
-            bob, lambda: told.exists() and told.read_text().endswith("\n")
-        )  # the tool makes it before it writes
+        # The tool makes it before it writes.
+        self.mention(bob, lambda: told.exists() and told.read_text().endswith("\n"))
         self.assertEqual(
             set(told.read_text().splitlines()), {"--app-name=chatserv -- chatserv You have a new message or mention."}
         )

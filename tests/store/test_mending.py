@@ -137,9 +137,8 @@ class MendingContract(ContractBase):
         self.assertEqual(1, await store.offer(self.room, BOB, [offered(7, b"")], limits))
         self.assertEqual(1, await store.offer(self.room, carol, [offered(8, b"")], limits))
         found = {each.event.seq: each.by for each in await store.offered(self.room, 0, 10)}
-        self.assertEqual(
-            {4: (ALICE, BOB, carol), 5: (BOB, carol), 8: (carol,)}, found
-        )  # bob is charged for 5, so 7 went
+        # Bob is charged for 5, so 7 went.
+        self.assertEqual({4: (ALICE, BOB, carol), 5: (BOB, carol), 8: (carol,)}, found)
 
     async def test_nothing_is_free(self) -> None:
         """Offers without a body, of rooms that nobody knows, take their place in the store too."""

@@ -78,9 +78,8 @@ class HistoryReader:
         self._found = Imported()
         self._room: Room | None = None
         self._touched: set[bytes] = set()
-        cut = context.vault.facts.get(
-            self._brought
-        )  # a read that was cut short, maybe before what changes this message
+        # A read that was cut short, maybe before what changes this message.
+        cut = context.vault.facts.get(self._brought)
         self._new = set[bytes]() if cut is None else {cut}
         self._newest = b""
 

@@ -184,9 +184,8 @@ class RoomQueue:
         room.queue.clear()
         self._deaf = True
         self._interrupt_settling()
-        self._start_anew(
-            LocalProtocolError("what came could not be stored")
-        )  # a disk that fails has told its own reason
+        # A disk that fails has told its own reason.
+        self._start_anew(LocalProtocolError("what came could not be stored"))
         self._rooms.reload(room)
 
     def _show(self, room: Room, found: list[ClientEvent]) -> None:

@@ -159,9 +159,8 @@ class Guest:
 
     async def _recover(self, kind: SlotKind, secret: bytes) -> Recovered:
         try:
-            found = await self._connection.expect(
-                messages.Backup, messages.GetBackup
-            )  # a device may have left a newer one
+            # A device may have left a newer one.
+            found = await self._connection.expect(messages.Backup, messages.GetBackup)
         except NotFound:
             raise NoBackup from None
         backup_key = await self._in_thread(open_slots, found.slots, kind, secret, self._owner)

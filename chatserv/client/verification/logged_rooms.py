@@ -213,9 +213,8 @@ class LoggedRooms:
 
     def _check(self, room: Room) -> None:
         self._due.discard(room.room_id)
-        ours = (
-            room.row is not None and room.row.standing is Standing.IN
-        )  # nobody is told of a room that they do not want
+        # Nobody is told of a room that they do not want.
+        ours = room.row is not None and room.row.standing is Standing.IN
         if not ours or room.stopped or room.withheld or room.room_id not in self._since or not self._synced:
             return  # is told already, or the next session looks again
         self._keep()

@@ -51,9 +51,8 @@ class EntryBar(ttk.Frame):
         self.field = Field(row)
         self.button = ttk.Button(row, text=translate("Send"), command=self.take, style="Accent.TButton")
         self.button.pack(side="right", padx=(8, 0), anchor="s")
-        self.attach = ttk.Button(
-            row, text="+", width=2, command=attach, style="Slim.TButton"
-        )  # the field is most of it
+        # The field is most of it.
+        self.attach = ttk.Button(row, text="+", width=2, command=attach, style="Slim.TButton")
         self.attach.pack(side="right", padx=(4, 0), anchor="s")
         self.field.pack(side="left", fill="x", expand=True)
         self.history = History()

@@ -18,9 +18,8 @@ class WrappingTests(SynchronousTestCase):
         """A line is broken between words; rows that go on are indented."""
         self.assertEqual(wrapped("a line of words that is long", 12), ["a line of", "  words that", "  is long"])
         self.assertEqual(wrapped("short", 12), ["short"])
-        self.assertEqual(
-            folded("a line of words that is long", 12), "a line of\nwords that\nis long"
-        )  # the program's own
+        # The program's own.
+        self.assertEqual(folded("a line of words that is long", 12), "a line of\nwords that\nis long")
         self.assertEqual(wrapped("", 12), [""])
 
     def test_line_breaks(self) -> None:

@@ -83,9 +83,8 @@ class ConversationTests(ConversationTestCase):
 
         def prepare() -> None:
             self.client.there["plans"].unread = 4
-            self.client.tell(
-                message(7, room="plans")
-            )  # what was kept is told before one is connected, and is in the count
+            # What was kept is told before one is connected, and is in the count.
+            self.client.tell(message(7, room="plans"))
 
         self.prepare = prepare  # type: ignore[method-assign]
         self.begin()

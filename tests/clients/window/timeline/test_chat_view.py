@@ -233,9 +233,8 @@ class ChatViewTests(ScreenTestCase):
         top = self.view.text.get("@0,0 linestart", "@0,0 lineend")
         self.view.draw_older()
         self.update()
-        self.assertEqual(
-            self.view.text.get("@0,0 linestart", "@0,0 lineend"), top.split(ROW)[-1]
-        )  # named further up now
+        # Named further up now.
+        self.assertEqual(self.view.text.get("@0,0 linestart", "@0,0 lineend"), top.split(ROW)[-1])
         self.assertTrue(self.view.all_drawn_above)
 
     def test_keys_choose_a_message_and_act_on_it(self) -> None:
