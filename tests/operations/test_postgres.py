@@ -207,16 +207,16 @@ class CommandTests(PostgresCase):
         self.execute("INSERT INTO account VALUES (1, '\\x01', 'ann', 'ann', 1, '\\x', 1, false, false, NULL)")
         self.execute("INSERT INTO room VALUES (1, '\\x02', false, NULL, NULL, NULL, 0, 0, '\\x', 0, '\\x', 0)")
         self.execute(f"INSERT INTO blob VALUES (1, '\\x{bytes(16).hex()}', 1, 1, 9, '\\x', 9, 1, 1, 9)")  # noqa: S608
-        said = "1 files that people have sent, 0 MB; of {} some bytes are missing"
+        said = f"{place}: 1 files that people have sent, 0 MB"
         out = self.run_on(*words)[1]
-        self.assertIn(f"warning  {place}: {said.format(1)}", out)
+        self.assertIn(f"warning  {said}; of 1 some bytes are missing", out)
         self.assertIn(f"copy {place} after each dump", out)
         nodes = ("--set", 'cluster.bus=["nats://127.0.0.1:1"]', *words)
         self.assertIn("is it the directory that the other nodes have?", self.run_on(*nodes)[1])
         files = BlobDirectory(place)
         files.make()
         files.write(bytes(16), 0, b"123456789")
-        self.assertIn(f"good     {place}: {said.format(0)}", self.run_on(*words)[1])
+        self.assertIn(f"good     {said}\n", self.run_on(*words)[1])
         self.assertIn("have to mount it", self.run_on(*nodes)[1])
 
     def test_password(self) -> None:
