@@ -5,7 +5,8 @@ few lines as hold it and written once. Above the soft limit the peer's own comma
 place for a room's events reads them from the log; above the hard limit, or where nothing leaves any more, it is cut.
 """
 
-from collections import OrderedDict
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -63,15 +64,20 @@ class TurnFlusher:
     Args:
         reactor: Gives the end of the turn.
         seconds: The time; by default the reactor's.
+        now: What a turn is measured by: asked for each queue, so it has to be quick.
     """
 
-    def __init__(self, reactor: Any, seconds: Callable[[], float] | None = None) -> None:
-        self._reactor = reactor
+    def __init__(
+        self,
+        reactor: Any,
+        seconds: Callable[[], float] | None = None,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._reactor, self._now = reactor, now
         self.seconds: Callable[[], float] = seconds or reactor.seconds
         self._filled: list[SendQueue] = []  # in this turn
-        # Each queue once: one whose transport takes it on by itself meanwhile, and that is filled again, keeps its place.
-        self._light: OrderedDict[SendQueue, None] = OrderedDict()
-        self._heavy: OrderedDict[SendQueue, None] = OrderedDict()
+        self._light: deque[SendQueue] = deque()
+        self._heavy: deque[SendQueue] = deque()
         self._turning = False
 
     def add(self, queue: "SendQueue") -> None:
@@ -88,23 +94,23 @@ class TurnFlusher:
         self._turning = False
         filled, self._filled = self._filled, []
         for queue in filled:
-            (self._light if queue.queued_bytes <= LIGHT_BYTES else self._heavy)[queue] = None
+            (self._light if queue.queued_bytes <= LIGHT_BYTES else self._heavy).append(queue)
         self._flush_some(self._light, LIGHT_SECONDS)
         self._flush_some(self._heavy, HEAVY_SECONDS)
         if self._light or self._heavy:
             self._turn_later()
 
-    def _flush_some(self, queues: "OrderedDict[SendQueue, None]", seconds: float) -> None:
+    def _flush_some(self, queues: "deque[SendQueue]", seconds: float) -> None:
         """Flushes one of these at least, and more until so much time has passed."""
-        end = self.seconds() + seconds
+        end = self._now() + seconds
         while queues:
-            queue, _ = queues.popitem(last=False)
+            queue = queues.popleft()
             try:
                 queue.flush()
             except Exception:  # noqa: BLE001 - the others flush all the same
                 bugs.failure("a send queue failed on our side")
                 queue.give_up()
-            if self.seconds() >= end:
+            if self._now() >= end:
                 break
 
 
@@ -197,8 +203,12 @@ class SendQueue:
     # -- out ----------------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Seals and writes what is queued, until the transport says stop."""
+        """The turn of this queue has come: it leaves the line."""
         self._scheduled = False
+        self._leave()
+
+    def _leave(self) -> None:
+        """Seals and writes what is queued, until the transport says stop."""
         while self._parts and not self._paused and not self.closed:
             if self.queued_bytes <= WRITE_BYTES:
                 parts, self._parts, self.queued_bytes = self._parts, [], 0
@@ -257,7 +267,7 @@ class SendQueue:
         """The transport's buffer has room again."""
         self._paused = False
         self.stalled_since = None
-        self.flush()
+        self._leave()  # it keeps its place in the line, if it has one
 
     def stopProducing(self) -> None:
         """The transport is gone."""

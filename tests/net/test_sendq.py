@@ -88,7 +88,7 @@ class Rig:
 
     def __init__(self, flusher: TurnFlusher | None = None, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
-        self.flusher = flusher or TurnFlusher(self.clock)
+        self.flusher = flusher or TurnFlusher(self.clock, now=self.clock.seconds)
         self.session, self.transport, self.watcher = Bare(), Transport(), Watching()
         self.queue = SendQueue(self.session, self.transport, self.transport.write, self.flusher, LIMITS, self.watcher)  # type: ignore[arg-type]
         self.watcher.on_overflow = self.queue.close
@@ -329,7 +329,7 @@ class TurnFlusherTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Three queues of one server."""
         self.clock = Clock()
-        self.flusher = TurnFlusher(self.clock)
+        self.flusher = TurnFlusher(self.clock, now=self.clock.seconds)
         self.rigs = [Rig(self.flusher, self.clock) for _ in range(3)]
 
     def test_one_call_for_all(self) -> None:
