@@ -5,8 +5,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.testing.demo.carriage import again
+from chatserv.testing.demo.carriage import Carriage, again
 from chatserv.testing.demo.file_kills import MOST_AGAIN, Verdict, campaign
+from chatserv.testing.processes import ProgramError
 from chatserv.testing.stores import POSTGRES, SQLITE
 from tests.support.postgres import require_programs
 
@@ -45,6 +46,19 @@ class CountingTests(SynchronousTestCase):
         self.assertEqual([], again([(0, 10), (10, 10)]))
         self.assertEqual([20, 5], again([(0, 10), (10, 10), (0, 10), (10, 10), (20, 10), (25, 5)]))
         self.assertEqual([10, 15], again([(0, 20), (10, 5), (5, 5)]))
+
+    def test_cut_line(self) -> None:
+        """A line within which the program was killed is no piece, and takes nothing from the next one."""
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir(mode=0o700)
+        journal = directory / "1.up"
+        journal.write_text("piece 0 4096 .\npiece 4096 40")
+        carriage = Carriage(directory, "alice", journal.name, "nothing that it can do")
+        carriage.start()
+        self.assertRaises(ProgramError, carriage.finish)
+        with journal.open("a") as more:
+            more.write("piece 4096 8192 .\n")
+        self.assertEqual([(0, 4096), (4096, 8192)], carriage.pieces())
 
     def test_verdict(self) -> None:
         """One byte too many, one wrong file, one half, one that is left or one unfinished is too much."""

@@ -1,15 +1,18 @@
 """A file on its way by a program that is killed and started again (``carrier``), and what the program notes of it."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from chatserv.testing.processes import ProgramError, child_environment
 
 PATIENCE_SECONDS: Final = 120.0
+_PIECE: Final = re.compile(r"^piece (\d+) (\d+) \.$", re.MULTILINE)
 
 
 class Carriage:
@@ -29,7 +32,8 @@ class Carriage:
 
     def start(self) -> None:
         """Starts the program, at first or again."""
-        with self._journal.open("ab") as output, self._errors.open("ab") as errors:
+        with self._journal.open("ab+") as output, self._errors.open("ab") as errors:
+            _begin_line(output)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "chatserv.testing.demo.carrier", self._person, *self._arguments],
                 cwd=self._directory,
@@ -68,10 +72,17 @@ class Carriage:
         return "done\n" in self._journal.read_text()
 
     def pieces(self) -> list[tuple[int, int]]:
-        """Where each piece began and how large it was, over all runs of the program."""
-        whole, _, _ = self._journal.read_text().rpartition("\n")
-        words = (line.split() for line in whole.splitlines() if line.startswith("piece "))
-        return [(int(offset), int(size)) for _, offset, size in words]
+        """Where each piece began and how large it was, over all runs; a line that a kill cut short has none."""
+        return [(int(offset), int(size)) for offset, size in _PIECE.findall(self._journal.read_text())]
+
+
+def _begin_line(journal: BinaryIO) -> None:
+    """SIGKILL may end a program within a line, where that goes on in another page of the file."""
+    end = journal.seek(0, os.SEEK_END)
+    journal.seek(max(end - 1, 0))
+    if journal.read() not in {b"", b"\n"}:
+        journal.write(b"\n")
+        journal.flush()
 
 
 def again(pieces: Sequence[tuple[int, int]]) -> list[int]:

@@ -1,7 +1,7 @@
 """The program of one person in ``make file-kills``: carries one file, and goes on where one that was killed has been.
 
 ``python -m chatserv.testing.demo.carrier PROFILE send PATH`` sends a file to #lobby, ``save NAME DIRECTORY`` waits for one
-there and saves it, and ``delete`` takes back all that this person has sent there. It prints ``piece OFFSET BYTES`` before
+there and saves it, and ``delete`` takes back all that this person has sent there. It prints ``piece OFFSET BYTES .`` before
 each piece of sealed bytes that goes up and after each that came down, and ``done`` in the end.
 """
 
@@ -23,7 +23,7 @@ LAST: Final = 1000  # messages in which files are looked for
 
 def note(offset: int, size: int) -> None:
     """One piece of a file; a line is with the kernel when this returns, whatever becomes of this process."""
-    print("piece", offset, size, flush=True)
+    print("piece", offset, size, ".", flush=True)
 
 
 class Carrier:
