@@ -1,6 +1,6 @@
 """How far the blobs are that somebody uploads or reads here: on the disk and in the store, in this order.
 
-The store says how much of a blob is on the disk for good, each MiB. What came after that is known here alone: after a
+The store says how much of a blob is on the disk for good, each half MiB. What came after that is known here alone: after a
 restart, or on another node, the client goes on from what the store says, and no byte of before is trusted.
 """
 
@@ -19,7 +19,7 @@ from chatserv.failpoints import failpoint
 from chatserv.live_settings import LiveSettings
 from chatserv.wire.blobs import BadBlob
 
-SYNC_BYTES: Final = 1 << 20
+SYNC_BYTES: Final = 1 << 19
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 

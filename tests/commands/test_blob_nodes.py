@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chatserv.crypto.suite import sha256
 from chatserv.domain.roles import Role
 from chatserv.wire import messages
-from tests.commands.test_blobs import MIB, PIECE, bytes_of
+from tests.commands.test_blobs import HALF, MIB, PIECE, bytes_of
 from tests.support.nodes import Nodes
 from tests.support.server import MemoryClient
 from tests.support.smith import code
@@ -68,7 +68,7 @@ class NodeTests(SynchronousTestCase):
         self.begin()
         self.put(MIB, 2 * MIB)
         self.alice = self.one.log_in(left.account)
-        self.assertEqual("not_found", code(self.put(MIB + PIECE, 2 * MIB)))
+        self.assertEqual("not_found", code(self.put(MIB + PIECE, MIB + HALF)))
         self.assertEqual(2 * MIB, self.begin())
         self.assertTrue(self.put(2 * MIB, len(self.data)).whole)
         self.assertEqual(self.data, bytes(self.one.files.files[ID]))

@@ -5,6 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.commands.uploads import SYNC_BYTES
 from chatserv.crypto.commits import Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
 from chatserv.crypto.suite import sha256
@@ -15,6 +16,7 @@ from tests.support.server import MemoryClient, WireServer
 from tests.support.smith import code
 
 MIB = 1 << 20
+HALF = SYNC_BYTES
 PIECE = messages.CHUNK_BYTES
 
 
@@ -392,21 +394,21 @@ class CrashTests(BlobCase):
         self.assertEqual(data, bytes(self.server.files.files[b"\1" * 16]))
 
     def test_disk_fills(self) -> None:
-        """What was begun while there was place goes on no longer than the disk has it; then from the last MiB on."""
+        """What was begun while there was place goes on no longer than the disk has it; then from the last half MiB on."""
         data = bytes_of(2 * MIB)
         self.begin(data)
         self.put(data, end=MIB)
         self.server.files.full = True
         self.assertEqual("storage_full", code(self.begin(bytes_of(100, 2), 2)))
-        self.put(data, start=MIB, end=2 * MIB - PIECE)
+        self.put(data, start=MIB, end=MIB + HALF - PIECE)
         self.server.files.full = False
-        self.assertTrue(self.put(data, start=2 * MIB - PIECE).whole)
+        self.assertTrue(self.put(data, start=MIB + HALF - PIECE).whole)
         self.start()
         data = bytes_of(3 * MIB)
         self.begin(data)
         self.put(data, end=MIB)
         self.server.files.full = True
-        self.assertEqual("storage_full", code(self.put(data, start=MIB, end=2 * MIB)))
+        self.assertEqual("storage_full", code(self.put(data, start=MIB, end=MIB + HALF)))
         self.server.files.full = False
         self.assertEqual(MIB, self.begin(data).received)
         self.assertTrue(self.put(data, start=MIB).whole)
@@ -435,7 +437,7 @@ class CrashTests(BlobCase):
         held[1].callback(None)
         self.server.settle()
         self.assertEqual(["storage_full", "busy"], [code(self.alice.reply(label)) for label in labels])
-        self.assertEqual(0, self.stored().received)
+        self.assertEqual(HALF, self.stored().received)
 
     def test_bytes_missing(self) -> None:
         """Where bytes are gone that the store believes in, nobody is told something else instead."""

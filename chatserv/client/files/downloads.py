@@ -21,6 +21,8 @@ from chatserv.local_errors import LocalFileError
 from chatserv.wire import messages
 from chatserv.wire.blobs import CHUNK_BYTES
 
+KEPT_BYTES: Final = PIECE_BYTES - (UNDER_WAY + 1) * CHUNK_BYTES
+"""What is brought to the disk at once: with what is under way then, no more than a piece comes once more after a kill."""
 WAIT_SECONDS: Final = 0.5
 """How often is looked whether a transfer that waits for the connection, or for a person, can go on."""
 
@@ -181,7 +183,7 @@ class Downloads:
                     raise FileDamaged("it has another size than was announced")
                 fresh += data.data
                 progress.moved(here + len(fresh))
-                if len(fresh) >= PIECE_BYTES:
+                if len(fresh) >= KEPT_BYTES:
                     here += await self._keep(name, here, fresh)
                 if together:  # with the one before it, in one line; asked for together, they would go on so
                     await self._context.pause(min((self._context.seconds() - sent) / UNDER_WAY, LATE_SECONDS))

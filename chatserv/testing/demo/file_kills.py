@@ -20,7 +20,6 @@ from typing import Final
 
 from sqlalchemy import select
 
-from chatserv.client.files.window import UNDER_WAY
 from chatserv.config import Blobs, Store
 from chatserv.state_directory import StatePaths
 from chatserv.store.databases import database_of
@@ -30,13 +29,12 @@ from chatserv.testing.demo.talking import say
 from chatserv.testing.processes import ProgramError, ServerProgram, register_two
 from chatserv.testing.stores import add_option, cluster_for, in_database
 from chatserv.testing.unlimited import unlimited
-from chatserv.wire.blobs import CHUNK_BYTES
 
 SENDER, RECEIVER, SERVER = "alice", "bob", "server"
 FILE_BYTES: Final = 6_000_000
 KILLS_A_WAY: Final = 2  # of a file, on its way up and on its way down
-MOST_AGAIN: Final = (1 << 20) + (UNDER_WAY + 1) * CHUNK_BYTES
-"""What may travel again: what is not synced yet, the piece that makes it a MiB, and those under way."""
+MOST_AGAIN: Final = 1 << 20
+"""Bytes that may travel again: what is not synced yet, and the pieces under way."""
 LOOK_SECONDS: Final = 0.002
 LATER_SECONDS: Final = 0.02  # at most, from the piece that is waited for to the kill
 SETTLE_SECONDS: Final = 5.0
