@@ -1,4 +1,7 @@
-"""A part that measures itself: a module of this folder in a process of its own, which prints its figures at the end."""
+"""A part that measures itself: a module of this folder in a process of its own, which prints its figures at the end.
+
+`chatserv.testing.processes.run_program` does nearly the same; `bench.compare` lays this folder over revisions without it.
+"""
 
 import json
 import subprocess

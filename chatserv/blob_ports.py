@@ -1,9 +1,11 @@
 """What the server needs to keep files: rows, as a part of `chatserv.ports.Store`, and their bytes, which lie elsewhere."""
 
 from collections.abc import Awaitable, Collection, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from chatserv.blob_models import NewBlob, StoredBlob
+
+SHELVES: Final = 256  # a byte's values: files lie by the first byte of their ids
 
 
 class BlobStore(Protocol):

@@ -14,11 +14,11 @@ from chatserv.backup.blob_links import PAGE, has_files, pages
 from chatserv.backup.refusals import Pace
 from chatserv.blob_directory import BlobDirectory
 from chatserv.blob_models import StoredBlob
+from chatserv.blob_ports import SHELVES
 from chatserv.errors import NotFound, WireError
 from chatserv.i18n import _
 from chatserv.store.blob_statements import known_blobs, whole_blobs
 
-SHELVES: Final = 256
 MOST_FINDINGS: Final = 100  # that are told one by one
 
 

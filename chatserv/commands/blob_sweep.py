@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from chatserv.blob_models import StoredBlob
+from chatserv.blob_ports import SHELVES
 from chatserv.commands.context import Context
 from chatserv.commands.uploads import Uploads
 from chatserv.errors import WireError
 
 BATCH: Final = 200  # files that go, or are looked at, in one turn
 PAUSE_SECONDS: Final = 0.05  # between two turns, so that who chats does not wait behind them
-SHELVES: Final = 256
 
 
 class BlobSweeper:
