@@ -24,6 +24,9 @@ FINAL_MODE: Final = 0o400  # of a file that is whole: nobody writes there any mo
 _PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
+_FOLDERS: Final = {f"{number:02x}": number for number in range(256)}
+_OF_SYSTEM: Final = {"lost+found"}  # at the top of a disk
+_OF_NFS: Final = ".nfs"  # how what was removed is called there while somebody has it open
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -152,10 +155,38 @@ class BlobDirectory:
 
     def shelf(self, number: int) -> list[bytes]:
         """The ids of all files whose ids begin with this byte."""
-        with suppress(NotFound), _refusals(), self._shelf(number) as shelf:
-            found = (_id_of(name) for name in os.listdir(shelf))
+        with suppress(NotFound):
+            found = (_id_of(name) for name in self._names(number))
             return [blob_id for blob_id in found if blob_id is not None and blob_id[0] == number]
         return []
+
+    def misplaced(self) -> Iterator[str]:
+        """What is called there as no file is, as ``ab/notes.txt``: by no id of its folder, or beside the folders.
+
+        Nothing here reads or removes it. What file systems put there for themselves is left out.
+        """
+        top: list[str] = []
+        with suppress(NotFound), _refusals():
+            root = os.open(self.path, _FOLDER)
+            try:
+                top = os.listdir(root)
+            finally:
+                os.close(root)
+        for folder in sorted(set(top).difference(_OF_SYSTEM)):
+            number = _FOLDERS.get(folder)
+            try:
+                names = [] if number is None else sorted(self._names(number))
+            except NotFound:
+                number = None
+            if number is None:
+                yield folder
+                continue
+            ids = ((name, _id_of(name)) for name in names if not name.startswith(_OF_NFS))
+            yield from (f"{folder}/{name}" for name, found in ids if found is None or found[0] != number)
+
+    def _names(self, number: int) -> list[str]:
+        with _refusals(), self._shelf(number) as shelf:
+            return os.listdir(shelf)
 
     def has_place(self, size: int, share: float) -> bool:
         """Whether so many bytes more leave no more of the disk in use than this share of it."""

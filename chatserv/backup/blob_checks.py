@@ -17,6 +17,7 @@ from chatserv.blob_models import StoredBlob
 from chatserv.blob_ports import SHELVES
 from chatserv.errors import NotFound, WireError
 from chatserv.i18n import _
+from chatserv.sanitize import clean_line
 from chatserv.store.blob_statements import known_blobs, whole_blobs
 
 MOST_FINDINGS: Final = 100  # that are told one by one
@@ -29,8 +30,9 @@ class FilesFound(msgspec.Struct):
         whole: How many are what their rows say; ``size``: their bytes.
         missing: Rows whose file is not there, or is no plain file.
         wrong: Rows whose file has another length or hash, or cannot be read.
-        extra: Files that no row knows: nothing is lost by them, and a server's next sweep removes them.
-        findings: A line with the id for each of those, of the first `MOST_FINDINGS`.
+        extra: Files that no row knows: nothing is lost by them, and a server's next sweep removes those that have an id's
+            name at its place.
+        findings: A line with the id, or the name, for each of those, of the first `MOST_FINDINGS`.
     """
 
     whole: int = 0
@@ -45,10 +47,10 @@ class FilesFound(msgspec.Struct):
         """Whether each row has its file."""
         return not (self.missing or self.wrong)
 
-    def tell(self, blob_id: bytes, said: str) -> None:
+    def tell(self, file: str, said: str) -> None:
         """Keeps a line, while there are few."""
         if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(_("file {id}: {said}").format(id=blob_id.hex(), said=said))
+            self.findings.append(_("file {id}: {said}").format(id=clean_line(file), said=said))
 
 
 def check_files(connection: Connection, files: BlobDirectory, pace: Pace) -> FilesFound:
@@ -70,6 +72,9 @@ def check_files(connection: Connection, files: BlobDirectory, pace: Pace) -> Fil
                     _check(connection, files, each, found, pace)
         for number in range(SHELVES):
             _look_for_others(connection, files, number, found, pace)
+        for name in files.misplaced():
+            found.extra += 1
+            found.tell(name, _("no file has that name there, and no server removes it"))
     return found
 
 
@@ -92,7 +97,7 @@ def _check(connection: Connection, files: BlobDirectory, row: StoredBlob, found:
         found.whole, found.size = found.whole + 1, found.size + row.size
     elif whole_blobs(connection, [row.blob_id]):
         found.missing, found.wrong = found.missing + missing, found.wrong + (not missing)
-        found.tell(row.blob_id, said)
+        found.tell(row.blob_id.hex(), said)
 
 
 def _look_for_others(connection: Connection, files: BlobDirectory, number: int, found: FilesFound, pace: Pace) -> None:
@@ -105,7 +110,7 @@ def _look_for_others(connection: Connection, files: BlobDirectory, number: int, 
         still_there = set(files.shelf(number))
         for blob_id in sorted(still_there.intersection(strays)):
             found.extra += 1
-            found.tell(blob_id, _("belongs to nothing in the store"))
+            found.tell(blob_id.hex(), _("belongs to nothing in the store"))
 
 
 def _unknown(connection: Connection, blob_ids: Sequence[bytes]) -> list[bytes]:

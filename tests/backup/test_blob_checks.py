@@ -75,16 +75,32 @@ class BlobCheckTests(BlobCase):
         self.each(change, 1, 0, 1, 0, f"{TWO.hex()}: its bytes are others than those that were sent")
 
     def test_extra(self) -> None:
-        """One that no row knows is told, and does not make the others worse; what has no name of ours is none."""
+        """One that no row knows is told, and does not make the others worse."""
 
         def add(file: Path) -> None:
-            (file.parent / "notes.txt").write_bytes(b"x")
             other = file.parents[1] / "09" / NINE.hex()
             other.parent.mkdir()
             other.write_bytes(b"x")
             self.addCleanup(other.unlink)
 
         self.each(add, 2, 0, 0, 1, f"{NINE.hex()}: belongs to nothing in the store")
+
+    def test_misplaced(self) -> None:
+        """So is one whose name does not fit its folder, also by an id of another one, and what lies beside the folders.
+
+        What a name holds moves no cursor; what file systems make for themselves is none.
+        """
+        named = ("02/notes.txt", f"02/{THREE.hex()}", f"02/{TWO.hex()}.part", "2f", "TWO", f"02/a\x1bb{chr(0xDC80)}")
+        for place in (beside(self.target), self.blobs.path):
+            for name in (*named, "02/.nfs0001", "lost+found"):
+                (place / name).write_bytes(b"x")
+            found = self.found(place)
+            self.assertEqual(
+                (2, 0, 0, len(named), True), (found.whole, found.missing, found.wrong, found.extra, found.good)
+            )
+            said = "no file has that name there, and no server removes it"
+            shown = [name.replace("\x1b", chr(0xFFFD)).replace(chr(0xDC80), chr(0xFFFD)) for name in named]
+            self.assertEqual(sorted(f"file {name}: {said}" for name in shown), sorted(found.findings))
 
     def test_link(self) -> None:
         """A link in the place of a file is not followed, whatever it leads to."""
