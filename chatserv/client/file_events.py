@@ -70,7 +70,7 @@ class FileProgress:
         direction: ``up`` to the server, or ``down``.
         state: ``moving``, ``paused``, ``done`` or ``failed``.
         room_id: As for every event.
-        error: Why it failed.
+        error: Why it failed; None also where a program has cancelled it.
     """
 
     room: str

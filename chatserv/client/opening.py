@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from twisted.internet.defer import CancelledError, Deferred
 
 from chatserv.client.account.keyring import Keyring
 from chatserv.client.account.profile import Profile
@@ -22,7 +23,8 @@ def open_context(profile: Profile, keyring: Keyring, in_thread: Callable[..., An
     Args:
         profile: Where it is stored.
         keyring: Its keys.
-        in_thread: Runs a function off the reactor; what comes back when the context is over is `Interrupted`.
+        in_thread: Runs a function off the reactor; what comes back when the context is over is `Interrupted`. Nothing stops
+            a thread: who is cancelled meanwhile goes on when it is done, so that nothing is taken from under it.
         **around: The other fields of `ClientContext`.
 
     Raises:
@@ -32,7 +34,7 @@ def open_context(profile: Profile, keyring: Keyring, in_thread: Callable[..., An
     log = TransparencyLog(keyring.server_id, vault.log, vault.facts, keyring.required_key)
 
     async def off_reactor(work: Callable[..., Any], *args: Any) -> Any:
-        result = await in_thread(work, *args)
+        result = await _whole(in_thread(work, *args))
         context.require_going()
         return result
 
@@ -49,3 +51,23 @@ def open_context(profile: Profile, keyring: Keyring, in_thread: Callable[..., An
         **around,
     )
     return context
+
+
+async def _whole(running: "Deferred[Any]") -> Any:
+    """What comes of something that cannot be stopped. Raises `CancelledError`, where that was wanted, when it is done."""
+    cancelled, waiter = False, Deferred[None]()
+
+    def done(result: Any) -> Any:
+        waiter.callback(None)
+        return result
+
+    running.addBoth(done)
+    while not running.called:
+        try:
+            await waiter
+        except CancelledError:
+            cancelled, waiter = True, Deferred()
+    if cancelled:
+        running.addErrback(lambda _: None)
+        raise CancelledError
+    return await running

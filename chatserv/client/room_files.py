@@ -35,6 +35,7 @@ class RoomFiles(RoomTalk):
         """Gets the file of a message and saves it, under a safe name and over nothing that is there. Returns its path.
 
         What came of it is kept, sealed, and is not fetched again. It waits for the connection where there is none.
+        Cancelled, it ends when its thread is done with the piece at hand: nothing of the file is there then, or all of it.
 
         Raises:
             NotFound: The message is not here, or brings no file.

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 
 from chatserv.client.connection.requests import Requests
 from chatserv.client.files.failures import FileDamaged, FileGone
@@ -98,6 +98,9 @@ class Downloads:
                 progress.tell("moving")
         except ChatError as error:
             progress.tell("failed", error)
+            raise
+        except CancelledError:
+            progress.tell("failed")
             raise
         finally:
             self._wanted[name] -= 1

@@ -219,16 +219,16 @@ class Uploads:
         name = spool_name(upload.message_id)
         sealing = Sealing(self._spool, name, upload)
         try:
-            while await self._context.in_thread(sealing.step):
-                if self._table.get(upload.message_id) is None:
-                    self._spool.remove(name)
-                    return
+            while await self._context.in_thread(sealing.step) and self._table.get(upload.message_id) is not None:
+                pass
         finally:
             sealing.close()
-        if self._table.get(upload.message_id) is not None:
-            with self._context.vault.transaction(wait=False):
-                self._table.sealed(upload.message_id, replace(upload.body, hash=sealing.hash))
-            await self._context.keeping.kept()  # or other bytes could be sealed for what the server has begun
+        if self._table.get(upload.message_id) is None:  # given up meanwhile
+            self._spool.remove(name)
+            return
+        with self._context.vault.transaction(wait=False):
+            self._table.sealed(upload.message_id, replace(upload.body, hash=sealing.hash))
+        await self._context.keeping.kept()  # or other bytes could be sealed for what the server has begun
 
     async def _move(self, room: Room, upload: Upload) -> None:
         progress = self._progress[upload.message_id] = self._new_progress(upload)
