@@ -200,6 +200,20 @@ class ServerTests(AttackCase):
         self.assertNotIn("bob1", [sender for sender, _ in self.carol.texts("plans")[2:]])
         self.still_talks()
 
+    def test_muted_once_more(self) -> None:
+        """What somebody says once more, muted, is forgotten with what they had said, when that is taken back."""
+        (said,) = [each for each in self.carol.events(MessageReceived) if each.sender == "bob1"]
+        kept, room = engine_of(self.carol).context.vault.kept_events, room_of(self.carol, "plans")
+        self.alice.do(self.alice.room("plans").mute("bob1"))
+        self.bob.do(self.bob.client.engine.keys.hold(room_of(self.bob, "plans")))
+        self.tap.edit = self.shifted(1)
+        body = Text("but").encode()
+        self.tap.post("plans", sealed(self.bob, "plans", ContentType.TEXT, body, message_id=said.message_id), "bob1")
+        self.assertIn(said.message_id, [each.id for each in kept.after(room.room_id, said.seq, 100)])
+        self.alice.do(self.alice.room("plans").delete(said.message_id))
+        self.world.settle(2)
+        self.assertNotIn(said.message_id, [each.id for each in kept.after(room.room_id, 0, 100)])
+
     def test_own_message_made_up(self) -> None:
         """What a server puts under our own name, and we never said, is not shown as ours."""
         own = entry_of(room_of(self.carol, "plans"), "carol1").leaf

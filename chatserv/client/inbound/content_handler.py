@@ -84,8 +84,16 @@ class ContentHandler:
     def _keep(self, room: Room, message: StoredMessage, kept: KeptProof | None) -> list[ClientEvent]:
         if self._context.vault.archive.add(message, kept):
             return [self.received(room, message, new=True)]
-        self._context.vault.kept_events.came_again(room.room_id, message.seq)
+        self.beside(room, message.seq, message.message_id)
         return []
+
+    def beside(self, room: Room, seq: int, message_id: bytes) -> None:
+        """A message at this place is not for the archive; it goes with the one that has its id there, or is gone already."""
+        vault = self._context.vault
+        vault.kept_events.beside(room.room_id, seq)
+        archived = vault.archive.by_id(room.room_id, message_id)
+        if archived is not None and archived.deleted:
+            vault.kept_events.drop(room.room_id, archived.seq, message_id)
 
     def _hear(self, room: Room, message: StoredMessage, head: LogHead | None, body: Body | None) -> None:
         """What the sender has seen of the log: their word, in rooms that we have agreed to, and what the server signed."""

@@ -67,6 +67,7 @@ class MessageReader:
         found = self._skipped(room, entry, skipped)
         member = state.member(entry.user)
         if member is not None and member.muted:
+            self._contents.beside(room, event.seq, opened.content.message_id)
             return found
         signed_by = self._certificates.known[entry.cert_hash].identity_fingerprint
         other = signed_by if self._context.pins.other(entry.user, signed_by) else b""

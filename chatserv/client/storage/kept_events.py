@@ -86,8 +86,8 @@ class KeptEventTable:
         """The server has nothing behind a place: others will be there."""
         self._database.write("DELETE FROM kept_events WHERE room_id = ? AND seq > ?", (room_id, head))
 
-    def came_again(self, room_id: bytes, seq: int) -> None:
-        """The message at this place has an earlier one in the archive: from now on it is found by its id."""
+    def beside(self, room_id: bytes, seq: int) -> None:
+        """The archive has this message from another place, or may get it from one: from now on it is found by its id."""
         self._database.write("UPDATE kept_events SET again = 1 WHERE room_id = ? AND seq = ?", (room_id, seq))
 
     def drop(self, room_id: bytes, seq: int, message_id: bytes) -> None:

@@ -82,7 +82,7 @@ class MessageTests(MendingCase):
             self.assertTrue(person.online, person.name)
 
     def test_what_came_twice_is_forgotten_at_both_places(self) -> None:
-        """A member can say the same once more, under the same id: when they take it back, nobody keeps any of the two."""
+        """A member can say the same once more, under the same id: when they take it back, nobody keeps any of it."""
         self.alice.say("plans", "a slip of the tongue")
         self.world.settle(2)
         (said,) = [each for each in self.alice.events(MessageReceived) if each.text == "a slip of the tongue"]
@@ -91,6 +91,9 @@ class MessageTests(MendingCase):
         kept, room_id = engine_of(self.bob).context.vault.kept_events, room_of(self.bob, "plans").room_id
         self.assertEqual(2, len(kept.after(room_id, said.seq - 1, 100)))
         self.alice.do(self.alice.room("plans").delete(said.message_id))
+        self.world.settle(2)
+        self.assertEqual([said.seq + 2], [each.seq for each in kept.after(room_id, said.seq - 1, 100)])
+        say_anything(self.alice, "plans", ContentType.TEXT, Text("and another").encode(), message_id=said.message_id)
         self.world.settle(2)
         self.assertEqual([said.seq + 2], [each.seq for each in kept.after(room_id, said.seq - 1, 100)])
 
