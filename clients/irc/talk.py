@@ -9,7 +9,7 @@ from clients.irc.lines import Line
 from clients.irc.names import SERVICE, SERVICE_SOURCE, room_of, user_of
 from clients.irc.refusals import as_seen
 from clients.irc.session import Session
-from clients.irc.texts import incoming, outgoing
+from clients.irc.texts import for_irc, incoming, outgoing
 
 _CTCP: Final = "\x01"
 _ACTION: Final = "\x01ACTION "
@@ -162,12 +162,16 @@ async def ask_service(session: Session, said: str) -> None:
             handle = session.client.room(room_of(room) if room.startswith("#") else room)
             slash.go(handle)
             text = text.strip().lstrip("/")
-        if text.split(None, 1)[:1] == [SETTINGS]:
+        text = text or "help"
+        name = text.split(None, 1)[0].lower()
+        if name == SETTINGS:
             lines = [_set(session, text)]
         else:
-            lines = await slash.run(f"/{text or 'help'}")
+            quotes = slash.find(name).quotes
+            lines = await slash.run(f"/{text}")
+            lines = lines if quotes else [for_irc(each) for each in lines]
     except ChatError as error:
-        lines = [explained(error)]
+        lines = [for_irc(explained(error))]
     for each in lines:
         for piece in outgoing(each, session.settings.line_bytes):
             session.tell("PRIVMSG", session.nick, piece, source=SERVICE_SOURCE)

@@ -4,7 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
-from chatserv.client import clean_line
+from chatserv.client import Slash, clean_line
+from clients.irc.names import SERVICE
 
 _BREAKS: Final = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _FORMATTING: Final = re.compile(
@@ -12,6 +13,13 @@ _FORMATTING: Final = re.compile(
 )
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _REPLACEMENT: Final = "\ufffd"
+_OURS: Final = "|".join(sorted(Slash.commands.keys() - {"me", "msg"}, key=len, reverse=True))  # IRC clients have those
+_COMMAND: Final = re.compile(rf"(?<![\w/*])/({_OURS})(?!\.?[\w/-])")
+
+
+def for_irc(line: str) -> str:
+    """A text of ours with the commands in it as they are said here. Names, which stand in it too, have no slash."""
+    return _COMMAND.sub(rf"/msg {SERVICE} \1", line)
 
 
 def outgoing(text: str, line_bytes: int) -> list[str]:

@@ -1,6 +1,5 @@
 """What is wrong: said by the service in each room that it is about, with the command that ends it."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,19 +16,12 @@ from chatserv.client import (
 )
 from chatserv.client.events import Alarm
 from clients.irc.channels import about_room
-from clients.irc.names import SERVICE
 from clients.irc.session import Session
-from clients.irc.texts import outgoing
+from clients.irc.texts import for_irc, outgoing
 from clients.irc.words import find
 from clients.shared.event_text import news
 
 _SILENT: Final = (Delivered, ReadMoved, SendAcknowledged, SendQueued)
-_COMMAND: Final = re.compile(r"(?<![\w/*])/(?!msg )([a-z][a-z-]+)")
-
-
-def for_irc(line: str) -> str:
-    """A text of ours with the commands in it as they are said here. Names, which stand in it too, have no slash."""
-    return _COMMAND.sub(rf"/msg {SERVICE} \1", line)
 
 
 def tell_warning(session: Session, event: ClientEvent) -> None:

@@ -76,6 +76,7 @@ class SlashCommand:
         role: Who may do it: anybody (empty), ``moderator`` or ``owner`` of the room, or ``admin`` of the server.
         warns_clear: Whether the server gets to know what is typed, in public rooms or always.
         switches: Whether another room may be the current one afterwards. A program waits for it before it sends a line.
+        quotes: Whether its lines are what people have written, and none of them names a command of ours.
     """
 
     name: str
@@ -86,6 +87,7 @@ class SlashCommand:
     role: str = ""
     warns_clear: bool = False
     switches: bool = False
+    quotes: bool = False
 
     @property
     def line(self) -> str:

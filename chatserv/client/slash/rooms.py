@@ -228,7 +228,7 @@ async def _history(slash: SlashContext, words: list[str]) -> list[str]:
 
 COMING: Final = (
     SlashCommand("room", "ROOM", N_("switches to a room: #lobby, or @bob for direct messages"), _switch, switches=True),
-    SlashCommand("rooms", "", N_("shows the public rooms of the server"), _public),
+    SlashCommand("rooms", "", N_("shows the public rooms of the server"), _public, quotes=True),
     SlashCommand("list", "", N_("shows your rooms, unread messages and invitations"), _list),
     SlashCommand("create", "NAME [TOPIC]", N_("creates a private room"), _create, switches=True),
     SlashCommand(
@@ -244,7 +244,7 @@ COMING: Final = (
 RULES: Final = (
     SlashCommand(
         "topic", "[TEXT]", N_("shows or changes the topic of the room"), _topic,
-        room=True, role="moderator", warns_clear=True,
+        room=True, role="moderator", warns_clear=True, quotes=True,
     ),
     SlashCommand(
         "name", "NAME", N_("renames the room"), _name, room=True, role="moderator", warns_clear=True

@@ -219,9 +219,11 @@ SAYING: Final = (
     SlashCommand("delete", "NUMBER", N_("deletes a message of yours; moderators: of anybody"), _delete, room=True),
     SlashCommand("react", "NUMBER EMOJI", N_("reacts to a message"), _react, room=True),
     SlashCommand("unreact", "NUMBER EMOJI", N_("removes your reaction"), _unreact, room=True),
-    SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True),
-    SlashCommand("show", "NUMBER", N_("shows the whole of a long message, line by line"), _show, room=True),
-    SlashCommand("search", "TEXT", N_("searches the messages on this device"), _search),
+    SlashCommand("log", "[N]", N_("shows the last messages with their numbers"), _log, room=True, quotes=True),
+    SlashCommand(
+        "show", "NUMBER", N_("shows the whole of a long message, line by line"), _show, room=True, quotes=True
+    ),
+    SlashCommand("search", "TEXT", N_("searches the messages on this device"), _search, quotes=True),
     SlashCommand("resend", "", N_("sends again what could not be sent here"), _resend, room=True),
     SlashCommand(
         "discard", "", N_("discards what could not be sent here, and files that you have paused"), _discard, room=True

@@ -1,7 +1,9 @@
 """What happens, as IRC clients are told it: alarms, the service, and texts of people who mean harm."""
 
+import gettext
 from typing import Any, Final
 
+from chatserv import i18n
 from chatserv.client import (
     Alarm,
     Announced,
@@ -16,8 +18,9 @@ from chatserv.client import (
 )
 from chatserv.client.events import MessagesMissing, RoomRewound, SendHeld
 from clients.irc.events import Events
-from clients.irc.warnings import for_irc
+from clients.irc.texts import for_irc
 from tests.clients.irc.irc_world import MODERN, IrcPeer, IrcTestCase, bare
+from tests.support import catalogues
 
 SERVICE: Final = ":*chatserv!chatserv@chat"
 HOSTILE: Final = (
@@ -95,6 +98,9 @@ class WarningTests(IrcTestCase):
         self.assertEqual(
             for_irc("and/or 1/2 http://x/y /msg *chatserv who"), "and/or 1/2 http://x/y /msg *chatserv who"
         )
+        self.assertEqual(for_irc("(/delete-account bob)"), "(/msg *chatserv delete-account bob)")
+        for same in ("/home/bob /log/x /log.txt /delete-me //who a/who", "use /msg bob; /me waves"):
+            self.assertEqual(for_irc(same), same)
 
     def test_status(self) -> None:
         """The connection is told once when it goes, and when it comes back; why it ends for good."""
@@ -200,6 +206,30 @@ class ServiceTests(IrcTestCase):
         self.assertGreater(len(peer.say("PRIVMSG *chatserv :help")), 20)
         self.assertEqual(self.alice.texts("lobby"), [])  # nothing of it was said to anybody
         self.assertGreater(len(peer.say("PRIVMSG *chatserv :verify alice", seconds=8)), 5)
+
+    def test_sentences(self) -> None:
+        """Commands in our sentences are such as are typed here, in every language; what people wrote stays."""
+        peer = self.peer(self.bob)
+
+        def said(line: str) -> str:
+            return "\n".join(peer.say(f"PRIVMSG *chatserv :{line}", seconds=8))
+
+        for language in ("en", "es"):
+            catalogue = gettext.translation("chatserv", catalogues.LOCALE, [language], fallback=True)
+            self.patch(i18n, "_translations", catalogue)
+            for line, wanted in (
+                ("verify alice", "verify alice"),
+                ("#lobby edit x y", "log"),
+                ("#lobby log x", "log"),
+                ("help who", "who"),
+                ("whoo", "help"),
+            ):
+                self.assertIn(f"/msg *chatserv {wanted}", said(line), line)
+            self.assertIn("/msg ", said("help msg"))
+            self.assertNotIn("*chatserv msg", said("help msg"))
+        self.alice.say("lobby", "read /log, then /verify bob")
+        for line in ("#lobby log 1", "search read", "#lobby show -1"):
+            self.assertIn("read /log, then /verify bob", said(line), line)
 
     def test_settings(self) -> None:
         """What the IRC side does as a person likes it."""
