@@ -25,8 +25,10 @@ _PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 _FOLDERS: Final = {f"{number:02x}": number for number in range(256)}
-_OF_SYSTEM: Final = {"lost+found"}  # at the top of a disk
-_OF_NFS: Final = ".nfs"  # how what was removed is called there while somebody has it open
+_OF_SYSTEM: Final = {"lost+found"}
+"""At the top of a disk."""
+_OF_NFS: Final = ".nfs"
+"""So begins there what was removed while somebody had it open."""
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

@@ -53,6 +53,10 @@ class BlobStore(Protocol):
         """Deletes the rows of blobs that were ended."""
         ...
 
+    def recount_blobs(self) -> Awaitable[None]:
+        """Puts right what all blobs count for, where it is not what their rows make."""
+        ...
+
     def begun_blobs(self, after: bytes, limit: int) -> Awaitable[Sequence[StoredBlob]]:
         """Up to ``limit`` blobs of anybody with ids above ``after`` of which bytes are on the disk, in order of id."""
         ...

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from chatserv.backup.blob_links import PAGE, has_files, pages
+from chatserv.backup.blob_links import PAGE, has_files, miscounted, pages
 from chatserv.backup.refusals import Pace
 from chatserv.blob_directory import BlobDirectory
 from chatserv.blob_models import StoredBlob
@@ -32,6 +32,8 @@ class FilesFound(msgspec.Struct):
         wrong: Rows whose file has another length or hash, or cannot be read.
         extra: Files that no row knows: nothing is lost by them, and a server's next sweep removes those that have an id's
             name at its place.
+        miscounted: What all of them count for as it is noted, and by their rows, where the two differ: a server's next sweep
+            puts that right.
         findings: A line with the id, or the name, for each of those, of the first `MOST_FINDINGS`.
     """
 
@@ -40,6 +42,7 @@ class FilesFound(msgspec.Struct):
     missing: int = 0
     wrong: int = 0
     extra: int = 0
+    miscounted: tuple[int, int] | None = None
     findings: list[str] = msgspec.field(default_factory=list)
 
     @property
@@ -66,6 +69,7 @@ def check_files(connection: Connection, files: BlobDirectory, pace: Pace) -> Fil
     """
     found = FilesFound()
     if has_files(connection):
+        found.miscounted = miscounted(connection)
         for page in pages(connection):
             for each in page:
                 if each.whole:

@@ -22,8 +22,7 @@ from chatserv.crypto.suite import sha256
 from chatserv.errors import Reject
 from chatserv.i18n import _
 from chatserv.store import statements
-from chatserv.store.blob_statements import blob_bytes, blob_bytes_by_row
-from chatserv.store.schema import blob_total, commit_at, event, log_leaf, metadata, room
+from chatserv.store.schema import commit_at, event, log_leaf, metadata, room
 
 ROWS = 500  # between two steps of the pace
 _ADDED = "SELECT type || ' ' || name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
@@ -142,11 +141,6 @@ def check_store(connection: Connection, file: Path, pace: Pace) -> StoreFacts:
 def _check_blobs(connection: Connection, file: Path) -> None:
     if has_files(connection) and connection.exec_driver_sql(_STRANGE_ID).first() is not None:
         raise BackupError(file, _("the database is damaged"), _("the id of a file is none"))
-    if inspect(connection).has_table(blob_total.name):
-        told, right = blob_bytes(connection, ""), blob_bytes_by_row(connection)
-        if told != right:
-            said = _("all files count for {right} bytes, and {told} are noted")
-            raise BackupError(file, said.format(right=right, told=told))
 
 
 def _tables(connection: Connection) -> list[str]:

@@ -30,6 +30,7 @@ class BlobSweeper:
             return 0
         gone = 0
         try:
+            await self._context.store.recount_blobs()
             gone += await self._due(uploads)
             gone += await self._other_halves(uploads)
             uploads.used_bytes = await self._context.store.blob_bytes()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from chatserv.i18n import N_, _
+from chatserv.operations import showing
 from chatserv.operations.registry import Argument, Operation, Way
 
 
@@ -49,15 +50,16 @@ def _verified(data: Any) -> list[str]:
 def _of_files(found: Any) -> list[str]:
     """What people have sent: a line in all, and one for each that is not as it should be."""
     bad = {name: found[name] for name in ("missing", "wrong", "extra")}
+    counted = [showing.miscounted(*found["miscounted"])] if found["miscounted"] else []
     if not any(bad.values()):
         said = _("{whole} files that people have sent: whole, {bytes} bytes")
-        return [said.format(whole=found["whole"], bytes=found["size"])] if found["whole"] else []
+        return [said.format(whole=found["whole"], bytes=found["size"]), *counted] if found["whole"] else counted
     said = _(
         "files that people have sent: {whole} whole, {missing} missing, {wrong} wrong, {extra} that nothing knows of"
     )
     untold = sum(bad.values()) - len(found["findings"])
     more = [_("and {count} more").format(count=untold)] if untold else []
-    return [said.format(whole=found["whole"], **bad), *found["findings"], *more]
+    return [said.format(whole=found["whole"], **bad), *found["findings"], *more, *counted]
 
 
 def _audited(audit: Any) -> list[str]:

@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from chatserv.backup.blob_links import look
+from chatserv.backup.blob_links import look, miscounted
 from chatserv.blob_directory import BlobDirectory
 from chatserv.config import Config
 from chatserv.i18n import _
+from chatserv.operations import showing
 from chatserv.operations.checking import Check
 from chatserv.private_files import PrivateFileError
 from chatserv.state_directory import StatePaths
@@ -64,6 +65,7 @@ def _bytes(config: Config, paths: StatePaths, place: Path) -> Iterator[Check]:
     try:
         with database.refusals(), engine.connect() as connection:
             count, received, lacking = look(connection, BlobDirectory(place))
+            off = miscounted(connection)
     finally:
         engine.dispose()
     said = _("{path}: {count} files that people have sent, {size} MB")
@@ -73,3 +75,5 @@ def _bytes(config: Config, paths: StatePaths, place: Path) -> Iterator[Check]:
     if lacking and config.cluster.is_set:
         found = f"{found}: {_('is it the directory that the other nodes have?')}"
     yield Check("files", "warning" if lacking else "ok", found)
+    if off:
+        yield Check("files", "warning", showing.miscounted(*off))

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chatserv.i18n import _
+
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """Lines with columns as wide as what is in them; the last column has no end."""
@@ -18,6 +20,12 @@ def width(text: str) -> int:
     from wcwidth import wcswidth  # noqa: PLC0415 - most texts do without
 
     return max(0, int(wcswidth(text)))
+
+
+def miscounted(noted: int, counts_for: int) -> str:
+    """What is said where the sum over all files is not what their rows make, in bytes."""
+    said = _("all files count for {counted} bytes, and {noted} are noted: the next sweep of a server puts that right")
+    return said.format(counted=counts_for, noted=noted)
 
 
 def _padded(text: str, cells: int) -> str:

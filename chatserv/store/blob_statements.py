@@ -1,7 +1,8 @@
 """Files in the tables: a row for each, never its bytes. Nobody here begins or ends a transaction.
 
-What all of them count for stands in a row of its own. It changes where rows come (`open_blob`) and go (`forget_blobs`) and
-nowhere else, in the same transaction.
+What all of them count for stands in a row of its own. It changes where rows come (`open_blob`) and go (`forget_blobs`), in
+the same transaction. A node of the version before, which knows nothing of it, may go on for a while on the database that a
+newer one has brought up to date: so it is counted anew now and then (`recount_blobs`).
 """
 
 from collections.abc import Collection, Sequence
@@ -21,6 +22,7 @@ WHOLE: Final = 1
 ENDED: Final = 2
 _sum = select(func.sum(case((blob.c.size < LEAST_COUNTED_BYTES, LEAST_COUNTED_BYTES), else_=blob.c.size)))
 _total = select(blob_total.c.bytes)
+_noted_and_counted = select(func.coalesce(_total.scalar_subquery(), 0), func.coalesce(_sum.scalar_subquery(), 0))
 _first = sqlite.insert(blob_total).values(number=0, bytes=bindparam("more"))
 _more = _first.on_conflict_do_update(
     index_elements=[blob_total.c.number], set_={"bytes": blob_total.c.bytes + _first.excluded.bytes}
@@ -99,9 +101,17 @@ def blob_bytes(conn: Connection, owner: str) -> int:
     return int(conn.execute(_sum.select_from(blob).join(account).where(account.c.name == owner)).scalar() or 0)
 
 
-def blob_bytes_by_row(conn: Connection) -> int:
-    """What `blob_bytes` of all has to be: row by row, for whoever verifies it."""
-    return int(conn.execute(_sum).scalar() or 0)
+def noted_and_counted(conn: Connection) -> tuple[int, int]:
+    """What `blob_bytes` of all is, and what it has to be by the rows, of one moment."""
+    found = conn.execute(_noted_and_counted).one()
+    return int(found[0]), int(found[1])
+
+
+def recount_blobs(conn: Connection) -> None:
+    """Makes `blob_bytes` of all what it has to be."""
+    noted, counts_for = noted_and_counted(conn)
+    if noted != counts_for:
+        conn.execute(_more, {"more": counts_for - noted})
 
 
 def due_blobs(conn: Connection, now_ms: int, limit: int) -> Sequence[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection
+from twisted.logger import Logger
 
 from chatserv.blob_models import NewBlob, StoredBlob
 from chatserv.store import blob_statements as statements
@@ -12,6 +13,7 @@ from chatserv.store.limits import StoreLimits
 from chatserv.store.locks import Lock, Orders, Rooms
 
 T = TypeVar("T")
+_log = Logger(namespace="chatserv.store.blobs")
 
 
 class BlobCalls(ABC):
@@ -61,6 +63,15 @@ class BlobCalls(ABC):
         """Deletes the rows of ended ones."""
         # As open_blob: the total.
         await self._write(lambda conn: statements.forget_blobs(conn, blob_ids), Lock.ACCOUNTS)
+
+    async def recount_blobs(self) -> None:
+        """Puts right what all blobs count for, and logs it."""
+        # Read first: where all is well, nobody who writes waits for it.
+        noted, counts_for = await self._read(statements.noted_and_counted)
+        if noted != counts_for:
+            await self._write(statements.recount_blobs, Lock.ACCOUNTS)
+            said = "all files count for {counts_for} bytes, and {noted} were noted: put right"
+            _log.warn(said, noted=noted, counts_for=counts_for)
 
     async def begun_blobs(self, after: bytes, limit: int) -> Sequence[StoredBlob]:
         """Blobs of which bytes are on the disk, in order of id."""

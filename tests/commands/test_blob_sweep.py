@@ -115,6 +115,23 @@ class SweepTests(BlobCase):
         self.assertTrue(self.put(data, 2, start=MIB).whole)
         self.assertEqual({b"\1" * 16, b"\2" * 16}, self.server.files.final)
 
+    def test_recount(self) -> None:
+        """What all files count for is put right by each, whatever the disk is like."""
+        asked: list[int] = []
+
+        async def recount() -> None:
+            asked.append(self.server.uploads.used_bytes)
+
+        async def broken(_: int) -> list[bytes]:
+            raise ReadOnly("blob")
+
+        with (
+            patch.object(self.server.memory, "recount_blobs", recount),
+            patch.object(self.server.files, "shelf", broken),
+        ):
+            self.sweep()
+        self.assertEqual(1, len(asked))
+
     def test_many(self) -> None:
         """More than one turn's are removed, each turn so many at most."""
         self.start(blob_open=1000, upkeep_burst=2000)

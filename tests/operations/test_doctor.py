@@ -64,11 +64,24 @@ class DoctorTests(CommandCase):
             database.execute("INSERT INTO account VALUES (1, X'01', 'ann', 'ann', 1, X'', 1, 0, 0, NULL)")
             database.execute("INSERT INTO room VALUES (1, X'02', 0, NULL, NULL, NULL, 0, 0, X'', 0, X'', 0)")
             database.execute("INSERT INTO blob VALUES (1, ?, 1, 1, 9, X'', 9, 1, 1, 9)", (bytes(16),))
+            database.execute("INSERT INTO blob_total VALUES (0, 65536)")
         self.assertEqual("warning", self.checks()["files"])
         files = BlobDirectory(self.directory / "blobs")
         files.make()
         files.write(bytes(16), 0, b"123456789")
         self.assertEqual("ok", self.checks()["files"])
+
+    def test_miscounted(self) -> None:
+        """It says where the sum over all files is not what their rows make, and what mends that."""
+        self.make()
+        with closing(sqlite3.connect(self.directory / "chatserv.db")) as database, database:
+            database.execute("INSERT INTO blob_total VALUES (0, 7)")
+        code, out, _ = self.run_command(*FREE_PORT, "doctor")
+        self.assertIn(
+            "warning  all files count for 0 bytes, and 7 are noted: the next sweep of a server puts that", out
+        )
+        self.assertIn("and 7 are noted", self.run_command("verify")[1])
+        self.assertEqual(0, code)
 
     def test_directory_of_files(self) -> None:
         """The directory of files is for the server's user alone, who may write there, and its disk has room."""

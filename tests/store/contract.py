@@ -115,6 +115,7 @@ class LifeContract(MessageContract):
             store.forget_blobs([]),
             store.begun_blobs(b"", 1),
             store.known_blobs([]),
+            store.recount_blobs(),
         ]
         for call in calls:
             await self.assertFailure(start(call), Draining)
