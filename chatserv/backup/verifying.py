@@ -12,6 +12,7 @@ from chatserv.backup.archive import IDENTITY, Manifest, opened, read_archive
 from chatserv.backup.blob_checks import FilesFound, check_files
 from chatserv.backup.blob_links import beside
 from chatserv.backup.highest_head import check_newest, known_newest
+from chatserv.backup.last_place import check_place
 from chatserv.backup.refusals import BackupError, Pace, unusable
 from chatserv.backup.store_checks import StoreFacts, check_store, still
 from chatserv.backup.whole_file import scratch_file
@@ -22,13 +23,14 @@ from chatserv.i18n import _
 from chatserv.net.keys import parse_identity
 from chatserv.state_directory import StatePaths
 from chatserv.store import statements
-from chatserv.store.database import reading_engine, refusals
+from chatserv.store.databases import Database, SqliteDatabase
 
 
 class Verified(msgspec.Struct, frozen=True):
     """What was found whole: the file, of when (milliseconds since 1970; 0: it is no backup), and what it holds.
 
     ``missing``: events that an earlier restore has lost. ``files``: what people have sent, which need not be whole.
+    ``postgres``: It is a PostgreSQL database, whose own pages and indices nothing here can look at.
     """
 
     file: str
@@ -38,6 +40,7 @@ class Verified(msgspec.Struct, frozen=True):
     missing: int
     counts: dict[str, int]
     files: FilesFound
+    postgres: bool = False
 
 
 def verify_backup(path: Path, pace: Pace, scratch: Path | None = None) -> Verified:
@@ -100,30 +103,37 @@ def _check_manifest(path: Path, manifest: Manifest, facts: StoreFacts) -> None:
         raise BackupError(path, _("what its manifest says is not what it holds"))
 
 
-def verify_store(state: StatePaths, pace: Pace, blobs: Path | None = None) -> Verified:
-    """Verifies the store in a state directory, as it is at one moment, and then its files; a server may write both. Blocks.
+def verify_store(
+    state: StatePaths, pace: Pace, blobs: Path | None = None, database: Database | None = None
+) -> Verified:
+    """Verifies the store of a state directory, as it is at one moment, and then its files; servers may write both. Blocks.
 
     Args:
         state: The state directory.
         pace: At which pace.
         blobs: Where the files are that people have sent; left out: in the state directory.
+        database: Where the store is; left out: in the state directory.
 
     Raises:
         BackupError: It is not whole.
         DatabaseRefused: It cannot be read, or is an old copy.
     """
-    if not state.database.exists():
-        raise BackupError(state.database, _("there is none"))
-    known = known_newest(state)
-    engine = reading_engine(state.database)
+    place = database or SqliteDatabase(state.database)
+    if not place.exists():
+        raise BackupError(place.name, _("there is none"))
+    known = known_newest(state, place)
+    with place.moment() as connection:
+        if known.last_place is not None:
+            # First of all: the moment begins with it, and what the file names was stored before.
+            check_place(connection, known.name, known.last_place)
+            known = msgspec.structs.replace(known, last_place=None)
+        facts = check_store(connection, place.name, pace)
+        check_newest(connection, known, tuple(statements.log(connection)))
+    engine = place.reader()
     try:
-        with refusals(state.database), engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            facts = check_store(connection, state.database, pace)
-            check_newest(connection, known, tuple(statements.log(connection)))
-        with refusals(state.database), engine.connect() as connection:
+        with place.refusals(), engine.connect() as connection:
             files = check_files(connection, BlobDirectory(blobs or state.path / "blobs"), pace)
     finally:
         engine.dispose()
     identity = state.identity_key.exists()
-    return Verified(str(state.database), 0, identity, facts.log.size, facts.missing, facts.counts, files)
+    return Verified(place.name, 0, identity, facts.log.size, facts.missing, facts.counts, files, postgres=place.shared)

@@ -44,6 +44,8 @@ def _verified(data: Any) -> list[str]:
         lines.append(_("made {date}").format(date=_date(data["made_ms"])))
     if not data["identity"]:
         lines.append(_("the server's identity key is not there: it is kept apart"))
+    if data["postgres"]:
+        lines.append(_("its pages and indices were not looked at: PostgreSQL's own pg_amcheck does that"))
     return [*lines, *_of_files(data["files"]), *_audited(data.get("audit"))]
 
 
@@ -153,7 +155,7 @@ ROWS: Final = (
     ),
     Operation(
         "verify",
-        N_("Verifies a backup by opening it, or the store in the state directory."),
+        N_("Verifies a backup by opening it, or the store, where it lies."),
         frozenset({Way.SOCKET, Way.ALONE}),
         "chatserv.operations.backups:verify",
         _verified,

@@ -30,6 +30,7 @@ from chatserv.operations.world import World
 from chatserv.private_files import make_directory
 from chatserv.settings_loading import load
 from chatserv.state_directory import StateDirectory, StatePaths
+from chatserv.store.databases import database_of
 
 T = TypeVar("T")
 BACKUPS: Final = "backups"
@@ -100,11 +101,11 @@ async def verify(world: World, arguments: Mapping[str, Any]) -> Result:
         found = verify_backup(Path(arguments["file"]), Pace())
         return Result(msgspec.to_builtins(found), int(not found.files.good))
     config = _config(world)
-    require_file(config)
+    database = database_of(config.store, world.paths.database)
     log = (world.paths.path / config.logging.file).with_name(AUDIT_LOG)
 
     def check(paths: StatePaths, pace: Pace) -> tuple[Verified, Audit]:
-        return verify_store(paths, pace, config.blobs.path(paths.path)), verify_audit(audit_files(log))
+        return verify_store(paths, pace, config.blobs.path(paths.path), database), verify_audit(audit_files(log))
 
     store, audit = await beside(world, check)
     data = {**msgspec.to_builtins(store), "audit": msgspec.to_builtins(audit)}
@@ -184,7 +185,7 @@ async def beside(world: World, work: Callable[[StatePaths, Pace], T], name: str 
     """
     if world.way is Way.ALONE:
         config = load(world.sources()).config
-        with owner_of(world.paths.path).acting(), _held(world.paths) as state:
+        with owner_of(world.paths.path).acting(), _held(world.paths, config) as state:
             done = work(state, Pace())
             if name:
                 note_done(world, config, name, **noted)
@@ -208,9 +209,9 @@ def _done(result: T, path: Path) -> T:
 
 
 @contextmanager
-def _held(paths: StatePaths) -> Iterator[StateDirectory]:
+def _held(paths: StatePaths, config: Config) -> Iterator[StateDirectory]:
     """The directory, held by this process."""
-    if not paths.database.exists():
+    if not database_of(config.store, paths.database).exists():
         raise StateDirectoryError(f"{paths.path}: no server has run there")
     state = StateDirectory(paths.path)
     try:

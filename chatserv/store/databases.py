@@ -13,6 +13,7 @@ from chatserv.config import Store
 from chatserv.private_files import sync_directory
 from chatserv.store import database
 from chatserv.store.limits import StoreLimits
+from chatserv.store.node_statements import one_moment
 from chatserv.store.sql import SqlStore
 from chatserv.store.sql_base import BaseSqlStore
 
@@ -65,6 +66,14 @@ class Database(Protocol):
 
     def reader(self) -> Engine:
         """An engine whose connections only read: every statement sees the newest commit."""
+        ...
+
+    def moment(self) -> AbstractContextManager[Connection]:
+        """A connection that sees the store as it is at one moment, from the first that it is asked on, and writes nothing.
+
+        Raises:
+            DatabaseRefused: It cannot be read.
+        """
         ...
 
     def lock(self, connection: Connection) -> None:
@@ -132,6 +141,16 @@ class SqliteDatabase:
     def reader(self) -> Engine:
         """As `chatserv.store.database.reading_engine`."""
         return database.reading_engine(self.path)
+
+    @contextmanager
+    def moment(self) -> Iterator[Connection]:
+        """A transaction that reads."""
+        engine = self.reader()
+        try:
+            with self.refusals(), engine.connect() as connection, one_moment(connection):
+                yield connection
+        finally:
+            engine.dispose()
 
     def lock(self, connection: Connection) -> None:
         """Its transactions exclude each other."""

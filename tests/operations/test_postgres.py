@@ -53,6 +53,12 @@ class PostgresCase(CommandCase):
         with closing(psycopg.connect(self.url, autocommit=True)) as conn:
             conn.execute(text.encode())
 
+    def incarnation(self) -> bytes:
+        """That of the store."""
+        with closing(psycopg.connect(self.url)) as conn:
+            (found,) = conn.execute("SELECT value FROM meta WHERE key = 'incarnation'").fetchone() or (b"",)
+        return bytes(found)
+
 
 class StartTests(PostgresCase):
     """What a start takes, and what it refuses."""
@@ -175,12 +181,6 @@ class StartTests(PostgresCase):
         self.assertEqual((first.public.server_id, rotated.new_id), (second.public.server_id, second.public.key_id))
         self.assertEqual(first.head_file.starts + 2, second.head_file.starts)  # a server of before must not go on
 
-    def incarnation(self) -> bytes:
-        """That of the store."""
-        with closing(psycopg.connect(self.url)) as conn:
-            (found,) = conn.execute("SELECT value FROM meta WHERE key = 'incarnation'").fetchone() or (b"",)
-        return bytes(found)
-
 
 class CommandTests(PostgresCase):
     """The command."""
@@ -219,6 +219,56 @@ class CommandTests(PostgresCase):
         self.assertIn(f"good     {said}\n", self.run_on(*words)[1])
         self.assertIn("have to mount it", self.run_on(*nodes)[1])
 
+    def test_verify(self) -> None:
+        """``verify`` looks at rooms, the log and files there too, and says what it leaves to PostgreSQL."""
+        self.start()
+        place = Path(self.mktemp()).absolute()
+        self.execute("INSERT INTO account VALUES (1, '\\x01', 'ann', 'ann', 1, '\\x', 1, false, false, NULL)")
+        self.execute("INSERT INTO room VALUES (1, '\\x02', false, NULL, NULL, NULL, 0, 0, '\\x', 0, '\\x', 0)")
+        files = BlobDirectory(place)
+        files.make()
+        hashed = sha256(b"123456789").hex()
+        for number in range(4):
+            values = f"{number + 1}, '\\x{bytes([number] * 16).hex()}', 1, 1, 9, '\\x{hashed}', 9, 1, 1, 9"
+            self.execute(f"INSERT INTO blob VALUES ({values})")  # noqa: S608
+            files.write(bytes([number] * 16), 0, b"123456789")
+        self.execute("INSERT INTO blob_total VALUES (0, 262145)")
+        words = ("--set", f"blobs.directory={place}", "verify")
+        code, out, err = self.run_on(*words)
+        self.assertEqual((0, ""), (code, err))
+        for said in (
+            f"{self.url}: whole",
+            "pg_amcheck",
+            "4 files that people have sent: whole, 36 bytes",
+            "262145 are noted",
+        ):
+            self.assertIn(said, out)
+        files.remove([bytes(16)])
+        files.write(bytes([1] * 16), 9, b"0")
+        files.write(bytes([2] * 16), 0, b"0")
+        files.write(bytes([9] * 16), 0, b"x")
+        code, out, _ = self.run_on(*words)
+        self.assertEqual(1, code)
+        self.assertIn("1 whole, 1 missing, 2 wrong, 1 that nothing knows of", out)
+        for harm, said in (
+            ("UPDATE room SET head = 5", "room 02: 0 events up to 0, where 5 were given out"),
+            (f"INSERT INTO log_leaf VALUES (1, '\\x{LEAF.hex()}', '')", "entry 0 of the log is damaged"),  # noqa: S608
+            ("UPDATE blob SET blob_id = '\\x00' WHERE pk = 1", "the id of a file is none"),
+        ):
+            self.execute(harm)
+            code, out, err = self.run_on(*words)
+            self.assertEqual((1, ""), (code, out))
+            self.assertIn(f"{self.url}: ", err)
+            self.assertIn(said, err)
+
+    def test_verify_old(self) -> None:
+        """One that lacks the last message that was acknowledged is refused by it as by a start; so is an empty one."""
+        self.assertIn("no server has run there", self.run_on("verify")[2])
+        prepared = self.start()
+        place = LastPlace(prepared.state.last_place, self.incarnation())
+        place.keep([Event(b"r" * 16, 9, NOW_MS, "alice", EventKind.MESSAGE, b"")])
+        self.assertIn("the newest messages are missing: a room had 9 events, and has 0", self.run_on("verify")[2])
+
     def test_password(self) -> None:
         """Nobody is shown it."""
         self.url = f"postgresql://chat:geheim@/none?host={cluster().directory}"
@@ -239,7 +289,6 @@ class CommandTests(PostgresCase):
         there = sorted(self.directory.iterdir())
         for words in (
             ("backup",),
-            ("verify",),
             ("restore", "/tmp/x", "--replace"),
             ("export", "/tmp/x"),
             ("import", "/tmp/x"),

@@ -69,6 +69,9 @@ class CopyTests(CommandCase):
         self.assertIn(
             f"the log's root is the same in both: {tree_root(map(leaf_hash, first.stored.log)).hex()}", out.lower()
         )
+        here, verified = (self.json_of(*words, "verify") for words in ((), ("--set", f"store.url={self.url}")))
+        self.assertEqual((here["counts"], False, True), (verified["counts"], here["postgres"], verified["postgres"]))
+        self.assertEqual((self.url, len(first.stored.log)), (verified["file"], verified["log_entries"]))
         there = self.start(self.url)
         self.assertEqual((first.public, first.stored.rooms, first.stored.log, first.stored.bans, None), (
             there.public, there.stored.rooms, there.stored.log, there.stored.bans, there.invite

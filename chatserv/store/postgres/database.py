@@ -1,6 +1,7 @@
 """A PostgreSQL database as the place of a store."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection, Engine
 from twisted.internet.base import ReactorBase
@@ -8,6 +9,7 @@ from twisted.internet.base import ReactorBase
 from chatserv.store.database import DatabaseRefused
 from chatserv.store.limits import StoreLimits
 from chatserv.store.locks import ALL
+from chatserv.store.node_statements import one_moment
 from chatserv.store.postgres import preparing
 from chatserv.store.postgres.engines import SECONDS, reading_engine, writing_engine
 from chatserv.store.postgres.functions import LOCK_SPACE, STARTING
@@ -69,6 +71,18 @@ class PostgresDatabase:
     def reader(self) -> Engine:
         """As `chatserv.store.postgres.engines.reading_engine`."""
         return reading_engine(self._url, self._seconds)
+
+    @contextmanager
+    def moment(self) -> Iterator[Connection]:
+        """A transaction that reads, and may take as long as one that prepares the tables."""
+        engine = self.reader()
+        try:
+            with self.refusals(), engine.connect() as connection, one_moment(connection):
+                for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    connection.exec_driver_sql(f"SET LOCAL {setting} = {round(preparing.PREPARING_SECONDS * 1000)}")
+                yield connection
+        finally:
+            engine.dispose()
 
     def lock(self, connection: Connection) -> None:
         """Takes all locks, once nobody else uses it, but for nodes of the same cluster; rooms are not changed by a start.
