@@ -135,7 +135,7 @@ from chatserv.client.slash.formatting import (
     quotation,
     sender_name,
 )
-from chatserv.client.slash.rule_text import rule_text
+from chatserv.client.slash.rule_text import room_rule_text, rule_text
 from chatserv.client.storage.cursors import DEFAULT_CURSOR, cursor_name
 from chatserv.client.trust_events import short_id
 from chatserv.client.verification.audit import Audit, AuditEntry, PersonAudit
@@ -173,7 +173,7 @@ __all__ = [
     "Blame", "check_evidence", "Finding", "Verdict",
     # what people type and read
     "Slash", "SlashCommand", "downloads", "explained", "file_text", "limits_text", "progress_text", "size_text",
-    "message_line", "message_text", "moment", "parting_line", "rule_text", "doubtful_time", "quotation",
+    "message_line", "message_text", "moment", "parting_line", "room_rule_text", "rule_text", "doubtful_time", "quotation",
     "sender_name", "short_id", "clock", "date", "names", "place",
     "shown", "shown_lines", "terminal_qr", "clean_line", "is_blank", "isolate", "translate", "new_user_name",
     "user_name", "room_name", "prepared_password", "valid_text",

@@ -42,7 +42,9 @@ class RoomChanged:
 
     The words: joined, left, kicked, struck (the server's log says that their account is gone, or their identity another
     one, and whoever commits next takes them out), banned, unbanned, muted, unmuted, owner, moderator, member, devices,
-    policy, rotated.
+    policy, rotated. ``rules`` tell what ``policy`` was: a name and its new value each, such as ``("history", True)``; the
+    names: public, members_add, history (bool), max_devices, rotate_seconds, rotate_messages, slow_seconds (int), and of a
+    public room name and topic. `room_rule_text` has words for them.
     """
 
     room: str
@@ -50,6 +52,7 @@ class RoomChanged:
     lines: tuple[tuple[str, tuple[str, ...]], ...]
     at_ms: int = 0
     room_id: bytes = field(default=b"", repr=False, compare=False)
+    rules: tuple[tuple[str, bool | int | str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What changes about rooms, as one IRC client is told it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from chatserv.client import (
@@ -15,9 +16,11 @@ from chatserv.client import (
     place,
     translate,
 )
-from clients.irc.channels import MODES, enter, join, titled
+from clients.irc.channels import MODES, about_room, enter, join, titled
 from clients.irc.names import channel_of, escaped, source_of
 from clients.irc.session import Session, me
+from clients.irc.texts import for_irc, outgoing
+from clients.shared.event_text import rules_line
 
 CHANGES: Final = (RoomOffered, RoomJoined, RoomLeft, RoomChanged, RoomTitled)
 
@@ -88,6 +91,8 @@ def _members(session: Session, event: RoomChanged) -> None:
         return
     source = source_of(event.by) if event.by else me(session)
     for word, users in event.lines:
+        if word == "policy":
+            _rules(session, handle, event)
         told = _WAYS.get(word)
         for user in users if told is not None else ():
             if user == session.client.user and word in _OURS:
@@ -95,6 +100,14 @@ def _members(session: Session, event: RoomChanged) -> None:
             assert told is not None
             told(session, handle, source, user)
     titled(session, handle, event.by)
+
+
+def _rules(session: Session, handle: RoomHandle, event: RoomChanged) -> None:
+    """What the rules say now; IRC has words of its own for another name or topic."""
+    rules = tuple((name, value) for name, value in event.rules if name not in {"name", "topic"})
+    if rules or not event.rules:
+        for piece in outgoing(for_irc(rules_line(replace(event, rules=rules))), session.settings.line_bytes):
+            about_room(session, handle, piece)
 
 
 _Way = Callable[[Session, RoomHandle, str, str], None]

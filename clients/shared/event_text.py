@@ -17,6 +17,7 @@ from chatserv.client import (
     names,
     place,
     quotation,
+    room_rule_text,
     rule_text,
     shown,
     translate,
@@ -171,6 +172,15 @@ def _about_message(event: MessageEdited | MessageDeleted | Reacted, find: Finder
 # -- rooms ------------------------------------------------------------------------------------------------------------
 
 
+def rules_line(event: RoomChanged) -> str:
+    """Who changed the room's rules, and what they say now, as far as that is known."""
+    rules = [room_rule_text(name, value) for name, value in event.rules]
+    said = translate("{by} changed the room's rules, name or topic.")
+    if rules and all(rules):
+        said = translate("{by} changed the room's rules.")
+    return " ".join([said.format(by=shown(event.by)), *filter(None, rules)])
+
+
 def _changes(event: RoomChanged) -> list[str]:
     """What a commit did, a line for each kind of change; a new epoch that changes nothing for people is none."""
     texts = {
@@ -188,10 +198,12 @@ def _changes(event: RoomChanged) -> list[str]:
         "moderator": translate("{by} changed the role of {users} to moderator."),
         "member": translate("{by} changed the role of {users} to member."),
         "devices": translate("{by} updated the list of devices."),
-        "policy": translate("{by} changed the room's rules, name or topic."),
     }
     found = []
     for word, users in event.lines:
+        if word == "policy":
+            found.append(rules_line(event))
+            continue
         text = translate("{users} joined.") if word == "joined" and users == (event.by,) else texts.get(word)
         if text is not None:
             found.append(text.format(by=shown(event.by), users=names(users)))

@@ -117,6 +117,7 @@ PUBLIC = [
     "message_text",
     "moment",
     "parting_line",
+    "room_rule_text",
     "rule_text",
     "doubtful_time",
     "quotation",

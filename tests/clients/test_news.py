@@ -67,6 +67,12 @@ def change(*lines: tuple[str, tuple[str, ...]], by: str = "alice") -> RoomChange
     return RoomChanged("plans", by, lines)
 
 
+def rules(*changed: tuple[str, bool | int | str]) -> RoomChanged:
+    """A commit that sets rules."""
+    return RoomChanged("plans", "alice", (("policy", ()),), rules=changed)
+
+
+RULES = "#plans: alice changed the room's rules."
 # What happens, and what is told of it: to carol, who has message 7 of the lobby.
 TOLD: list[tuple[ClientEvent, list[str]]] = [
     (MessageEdited("lobby", ID, "bob", "well?"), [f"#lobby: bob edited a message ({moment(AT_MS)}): well?"]),
@@ -98,6 +104,30 @@ TOLD: list[tuple[ClientEvent, list[str]]] = [
     (change(("member", ("bob",))), ["#plans: alice changed the role of bob to member."]),
     (change(("devices", ())), ["#plans: alice updated the list of devices."]),
     (change(("policy", ())), ["#plans: alice changed the room's rules, name or topic."]),
+    (rules(("history", True)), [
+        f"{RULES} Moderators and owners can give newcomers what was said before "
+        "(/share-history)."
+    ]),
+    (rules(("history", False), ("members_add", True)), [
+        f"{RULES} Newcomers read what is said from then on. Every member can now invite others."
+    ]),
+    (rules(("slow_seconds", 10)), [f"{RULES} Slow mode: members wait 10 s between messages."]),
+    (rules(("slow_seconds", 0), ("members_add", False)), [
+        f"{RULES} Slow mode is off. Only moderators and owners can now invite others."
+    ]),
+    (rules(("name", "ideas"), ("topic", "{by}\n/x")), [
+        f"{RULES} New name: #ideas. New topic: {{by}}⏎/x"
+    ]),
+    (rules(("public", False), ("name", ""), ("topic", "")), [
+        f"{RULES} Only who is invited can join. Its name is no longer public. There is no topic."
+    ]),
+    (rules(("public", True), ("max_devices", 7), ("rotate_seconds", 60), ("rotate_messages", 5)), [
+        f"{RULES} Anybody can join. Devices that the room takes: 7. New keys after 60 s. New "
+        "keys after 5 messages."
+    ]),
+    (rules(("of a later version", 1), ("slow_seconds", 0)), [
+        "#plans: alice changed the room's rules, name or topic. Slow mode is off."
+    ]),
     (change(("rotated", ())), []),
     (RoomRewound("lobby", 9, 4), ["#lobby: The server lost messages of this room; what is left may be shown again."]),
     (

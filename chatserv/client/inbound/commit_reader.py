@@ -18,7 +18,7 @@ from chatserv.client.events import (
     RoomOffered,
 )
 from chatserv.client.inbound.closing_heads import ClosingHeads
-from chatserv.client.inbound.commit_summary import describe
+from chatserv.client.inbound.commit_summary import changed_rules, describe
 from chatserv.client.inbound.content_handler import ContentHandler
 from chatserv.client.inbound.holes import hole_seen
 from chatserv.client.inbound.message_reader import MessageReader
@@ -241,7 +241,8 @@ class CommitReader:
             ]
             evidence = Evidence(self._certificates.known, self._context.log.facts, commit.tbs.kt_size)
             lines = describe(before, outcome.state, commit.tbs.ops, evidence.struck)
-            found.append(RoomChanged(name, by, lines, event.at, room.room_id))
+            rules = changed_rules(before.policy, outcome.state.policy)
+            found.append(RoomChanged(name, by, lines, event.at, room.room_id, rules))
         for user in room.users():
             self._context.pins.look(user, self._context.now_ms())
         return found

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from chatserv.crypto.commits import Leave, Op, SetPolicy
-from chatserv.crypto.room_state import Member, Role, State
+from chatserv.crypto.room_state import Member, Policy, Role, State
 
 Lines = tuple[tuple[str, tuple[str, ...]], ...]
+Rules = tuple[tuple[str, bool | int | str], ...]
 _ROLES = {Role.OWNER: "owner", Role.MODERATOR: "moderator", Role.MEMBER: "member"}
 
 
@@ -34,6 +35,12 @@ def describe(before: State, after: State, ops: Sequence[Op], struck: Callable[[M
     if not words:
         words["devices" if before.roster != after.roster else "rotated"] = []
     return tuple((word, tuple(users)) for word, users in words.items())
+
+
+def changed_rules(before: Policy, after: Policy) -> Rules:
+    """What is another in the policy, by its field's name, with its new value."""
+    values = ((name, getattr(before, name), getattr(after, name)) for name in Policy.__struct_fields__)
+    return tuple((name, now) for name, was, now in values if was != now)
 
 
 def _words(before: Member | None, after: Member | None, *, leaving: bool) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Final
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, nobody, person, place, refused, shown
 from chatserv.client.slash.formatting import message_line, parting_line, room_line
+from chatserv.client.slash.rule_text import room_rule_text
 from chatserv.errors import BadKey, Forbidden, NotFound, NotMember
 from chatserv.i18n import N_, _
 
@@ -198,9 +199,7 @@ async def _slow(slash: SlashContext, words: list[str]) -> list[str]:
         raise SlashError(_("/slow takes 0 (off) to {most} seconds.").format(most=MAX_SLOW_SECONDS))
     with refused(Forbidden, _("Only owners of the room can change that.")):
         await here.set_slow(seconds)
-    if not seconds:
-        return [_("Slow mode is off.")]
-    return [_("Slow mode: members wait {seconds} s between messages.").format(seconds=seconds)]
+    return [room_rule_text("slow_seconds", seconds)]
 
 
 async def _open(slash: SlashContext, words: list[str]) -> list[str]:
@@ -209,9 +208,7 @@ async def _open(slash: SlashContext, words: list[str]) -> list[str]:
         raise slash.commands["open"].misused()
     with refused(Forbidden, _("Only owners of the room can change that.")):
         await here.set_open(members_add=given == "on")
-    if given == "on":
-        return [_("Every member can now invite others.")]
-    return [_("Only moderators and owners can now invite others.")]
+    return [room_rule_text("members_add", given == "on")]
 
 
 async def _history(slash: SlashContext, words: list[str]) -> list[str]:
@@ -221,9 +218,7 @@ async def _history(slash: SlashContext, words: list[str]) -> list[str]:
     if given:
         with refused(Forbidden, _("Only owners of the room can change that.")):
             await here.set_history(shared=given == "on")
-    if given == "on" or (not given and here.history_shared):
-        return [_("Moderators and owners can give newcomers what was said before (/share-history).")]
-    return [_("Newcomers read what is said from then on.")]
+    return [room_rule_text("history", given == "on" if given else here.history_shared)]
 
 
 COMING: Final = (

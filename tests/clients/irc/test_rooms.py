@@ -3,6 +3,7 @@
 from tests.clients.irc.irc_world import MODERN, IrcTestCase
 
 ALICE, BOB, CAROL = ":alice!alice@chat", ":bob!bob@chat", ":carol!carol@chat"
+NOTICE = ":*chatserv!chatserv@chat NOTICE"
 
 
 class RoomTests(IrcTestCase):
@@ -54,6 +55,20 @@ class RoomTests(IrcTestCase):
         self.alice.say("lobby", "seen")
         self.world.settle()
         self.assertEqual(again.take(), [f"{ALICE} PRIVMSG #lobby :seen"])
+
+    def test_rules(self) -> None:
+        """Another rule of a room is told with what it says now; IRC has words of its own for names and topics."""
+        self.alice.do(self.alice.client.create_room("news", public=True))
+        bob = self.peer(self.bob)
+        bob.say("JOIN #news", seconds=8)
+        news = self.alice.room("news")
+        self.alice.do(news.set_history(shared=True))
+        self.world.settle()
+        said = "alice changed the room's rules. Moderators and owners can give newcomers what was said before"
+        self.assertEqual(bob.take(), [f"{NOTICE} #news :{said} (/msg *chatserv share-history)."])
+        self.alice.do(news.set_topic("what is new"))
+        self.world.settle()
+        self.assertEqual(bob.take(), [f"{ALICE} TOPIC #news :what is new"])
 
     def test_topic(self) -> None:
         """Told, set, taken away; who may not is told."""
