@@ -43,7 +43,7 @@ def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace
 
 
 def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirectory, pace: Pace) -> tuple[int, int]:
-    """Puts the files of a store into their place that are missing there; gives how many there are then, and were lost.
+    """Puts the files of a store into their place that are missing or cut there; gives how many there are, and were lost.
 
     Those whose bytes nobody has are ended in the store, and uploads whose file has become whole since: they cannot go on.
     """
@@ -51,8 +51,10 @@ def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirector
     for page in pages(connection):
         for each in page:
             pace.step()
-            if not _is_there(each, here):
+            if not _is_there(each, here) and _is_there(each, backup):
                 here.make()
+                # One that was cut off may lie in its place.
+                here.remove([each.blob_id])
                 backup.link(each.blob_id, here, pace.step)
         gone = [each.blob_id for each in page if not _is_there(each, here)]
         end_blobs(connection, gone)

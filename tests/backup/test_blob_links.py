@@ -51,6 +51,20 @@ class BlobBackupTests(BlobCase):
         self.assertEqual((3, 0, [1, 2, 3]), (done.files, done.lost, self.rows(self.state)))
         self.assertEqual(self.data(1), self.blobs.read(bytes([1]) * 16, 0, SIZE + 1))
 
+    def test_cut_here(self) -> None:
+        """A file that was cut off where it lies comes back from beside the backup; one that was cut there too is lost."""
+        self.back_up()
+        for number in (1, 2):
+            place = self.state.path / "blobs" / f"{number:02x}" / (bytes([number]) * 16).hex()
+            place.unlink()
+            place.write_bytes(self.data(number)[:5])
+        self.taken(2).unlink()
+        self.taken(2).write_bytes(self.data(2)[:6])
+        done = self.restore(self.state)
+        self.assertEqual((2, 1, [1, 3]), (done.files, done.lost, self.rows(self.state)))
+        self.assertEqual(self.data(1), self.blobs.read(bytes([1]) * 16, 0, SIZE + 1))
+        self.assertEqual([5], self.blobs.sizes([bytes([2]) * 16]))
+
     def test_final(self) -> None:
         """What is beside a backup takes no byte by its name at the server, nor do copies, nor what has come back."""
         self.back_up()
