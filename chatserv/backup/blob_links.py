@@ -4,13 +4,16 @@ A file that is whole is final, under all of its names: so a link is as good as a
 own.
 """
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, inspect
 
 from chatserv.backup.refusals import Pace
+from chatserv.backup.whole_file import require_new
 from chatserv.blob_directory import BlobDirectory
 from chatserv.blob_models import StoredBlob
 from chatserv.store.blob_statements import begun_blobs, end_blobs, noted_and_counted
@@ -22,6 +25,21 @@ PAGE: Final = 200
 def beside(backup: Path) -> Path:
     """The directory that belongs to a backup."""
     return backup.with_name(f"{backup.name}.blobs")
+
+
+@contextmanager
+def all_or_none(backup: Path) -> Iterator[None]:
+    """What comes to lie beside a backup meanwhile goes again where that is not made.
+
+    Raises:
+        BackupError: Something lies there already.
+    """
+    require_new(beside(backup))
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(beside(backup), ignore_errors=True)
+        raise
 
 
 def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace: Pace) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from chatserv.backup.archive import (
     Manifest,
     read_archive,
 )
-from chatserv.backup.blob_links import beside, take_blobs
+from chatserv.backup.blob_links import all_or_none, beside, take_blobs
 from chatserv.backup.highest_head import check_newest, known_newest
 from chatserv.backup.last_backup import LastBackup, note_backup
 from chatserv.backup.refusals import BackupError, Pace, unusable
@@ -81,14 +81,15 @@ def make_backup(
         blobs: Where the files are that people have sent; left out: in the state directory.
 
     Raises:
-        BackupError: There is such a file, the disk does not take it, or what it would hold is damaged.
+        BackupError: There is such a file, or such a directory beside it; the disk does not take it; or what it would hold
+            is damaged.
         DatabaseRefused: It is an old copy, or lacks its newest messages.
         PrivateFileError, StateDirectoryError: A key cannot be read.
     """
     path = backup_path(target, made_ms)
     require_new(path)
     known = known_newest(state)
-    with scratch_file(path.parent) as (scratch, copy):
+    with scratch_file(path.parent) as (scratch, copy), all_or_none(path):
         try:
             copy_database(state.database, scratch, copy, pace)
         except OSError as error:

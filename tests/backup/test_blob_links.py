@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from chatserv.backup.blob_links import beside
-from chatserv.backup.refusals import Pace
+from chatserv.backup.refusals import BackupError, Pace, Stopped
 from chatserv.backup.restoring import Restored, restore_backup
 from chatserv.blob_directory import BlobDirectory
 from chatserv.errors import NotFound
@@ -111,6 +111,23 @@ class BlobBackupTests(BlobCase):
         os.truncate(self.state.path / "blobs" / "01" / (bytes([1]) * 16).hex(), 5)
         report = self.back_up()
         self.assertEqual((1, SIZE), (report.files, report.file_bytes))
+
+    def test_given_up(self) -> None:
+        """A backup that is not made leaves no files beside it; where those of another one lie it is refused."""
+        before = self.files()
+
+        class Stopping(Pace):
+            def step(stopping) -> None:  # noqa: N805
+                if beside(self.target).exists():
+                    raise Stopped("given up", "the test stops it")
+
+        self.assertRaises(Stopped, self.back_up, Stopping())
+        self.assertEqual(before, self.files())
+        self.back_up()
+        self.target.unlink()
+        said = f"{beside(self.target)}: exists: name another file, or remove it first"
+        self.assertEqual(said, str(self.assertRaises(BackupError, self.back_up)))
+        self.assertTrue(self.taken(1).exists())
 
     def test_none(self) -> None:
         """Where nobody has sent a file there is no directory beside."""
