@@ -4,7 +4,7 @@ import os
 
 from chatserv.errors import ChatError, WireError
 from chatserv.i18n import N_
-from chatserv.owners import reason
+from chatserv.owners import reason, system_text
 
 
 class LocalProtocolError(ChatError):
@@ -36,8 +36,8 @@ def of_system(error: OSError) -> ChatError:
     """What the system refused, as an error in words that names the file; `NotDone` where it was a connection and no file."""
     path = os.fsdecode(error.filename) if error.filename else ""
     if not path and isinstance(error, TimeoutError | ConnectionError):
-        return NotDone(error.strerror or str(error) or type(error).__name__)
-    said = reason(path, error) if path else error.strerror or str(error)
+        return NotDone(system_text(error) or type(error).__name__)
+    said = reason(path, error) if path else system_text(error)
     return LocalFileError(": ".join(filter(None, (path, said))), file=path)
 
 

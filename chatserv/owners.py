@@ -1,15 +1,41 @@
-"""Why the system lets us not at a file, in words that say who could."""
+"""What the system says where it refuses something, in the language of the person; of a file also who could."""
 
+import errno
 import os
 import pwd
 from pathlib import Path
+from typing import Final
 
-from chatserv.i18n import _
+from chatserv.i18n import N_, _
+
+_TEXTS: Final = {
+    errno.EACCES: N_("Permission denied"),
+    errno.EADDRINUSE: N_("Address already in use"),
+    errno.EDQUOT: N_("Disk quota exceeded"),
+    errno.EEXIST: N_("File exists"),
+    errno.EIO: N_("Input/output error"),
+    errno.EISDIR: N_("Is a directory"),
+    errno.ELOOP: N_("Too many levels of symbolic links"),
+    errno.EMFILE: N_("Too many open files"),
+    errno.ENAMETOOLONG: N_("File name too long"),
+    errno.ENOENT: N_("No such file or directory"),
+    errno.ENOSPC: N_("No space left on device"),
+    errno.ENOTDIR: N_("Not a directory"),
+    errno.EPERM: N_("Operation not permitted"),
+    errno.EROFS: N_("Read-only file system"),
+}
+"""As the system says them in English: its own translations are those of a locale, which need not be installed."""
+
+
+def system_text(error: Exception) -> str:
+    """What the system says of an `OSError`; of another one, as for a path that holds a NUL, what that says."""
+    text = _TEXTS.get(getattr(error, "errno", None) or 0)
+    return getattr(error, "strerror", None) or str(error) if text is None else _(text)
 
 
 def reason(path: Path | str, error: OSError) -> str:
     """What the system says about a file; where permission is missing, also whose it is, or the directory that it is in."""
-    said = error.strerror or str(error)
+    said = system_text(error)
     found = _nearest(Path(path)) if isinstance(error, PermissionError) else None
     if found is None or found[1] == os.geteuid():
         return said

@@ -146,6 +146,7 @@ from chatserv.domain.names import LOBBY, room_name, user_name
 from chatserv.domain.passwords import prepared_password
 from chatserv.domain.texts import valid_text
 from chatserv.i18n import _ as translate
+from chatserv.owners import system_text
 from chatserv.qr import terminal_qr
 from chatserv.sanitize import clean_line, is_blank, isolate
 from chatserv.wire.link import ServerLink, fingerprint_text, format_link, parse_link
@@ -175,7 +176,7 @@ __all__ = [
     "Slash", "SlashCommand", "downloads", "explained", "file_text", "limits_text", "progress_text", "size_text",
     "message_line", "message_text", "moment", "parting_line", "room_rule_text", "rule_text", "doubtful_time", "quotation",
     "sender_name", "short_id", "clock", "date", "names", "place",
-    "shown", "shown_lines", "terminal_qr", "clean_line", "is_blank", "isolate", "translate", "new_user_name",
+    "shown", "shown_lines", "system_text", "terminal_qr", "clean_line", "is_blank", "isolate", "translate", "new_user_name",
     "user_name", "room_name", "prepared_password", "valid_text",
     # a program's clock
     "use_steady_clock", "steady_seconds", "now_ms",

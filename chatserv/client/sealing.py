@@ -32,6 +32,7 @@ from chatserv.client.storage.file import clear
 from chatserv.client.storage.sealing import seal_file
 from chatserv.crypto.password import PasswordParameters
 from chatserv.i18n import _
+from chatserv.owners import system_text
 from chatserv.private_files import PrivateFileError, overwrite, sync_directory, write_private
 
 _ENTRY_BYTES: Final = 16
@@ -147,7 +148,7 @@ def seal_profile(
         step("decided")
         _shred_plain(profile, step)
     except OSError as error:
-        raise PrivateFileError(f"{profile.directory}: {error.strerror}", file=profile.directory) from None
+        raise PrivateFileError(f"{profile.directory}: {system_text(error)}", file=profile.directory) from None
     finally:
         release()
     return key
@@ -245,6 +246,6 @@ def _shred_plain(profile: Profile, step: Callable[[str], object] = lambda _: Non
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise PrivateFileError(f"{path}: {error.strerror}", file=path) from None
+            raise PrivateFileError(f"{path}: {system_text(error)}", file=path) from None
     if found:
         sync_directory(profile.directory)

@@ -24,6 +24,7 @@ from chatserv.net.certificates import Certified, check_new, gap_in_chain, read_c
 from chatserv.net.keys import load_identity
 from chatserv.operations.registry import Result
 from chatserv.operations.world import World
+from chatserv.owners import system_text
 from chatserv.private_files import DIRECTORY_MODE, open_to_others, read_private
 from chatserv.probing import all_listeners, check_endpoints, listen_problem
 from chatserv.settings_loading import load
@@ -225,7 +226,7 @@ def _no_bus(address: BusAddress) -> str | None:
         with socket.create_connection((address.host, address.port), BUS_SECONDS) as connection:
             return None if connection.recv(len(BUS_GREETING)) == BUS_GREETING else _("something else is there")
     except OSError as error:
-        return error.strerror or str(error)
+        return system_text(error)
 
 
 def _to_come(file: Path | str, name: str) -> Check:

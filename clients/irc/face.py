@@ -7,7 +7,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 
-from chatserv.client import now_ms, translate
+from chatserv.client import now_ms, system_text, translate
 from clients.irc.connection import IrcFactory
 from clients.irc.settings import Bounds
 from clients.irc.surroundings import Account, Surroundings
@@ -49,7 +49,7 @@ class IrcFace:
                     continue  # a machine without IPv6
                 self.stop()
                 said = translate("Port {port} of {address} cannot be listened to: {error}. Give another port.")
-                why = error.socketError.strerror
+                why = system_text(error.socketError)
                 raise Exit(USAGE, said.format(port=port, address=address, error=why)) from None
             self._ports.append(listening)
             port = listening.getHost().port

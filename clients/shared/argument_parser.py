@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
-from chatserv.client import VERSION, TextInvalid, clean_line, translate, valid_text
+from chatserv.client import VERSION, TextInvalid, clean_line, system_text, translate, valid_text
 from chatserv.streams import drop
 from clients.shared.exit_codes import NOT_SENT, USAGE
 from clients.shared.startup import tell
@@ -104,7 +104,7 @@ class Parser(argparse.ArgumentParser):
             drop(stream)
         except OSError as error:
             drop(stream)
-            tell(str(error.strerror))
+            tell(system_text(error))
             self.exit(NOT_SENT)
 
     def error(self, message: str) -> NoReturn:

@@ -12,6 +12,7 @@ from chatserv.client import (
     check_evidence,
     clean_line,
     fingerprint_text,
+    system_text,
     translate,
 )
 
@@ -24,7 +25,7 @@ def read_evidence(path: Path) -> Finding:
         with path.open("rb") as file:
             return check_evidence(file.read(MAX_BYTES))
     except OSError as error:
-        raise SlashError(clean_line(f"{path}: {error.strerror}")) from None
+        raise SlashError(clean_line(f"{path}: {system_text(error)}")) from None
     except ChatError as error:
         said = translate("This is no evidence, or something in it is forged: {why}")
         raise SlashError(clean_line(said.format(why=error.detail))) from None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
-from chatserv.client import Client, ClientEvent, NewRecovery, Profile, terminal_qr, translate
+from chatserv.client import Client, ClientEvent, NewRecovery, Profile, system_text, terminal_qr, translate
 from chatserv.client.errors import ChatError, CodeMistyped
 from chatserv.client.events import Status, StatusChanged
 from clients.shared.arguments import Arguments
@@ -56,8 +56,7 @@ def write_code(file: Path, made: NewRecovery) -> None:
             opened.write(made.text)
     except (OSError, ValueError) as error:
         said = translate("The recovery file {file} cannot be written: {error}")
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise Exit(USAGE, said.format(file=file, error=reason)) from None
+        raise Exit(USAGE, said.format(file=file, error=system_text(error))) from None
     tell(translate("The recovery code is in {file}.").format(file=file))
 
 

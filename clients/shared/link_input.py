@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from chatserv.client import LinkInvalid, ServerLink, parse_link, translate
+from chatserv.client import LinkInvalid, ServerLink, parse_link, system_text, translate
 from clients.shared.exit_codes import USAGE, Exit, exit_for
 from clients.shared.questions import ask, more_waits, somebody_there, until_it_fits
 
@@ -94,7 +94,7 @@ def _line() -> str:
             byte = os.read(sys.stdin.fileno(), 1)
         except OSError as error:
             said = translate("Standard input cannot be read: {error}")
-            raise Exit(USAGE, said.format(error=error.strerror)) from None
+            raise Exit(USAGE, said.format(error=system_text(error))) from None
         if not byte:
             break
         line += byte
@@ -115,10 +115,8 @@ def private_text(file: Path, cannot: str) -> str:
         with file.open("rb") as opened:
             facts = os.fstat(opened.fileno())
             data = opened.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise Exit(USAGE, cannot.format(file=file, error=error.strerror)) from None
-    except ValueError as error:  # a name with a NUL
-        raise Exit(USAGE, cannot.format(file=file, error=error)) from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise Exit(USAGE, cannot.format(file=file, error=system_text(error))) from None
     if stat.S_ISREG(facts.st_mode) and facts.st_mode & _READABLE_BY_OTHERS:
         said = translate("Other users can read {file}: chmod 600 {quoted}")
         raise Exit(USAGE, said.format(file=file, quoted=shlex.quote(str(file))))

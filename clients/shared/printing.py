@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from chatserv.client import translate
+from chatserv.client import system_text, translate
 from chatserv.streams import drop
 from clients.shared.exit_codes import DONE, NOT_SENT, Exit
 from clients.shared.wrapping import LEAST_COLUMNS, is_code, is_link, wrapped
@@ -33,4 +33,4 @@ class Printing:
         except OSError as error:
             drop(sys.stdout)
             said = translate("Standard output cannot be written: {error}")
-            self._finish(Exit(NOT_SENT, said.format(error=error.strerror)))
+            self._finish(Exit(NOT_SENT, said.format(error=system_text(error))))

@@ -129,6 +129,7 @@ PUBLIC = [
     "place",
     "shown",
     "shown_lines",
+    "system_text",
     "terminal_qr",
     "clean_line",
     "is_blank",

@@ -18,6 +18,7 @@ from chatserv.client.account.seal import BEGUN_NAME, SEALED, Seal, Way, read_sea
 from chatserv.client.account.seal import FILE_NAME as SEAL_NAME
 from chatserv.decoding import UNREADABLE
 from chatserv.i18n import _
+from chatserv.owners import system_text
 from chatserv.private_files import (
     FILE_MODE,
     PrivateFileError,
@@ -74,13 +75,13 @@ class Profile:
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         except OSError as error:
-            raise ProfileError(f"{file}: {error.strerror}", file=file) from None
+            raise ProfileError(f"{file}: {system_text(error)}", file=file) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
             if not isinstance(error, BlockingIOError):
-                raise ProfileError(f"{self.directory}: {error.strerror}", file=self.directory) from None
+                raise ProfileError(f"{self.directory}: {system_text(error)}", file=self.directory) from None
             text = _("another program uses this profile; close it, or use another --profile")
             raise ProfileInUse(f"{self.directory}: {text}", file=self.directory) from None
         return lambda: os.close(descriptor)

@@ -12,6 +12,7 @@ from chatserv.client.files.failures import FileInvalid
 from chatserv.client.storage.files import Upload
 from chatserv.crypto.e2e.file import FileSealer
 from chatserv.errors import Reject
+from chatserv.owners import system_text
 from chatserv.private_files import FILE_MODE, PrivateFileError, make_directory
 
 PIECE_BYTES: Final = 1 << 20
@@ -23,7 +24,7 @@ FOLDER: Final = "files"
 
 def unusable(path: str, error: OSError) -> PrivateFileError:
     """What the system says of a file, as an error in words."""
-    return PrivateFileError(f"{path}: {error.strerror or error}", file=path)
+    return PrivateFileError(f"{path}: {system_text(error)}", file=path)
 
 
 class Spool:
@@ -113,7 +114,7 @@ def open_source(path: str) -> tuple[int, os.stat_result]:
             raise FileInvalid("no regular file")
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except (OSError, ValueError) as error:  # ValueError: a null byte
-        raise FileInvalid(getattr(error, "strerror", None) or str(error)) from None
+        raise FileInvalid(system_text(error)) from None
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         os.close(descriptor)
@@ -143,7 +144,7 @@ class Sealing:
         try:
             data = os.read(self._source, SMALL_BYTES)
         except OSError as error:
-            raise FileInvalid(error.strerror or str(error)) from None
+            raise FileInvalid(system_text(error)) from None
         try:
             sealed = self._sealer.update(data) if data else self._last()
         except Reject as error:

@@ -35,6 +35,7 @@ from chatserv.crypto.e2e.proof import Proof
 from chatserv.errors import Reject
 from chatserv.i18n import _
 from chatserv.local_errors import LocalFileError
+from chatserv.owners import system_text
 
 BATCH_LINES: Final = 200  # in one transaction
 BATCH_SECONDS: Final = 0.01  # likewise
@@ -99,7 +100,7 @@ class HistoryReader:
             with os.fdopen(_regular(path), "rb") as file:
                 return await self.take(file)
         except OSError as error:
-            raise LocalFileError(f"{path}: {error.strerror}", file=path) from None
+            raise LocalFileError(f"{path}: {system_text(error)}", file=path) from None
 
     async def take(self, file: IO[bytes]) -> Imported:
         """As `read`, of an open file. Raises `HistoryInvalid`, and what the file raises."""

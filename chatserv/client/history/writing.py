@@ -28,6 +28,7 @@ from chatserv.crypto.bodies import Edit, Reaction, Text, decode_body
 from chatserv.crypto.content import ContentType
 from chatserv.errors import Reject
 from chatserv.i18n import _
+from chatserv.owners import system_text
 from chatserv.private_files import FILE_MODE, PrivateFileError, sync_directory
 
 PAGE: Final = 50  # messages between two turns of the reactor
@@ -64,7 +65,7 @@ class HistoryWriter:
         except FileExistsError:
             raise PrivateFileError(f"{path}: {_('exists already: choose another name')}", file=path) from None
         except (OSError, ValueError) as error:  # ValueError: a null byte
-            raise PrivateFileError(f"{path}: {getattr(error, 'strerror', error)}", file=path) from None
+            raise PrivateFileError(f"{path}: {system_text(error)}", file=path) from None
         whole = False
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -74,7 +75,7 @@ class HistoryWriter:
             sync_directory(path.parent)
             whole = True
         except OSError as error:
-            raise PrivateFileError(f"{path}: {error.strerror}", file=path) from None
+            raise PrivateFileError(f"{path}: {system_text(error)}", file=path) from None
         finally:
             if not whole:
                 with suppress(OSError):

@@ -12,6 +12,7 @@ from typing import Final
 from chatserv.client.account.failures import ProfileError
 from chatserv.client.joining.frames import MAX_JOINED
 from chatserv.i18n import _
+from chatserv.owners import system_text
 from chatserv.private_files import FILE_MODE
 
 SOCKET_NAME: Final = "socket"
@@ -66,7 +67,7 @@ def bind(directory: Path) -> socket.socket:
         listening.listen(MAX_JOINED)
     except OSError as error:
         listening.close()
-        raise ProfileError(f"{path}: {error.strerror}", file=path) from None
+        raise ProfileError(f"{path}: {system_text(error)}", file=path) from None
     except BaseException:
         listening.close()
         raise

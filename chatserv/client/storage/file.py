@@ -10,6 +10,7 @@ from chatserv.client.storage.driver import connect_file, driver
 from chatserv.client.storage.failures import Explained, StorageError
 from chatserv.client.storage.schema import APPLICATION_ID, MIGRATIONS
 from chatserv.i18n import _
+from chatserv.owners import system_text
 from chatserv.private_files import FILE_MODE, open_to_others, sync_directory
 
 _PRAGMAS: Final = (
@@ -39,7 +40,7 @@ def open_file(path: Path, key: bytes | None = None) -> driver.Connection:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         hint = _("check the directory and its permissions")
-        raise StorageError(f"{where}: {error.strerror}: {hint}", file=where) from None
+        raise StorageError(f"{where}: {system_text(error)}: {hint}", file=where) from None
     if mode & 0o077:
         raise StorageError(open_to_others(path, mode), file=path)
     with Explained(where):

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 from chatserv.client.storage.driver import connect_file, driver
 from chatserv.client.storage.failures import DiskFailed, StorageError
+from chatserv.owners import system_text
 
 CHECKPOINT_BYTES: Final = 4 * 2**20
 """How long the log may become before it moves into the file, once nothing more is written."""
@@ -77,7 +78,7 @@ class WriteAheadLog:
                 log = self._file = open(f"{where}-wal", "rb+", buffering=0)  # noqa: SIM115 - as long as the database
             os.fsync(log)
         except OSError as error:
-            raise DiskFailed(f"{where}: {error.strerror}", file=where) from None
+            raise DiskFailed(f"{where}: {system_text(error)}", file=where) from None
         return log
 
     def synced(self, committed: int) -> None:
