@@ -10,7 +10,7 @@ from chatserv.client import Client, ClientEvent, Profile, Status, StatusChanged,
 from clients.irc.arguments import IrcArguments, parse_arguments
 from clients.irc.beside import attend
 from clients.irc.profiles import open_profiles
-from clients.irc.settings import IrcSettings, passwords
+from clients.irc.settings import IrcSettings, spoken_password
 from clients.shared.exit_codes import DONE, USAGE, Exit, exit_for, naming, trying_again
 from clients.shared.program import react_with
 from clients.shared.run import Run
@@ -144,14 +144,17 @@ class PasswordRun:
         self._arguments, self._profiles = arguments, profiles
 
     async def run(self) -> int:
-        """Returns the exit code."""
+        """Returns the exit code. Raises as `IrcRun`: all are read before any is changed, and each is printed when it is."""
         found: dict[str, IrcSettings] = {}
+        several = len(self._profiles) > 1
         for name, profile in self._profiles.items():
-            with naming(name, several=len(self._profiles) > 1):
+            with naming(name, several=several):
                 found[name] = IrcSettings(profile)
-                if self._arguments.new_password:
-                    found[name].renew()
-        print(*passwords(found), sep="\n")
+        for name, settings in found.items():
+            if self._arguments.new_password:
+                with naming(name, several=several):
+                    settings.renew()
+            print(spoken_password(name, settings, several=several), flush=True)
         return DONE
 
 
@@ -159,7 +162,7 @@ def main() -> None:
     """The console script."""
     closed = begin_program()
     arguments = parse_arguments(sys.argv[1:])
-    if arguments.show_password and "stdout" in closed:
+    if (arguments.show_password or arguments.new_password) and "stdout" in closed:
         tell(translate("Standard output is closed: nobody would see what is printed."))
         sys.exit(USAGE)
     react_with(arguments, open_profiles, make_run)

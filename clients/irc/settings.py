@@ -184,9 +184,13 @@ class IrcSettings:
 
 
 def passwords(settings: Mapping[str, IrcSettings]) -> list[str]:
-    """What IRC clients say with PASS: the password, or ``profile:password`` of each, where there are several profiles."""
-    several = len(settings) > 1
-    return [f"{name}:{each.password}" if several else each.password for name, each in settings.items()]
+    """What IRC clients say with PASS, of each profile."""
+    return [spoken_password(name, each, several=len(settings) > 1) for name, each in settings.items()]
+
+
+def spoken_password(name: str, settings: IrcSettings, *, several: bool) -> str:
+    """What IRC clients say with PASS: the password, or ``profile:password``, where there are several profiles."""
+    return f"{name}:{settings.password}" if several else settings.password
 
 
 def _new_password() -> str:

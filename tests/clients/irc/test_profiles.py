@@ -256,6 +256,33 @@ class RunTests(SynchronousTestCase):
             self.assertEqual([line in before for line in lines], [same, same])
             self.assertEqual(lines, [f"{name}:{IrcSettings(each).password}" for name, each in self.profiles.items()])
 
+    def test_new_passwords_that_fail(self) -> None:
+        """Where one cannot be read, no other is changed; where one cannot be written, those before it are printed."""
+        before = {name: IrcSettings(profile).password for name, profile in self.profiles.items()}
+
+        def printed() -> str:
+            out = io.StringIO()
+            self.patch(sys, "stdout", out)
+            run = PasswordRun(IrcArguments(new_password=True), self.profiles)
+            failure = self.failureResultOf(Deferred.fromCoroutine(run.run()), Exit)
+            self.assertEqual((failure.value.code, failure.value.message[:5]), (PROFILE, "bob: "))
+            return out.getvalue()
+
+        self.profiles["bob"].path(FILE_NAME).chmod(0o644)
+        self.assertEqual((printed(), IrcSettings(self.profiles["alice"]).password), ("", before["alice"]))
+        self.profiles["bob"].path(FILE_NAME).chmod(0o600)
+        real, full = Profile.write, self.profiles["bob"]
+
+        def write(profile: Profile, name: str, data: bytes) -> None:
+            if profile == full:
+                raise ProfileError("no space")
+            real(profile, name, data)
+
+        self.patch(Profile, "write", write)
+        said, now = printed(), IrcSettings(self.profiles["alice"]).password
+        self.assertEqual((said, now == before["alice"]), (f"alice:{now}\n", False))
+        self.assertEqual(IrcSettings(self.profiles["bob"]).password, before["bob"])
+
 
 def start_unless(clients: list[Any], token: bytes | None = None) -> None:
     """The first one starts, and the second one cannot."""
