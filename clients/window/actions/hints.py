@@ -22,7 +22,7 @@ class Hints:
     def look(self) -> None:
         """Looks whether there is anything to read."""
         layout = self._context.layout
-        layout.hint.show(self._wanted(), layout.theme.scale)
+        layout.hint.show(self._wanted(), layout.theme.factor)
 
     def _wanted(self) -> Hint | None:
         if not self._registered():

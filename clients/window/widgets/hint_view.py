@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tkinter import ttk
 from typing import Final
 
-WIDEST: Final = 420  # pixels at the scale 1
+WIDEST: Final = 420  # pixels at the factor 1
 MARGIN: Final = 40
 
 
@@ -35,12 +35,12 @@ class HintView(ttk.Frame):
         self._text.pack(pady=(0, 12))
         self._buttons.pack()
         self._shown: tuple[str, str] | None = None
-        self._parent, self._scale = parent, 1.0
+        self._parent, self._factor = parent, 1.0
         parent.bind("<Configure>", lambda _: self._wrap(), add=True)
 
     def _wrap(self) -> None:
         """No row is wider than there is room for."""
-        width = min(round(WIDEST * self._scale), max(self._parent.winfo_width() - MARGIN, MARGIN))
+        width = min(round(WIDEST * self._factor), max(self._parent.winfo_width() - MARGIN, MARGIN))
         for label in (self._title, self._text):
             label.configure(wraplength=width)
 
@@ -54,10 +54,10 @@ class HintView(ttk.Frame):
         """What can be pressed."""
         return [each for each in self._buttons.winfo_children() if isinstance(each, ttk.Button)]
 
-    def show(self, hint: Hint | None, scale: float) -> None:
+    def show(self, hint: Hint | None, factor: float) -> None:
         """Shows another one, or none."""
         said = None if hint is None else (hint.title, hint.text)
-        self._scale = scale
+        self._factor = factor
         self._wrap()
         if said == self._shown:
             return

@@ -9,7 +9,7 @@ from clients.window.widgets.theme import Theme
 
 ROOMS: Final = "rooms"
 MEMBERS: Final = "members"
-WIDTHS: Final = {ROOMS: 190, MEMBERS: 210}  # in pixels at the scale 1; a person can draw them wider or narrower
+WIDTHS: Final = {ROOMS: 190, MEMBERS: 210}  # pixels at the theme's factor 1; a person can draw them wider or narrower
 LEAST: Final = {ROOMS: 120, MEMBERS: 120}
 CONVERSATION: Final = 340  # what the conversation has at least, before anything stands beside it
 SASH: Final = 2
@@ -19,7 +19,7 @@ def arranged(width: float, wanted: set[str], opened: str) -> tuple[set[str], boo
     """Which panels are to be seen, and whether the conversation is.
 
     Args:
-        width: Of the window, in pixels at the scale 1.
+        width: Of the window, in pixels at the factor 1.
         wanted: The panels that a person wants where there is room for them.
         opened: A panel that a person has asked for although there is none; empty for none.
     """
@@ -54,7 +54,7 @@ class Panes(tk.PanedWindow):
         self._settings = settings
         self._panels: dict[str, RowList] = {}
         self._middle: tk.Widget | None = None
-        self._scale = 0.0
+        self._factor = 0.0
         self._opened = ""
         self._now: tuple[set[str], bool] | None = None
 
@@ -69,8 +69,8 @@ class Panes(tk.PanedWindow):
     def dress(self, theme: Theme) -> None:
         """Takes the theme's colours and size."""
         self.configure(background=theme.palette.border)
-        if theme.scale != self._scale and self._middle is not None:
-            self._scale = theme.scale
+        if theme.factor != self._factor and self._middle is not None:
+            self._factor = theme.factor
             self.paneconfigure(self._middle, minsize=theme.pixels(CONVERSATION // 2))
             for name, panel in self._panels.items():
                 self.paneconfigure(panel, width=theme.pixels(WIDTHS[name]), minsize=theme.pixels(LEAST[name]))
@@ -85,7 +85,7 @@ class Panes(tk.PanedWindow):
     def _arrange(self) -> None:
         if self.winfo_width() <= 1 or self._middle is None:
             return
-        now = arranged(self.winfo_width() / self._scale, self._wanted, self._opened)
+        now = arranged(self.winfo_width() / self._factor, self._wanted, self._opened)
         if now == self._now:
             return
         self._now = panels, conversation = now
@@ -109,7 +109,7 @@ class Panes(tk.PanedWindow):
             self._opened = ""
         else:
             setattr(self._settings, panel, wanted)
-            fits = panel in fitting(self.winfo_width() / self._scale, self._wanted)
+            fits = panel in fitting(self.winfo_width() / self._factor, self._wanted)
             self._opened = panel if wanted and not fits else ""
         self._arrange()
         return self.sees(panel)

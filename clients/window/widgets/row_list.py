@@ -1,7 +1,8 @@
 """A list of rows: rooms, or members."""
 
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from heapq import nlargest
 from tkinter import font, ttk
 from typing import Final
 
@@ -10,6 +11,8 @@ from clients.window.widgets.theme import BOLD, ITALIC, Theme
 
 FACTS_MARGIN: Final = 12  # pixels at the scale 1
 MOST_FACTS: Final = 0.65  # of the list's width
+MEASURED: Final = 20  # of the longest texts, by their characters
+LEAST_FACTS: Final = 0.35  # where names are longer than the rest
 
 
 class RowList(ttk.Frame):
@@ -69,10 +72,17 @@ class RowList(ttk.Frame):
         tag("faint", foreground=palette.faint)
 
     def _fit(self) -> None:
-        """What stands behind the texts is seen whole, if it leaves something to them."""
-        measure = font.nametofont("TkDefaultFont", self.tree).measure
-        wanted = max((measure(facts) for facts in {row.facts for row in self.rows}), default=0) + self._margin
-        self.tree.column("facts", width=min(wanted, max(int(self.winfo_width() * MOST_FACTS), self._margin)))
+        """What stands behind the texts is seen as far as it leaves them whole: who somebody is comes before their role."""
+        width = self.winfo_width()
+        wanted = self._widest({row.facts for row in self.rows}, "TkDefaultFont")
+        left = width - self._widest({row.text for row in self.rows}, BOLD) - self._margin  # around a text
+        room = min(width * MOST_FACTS, max(left, width * LEAST_FACTS))
+        self.tree.column("facts", width=min(wanted, max(int(room), self._margin)))
+
+    def _widest(self, texts: Iterable[str], name: str) -> int:
+        """How wide a column is in which they can be read; to measure thousands would take a while."""
+        longest = nlargest(MEASURED, texts, key=len)
+        return max(map(font.nametofont(name, self.tree).measure, longest), default=0) + self._margin
 
     def show(self, rows: Sequence[Row], marked: str | None = None) -> None:
         """Draws what differs from before.

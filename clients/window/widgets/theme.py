@@ -12,6 +12,7 @@ BOLD: Final = "ChatBold"
 ITALIC: Final = "ChatItalic"
 CODE: Final = "ChatCode"
 CODE_SIZE: Final = 1.35  # of what is written down or compared, against other text
+DOTS: Final = 96  # an inch, of a screen for which lengths are given
 ANOTHER_ROW: Final = 20_000  # pixels: what stands behind a tab goes to the row below
 
 
@@ -81,10 +82,14 @@ class Theme:
         root: The window.
         name: ``light`` or ``dark``.
         scale: Of all fonts.
+
+    Attributes:
+        density: Of the screen, against one of 96 dots an inch, by which fonts go, as they have their sizes in points.
     """
 
     def __init__(self, root: tk.Tk, name: str = LIGHT, scale: float = 1.0) -> None:
         self._root, self.name, self.scale = root, name, bounded_scale(scale)
+        self.density = 1.0
         self._sizes = {each: abs(int(font.nametofont(each, root).cget("size"))) for each in FONTS}
         text, fixed = (font.nametofont(each, root).actual() for each in ("TkTextFont", "TkFixedFont"))
         self._kept = (  # a font goes with its object
@@ -104,6 +109,7 @@ class Theme:
         """Takes another theme, or another scale."""
         self.name = name or self.name
         self.scale = bounded_scale(scale or self.scale)
+        self.density = round(self._root.winfo_fpixels("1i") / DOTS, 1)
         for each, size in self._sizes.items():
             font.nametofont(each, self._root).configure(size=max(round(size * self.scale), 1))
         text_size = max(round(self._sizes["TkTextFont"] * self.scale), 1)
@@ -201,9 +207,14 @@ class Theme:
                 darkcolor=[("disabled", behind), ("active", palette.faint)],
             )  # fmt: skip
 
+    @property
+    def factor(self) -> float:
+        """How much longer everything is than at the scale 1 on a screen of 96 dots an inch."""
+        return self.scale * self.density
+
     def pixels(self, at_scale_1: int) -> int:
-        """A length, at our scale."""
-        return round(at_scale_1 * self.scale)
+        """A length, at our scale and on this screen."""
+        return round(at_scale_1 * self.factor)
 
     def _dress_choices(self, palette: Palette) -> None:
         """The list below a combobox is none of ttk's widgets; those that are opened from now on look so."""

@@ -55,6 +55,11 @@ class ScreenTestCase(SynchronousTestCase):
             atexit.register(ScreenTestCase.display.stop)
         return ScreenTestCase.display
 
+    def dense(self) -> None:
+        """The screen has 192 dots an inch, until the test is over; what is there already is as it was."""
+        self.addCleanup(self.root.tk.call, "tk", "scaling", self.root.tk.call("tk", "scaling"))
+        self.root.tk.call("tk", "scaling", 192 / 72)
+
     def close(self) -> None:
         """The window goes; nothing has gone wrong in what widgets called."""
         self.root.focus_force()  # else Tk may keep a pointer to a part that dies, and follow it later

@@ -49,6 +49,26 @@ class RowListTests(ScreenTestCase):
             self.assertGreaterEqual(width, font.nametofont("TkDefaultFont", self.root).measure("you, owner"))
             self.assertLess(width, 0.7 * self.list.winfo_width())
 
+    def test_names_come_before_roles(self) -> None:
+        """On a dense screen, in a narrow list: a name is read whole, as far as roles keep a third of the width."""
+        from tkinter import font
+
+        from clients.window.widgets.row_list import LEAST_FACTS
+        from clients.window.widgets.theme import BOLD
+
+        self.dense()
+        self.theme.apply()
+        self.list.dress(self.theme)
+        self.root.geometry("330x300")
+        tree, measure = self.list.tree, font.nametofont(BOLD, self.root).measure
+        whole = []
+        for name in ("● alice", "● wilhelm", "● bartholomew-longname"):
+            self.list.show([Row("a", name, "you, owner"), Row("b", "● bob", "moderator, muted")])
+            self.update()
+            self.assertGreaterEqual(int(tree.column("facts", "width")), int(self.list.winfo_width() * LEAST_FACTS))
+            whole.append(int(tree.column("#0", "width")) > measure(name))
+        self.assertEqual(whole, [True, True, False])
+
     def test_rows_come_go_move_and_change(self) -> None:
         """What is marked stays so."""
         self.list.show([Row("c", "#c"), Row("b", "#b"), Row("a", "#a", "1")])

@@ -24,6 +24,16 @@ class ThemeTests(ScreenTestCase):
         theme.apply(scale=1.0)
         self.assertEqual(sizes(), before)
 
+    def test_lengths_grow_with_the_screen(self) -> None:
+        """As fonts do, whose sizes are in points: twice as many dots an inch, twice as many pixels."""
+        from clients.window.widgets.theme import Theme
+
+        theme = Theme(self.root)
+        self.assertEqual(theme.pixels(100), 100)
+        self.dense()
+        theme.apply(scale=1.5)
+        self.assertEqual(theme.pixels(100), 300)
+
     def test_every_tag_has_a_look_in_both_themes(self) -> None:
         """Text and ground differ enough to be read (WCAG 2, 4.5 to 1)."""
         import tkinter as tk
