@@ -103,7 +103,7 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.file_events import Attachment, FileLimits, FileProgress, OwnFile, OwnFiles, Preview
+from chatserv.client.file_events import Attachment, FileLimits, FileProgress, FileState, OwnFile, OwnFiles, Preview
 from chatserv.client.file_names import safe_file_name
 from chatserv.client.history_results import Exported, HistoryReceived, Imported, RefusedLine
 from chatserv.client.joining.remote_client import RemoteClient, open_client, shared_key
@@ -163,7 +163,8 @@ __all__ = [
     "People", "Verification", "DeviceView", "Audit", "AuditEntry", "PersonAudit", "OwnAccount", "NewRecovery",
     "OwnDevices", "OwnDevice", "DeviceRequest", "Administration", "AccountView", "BanView",
     # files
-    "Attachment", "Preview", "FileLimits", "OwnFile", "OwnFiles", "FileProgress", "HistoryReceived", "safe_file_name",
+    "Attachment", "Preview", "FileLimits", "OwnFile", "OwnFiles", "FileProgress", "FileState",
+    "HistoryReceived", "safe_file_name",
     # what happens
     "ClientEvent", "Status", "StatusChanged", "MessageReceived", "MessageEdited", "MessageDeleted", "Reacted",
     "Delivered", "SendQueued", "SendAcknowledged", "SendDelayed", "SendFailed", "SendHeld", "GapSeen",

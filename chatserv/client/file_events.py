@@ -1,10 +1,30 @@
 """What a client tells of files, and what is known of one."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from chatserv.client.file_names import safe_file_name
 from chatserv.crypto.file_body import File
 from chatserv.errors import ChatError
+
+
+class FileState(StrEnum):
+    """How a file stands: of `Attachment` the first five, while we send it also the last; of `FileProgress` the last four."""
+
+    THERE = "there"
+    """At the server."""
+    KEPT = "kept"
+    """Here, sealed."""
+    GONE = "gone"
+    """The server does not have it any more, nor have we."""
+    MOVING = "moving"
+    """On its way, up or down."""
+    PAUSED = "paused"
+    """A person has stopped it on its way."""
+    DONE = "done"
+    """All of it is at the other end."""
+    FAILED = "failed"
+    """It did not get there, and is not tried any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +58,7 @@ class Attachment:
         height: Likewise.
         preview: A small picture of it; empty where there is none.
         expires_ms: Until when the server keeps it at most, milliseconds since 1970; 0 where that is not known.
-        state: ``there``: at the server; ``kept``: here, sealed; ``moving``; ``paused``: it was stopped on the way; ``gone``.
+        state: How it stands.
     """
 
     message_id: bytes
@@ -49,10 +69,10 @@ class Attachment:
     height: int = 0
     preview: bytes = field(default=b"", repr=False)
     expires_ms: int = 0
-    state: str = "there"
+    state: FileState = FileState.THERE
 
     @classmethod
-    def of(cls, message_id: bytes, file: File, expires_ms: int = 0, state: str = "there") -> "Attachment":
+    def of(cls, message_id: bytes, file: File, expires_ms: int = 0, state: FileState = FileState.THERE) -> "Attachment":
         """What a file's message says, without its key."""
         picture = (file.width, file.height, file.preview)
         return cls(message_id, safe_file_name(file.name), file.mime, file.size, *picture, expires_ms, state)
@@ -68,7 +88,7 @@ class FileProgress:
         done: How many bytes of the file are at the other end.
         size: How many it has.
         direction: ``up`` to the server, or ``down``.
-        state: ``moving``, ``paused``, ``done`` or ``failed``.
+        state: How it stands.
         room_id: As for every event.
         error: Why it failed; None also where a program has cancelled it.
     """
@@ -78,7 +98,7 @@ class FileProgress:
     done: int
     size: int
     direction: str
-    state: str
+    state: FileState
     room_id: bytes = field(default=b"", repr=False, compare=False)
     error: ChatError | None = None
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from chatserv.client import Attachment, ChatError, Client, FileProgress, progress_text
+from chatserv.client import Attachment, ChatError, Client, FileProgress, FileState, progress_text
 
 WINDOW_SECONDS: Final = 3.0  # over which the speed is measured
 MAX_TRANSFERS: Final = 100
 STEP: Final = 10  # per cent between two lines of those that are told by lines
-_OVER: Final = ("done", "failed")
+_OVER: Final = (FileState.DONE, FileState.FAILED)
 
 
 @dataclass
@@ -73,12 +73,14 @@ class Transfers:
         if transfer is None:
             return ""
         progress = transfer.progress
-        return progress_text(progress.done, progress.size, 0 if progress.state == "paused" else transfer.per_second)
+        return progress_text(
+            progress.done, progress.size, 0 if progress.state == FileState.PAUSED else transfer.per_second
+        )
 
     def paused(self, room: str, message_id: bytes) -> bool:
         """Whether one stands still because a person wants that."""
         transfer = self._there.get((room, message_id))
-        return transfer is not None and transfer.progress.state == "paused"
+        return transfer is not None and transfer.progress.state == FileState.PAUSED
 
 
 def file_of(client: Client, progress: FileProgress) -> Attachment | None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from chatserv.client import (
     Attachment,
+    FileState,
     MessageReceived,
     date,
     file_text,
@@ -68,8 +69,8 @@ def message_fragments(message: MessageReceived, quoted: MessageReceived | None =
 
 def _file_line(file: Attachment, number: int) -> str:
     """A file that came, and how it is saved."""
-    how = f"/save {number}" if number >= 1 and file.state != "gone" else ""
-    if file.state == "gone":
+    how = f"/save {number}" if number >= 1 and file.state != FileState.GONE else ""
+    if file.state == FileState.GONE:
         how = translate("no longer there")
     elif how and file.expires_ms:
         how = translate("until {date}: {command}").format(date=date(file.expires_ms), command=how)

@@ -58,6 +58,7 @@ PUBLIC = [
     "OwnFile",
     "OwnFiles",
     "FileProgress",
+    "FileState",
     "HistoryReceived",
     "safe_file_name",
     "ClientEvent",

@@ -52,7 +52,7 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.file_events import FileProgress
+from chatserv.client.file_events import FileProgress, FileState
 from chatserv.errors import Muted, StorageFull
 from clients.shared.event_text import news
 from tests.client.slash_fakes import AT_MS, message
@@ -244,7 +244,7 @@ SILENT: list[ClientEvent] = [
     Delivered("lobby", "bob", (ID,)),
     SendQueued("lobby", ID, "so", 0),
     SendAcknowledged(ID, 1),
-    FileProgress("lobby", ID, 1, 2, "up", "moving"),
+    FileProgress("lobby", ID, 1, 2, "up", FileState.MOVING),
     ReadMoved("lobby", "bob", 3),
     StatusChanged(Status.ONLINE),
     message(1),

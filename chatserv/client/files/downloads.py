@@ -6,6 +6,7 @@ from typing import Final
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 
 from chatserv.client.connection.requests import Requests
+from chatserv.client.file_events import FileState
 from chatserv.client.files.failures import FileDamaged, FileGone
 from chatserv.client.files.progress import Progress
 from chatserv.client.files.spool import PIECE_BYTES, Hashing, Spool
@@ -55,11 +56,11 @@ class Downloads:
         """Whether we have caught up with the server."""
         self._ready = now
 
-    def state(self, name: str) -> str:
-        """``moving``, ``paused``, or nothing, where nobody wants it now."""
+    def state(self, name: str) -> FileState | None:
+        """Whether it moves or is paused; None where nobody wants it now."""
         if name not in self._wanted:
-            return ""
-        return "paused" if name in self._paused else "moving"
+            return None
+        return FileState.PAUSED if name in self._paused else FileState.MOVING
 
     def pause(self, name: str, *, on: bool) -> None:
         """Stops one on its way, or lets it go on. Raises `NotFound` where none is on its way."""
@@ -92,15 +93,15 @@ class Downloads:
         self._wanted[name] = self._wanted.get(name, 0) + 1
         try:
             while not await self._turn(kept, file, progress):
-                progress.tell("paused" if name in self._paused else "moving")
+                progress.tell(FileState.PAUSED if name in self._paused else FileState.MOVING)
                 while name not in self._dropped and (name in self._paused or not self._ready):
                     await self._context.pause(WAIT_SECONDS)
-                progress.tell("moving")
+                progress.tell(FileState.MOVING)
         except ChatError as error:
-            progress.tell("failed", error)
+            progress.tell(FileState.FAILED, error)
             raise
         except CancelledError:
-            progress.tell("failed")
+            progress.tell(FileState.FAILED)
             raise
         finally:
             self._wanted[name] -= 1
@@ -108,7 +109,7 @@ class Downloads:
                 del self._wanted[name]
                 self._paused.discard(name)
                 self._dropped.discard(name)
-        progress.tell("done")
+        progress.tell(FileState.DONE)
         return name
 
     async def _turn(self, kept: KeptFile, file: File, progress: Progress) -> bool:

@@ -4,7 +4,7 @@ import os
 from typing import Final
 
 from chatserv.client.connection.requests import Requests
-from chatserv.client.file_events import Attachment, FileLimits, OwnFile, OwnFiles
+from chatserv.client.file_events import Attachment, FileLimits, FileState, OwnFile, OwnFiles
 from chatserv.client.file_names import safe_file_name
 from chatserv.client.files.downloads import Downloads, kept_name
 from chatserv.client.files.drops import Drops
@@ -109,15 +109,15 @@ class Files:
         expires_ms = message.at_ms + days_ms if days_ms else 0
         return Attachment.of(message.message_id, file, expires_ms, self._state(file, expires_ms))
 
-    def _state(self, file: File, expires_ms: int) -> str:
+    def _state(self, file: File, expires_ms: int) -> FileState:
         name = kept_name(file)
         kept, moving = self._tables.kept.get(name), self._downloads.state(name)
         if kept is not None and kept.holding is Holding.WHOLE:
-            return "kept"
+            return FileState.KEPT
         if moving:
             return moving
         gone = kept is not None and kept.holding is Holding.GONE
-        return "gone" if gone or 0 < expires_ms < self._context.now_ms() else "there"
+        return FileState.GONE if gone or 0 < expires_ms < self._context.now_ms() else FileState.THERE
 
     def _find(self, room: Room, message_id: bytes) -> File:
         message = self._context.vault.archive.by_id(room.room_id, message_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from chatserv.client.file_events import FileProgress
+from chatserv.client.file_events import FileProgress, FileState
 from chatserv.client.state.context import ClientContext
 from chatserv.client.state.rooms import Rooms
 from chatserv.errors import ChatError
@@ -43,22 +43,23 @@ class Progress:
         self._context, self._rooms = context, rooms
         self._room_id, self._message_id, self._direction = room_id, message_id, direction
         self._size, self._sealed, self._tell_done = size, sealed, told
-        self._told, self._state, self.done = 0.0, "", 0
+        self._told, self.done = 0.0, 0
+        self._state: FileState | None = None
 
     def moved(self, sealed: int) -> None:
         """So many sealed bytes are at the other end; while it is paused, that is told to no program."""
         self.done = min(self._size, sealed * self._size // self._sealed)
         self._tell_done(self.done)
         now = self._context.seconds()
-        if self._state == "paused":
+        if self._state == FileState.PAUSED:
             return
-        if self._state != "moving" or now - self._told >= EVERY_SECONDS:
-            self.tell("moving")
+        if self._state != FileState.MOVING or now - self._told >= EVERY_SECONDS:
+            self.tell(FileState.MOVING)
 
-    def tell(self, state: str, error: ChatError | None = None) -> None:
+    def tell(self, state: FileState, error: ChatError | None = None) -> None:
         """It is in this state now."""
         self._state, self._told = state, self._context.seconds()
-        done = self._size if state == "done" else self.done
+        done = self._size if state == FileState.DONE else self.done
         if self._silent:
             return
         room = self._rooms.get(self._room_id)

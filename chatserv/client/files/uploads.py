@@ -11,7 +11,7 @@ from mimetypes import guess_type
 from typing import Final
 
 from chatserv.client.events import SendFailed
-from chatserv.client.file_events import Preview
+from chatserv.client.file_events import FileState, Preview
 from chatserv.client.file_names import safe_file_name
 from chatserv.client.files.failures import FileInvalid, NoFiles
 from chatserv.client.files.progress import Progress
@@ -86,7 +86,7 @@ class Uploads:
                 vault.asked.begin(asked)
                 self._outbox.giving_up.others.add(asked)
         self.sent_from[message_id] = (path, preview)
-        self._tell_queued(room, message_id, file, now_ms, "moving")
+        self._tell_queued(room, message_id, file, now_ms, FileState.MOVING)
         self.go()
         return message_id
 
@@ -115,7 +115,7 @@ class Uploads:
         if upload is None or upload.stage is Stage.SAID:
             raise NotFound("file")
         self._table.pause(message_id, on=on)
-        self._show(upload, "paused" if on else "moving")
+        self._show(upload, FileState.PAUSED if on else FileState.MOVING)
         self.go()
 
     def discard(self, message_id: bytes) -> bool:
@@ -150,7 +150,7 @@ class Uploads:
         for upload in self._table.all():
             room = self._rooms.get(upload.room_id)
             if upload.stage is not Stage.SAID and room is not None and room.in_it:
-                state = "paused" if upload.paused else "moving"
+                state = FileState.PAUSED if upload.paused else FileState.MOVING
                 self._tell_queued(room, upload.message_id, upload.body, upload.at_ms, state)
 
     def synced(self) -> None:
@@ -235,7 +235,7 @@ class Uploads:
         try:
             if await self._sending.send(upload, progress, lambda: self._goes_on(upload)):
                 self._say(room, upload)
-                progress.tell("done")
+                progress.tell(FileState.DONE)
             elif self._table.get(upload.message_id) is None:  # given up meanwhile
                 self.drop(upload.body.blob_id)
         finally:
@@ -260,7 +260,7 @@ class Uploads:
         if self._table.get(upload.message_id) is None:
             return
         self._forget(upload, drop=upload.stage is not Stage.CHOSEN)
-        self._show(upload, "failed", error)
+        self._show(upload, FileState.FAILED, error)
         self._outbox.waiting.failed(upload.message_id, error)
         self._context.emit(SendFailed(upload.message_id, error, upload.room_id))
 
@@ -275,13 +275,13 @@ class Uploads:
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def _tell_queued(self, room: Room, message_id: bytes, file: File, at_ms: int, state: str) -> None:
+    def _tell_queued(self, room: Room, message_id: bytes, file: File, at_ms: int, state: FileState) -> None:
         message = waiting_message(message_id, file, at_ms, state)
         if message is not None:
             self._outbox.waiting.put_message(room.room_id, message)
             self._context.emit(queued(self._rooms.name(room), message, room.room_id))
 
-    def _show(self, upload: Upload, state: str, error: ChatError | None = None) -> None:
+    def _show(self, upload: Upload, state: FileState, error: ChatError | None = None) -> None:
         progress = self._progress.get(upload.message_id) or self._new_progress(upload)
         self._outbox.waiting.file_moved(upload.message_id, progress.done, state)
         progress.tell(state, error)

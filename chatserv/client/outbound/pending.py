@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chatserv.client.events import SendQueued
-from chatserv.client.file_events import Attachment
+from chatserv.client.file_events import Attachment, FileState
 from chatserv.crypto.bodies import Body, Text
 from chatserv.crypto.file_body import File
 from chatserv.errors import ChatError
@@ -52,7 +52,9 @@ class WaitingMessage:
     done: int = 0
 
 
-def waiting_message(message_id: bytes, body: Body | None, at_ms: int, state: str = "moving") -> WaitingMessage | None:
+def waiting_message(
+    message_id: bytes, body: Body | None, at_ms: int, state: FileState = FileState.MOVING
+) -> WaitingMessage | None:
     """What is shown of a message as being sent; None for what is not shown so. ``state``: of a file."""
     match body:
         case Text(text, action, reply_to):
@@ -114,7 +116,7 @@ class PendingMessages:
             self.drop(message_id)
             self.put_message(room_id, message)
 
-    def file_moved(self, message_id: bytes, done: int, state: str | None = None) -> None:
+    def file_moved(self, message_id: bytes, done: int, state: FileState | None = None) -> None:
         """So many bytes of its file are at the server; ``state``: how that stands, where it has changed."""
         message = self.get(message_id)
         if message is not None and message.file is not None:

@@ -7,7 +7,7 @@ from typing import Final
 import platformdirs
 
 from chatserv.client.events import MessageReceived
-from chatserv.client.file_events import Attachment
+from chatserv.client.file_events import Attachment, FileState
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, place, shown
 from chatserv.client.slash.file_text import file_text, limits_text, size_text
@@ -17,7 +17,6 @@ from chatserv.i18n import N_, _
 
 RECENT_MESSAGES: Final = 200  # among which /pause looks for files that come
 MAX_CANDIDATES: Final = 200  # of paths
-_MOVING, _PAUSED = "moving", "paused"
 
 
 def expanded(path: str) -> Path:
@@ -98,12 +97,12 @@ async def _pause(slash: SlashContext, words: list[str]) -> list[str]:
     else:
         moving = [(each.message_id, each.file) for each in here.waiting() if each.file is not None]
         moving += [(each.message_id, each.file) for each in here.history(RECENT_MESSAGES) if each.file is not None]
-    going = [each for each in moving if each[1].state == _MOVING]
+    going = [each for each in moving if each[1].state == FileState.MOVING]
     for message_id, _each in going:
         here.pause_file(message_id)
     if going:
         return [_("Paused: {file}. /pause goes on.").format(file=file_text(file)) for _id, file in going]
-    paused = [each for each in moving if each[1].state == _PAUSED]
+    paused = [each for each in moving if each[1].state == FileState.PAUSED]
     for message_id, _each in paused:
         here.resume_file(message_id)
     if not paused:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from chatserv.client.events import MessageReceived
+from chatserv.client.file_events import FileState
 from chatserv.client.outbound.pending import FAILED
 from chatserv.client.room_handle import RoomHandle
 from chatserv.client.slash.command import SlashCommand, SlashContext, SlashError, refused, shown_lines
@@ -173,7 +174,9 @@ async def _resend(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: 
 
 async def _discard(slash: SlashContext, words: list[str]) -> list[str]:  # noqa: ARG001 - a handler
     here = slash.here()
-    found = [each for each in here.waiting() if each.state == FAILED or (each.file and each.file.state == "paused")]
+    found = [
+        each for each in here.waiting() if each.state == FAILED or (each.file and each.file.state == FileState.PAUSED)
+    ]
     if not found:
         raise SlashError(_("No message has failed here, and no file that was sent here is paused."))
     for each in found:

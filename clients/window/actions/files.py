@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThread
 from chatserv.client import (
     Attachment,
     ChatError,
+    FileState,
     MessageReceived,
     Preview,
     RoomHandle,
@@ -145,7 +146,7 @@ class FileActions:
         return True
 
     def _pause(self, here: RoomHandle, message: MessageReceived | WaitingMessage, file: Attachment) -> None:
-        stands = self._context.transfers.paused(here.name, message.message_id) or file.state == "paused"
+        stands = self._context.transfers.paused(here.name, message.message_id) or file.state == FileState.PAUSED
         try:
             (here.resume_file if stands else here.pause_file)(message.message_id)
         except ChatError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chatserv.client import (
+    FileState,
     WaitingMessage,
     clock,
     doubtful_time,
@@ -219,7 +220,7 @@ def waiting_line(
     said = _said(message.text, "other" if message.state in {"failed", "stored"} else "sending", whole=True)
     if message.file is not None:
         bar = moved or progress_text(message.done, message.file.size)
-        brought = file_spans(message.file, bar, paused=paused or message.file.state == "paused")
+        brought = file_spans(message.file, bar, paused=paused or message.file.state == FileState.PAUSED)
         said = [*brought, *([Span(ROW, "other"), *said] if message.text else [])]
     if message.state == "failed":
         why = "" if message.error is None else f": {explained(message.error)}"

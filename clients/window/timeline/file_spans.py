@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chatserv.client import Attachment, date, file_text, translate
+from chatserv.client import Attachment, FileState, date, file_text, translate
 from clients.window.timeline.spans import ROW, Span
 
 PICTURE: Final = "\ufffc"
@@ -23,7 +23,7 @@ def file_spans(file: Attachment, moved: str = "", *, paused: bool = False) -> li
     if moved:
         label = translate("Go on") if paused else translate("Pause")
         return [*spans, Span(ROW, "gap"), Span(f"{moved}  ", "moved"), Span(label, "fold", act="pause")]
-    if file.state == "gone":
+    if file.state == FileState.GONE:
         return [*spans, Span(f"  {translate('no longer there')}", "mark")]
     spans += [Span(ROW, "gap"), Span(translate("Save…"), "fold", act="save"), Span("  ", "gap")]
     spans.append(Span(translate("Open"), "fold", act="open"))

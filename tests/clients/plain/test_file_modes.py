@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail
 
-from chatserv.client import FileDamaged, FileInvalid, FileProgress, Status, StatusChanged
+from chatserv.client import FileDamaged, FileInvalid, FileProgress, FileState, Status, StatusChanged
 from chatserv.client.events import SendHeld
 from tests.client.file_fakes import attachment
 from tests.client.slash_fakes import message
@@ -13,7 +13,7 @@ from tests.clients.program_fakes import ProgramTestCase
 
 def moved(done: int) -> FileProgress:
     """A file has moved."""
-    return FileProgress("lobby", b"i" * 16, done, 100, "up", "moving")
+    return FileProgress("lobby", b"i" * 16, done, 100, "up", FileState.MOVING)
 
 
 class FileTests(ProgramTestCase):

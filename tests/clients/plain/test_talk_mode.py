@@ -3,6 +3,7 @@
 from chatserv.client import (
     Alarm,
     FileProgress,
+    FileState,
     RoomOffered,
     SendFailed,
     SendHeld,
@@ -32,7 +33,7 @@ class TalkTests(ProgramTestCase):
         self.talk()
         self.client.there["lobby"].kept = [message(1, file=attachment(1))]
         for done in range(0, 2_100_001, 105_000):
-            state = "done" if done == 2_100_000 else "moving"
+            state = FileState.DONE if done == 2_100_000 else FileState.MOVING
             self.client.tell(FileProgress("lobby", b"\1" * 16, done, 2_100_000, "down", state))
         self.assertEqual(len(self.lines), 1 + 9)
         self.assertEqual(self.lines[4], "-- #lobby: report.pdf ▕████      ▏ 40 %")

@@ -5,7 +5,7 @@ from typing import cast
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import Client, FileProgress
+from chatserv.client import Client, FileProgress, FileState
 from chatserv.client.outbound.pending import WaitingMessage
 from clients.shared.transfers import MAX_TRANSFERS, Transfers, file_of
 from tests.client.file_fakes import attachment
@@ -14,7 +14,9 @@ from tests.client.slash_fakes import AT_MS, FakeClient, message
 ID = b"\1" * 16
 
 
-def progress(done: int, state: str = "moving", message_id: bytes = ID, direction: str = "up") -> FileProgress:
+def progress(
+    done: int, state: FileState = FileState.MOVING, message_id: bytes = ID, direction: str = "up"
+) -> FileProgress:
     """A file of 1,000 bytes has moved."""
     return FileProgress("lobby", message_id, done, 1000, direction, state)
 
@@ -34,7 +36,7 @@ class TransfersTests(SynchronousTestCase):
             self.clock.advance(2)
             self.transfers.take(progress(done))
         self.assertEqual(self.transfers.text("lobby", ID), "▕████      ▏ 40 % 100 B/s")
-        self.transfers.take(progress(400, "paused"))
+        self.transfers.take(progress(400, FileState.PAUSED))
         self.assertEqual(self.transfers.text("lobby", ID), "▕████      ▏ 40 %")
         self.assertTrue(self.transfers.paused("lobby", ID))
         self.clock.advance(1000)
@@ -50,7 +52,7 @@ class TransfersTests(SynchronousTestCase):
 
     def test_over(self) -> None:
         """What is there, or has failed, moves no more."""
-        for state in ("done", "failed"):
+        for state in (FileState.DONE, FileState.FAILED):
             self.transfers.take(progress(100))
             self.transfers.take(progress(100, state))
             self.assertEqual(self.transfers.text("lobby", ID), "")
@@ -71,4 +73,4 @@ class TransfersTests(SynchronousTestCase):
         client.there["lobby"].texts = [WaitingMessage(b"\2" * 16, "", False, None, AT_MS, file=attachment(name="goes"))]
         found = [file_of(known, progress(1, message_id=each)) for each in (ID, b"\2" * 16)]
         self.assertEqual([each.name for each in found if each is not None], ["came", "goes"])
-        self.assertIsNone(file_of(known, FileProgress("gone", ID, 1, 2, "up", "moving")))
+        self.assertIsNone(file_of(known, FileProgress("gone", ID, 1, 2, "up", FileState.MOVING)))

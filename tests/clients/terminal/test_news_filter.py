@@ -38,7 +38,7 @@ from chatserv.client.events import (
     StatusChanged,
     TypingSeen,
 )
-from chatserv.client.file_events import FileProgress
+from chatserv.client.file_events import FileProgress, FileState
 from chatserv.client.history_results import HistoryReceived
 from chatserv.errors import Muted
 from clients.terminal.news_filter import concerns
@@ -71,7 +71,7 @@ class ConcernsTests(SynchronousTestCase):
         nowhere = (
             StatusChanged(Status.ONLINE), message(1, room="plans"), SendQueued("plans", ID, "x", 0), SendAcknowledged(ID, 1),
             Delivered("plans", "bob", (ID,)), ReadMoved("plans", "bob", 1), TypingSeen("plans", "bob"),
-            FileProgress("plans", ID, 1, 2, "up", "moving"),
+            FileProgress("plans", ID, 1, 2, "up", FileState.MOVING),
         )  # fmt: skip
         for events, expected in ((anywhere, (True, True)), (here, (True, False)), (nowhere, (False, False))):
             for event in events:

@@ -5,7 +5,7 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chatserv.client import ChatError, FileProgress, RoomHandle, WaitingMessage
+from chatserv.client import ChatError, FileProgress, FileState, RoomHandle, WaitingMessage
 from chatserv.errors import Muted
 from clients.shared.transfers import Transfers
 from clients.terminal.pending_lines import MAX_CHARACTERS, MAX_LINES, pending_lines, waiting_lines
@@ -63,9 +63,9 @@ class WaitingTests(SynchronousTestCase):
         going = replace(waits("the report"), file=attachment(name="a.pdf"), done=525_000)
         room.texts, room.kept = [going], [message(1, file=attachment(1))]
         self.assertEqual(self.lines(handle, transfers), ["… <alice> a.pdf (2.1 MB, PDF) ▕██▌       ▏ 25 % the report"])
-        transfers.take(FileProgress("lobby", going.message_id, 1_050_000, 2_100_000, "up", "moving"))
-        transfers.take(FileProgress("lobby", b"\1" * 16, 210_000, 2_100_000, "down", "moving"))
-        transfers.take(FileProgress("lobby", b"?" * 16, 1, 2, "down", "moving"))
+        transfers.take(FileProgress("lobby", going.message_id, 1_050_000, 2_100_000, "up", FileState.MOVING))
+        transfers.take(FileProgress("lobby", b"\1" * 16, 210_000, 2_100_000, "down", FileState.MOVING))
+        transfers.take(FileProgress("lobby", b"?" * 16, 1, 2, "down", FileState.MOVING))
         expected = [
             "↓ report.pdf (2.1 MB, PDF) ▕█         ▏ 10 %",
             "… <alice> a.pdf (2.1 MB, PDF) ▕█████     ▏ 50 % the report",

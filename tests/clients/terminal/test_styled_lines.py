@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.client import FileState
 from clients.shared.long_texts import FOLDED_ABOVE, SHOWN_LINES
 from clients.shared.separators import Day, Separators
 from clients.terminal.styled_lines import (
@@ -47,7 +48,7 @@ class RenderingTests(SynchronousTestCase):
             ("", file, f"report.pdf (2.1 MB, PDF)  until {day}: /save 7"),
             ("look", file, f"\nreport.pdf (2.1 MB, PDF)  until {day}: /save 7\nlook"),
             ("", replace(file, expires_ms=0), "report.pdf (2.1 MB, PDF)  /save 7"),
-            ("", replace(file, state="gone"), "report.pdf (2.1 MB, PDF)  no longer there"),
+            ("", replace(file, state=FileState.GONE), "report.pdf (2.1 MB, PDF)  no longer there"),
         ):
             line = text_of(message_fragments(message(7, text, file=given)))
             self.assertTrue(line.endswith(f"<bob> {expected}"), line)

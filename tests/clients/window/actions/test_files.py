@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 
-from chatserv.client import FileProgress, WaitingMessage
+from chatserv.client import FileProgress, FileState, WaitingMessage
 from chatserv.client.events import SendQueued
 from chatserv.client.file_events import FileLimits, Preview
 from clients.window.pictures.decoder import Pixels
@@ -279,24 +279,24 @@ class FileTests(ApplicationTestCase):
     def test_progress(self) -> None:
         """A bar in the message, in either direction; it can be stopped there, and goes on."""
         self.came()
-        self.tell(FileProgress("lobby", b"\5" * 16, 840_000, 2_100_000, "down", "moving"))
+        self.tell(FileProgress("lobby", b"\5" * 16, 840_000, 2_100_000, "down", FileState.MOVING))
         self.assertIn("▕████      ▏ 40 %  Pause", self.chat)
         self.mark()
         self.files.act("pause")
-        self.tell(FileProgress("lobby", b"\5" * 16, 840_000, 2_100_000, "down", "paused"))
+        self.tell(FileProgress("lobby", b"\5" * 16, 840_000, 2_100_000, "down", FileState.PAUSED))
         self.assertIn("40 %  Go on", self.chat)
         self.mark()
         self.files.act("pause")
         self.assertEqual(self.client.calls, [("lobby", "pause_file", b"\5" * 16), ("lobby", "resume_file", b"\5" * 16)])
-        self.tell(FileProgress("lobby", b"\5" * 16, 2_100_000, 2_100_000, "down", "done"))
+        self.tell(FileProgress("lobby", b"\5" * 16, 2_100_000, 2_100_000, "down", FileState.DONE))
         self.assertIn("Save…", self.chat)
         going = WaitingMessage(
-            b"\6" * 16, "here", False, None, AT_MS, file=attachment(6, state="moving"), done=1_050_000
+            b"\6" * 16, "here", False, None, AT_MS, file=attachment(6, state=FileState.MOVING), done=1_050_000
         )
         self.room().texts = [going]
         self.tell(SendQueued("lobby", b"\6" * 16, "here", AT_MS))
         self.assertIn("▕█████     ▏ 50 %  Pause\there …", self.chat)
-        self.tell(FileProgress("lobby", b"\6" * 16, 1_680_000, 2_100_000, "up", "moving"))
+        self.tell(FileProgress("lobby", b"\6" * 16, 1_680_000, 2_100_000, "up", FileState.MOVING))
         self.assertIn("▕████████  ▏ 80 %", self.chat)
 
     def test_menu(self) -> None:
