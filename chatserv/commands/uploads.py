@@ -74,8 +74,12 @@ class Uploads:
         if known is not None and (known.blob.received, known.blob.whole) == (blob.received, blob.whole):
             self._known.move_to_end(blob.blob_id)
             return known
-        if not blob.received:  # a store that was restored may have no row of what lies there, which is final
+        if not blob.received:
+            # A store that was restored may have no row of what lies there, which is final.
             await self.files.remove([blob.blob_id])
+            meanwhile = self._known.get(blob.blob_id)
+            if meanwhile is not None and meanwhile is not known:
+                return meanwhile
         return self._remember(blob)
 
     async def find(self, blob_id: bytes, *, whole: bool = False) -> Upload:
@@ -90,7 +94,9 @@ class Uploads:
             blob = await self._store.blob(blob_id)
             if blob is None:
                 raise NotFound("blob")
-            if known is None or blob.whole:
+            # Meanwhile somebody may have begun it here, and gone on with it.
+            known = self._known.get(blob_id)
+            if known is None or (blob.whole and not known.blob.whole):
                 known = self._remember(blob)
         if known.blob.expires_ms <= self._effects.now_ms():
             raise NotFound("blob: expired")

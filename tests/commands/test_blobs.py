@@ -1,10 +1,13 @@
 """Files at the server: who may do what, every bound and one more, and what a crash leaves."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.blob_models import NewBlob
 from chatserv.commands.uploads import SYNC_BYTES
 from chatserv.crypto.commits import Remove, SetMember
 from chatserv.crypto.room_state import Role as RoomRole
@@ -23,6 +26,21 @@ PIECE = messages.CHUNK_BYTES
 def bytes_of(size: int, number: int = 1) -> bytes:
     """So many bytes, by number."""
     return (sha256(b"file %d" % number) * (size // 32 + 1))[:size]
+
+
+class _Slow:
+    """A call whose first answer waits for ``answer``."""
+
+    def __init__(self, call: Callable[[Any], Awaitable[Any]]) -> None:
+        self._call, self._first = call, True
+        self.answer: Deferred[None] = Deferred()
+
+    async def __call__(self, asked: Any) -> Any:
+        first, self._first = self._first, False
+        found = await self._call(asked)
+        if first:
+            await self.answer
+        return found
 
 
 class BlobCase(SynchronousTestCase):
@@ -81,6 +99,26 @@ class UploadTests(BlobCase):
         self.assertEqual(0, self.begin(data).received)
         self.assertTrue(self.put(data).whole)
         self.assertEqual(data[:PIECE], self.read(self.bob).data)
+
+    def test_read_while_begun(self) -> None:
+        """Who asks for a blob that is begun meanwhile, and goes on, does not set it back; nor does who begins it twice."""
+        data, blob_id, uploads = bytes_of(3 * PIECE), b"\1" * 16, self.server.uploads
+        self.begin(data)
+        row = self.stored()
+        again = NewBlob(blob_id, row.owner, row.room, row.size, row.hash, row.created_ms, row.expires_ms)
+        for place, name, ask in (
+            (self.server.memory, "blob", lambda: uploads.find(blob_id, whole=True)),
+            (self.server.files, "remove", lambda: uploads.begin(again)),
+        ):
+            uploads.forget("alice")
+            slow = _Slow(getattr(place, name))
+            with patch.object(place, name, slow):
+                asked = Deferred.fromCoroutine(ask())
+                self.assertEqual(0, self.begin(data).received)
+                self.put(data, end=PIECE)
+                slow.answer.callback(None)
+                self.successResultOf(asked)
+            self.assertEqual(2 * PIECE, self.put(data, start=PIECE, end=2 * PIECE).received, name)
 
     def test_round_trip(self) -> None:
         """What Alice uploads in pieces Bob reads in pieces; behind the end there is nothing."""
