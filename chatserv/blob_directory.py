@@ -65,12 +65,14 @@ class BlobDirectory:
             if not offset:
                 with suppress(FileExistsError):
                     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, FILE_MODE, dir_fd=shelf)
-                    os.fsync(shelf)
             if descriptor < 0:
                 if _is_final(os.stat(name, dir_fd=shelf, follow_symlinks=False)):
                     raise NotFound("blob: final")
                 descriptor = _descriptor(name, os.O_WRONLY, shelf)
             try:
+                if not offset:
+                    # Also where it was there: whoever made it may have been cut short before this.
+                    os.fsync(shelf)
                 _write_all(descriptor, offset, data)
             finally:
                 os.close(descriptor)
@@ -191,8 +193,11 @@ class BlobDirectory:
             return os.listdir(shelf)
 
     def has_place(self, size: int, share: float) -> bool:
-        """Whether so many bytes more leave no more of the disk in use than this share of it."""
-        facts = os.statvfs(self.path)
+        """Whether so many bytes more leave no more of the disk in use than this share. Raises `ReadOnly`: it is gone."""
+        try:
+            facts = os.statvfs(self.path)
+        except OSError as error:
+            raise ReadOnly(f"blob: {error.strerror}") from error
         whole = facts.f_blocks * facts.f_frsize
         return whole - facts.f_bavail * facts.f_frsize + size <= share * whole
 

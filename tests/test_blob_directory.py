@@ -1,5 +1,6 @@
 """The bytes of files on a real disk: for us alone, never elsewhere, whatever lies in the way."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -148,6 +149,26 @@ class BlobDirectoryTests(SynchronousTestCase):
                 self.patch(blob_directory, "failpoint", _failing(point, word))
                 self.assertRaises(error, self._write_and_sync)
                 self.patch(blob_directory, "failpoint", lambda _: None)
+
+    def test_folder_fails(self) -> None:
+        """Where its folder does not come to the disk a first piece is refused, each time, and nothing stays open."""
+        self.files.write(OTHER, 0, b"x")
+        sync, before = os.fsync, os.listdir("/proc/self/fd")
+
+        def broken(_descriptor: int) -> None:
+            raise OSError(errno.EIO, "EIO")
+
+        self.patch(os, "fsync", broken)
+        for _ in range(3):
+            self.assertRaises(ReadOnly, self.files.write, ONE, 0, b"x")
+        self.assertEqual(len(before), len(os.listdir("/proc/self/fd")))
+        self.patch(os, "fsync", sync)
+        self.files.write(ONE, 0, b"x")
+
+    def test_gone(self) -> None:
+        """Where the directory is gone, whoever wants to begin a file is told that the server takes nothing."""
+        os.rename(self.path, f"{self.path}-aside")
+        self.assertRaises(ReadOnly, self.files.has_place, 0, 1.0)
 
     def _write_and_sync(self) -> None:
         self.files.write(ONE, 0, b"x")
