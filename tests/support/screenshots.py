@@ -27,6 +27,7 @@ TERMINAL: Final = (
     "+sb", "-T", "chatserv-client", "-e",
 )  # fmt: skip
 KEYS_SECONDS: Final = 0.6
+REGISTER_SECONDS: Final = 12.0  # until the recovery code is on the screen
 
 SIZES: Final = ((1000, 1.0), (640, 1.0), (500, 1.0), (1000, 1.5), (640, 1.5), (500, 1.5))
 HEIGHT: Final = 560
@@ -117,8 +118,11 @@ class Pictures:
         shell = subprocess.Popen(command, env=environment, cwd=self._directory)
         try:
             time.sleep(2 * SETTLE_SECONDS)
-            for text in ("erin", PASSWORD, PASSWORD):
+            for text in ("n", "erin", PASSWORD, PASSWORD):
                 self._type(text)
+            time.sleep(REGISTER_SECONDS)
+            for _skipped in ("the file", "the code once more"):
+                self._type("")
             time.sleep(2 * SETTLE_SECONDS)
             self.take("terminal-register")
             run_client(self._directory, "bob", "--send", typed="Welcome, @erin! Any room you like.\n")
@@ -128,6 +132,8 @@ class Pictures:
             self._type("Soup or salad today?")
             self._type("/in", entered=False)
             self.take("terminal")
+            if shell.poll() is not None:
+                raise SystemExit("the terminal client has ended: it has asked for something else than was typed")
         finally:
             shell.terminate()
             shell.wait()
