@@ -42,22 +42,28 @@ def all_or_none(backup: Path) -> Iterator[None]:
         raise
 
 
-def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace: Pace) -> tuple[int, int]:
-    """Puts all whole files of a store beside its backup; gives how many, and their bytes. What has gone is left out.
+def take_blobs(connection: Connection, source: BlobDirectory, target: Path, pace: Pace) -> tuple[int, int, int]:
+    """Puts all whole files of a store beside its backup.
+
+    Gives how many, their bytes, and how many are left out: they have gone meanwhile, or their bytes are not all there.
 
     Raises:
         PrivateFileError, WireError: The disk does not take them.
     """
-    files, taken, count = BlobDirectory(target), 0, 0
+    files, taken, count, left_out = BlobDirectory(target), 0, 0, 0
     for page in pages(connection):
         for each in page:
             pace.step()
-            if not each.whole or source.sizes([each.blob_id]) != [each.size]:
+            if not each.whole:
                 continue
-            files.make()
-            if source.link(each.blob_id, files, pace.step):
+            there = source.sizes([each.blob_id]) == [each.size]
+            if there:
+                files.make()
+            if there and source.link(each.blob_id, files, pace.step):
                 count, taken = count + 1, taken + each.size
-    return count, taken
+            else:
+                left_out += 1
+    return count, taken, left_out
 
 
 def bring_back(connection: Connection, backup: BlobDirectory, here: BlobDirectory, pace: Pace) -> tuple[int, int]:

@@ -45,7 +45,7 @@ class Report(msgspec.Struct, frozen=True):
     """A backup that was made: the file, how many bytes, whether it has the identity key, and what it holds.
 
     ``missing``: events that an earlier restore has lost. ``files``, ``file_bytes``: what people have sent, in the directory
-    ``file`` with ``.blobs`` behind its name.
+    ``file`` with ``.blobs`` behind its name; ``left_out``: how many of those are not, since their bytes are not there.
     """
 
     file: str
@@ -56,6 +56,7 @@ class Report(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     files: int = 0
     file_bytes: int = 0
+    left_out: int = 0
 
 
 def backup_path(target: Path, made_ms: int) -> Path:

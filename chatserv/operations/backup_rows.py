@@ -35,6 +35,12 @@ def _made(data: Any) -> list[str]:
     if data["files"]:
         files = _("{files} files that people have sent, {bytes} bytes, lie beside it in {file}.blobs: keep both")
         lines.append(files.format(files=data["files"], bytes=data["file_bytes"], file=data["file"]))
+    if data["left_out"]:
+        said = _(
+            "{files} files that people have sent are left out: their bytes are not there, or were dropped meanwhile; "
+            "chatserv verify names those that are missing"
+        )
+        lines.append(said.format(files=data["left_out"]))
     return lines
 
 

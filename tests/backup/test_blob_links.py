@@ -34,7 +34,7 @@ class BlobBackupTests(BlobCase):
     def test_round_trip(self) -> None:
         """The whole ones are beside the backup, by links; they are there after a restore, and the upload is not."""
         report = self.back_up()
-        self.assertEqual((2, 2 * SIZE), (report.files, report.file_bytes))
+        self.assertEqual((2, 2 * SIZE, 0), (report.files, report.file_bytes, report.left_out))
         self.assertEqual((2, False), (self.taken(1).stat().st_nlink, self.taken(3).exists()))
         other = self.other_state()
         done = self.restore(other)
@@ -107,10 +107,15 @@ class BlobBackupTests(BlobCase):
         self.assertEqual((1, 2, [1]), (done.files, done.lost, self.rows(other)))
 
     def test_missing_while_made(self) -> None:
-        """A file whose bytes are not all there is no part of a backup."""
+        """A file whose bytes are not all there is no part of a backup, which says so; nor are any whose disk is away."""
         os.truncate(self.state.path / "blobs" / "01" / (bytes([1]) * 16).hex(), 5)
         report = self.back_up()
-        self.assertEqual((1, SIZE), (report.files, report.file_bytes))
+        self.assertEqual((1, SIZE, 1), (report.files, report.file_bytes, report.left_out))
+        os.rename(self.blobs.path, self.here / "away")
+        self.target = self.here / "another.backup"
+        report = self.back_up()
+        self.assertEqual((0, 0, 2), (report.files, report.file_bytes, report.left_out))
+        self.assertFalse(beside(self.target).exists())
 
     def test_given_up(self) -> None:
         """A backup that is not made leaves no files beside it; where those of another one lie it is refused."""

@@ -118,6 +118,8 @@ class StoppedTests(CommandCase):
         self.assertEqual(1, code)
         self.assertIn("0 whole, 1 missing, 0 wrong, 0 that nothing knows of", out)
         self.assertIn(f"file {bytes(16).hex()}: missing", out)
+        said = "1 files that people have sent are left out: their bytes are not there"
+        self.assertIn(said, self.run_command("backup", self.mktemp())[1])
         self.assertEqual(0, self.run_command("verify", file)[0])
         shutil.rmtree(f"{file}.blobs")
         self.assertEqual(1, self.run_command("verify", file)[0])
