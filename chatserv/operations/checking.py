@@ -165,9 +165,18 @@ def ports(config: Config, paths: StatePaths) -> Checks:
     check_endpoints(None, msgspec.structs.replace(server, listen=tuple(own)))
     listeners = all_listeners(server)
     held = _listened_on(paths.holder())
-    problem = listen_problem([each for each in listeners if each.kind == "tcp" and each.port not in held])
+    others = [each for each in listeners if each.kind == "tcp" and each.port not in held]
+    problem = listen_problem(others)
     if problem is not None:
         raise StateDirectoryError(f"cannot listen on {problem}")
+    absent = [each.text for each in others if held and each.port]
+    if absent:
+        said = _(
+            "the server that runs does not listen on {where}: it was started with other settings than these, or before they "
+            "were changed"
+        )
+        yield Check("ports", "warning", said.format(where=", ".join(absent)))
+        return
     where = ", ".join(each.text for each in listeners)
     said = _("the server that runs listens on {where}") if held else _("can listen on {where}")
     yield Check("ports", "ok", said.format(where=where))

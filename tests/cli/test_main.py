@@ -223,6 +223,8 @@ class CheckTests(CommandCase):
             self.assertEqual({"ok"}, set(self.levels(said).values()))
             self.patch(checking, "_listened_on", lambda _: frozenset({1}))
             self.assertEqual("error", self.levels(said)["ports"])
+        self.assertEqual("warning", self.levels(said)["ports"])
+        self.assertIn("the server that runs does not listen on", self.run_command(said, "check-config")[1])
 
     def test_endpoints(self) -> None:
         """An endpoint that is none is told; a socket that systemd hands over is not there to be looked at."""
