@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from chatserv.backup.blob_links import PAGE, has_files, miscounted, pages
+from chatserv.backup.blob_links import PAGE, has_files, in_words, miscounted, pages
 from chatserv.backup.refusals import Pace
 from chatserv.blob_directory import BlobDirectory
 from chatserv.blob_models import StoredBlob
@@ -65,7 +65,7 @@ def check_files(connection: Connection, files: BlobDirectory, pace: Pace) -> Fil
         pace: At which pace; a step for each MiB.
 
     Raises:
-        ReadOnly: The directory cannot be read.
+        BackupError: A folder cannot be read.
     """
     found = FilesFound()
     if has_files(connection):
@@ -74,11 +74,12 @@ def check_files(connection: Connection, files: BlobDirectory, pace: Pace) -> Fil
             for each in page:
                 if each.whole:
                     _check(connection, files, each, found, pace)
-        for number in range(SHELVES):
-            _look_for_others(connection, files, number, found, pace)
-        for name in files.misplaced():
-            found.extra += 1
-            found.tell(name, _("no file has that name there, and no server removes it"))
+        with in_words(files):
+            for number in range(SHELVES):
+                _look_for_others(connection, files, number, found, pace)
+            for name in files.misplaced():
+                found.extra += 1
+                found.tell(name, _("no file has that name there, and no server removes it"))
     return found
 
 

@@ -4,6 +4,7 @@ A file that is whole is final, under all of its names: so a link is as good as a
 own.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +13,41 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect
 
-from chatserv.backup.refusals import Pace
+from chatserv.backup.refusals import Pace, unusable
 from chatserv.backup.whole_file import require_new
 from chatserv.blob_directory import BlobDirectory
 from chatserv.blob_models import StoredBlob
+from chatserv.errors import ReadOnly, StorageFull
 from chatserv.store.blob_statements import begun_blobs, end_blobs, noted_and_counted
 from chatserv.store.schema import blob, blob_total
 
 PAGE: Final = 200
+FOLDER_CHARACTERS: Final = 2
+"""Of the name of a folder of files; files have the id's 32."""
 
 
 def beside(backup: Path) -> Path:
     """The directory that belongs to a backup."""
     return backup.with_name(f"{backup.name}.blobs")
+
+
+@contextmanager
+def in_words(*places: BlobDirectory) -> Iterator[None]:
+    """Puts what the disk does not give, or take, inside into words for the operator: of the first of these that refuses.
+
+    Raises:
+        BackupError: It names the folder or the file, as far as the system tells.
+    """
+    try:
+        yield
+    except (ReadOnly, StorageFull) as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError):
+            raise
+        name = str(cause.filename or "")
+        at = [place.path / name[:2] / name if len(name) > FOLDER_CHARACTERS else place.path / name for place in places]
+        refusing = (each for each in at if not os.access(each, os.R_OK, effective_ids=True))
+        raise unusable(next(refusing, at[-1]), cause) from None
 
 
 @contextmanager

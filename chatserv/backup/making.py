@@ -21,7 +21,7 @@ from chatserv.backup.archive import (
     Manifest,
     read_archive,
 )
-from chatserv.backup.blob_links import all_or_none, beside, take_blobs
+from chatserv.backup.blob_links import all_or_none, beside, in_words, take_blobs
 from chatserv.backup.highest_head import check_newest, known_newest
 from chatserv.backup.last_backup import LastBackup, note_backup
 from chatserv.backup.refusals import BackupError, Pace, unusable
@@ -99,7 +99,9 @@ def make_backup(
         with still(scratch) as connection:
             facts = check_store(connection, state.database, pace)
             check_newest(connection, known, tuple(statements.log(connection)))
-            files = take_blobs(connection, BlobDirectory(blobs or state.path / "blobs"), beside(path), pace)
+            source = BlobDirectory(blobs or state.path / "blobs")
+            with in_words(source, BlobDirectory(beside(path))):
+                files = take_blobs(connection, source, beside(path), pace)
         manifest = _write(state, path, copy, facts, made_ms, pace, identity)
     note_backup(state, LastBackup(str(path.absolute()), made_ms, sha256(manifest.server_key)))
     return Report(str(path), path.stat().st_size, identity, facts.log.size, facts.missing, manifest.counts, *files)

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from chatserv.backup.archive import DATABASE, IDENTITY, SMALL
-from chatserv.backup.blob_links import beside, bring_back
+from chatserv.backup.blob_links import beside, bring_back, in_words
 from chatserv.backup.highest_head import VERSION, KeptHead, read_head
 from chatserv.backup.newest_key import newest_key
 from chatserv.backup.refusals import BackupError, Pace, unusable
@@ -111,8 +111,9 @@ def _bring_back(path: Path, database: Path, here: BlobDirectory, pace: Pace) -> 
     """Has the files there before the store is; one that no store knows of the next sweep removes."""
     engine = writing_engine(database)
     try:
-        with refusals(database), engine.begin() as connection:
-            return bring_back(connection, BlobDirectory(beside(path)), here, pace)
+        backup = BlobDirectory(beside(path))
+        with refusals(database), in_words(backup, here), engine.begin() as connection:
+            return bring_back(connection, backup, here, pace)
     finally:
         engine.dispose()
         with database.open("rb") as file:

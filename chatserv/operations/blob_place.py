@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from chatserv.backup.blob_links import look, miscounted
+from chatserv.backup.blob_links import in_words, look, miscounted
 from chatserv.blob_directory import BlobDirectory
 from chatserv.config import Config
 from chatserv.i18n import _
@@ -21,6 +21,7 @@ def files(config: Config, paths: StatePaths) -> Iterator[Check]:
 
     Raises:
         PrivateFileError: It is a link or no directory, others may look into it, or nothing can be written there.
+        BackupError: The bytes cannot be read.
         DatabaseRefused: The store cannot be read.
     """
     if not config.has_place_for_files:
@@ -63,8 +64,9 @@ def _bytes(config: Config, paths: StatePaths, place: Path) -> Iterator[Check]:
         return
     engine = database.reader()
     try:
-        with database.refusals(), engine.connect() as connection:
-            count, received, lacking = look(connection, BlobDirectory(place))
+        there = BlobDirectory(place)
+        with database.refusals(), in_words(there), engine.connect() as connection:
+            count, received, lacking = look(connection, there)
             off = miscounted(connection)
     finally:
         engine.dispose()

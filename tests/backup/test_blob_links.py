@@ -3,10 +3,13 @@
 import errno
 import os
 from typing import Any
+from unittest.mock import patch
 
+from chatserv import blob_directory
 from chatserv.backup.blob_links import beside
 from chatserv.backup.refusals import BackupError, Pace, Stopped
 from chatserv.backup.restoring import Restored, restore_backup
+from chatserv.backup.verifying import verify_store
 from chatserv.blob_directory import BlobDirectory
 from chatserv.errors import NotFound
 from chatserv.state_directory import StateDirectory
@@ -134,8 +137,31 @@ class BlobBackupTests(BlobCase):
         self.assertEqual(said, str(self.assertRaises(BackupError, self.back_up)))
         self.assertTrue(self.taken(1).exists())
 
+    def test_refused(self) -> None:
+        """A folder that cannot be read, and a disk that takes nothing, are named as the system says it."""
+        real = os.open
+
+        def refused(path: Any, *given: Any, **named: Any) -> int:
+            if path == "02":
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return real(path, *given, **named)
+
+        folder = self.blobs.path / "02"
+        for work in (self.back_up, lambda: verify_store(self.state, Pace())):
+            with patch.object(os, "open", refused), patch.object(os, "access", lambda path, *_, **__: path != folder):
+                said = str(self.assertRaises(BackupError, work))
+            self.assertTrue(said.startswith(f"{folder}: Permission denied"), said)
+        self.patch(blob_directory, "_finish", _full)
+        said = str(self.assertRaises(BackupError, self.back_up))
+        self.assertEqual(f"{beside(self.target)}: No space left on device", said)
+        self.assertEqual(["state"], self.files())
+
     def test_none(self) -> None:
         """Where nobody has sent a file there is no directory beside."""
         self.change("DELETE FROM blob", "DELETE FROM blob_total")
         self.assertEqual(0, self.back_up().files)
         self.assertFalse(beside(self.target).exists())
+
+
+def _full(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
