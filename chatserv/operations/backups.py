@@ -75,9 +75,18 @@ def _from_chat(world: World, directory: Path) -> Path:
             "{there} backups that were made from the chat lie on the server, and {most} may: who runs it can remove some"
         )
         raise NotDone(said.format(there=there, most=most))
-    if shutil.disk_usage(directory).free < BACKUP_COPIES * world.paths.database.stat().st_size + LITTLE_BYTES:
+    wanted = BACKUP_COPIES * world.paths.database.stat().st_size + LITTLE_BYTES + _copied_bytes(world, directory)
+    if shutil.disk_usage(directory).free < wanted:
         raise NotDone(_("the server's disk has too little space for a backup"))
     return backup_path(directory, now_ms()).with_suffix(FROM_CHAT)
+
+
+def _copied_bytes(world: World, directory: Path) -> int:
+    """What the files of people take beside a backup there: links cost nothing, and between two disks there are none."""
+    blobs, uploads = world.config.blobs.path(world.paths.path), world.context.uploads
+    if uploads is None or not blobs.exists() or blobs.stat().st_dev == directory.stat().st_dev:
+        return 0
+    return uploads.used_bytes
 
 
 def target_of(world: World, given: str) -> Path:

@@ -23,7 +23,7 @@ from twisted.trial.unittest import TestCase
 from chatserv.backup.refusals import BackupError, Pace, Stopped
 from chatserv.blob_directory import BlobDirectory
 from chatserv.bootstrap import prepare
-from chatserv.config import Config
+from chatserv.config import Blobs, Config
 from chatserv.crypto.suite import sha256
 from chatserv.errors import Busy, ChatError, Forbidden
 from chatserv.local_errors import LocalFileError, NotDone, SettingsError, StateDirectoryError
@@ -287,6 +287,22 @@ class RunningTests(TestCase):
         self.patch(shutil, "disk_usage", lambda _: SimpleNamespace(free=little - 1))
         await self.assertFailure(Deferred.fromCoroutine(perform(world, "backup", {})), NotDone)
         self.patch(shutil, "disk_usage", lambda _: SimpleNamespace(free=little))
+        await perform(world, "backup", {})
+
+    async def test_files_on_another_disk(self) -> None:
+        """Where files are copied beside a backup, as from another disk, there has to be room for those too."""
+        elsewhere = Path("/dev/shm")
+        if not elsewhere.is_dir() or elsewhere.stat().st_dev == Path.cwd().stat().st_dev:
+            raise SkipTest("takes two disks")
+        server = WireServer()
+        world = replace(self.world(Way.CHAT), _context=server.context)
+        prepare(Config(), world.paths.path, 1_795_000_000_000).state.release()
+        little = backups.LITTLE_BYTES + 2 * world.paths.database.stat().st_size
+        self.patch(shutil, "disk_usage", lambda _: SimpleNamespace(free=little + 99))
+        server.uploads.used_bytes = 100
+        self.patch(Blobs, "path", lambda *_: elsewhere)
+        await self.assertFailure(Deferred.fromCoroutine(perform(world, "backup", {})), NotDone)
+        self.patch(Blobs, "path", lambda *_: world.paths.path)
         await perform(world, "backup", {})
 
     async def test_what_the_chat_reads_of_the_machine(self) -> None:
