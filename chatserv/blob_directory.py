@@ -112,19 +112,25 @@ class BlobDirectory:
                 step()
         return found.digest()
 
-    def remove(self, blob_ids: Collection[bytes]) -> None:
-        """Removes files; harmless where there are none."""
-        for blob_id in blob_ids:
-            failpoint("blob.removing")
-            with suppress(NotFound), _refusals(), self._shelf(blob_id[0]) as shelf:
+    def remove(self, blob_ids: Collection[bytes]) -> list[bytes]:
+        """Removes files, and gives those that the disk does not let go; harmless where there are none."""
+        return [blob_id for blob_id in blob_ids if not self._remove(blob_id)]
+
+    def _remove(self, blob_id: bytes) -> bool:
+        try:
+            with _refusals(), self._shelf(blob_id[0]) as shelf:
+                failpoint("blob.removing")
                 os.unlink(blob_id.hex(), dir_fd=shelf)
+        except NotFound as gone:
+            return not isinstance(gone.__cause__, IsADirectoryError)
+        except (ReadOnly, StorageFull):
+            return False
+        return True
 
     def link(self, blob_id: bytes, other: "BlobDirectory", step: Callable[[], object] = bool) -> bool:
         """Puts a whole file into another directory too, by a hard link, or a copy where there can be none; it is final then.
 
-        Gives False where it is gone.
-
-        ``step`` is called between pieces of a copy.
+        Gives False where it is gone. ``step`` is called between pieces of a copy.
         """
         name = blob_id.hex()
         with (

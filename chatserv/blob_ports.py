@@ -93,8 +93,8 @@ class BlobFiles(Protocol):
         """The SHA-256 of the whole file."""
         ...
 
-    def remove(self, blob_ids: Collection[bytes]) -> Awaitable[None]:
-        """Removes files; harmless where there are none."""
+    def remove(self, blob_ids: Collection[bytes]) -> Awaitable[Collection[bytes]]:
+        """Removes files, and gives those that the disk does not let go; harmless where there are none."""
         ...
 
     def sizes(self, blob_ids: Sequence[bytes]) -> Awaitable[Sequence[int]]:

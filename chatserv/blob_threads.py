@@ -56,9 +56,9 @@ class ThreadedBlobs:
         """The SHA-256 of the whole file."""
         return await self._call(self._writing, self.directory.digest, blob_id)
 
-    async def remove(self, blob_ids: Collection[bytes]) -> None:
+    async def remove(self, blob_ids: Collection[bytes]) -> Collection[bytes]:
         """Removes files."""
-        await self._call(self._writing, self.directory.remove, blob_ids)
+        return await self._call(self._writing, self.directory.remove, blob_ids)
 
     async def sizes(self, blob_ids: Sequence[bytes]) -> Sequence[int]:
         """How long these are; -1: there is no such file."""

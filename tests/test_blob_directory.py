@@ -150,6 +150,24 @@ class BlobDirectoryTests(SynchronousTestCase):
                 self.assertRaises(error, self._write_and_sync)
                 self.patch(blob_directory, "failpoint", lambda _: None)
 
+    def test_stays(self) -> None:
+        """What the disk does not let go is told, and the others go all the same; nor does a folder in a file's place."""
+        other = bytes([1]) + OTHER[1:]
+        for each in (ONE, other):
+            self.files.write(each, 0, b"x")
+        folder = self.path / "02" / (bytes([2]) * 16).hex()
+        folder.mkdir(parents=True)
+        unlink = os.unlink
+
+        def refused(name: str, **given: int) -> None:
+            if name == ONE.hex():
+                raise PermissionError(errno.EPERM, "EPERM")
+            unlink(name, **given)
+
+        self.patch(os, "unlink", refused)
+        self.assertEqual([ONE, bytes([2]) * 16], self.files.remove([ONE, bytes([2]) * 16, other, OTHER]))
+        self.assertEqual([1, -1, -1], self.files.sizes([ONE, other, OTHER]))
+
     def test_folder_fails(self) -> None:
         """Where its folder does not come to the disk a first piece is refused, each time, and nothing stays open."""
         self.files.write(OTHER, 0, b"x")

@@ -7,7 +7,7 @@ from chatserv.blob_models import StoredBlob
 from chatserv.blob_ports import SHELVES
 from chatserv.commands.context import Context
 from chatserv.commands.uploads import Uploads
-from chatserv.errors import WireError
+from chatserv.errors import ReadOnly, WireError
 
 BATCH: Final = 200  # files that go, or are looked at, in one turn
 PAUSE_SECONDS: Final = 0.05  # between two turns, so that who chats does not wait behind them
@@ -24,7 +24,10 @@ class BlobSweeper:
         self._context = context
 
     async def sweep(self) -> int:
-        """Removes what has ended or expired, and what lacks its other half; gives how many. Stops where a disk fails."""
+        """Removes what has ended or expired, and what lacks its other half; gives how many.
+
+        What the disk does not let go stays for the next time. Stops where the store fails, or all of the disk does.
+        """
         uploads = self._context.uploads
         if uploads is None:
             return 0
@@ -41,15 +44,21 @@ class BlobSweeper:
     async def _due(self, uploads: Uploads) -> int:
         gone = 0
         while due := await self._context.store.due_blobs(self._context.now_ms(), BATCH):
-            await self._drop(uploads, due)
-            gone += len(due)
+            dropped = await self._drop(uploads, due)
+            gone += dropped
+            if not dropped:
+                break
             await self._pause()
         return gone
 
     async def _other_halves(self, uploads: Uploads) -> int:
         gone = 0
         for number in range(SHELVES):
-            found = await uploads.files.shelf(number)
+            try:
+                found = await uploads.files.shelf(number)
+            except ReadOnly:
+                # A folder that cannot be read keeps no other from being swept.
+                continue
             for start in range(0, len(found), BATCH):
                 gone += await self._without_row(uploads, found[start : start + BATCH])
         return gone + await self._without_file(uploads)
@@ -58,11 +67,12 @@ class BlobSweeper:
         """A row is there before its file, so a file without one is left over from something that was cut short."""
         known = await self._context.store.known_blobs(page)
         strays = [blob_id for blob_id in page if blob_id not in known]
+        gone = len(strays)
         if strays:
-            await uploads.files.remove(strays)
-            self._context.effects.count("blobs_removed", by=len(strays))
+            gone -= len(await uploads.files.remove(strays))
+            self._context.effects.count("blobs_removed", by=gone)
         await self._pause()
-        return len(strays)
+        return gone
 
     async def _without_file(self, uploads: Uploads) -> int:
         """Rows of whose bytes some are not there.
@@ -80,8 +90,7 @@ class BlobSweeper:
         gone = 0
         async for blobs, sizes in self._begun(uploads):
             if found := _short(blobs, sizes):
-                await self._drop(uploads, found)
-                gone += len(found)
+                gone += await self._drop(uploads, found)
         return gone
 
     async def _begun(self, uploads: Uploads) -> AsyncIterator[tuple[Sequence[StoredBlob], Sequence[int]]]:
@@ -92,9 +101,10 @@ class BlobSweeper:
             after = page[-1].blob_id
             await self._pause()
 
-    async def _drop(self, uploads: Uploads, blob_ids: Sequence[bytes]) -> None:
-        await uploads.drop(blob_ids)
-        self._context.effects.count("blobs_removed", by=len(blob_ids))
+    async def _drop(self, uploads: Uploads, blob_ids: Sequence[bytes]) -> int:
+        gone = await uploads.drop(blob_ids)
+        self._context.effects.count("blobs_removed", by=gone)
+        return gone
 
     async def _pause(self) -> None:
         await self._context.effects.pause(PAUSE_SECONDS)

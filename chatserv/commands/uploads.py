@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chatserv.blob_models import NewBlob, StoredBlob
 from chatserv.blob_ports import BlobFiles, BlobStore
 from chatserv.commands.effects import Effects
-from chatserv.errors import BadMessage, Busy, NotFound, StorageFull
+from chatserv.errors import BadMessage, Busy, NotFound, ReadOnly, StorageFull
 from chatserv.failpoints import failpoint
 from chatserv.live_settings import LiveSettings
 from chatserv.wire.blobs import BadBlob
@@ -76,7 +76,8 @@ class Uploads:
             return known
         if not blob.received:
             # A store that was restored may have no row of what lies there, which is final.
-            await self.files.remove([blob.blob_id])
+            if await self.files.remove([blob.blob_id]):
+                raise ReadOnly("blob: what lies in its place")
             meanwhile = self._known.get(blob.blob_id)
             if meanwhile is not None and meanwhile is not known:
                 return meanwhile
@@ -168,15 +169,20 @@ class Uploads:
             elif upload.blob.received == before:
                 raise NotFound("blob: dropped, or uploaded elsewhere too")
 
-    async def drop(self, blob_ids: Collection[bytes]) -> None:
-        """Ends blobs, for everybody at once; then their bytes go, then their rows. What is left behind a sweep finds."""
+    async def drop(self, blob_ids: Collection[bytes]) -> int:
+        """Ends blobs, for everybody at once; then their bytes go, then their rows. What is left behind a sweep finds.
+
+        Gives how many have gone: not those whose files the disk does not let go.
+        """
         await self._store.end_blobs(blob_ids)
         for blob_id in blob_ids:
             upload = self._known.pop(blob_id, None)
             if upload is not None:
                 upload.broken = True
-        await self.files.remove(blob_ids)
-        await self._store.forget_blobs(blob_ids)
+        left = await self.files.remove(blob_ids)
+        gone = [blob_id for blob_id in blob_ids if blob_id not in left]
+        await self._store.forget_blobs(gone)
+        return len(gone)
 
     def forget(self, owner: str = "", room: bytes = b"") -> None:
         """An account, or a room, has ended: whatever it had is asked of the store from now on."""

@@ -14,6 +14,7 @@ class MemoryBlobs:
         final: Which of them nobody writes into any more.
         durable: How many bytes of each are on the disk: what a crash leaves for certain.
         full: The disk is too full for another file.
+        stuck: Which of them the disk does not let go.
         fail: Raised by what is written or brought to the disk next, once.
     """
 
@@ -22,6 +23,7 @@ class MemoryBlobs:
         self.durable: dict[bytes, int] = {}
         self.final: set[bytes] = set()
         self.full = False
+        self.stuck: set[bytes] = set()
         self.fail: Exception | None = None
 
     async def write(self, blob_id: bytes, offset: int, data: bytes) -> None:
@@ -52,12 +54,14 @@ class MemoryBlobs:
         """The SHA-256 of the whole file."""
         return hashlib.sha256(self._file(blob_id)).digest()
 
-    async def remove(self, blob_ids: Collection[bytes]) -> None:
+    async def remove(self, blob_ids: Collection[bytes]) -> Collection[bytes]:
         """Removes files."""
-        for blob_id in blob_ids:
+        left = self.stuck.intersection(blob_ids)
+        for blob_id in left.symmetric_difference(blob_ids):
             self.files.pop(blob_id, None)
             self.final.discard(blob_id)
             self.durable.pop(blob_id, None)
+        return left
 
     async def sizes(self, blob_ids: Sequence[bytes]) -> Sequence[int]:
         """How long these are; -1: there is no such file."""

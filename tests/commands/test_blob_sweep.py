@@ -115,6 +115,34 @@ class SweepTests(BlobCase):
         self.assertTrue(self.put(data, 2, start=MIB).whole)
         self.assertEqual({b"\1" * 16, b"\2" * 16}, self.server.files.final)
 
+    def test_stuck(self) -> None:
+        """What the disk does not let go keeps nothing else, and goes as soon as it does; it is not counted before."""
+        self.start(blob_days=1)
+        for number in (1, 2, 3):
+            self.uploaded(number=number)
+        self.server.wait(self.server.files.write(b"\4" * 16, 0, b"stray"))
+        self.server.wait(self.server.files.write(b"\5" * 16, 0, b"stray"))
+        self.server.advance(86_400)
+        self.server.files.stuck = {b"\1" * 16, b"\4" * 16}
+        self.assertEqual((3, ([1, 4], [1])), (self.sweep(), self.left()))
+        self.assertEqual((0, ([1, 4], [1])), (self.sweep(), self.left()))
+        self.server.files.stuck.clear()
+        self.assertEqual((2, ([], [])), (self.sweep(), self.left()))
+        self.assertEqual({"": 5}, dict(self.server.counts.of("blobs_removed")))
+
+    def test_unreadable_folder(self) -> None:
+        """A folder that cannot be read keeps the others from nothing."""
+        shelf = self.server.files.shelf
+        self.server.wait(self.server.files.write(b"\4" * 16, 0, b"stray"))
+
+        async def broken(number: int) -> Any:
+            if number == 3:
+                raise ReadOnly("blob: EACCES")
+            return await shelf(number)
+
+        with patch.object(self.server.files, "shelf", broken):
+            self.assertEqual((1, ([], [])), (self.sweep(), self.left()))
+
     def test_recount(self) -> None:
         """What all files count for is put right by each, whatever the disk is like."""
         asked: list[int] = []
@@ -142,9 +170,9 @@ class SweepTests(BlobCase):
         removed: list[int] = []
         remove = self.server.files.remove
 
-        async def counted(blob_ids: Any) -> None:
+        async def counted(blob_ids: Any) -> Any:
             removed.append(len(blob_ids))
-            await remove(blob_ids)
+            return await remove(blob_ids)
 
         self.patch(self.server.files, "remove", counted)
         self.assertEqual(wanted, self.sweep())
