@@ -74,11 +74,20 @@ class PseudoTerminal:
         return True
 
     def finish(self, seconds: float) -> int:
-        """Waits for the end of the program. Returns its exit code; raises ``subprocess.TimeoutExpired``."""
+        """Waits for the end of the program, and takes its last words. Returns its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It runs still.
+        """
         deadline = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < deadline:
             self.read()
-        return self.process.wait(seconds)
+        code = self.process.wait(seconds)
+        before = -1
+        while before < len(self._received):  # what it has written last may have come since
+            before = len(self._received)
+            self.read()
+        return code
 
     def close(self) -> None:
         """Ends the program now, if it still runs, and takes the terminal away."""

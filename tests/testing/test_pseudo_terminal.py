@@ -34,6 +34,12 @@ class PseudoTerminalTests(SynchronousTestCase):
         self.assertEqual(terminal.finish(SECONDS), 3)
         self.assertNotIn("tulip", terminal.text)
 
+    def test_last_words(self) -> None:
+        """What a program has written before it ended is there, also what nobody had read by then."""
+        terminal = self.open("print('farewell')")
+        terminal.process.wait(SECONDS)
+        self.assertEqual((terminal.finish(SECONDS), terminal.text), (0, "farewell\n"))
+
     def test_never(self) -> None:
         """Words that do not come, and an end that does not, are waited for no longer than is said."""
         terminal = self.open("import time; print('up', flush=True); time.sleep(600)")
