@@ -9,7 +9,7 @@ from twisted.internet.defer import AlreadyCalledError
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from chatserv import workers as worker_threads
+from chatserv.turnstile import turnstile_of
 from chatserv.workers import Workers
 
 
@@ -75,7 +75,7 @@ class WorkersTests(TestCase):
 
     async def test_told_in_several_turns(self) -> None:
         """What comes of many calls at once is told a short while in each turn, in order: others are served in between."""
-        self.patch(worker_threads, "HEARD_SECONDS", 0)
+        self.patch(turnstile_of(reactor), "_most", 1e-9)
         workers, seen = self.workers(1), list[str]()
         go = threading.Event()
         workers.call(go.wait, 60)

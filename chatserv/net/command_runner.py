@@ -16,12 +16,14 @@ from chatserv.domain.buckets import Bucket
 from chatserv.domain.hub import LiveSession
 from chatserv.errors import Internal, WireError
 from chatserv.failpoints import failpoint
+from chatserv.turnstile import Turnstile
 from chatserv.wire import messages
 from chatserv.wire.codec import Refused, client_decoder
 
 log = Logger(namespace="chatserv.net.connections")
 bugs = Logger(namespace="chatserv.net.command_runner")
 EARLY_SECONDS: Final = 0.001  # a timer is no more precise than that
+BUSY_SECONDS: Final = 0.25  # who has something said more often than that sends much
 
 
 Item = messages.ClientMessage | Refused
@@ -33,31 +35,34 @@ class CommandRunner:
     A command starts when it is paid for, fewer than ``limits.commands_in_flight`` are under way, and the send queue is below
     its soft limit; a `Send` does not wait for the commit of the one before. Who is too fast waits, each kind of command in a
     line of its own: a commit does not wait behind what is said. Where as many wait as may be under way, no more is read.
-    So what is held is those, and at most the rest of one record.
+    So what is held is those, and at most the rest of one record. Records of who sends much wait at the turnstile.
 
     Args:
         context: The world of the handlers.
         session: Whose commands these are.
+        turnstile: Told that somebody talks, and goes on with those who send much.
         tell: Queues an answer.
         changed: Called when `ready` may have changed.
         broke: Called where the session cannot catch up; only another connection can.
     """
 
     __slots__ = (
-        "_broke", "_changed", "_context", "_held", "_in_flight", "_lagging", "_limit", "_lines", "_meter", "_pieces",
-        "_pumping", "_session", "_tell", "_timer", "_told", "_waiting",
+        "_broke", "_changed", "_context", "_heard_at", "_held", "_in_flight", "_lagging", "_limit", "_lines", "_meter",
+        "_pieces", "_pumping", "_session", "_tell", "_timer", "_told", "_turnstile", "_waiting",
     )  # fmt: skip
 
     def __init__(
         self,
         context: Context,
         session: LiveSession,
+        turnstile: Turnstile,
         tell: Callable[[messages.Message], None],
         changed: Callable[[], None],
         broke: Callable[[], None],
     ) -> None:
         self._context, self._session, self._limit = context, session, context.config.limits.commands_in_flight
-        self._tell, self._changed, self._broke = tell, changed, broke
+        self._turnstile, self._tell, self._changed, self._broke = turnstile, tell, changed, broke
+        self._heard_at = -BUSY_SECONDS
         self._meter = context.meter(session)
         self._waiting: list[Item] = []
         self._lines: dict[Bucket, deque[tuple[float, Item]]] = {}  # with the second from which each may start
@@ -75,7 +80,13 @@ class CommandRunner:
         """Takes the commands of a DATA record. Raises `BadMessage` where it is no array of messages."""
         self._waiting.extend(client_decoder.decode(plaintext))
         failpoint("net.commands_in")
-        self._pump()
+        now = self._context.effects.seconds()
+        busy, self._heard_at = now - self._heard_at < BUSY_SECONDS, now
+        if not busy:
+            self._turnstile.others_talk()
+            self._pump()
+        elif not self._turnstile.do(self._pump):
+            self._changed()
 
     def hold(self, *, held: bool) -> None:
         """Starts nothing while held."""

@@ -18,7 +18,7 @@ from chatserv.net.front import Front
 from chatserv.net.seat import Seat
 from chatserv.net.sendq import TurnFlusher
 from chatserv.net.timers import TimerWheel
-from chatserv.net.turnstile import Turnstile
+from chatserv.turnstile import turnstile_of
 from chatserv.units import unmapped
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message
@@ -63,8 +63,8 @@ class ChatFactory(ServerFactory):
         )
         self.seconds = context.effects.awake
         self.wheel = TimerWheel(reactor, self.seconds)
+        self.turnstile = turnstile_of(reactor)
         self.flusher = TurnFlusher(reactor, self.seconds)
-        self.turnstile = Turnstile(reactor)
         self.connections: set[Front] = set()
         limits = self.limits
         self.anteroom: Anteroom[Front] = Anteroom(
@@ -109,7 +109,7 @@ class ChatFactory(ServerFactory):
                 )  # fmt: skip
             return None
         protocol = Front(self, peer, tls=tls)
-        protocol.seat = Seat(self.context, self.authenticator, protocol)
+        protocol.seat = Seat(self.context, self.authenticator, protocol, self.turnstile)
         self.connections.add(protocol)
         self.visitors.came(host)
         yielding = self.anteroom.add(protocol, host)

@@ -13,6 +13,7 @@ from chatserv.failpoints import failpoint
 from chatserv.net.authenticator import Answer, Authenticator, Wanted
 from chatserv.net.command_runner import CommandRunner
 from chatserv.net.link import FrontSide
+from chatserv.turnstile import Turnstile
 from chatserv.wire.server_session import ServerSession
 
 log = Logger(namespace="chatserv.net.connections")
@@ -26,15 +27,16 @@ class Seat:
         context: The world of the commands.
         authenticator: Answers logins.
         front: The connection.
+        turnstile: Where those wait who send much.
 
     Attributes:
         live: The session, once somebody is logged in.
     """
 
-    __slots__ = ("_answer", "_answering", "_authenticator", "_context", "_front", "_runner", "live")
+    __slots__ = ("_answer", "_answering", "_authenticator", "_context", "_front", "_runner", "_turnstile", "live")
 
-    def __init__(self, context: Context, authenticator: Authenticator, front: FrontSide) -> None:
-        self._context, self._authenticator = context, authenticator
+    def __init__(self, context: Context, authenticator: Authenticator, front: FrontSide, turnstile: Turnstile) -> None:
+        self._context, self._authenticator, self._turnstile = context, authenticator, turnstile
         self._front: FrontSide | None = front  # None: it is gone
         self.live: LiveSession | None = None
         self._answer: Answer | None = None
@@ -74,7 +76,7 @@ class Seat:
         failpoint("login.welcoming")
         outbox = front.open(admission.lifetime(context.settings.limits))
         self.live = live = admission.session(outbox, front.host, context.now_ms())
-        self._runner = CommandRunner(context, live, front.tell, front.update_reading, front.broke)
+        self._runner = CommandRunner(context, live, self._turnstile, front.tell, front.update_reading, front.broke)
         for notice in admission.begin(context, live):
             front.tell(notice)
         log.info("{peer}: {name} connected", peer=front.peer, name=live.name)

@@ -5,7 +5,6 @@ few lines as hold it and written once. Above the soft limit the peer's own comma
 place for a room's events reads them from the log; above the hard limit, or where nothing leaves any more, it is cut.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
@@ -21,12 +20,12 @@ from chatserv.domain.closing import CloseReason
 from chatserv.errors import SlowReader
 from chatserv.failpoints import failpoint
 from chatserv.limits import Limits
+from chatserv.turnstile import turnstile_of
 from chatserv.wire.server_session import ServerSession
 
 bugs = Logger(namespace="chatserv.net.sendq")
-LIGHT_BYTES: Final = 4096  # some eight messages
+LIGHT_BYTES: Final = 1024  # two short messages; what a commit brings is more
 LIGHT_SECONDS: Final = 0.004  # of a turn, for light queues: a hundred of them take 3 ms
-HEAVY_SECONDS: Final = 0.002  # for the others; with half of it a room as fast as it goes costs a third more
 WRITE_BYTES = 49_152  # about one full line a write, so that the transport's buffer can say stop in between
 UNREAD = f"{SlowReader.code}: did not read what it was sent"
 
@@ -59,25 +58,18 @@ class TurnFlusher:
     """Flushes the queues that were filled, once each, at the end of a turn of the reactor.
 
     Who gets a line or two does not wait until a room as fast as it goes has its thousands: light queues leave first, and the
-    heavy ones a little in each turn, in the order in which they were filled, with all that has come to them by then.
+    heavy ones through the turnstile, with all that has come to them by then.
 
     Args:
-        reactor: Gives the end of the turn.
+        reactor: Gives the end of the turn, and the clock that it is measured by.
         seconds: The time; by default the reactor's.
-        now: What a turn is measured by: asked for each queue, so it has to be quick.
     """
 
-    def __init__(
-        self,
-        reactor: Any,
-        seconds: Callable[[], float] | None = None,
-        now: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self._reactor, self._now = reactor, now
+    def __init__(self, reactor: Any, seconds: Callable[[], float] | None = None) -> None:
+        self._reactor, self._turnstile = reactor, turnstile_of(reactor)
         self.seconds: Callable[[], float] = seconds or reactor.seconds
         self._filled: list[SendQueue] = []  # in this turn
         self._light: deque[SendQueue] = deque()
-        self._heavy: deque[SendQueue] = deque()
         self._turning = False
 
     def add(self, queue: "SendQueue") -> None:
@@ -93,25 +85,18 @@ class TurnFlusher:
     def _flush(self) -> None:
         self._turning = False
         filled, self._filled = self._filled, []
-        for queue in filled:
-            (self._light if queue.queued_bytes <= LIGHT_BYTES else self._heavy).append(queue)
-        self._flush_some(self._light, LIGHT_SECONDS)
-        self._flush_some(self._heavy, HEAVY_SECONDS)
-        if self._light or self._heavy:
-            self._turn_later()
-
-    def _flush_some(self, queues: "deque[SendQueue]", seconds: float) -> None:
-        """Flushes one of these at least, and more until so much time has passed."""
-        end = self._now() + seconds
-        while queues:
-            queue = queues.popleft()
-            try:
-                queue.flush()
-            except Exception:  # noqa: BLE001 - the others flush all the same
-                bugs.failure("a send queue failed on our side")
-                queue.give_up()
-            if self._now() >= end:
+        light, now = self._light, self._reactor.seconds
+        light += [queue for queue in filled if queue.queued_bytes <= LIGHT_BYTES]
+        heavy = [queue for queue in filled if queue.queued_bytes > LIGHT_BYTES]
+        end = now() + LIGHT_SECONDS
+        while light:
+            light.popleft().flush()
+            if now() >= end:
                 break
+        for queue in heavy:
+            self._turnstile.do(queue.flush)
+        if light:
+            self._turn_later()
 
 
 @implementer(IPushProducer)
@@ -203,9 +188,14 @@ class SendQueue:
     # -- out ----------------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """The turn of this queue has come: it leaves the line."""
+        """The turn of this queue has come: it leaves the line. What fails on our side ends the connection."""
         self._scheduled = False
-        self._leave()
+        try:
+            self._leave()
+        except Exception:  # noqa: BLE001 - the others flush all the same
+            bugs.failure("a send queue failed on our side")
+            self.close()
+            self._watcher.broke()
 
     def _leave(self) -> None:
         """Seals and writes what is queued, until the transport says stop."""
@@ -240,11 +230,6 @@ class SendQueue:
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
             deferred.callback(None)
-
-    def give_up(self) -> None:
-        """Drops what is left after a failure on our side, and ends the connection."""
-        self.close()
-        self._watcher.broke()
 
     def close(self) -> None:
         """Drops what is left and lets go of the transport and of whoever waits."""

@@ -8,6 +8,7 @@ This leans on a private name of Twisted's reactor. Where it is missing, or anoth
 are; tests/net/test_short_turns.py notices.
 """
 
+import os
 import select
 from typing import Any, Final
 
@@ -25,7 +26,9 @@ class FewEvents:
         self._poller = poller
 
     def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
-        """Waits so many seconds at most for events."""
+        """Waits so many seconds at most for events. Before it looks again, the other threads may have the core."""
+        if timeout == 0:
+            os.sched_yield()
         return self._poller.poll(timeout, min(maxevents, SERVED))
 
     def __getattr__(self, name: str) -> Any:

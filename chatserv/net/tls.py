@@ -14,7 +14,7 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from chatserv.net.turnstile import Turnstile
+from chatserv.turnstile import Turnstile
 from chatserv.wire.framing import ALPN
 
 CHUNKS: Final = 2  # of a connection, that wait: who waits for an answer sends one, and it takes long to stop reading

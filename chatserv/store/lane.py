@@ -21,11 +21,14 @@ class Lane:
         name: The thread's name.
         make_engine: Called in the thread; the connection is made from its result.
         reactor: Where the answers arrive.
+        at_once: They do not wait for their turn.
     """
 
-    def __init__(self, name: str, make_engine: Callable[[], Engine], reactor: ReactorBase) -> None:
+    def __init__(
+        self, name: str, make_engine: Callable[[], Engine], reactor: ReactorBase, *, at_once: bool = False
+    ) -> None:
         self._make_engine = make_engine
-        self._thread = Workers(name, 1, reactor)
+        self._thread = Workers(name, 1, reactor, at_once=at_once)
         self._connection: Connection | None = None
 
     async def open(self) -> None:

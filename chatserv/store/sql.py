@@ -33,7 +33,7 @@ class SqlStore(BaseSqlStore):
         self._path = path
         self._check: BackgroundCheck | None = None
         self._found: Callable[[Damage], object] = bool
-        writing = Lane("store-writer", partial(writing_engine, path), reactor)
+        writing = Lane("store-writer", partial(writing_engine, path), reactor, at_once=True)
         reading = Lane("store-reader", partial(reading_engine, path), reactor)
         super().__init__(limits, reactor, writing, [reading], execute, translate)
 

@@ -29,6 +29,7 @@ from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
 from chatserv.store.locks import Lock, Locked, needs
 from chatserv.store.log_statements import log, log_size
+from chatserv.turnstile import turnstile_of
 
 Work = EventDraft | Callable[[Connection], object]
 """What goes into a commit: a draft, or a function that writes and may refuse with a `ChatError`."""
@@ -104,6 +105,7 @@ class Writer:
         self._execute, self._translate = execute, translate
         self._lane, self._limits, self._reactor = lane, limits, reactor
         self._publish, self._publish_log, self._publish_orders = publish, publish_log, publish_orders
+        self._turnstile, self._answering = turnstile_of(reactor), 0  # how many batches are being answered
         self._ordered = 0  # where none are kept, they are numbered here
         self._phase = Phase.IDLE
         self._waiting: deque[tuple[Work, Deferred[Any]]] = deque()
@@ -131,7 +133,7 @@ class Writer:
 
     async def drain(self) -> None:
         """Returns when all that waits is answered; the caller takes care that nothing more comes."""
-        if self._phase in {Phase.GATHERING, Phase.COMMITTING}:
+        if self._busy:
             drained: Deferred[None] = Deferred()
             self._drained.append(drained)
             await drained
@@ -149,7 +151,7 @@ class Writer:
     def break_off(self, reason: str) -> None:
         """Writes nothing any more, as after a failed commit; one that is under way is still answered."""
         if self._phase is not Phase.BROKEN:
-            under_way, self._phase = self._phase is Phase.COMMITTING, Phase.BROKEN
+            under_way, self._phase = self._phase is Phase.COMMITTING or self._answering > 0, Phase.BROKEN
             waiting, self._waiting = self._waiting, deque()
             for _, answer in waiting:
                 answer.errback(ReadOnly(reason))
@@ -167,7 +169,10 @@ class Writer:
         done.addBoth(self._finish, [answer for _, answer in batch])
 
     def _finish(self, result: Done | Failure, answers: list[Deferred[Any]]) -> None:
-        """Answers a batch; the thread has the next one before that, so that it works meanwhile."""
+        """Answers a batch; the thread has the next one before that, so that it works meanwhile.
+
+        What was committed is told at once; whoever is answered goes on when it is their turn.
+        """
         self.commit_seconds.observe(max(self._reactor.seconds() - self._began, 0.0))
         done = Done(self._refusals(result, answers)) if isinstance(result, Failure) else result
         if self._phase is Phase.COMMITTING:
@@ -181,13 +186,20 @@ class Writer:
         self._tell(done)
         failpoint("store.published")
         for answer, outcome in zip(answers, done.outcomes, strict=True):
-            if isinstance(outcome, ChatError):
-                answer.errback(outcome)
-            else:
-                answer.callback(outcome)
+            self._turnstile.do(partial(_answer, answer, outcome))
+        self._answering += 1
+        self._turnstile.do(self._answered)
+
+    def _answered(self) -> None:
+        self._answering -= 1
         failpoint("store.answered")
-        if self._phase not in {Phase.GATHERING, Phase.COMMITTING}:
+        if not self._busy:
             self._tell_drained()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether anybody waits, but for those who were refused."""
+        return self._answering > 0 or self._phase in {Phase.GATHERING, Phase.COMMITTING}
 
     def _tell_drained(self) -> None:
         while self._drained:
@@ -260,6 +272,13 @@ def execute(works: Sequence[Work], conn: Connection) -> Done:
         raise
     failpoint("store.committed")
     return done
+
+
+def _answer(answer: Deferred[Any], outcome: object) -> None:
+    if isinstance(outcome, ChatError):
+        answer.errback(outcome)
+    else:
+        answer.callback(outcome)
 
 
 def _is_draft(work: Work) -> bool:

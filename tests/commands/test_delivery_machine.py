@@ -29,6 +29,7 @@ from chatserv.net.sendq import SendQueue, TurnFlusher
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from chatserv.testing.unlimited import RATES
+from chatserv.turnstile import turnstile_of
 from chatserv.wire import messages
 from chatserv.wire.codec import encode_message, join, server_decoder
 from chatserv.wire.parameters import ServerIdentity
@@ -62,7 +63,9 @@ class _Connection:
         places = world.result(places_of(world.context, name, device_id))
         self.live = LiveSession(device_id, name, Role.USER, device_id, self.queue, places)
         self.began = {room_id: place.since for room_id, place in places.items()}
-        self.runner = CommandRunner(world.context, self.live, self.tell, lambda: None, self.broke)
+        self.runner = CommandRunner(
+            world.context, self.live, turnstile_of(world.clock), self.tell, lambda: None, self.broke
+        )
         self.synced = False
         self.failed: list[messages.Error] = []
         self._buffer = b""

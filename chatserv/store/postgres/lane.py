@@ -33,6 +33,7 @@ class PostgresLane(Lane):
         make_engine: Called in the thread; the connections are made from its result.
         reactor: Where the answers arrive; its clock counts.
         seconds: How long one piece of work may take.
+        at_once: The answers do not wait for their turn.
 
     Attributes:
         waiting: How much is under way or waits.
@@ -40,8 +41,16 @@ class PostgresLane(Lane):
         answers: How often PostgreSQL has answered.
     """
 
-    def __init__(self, name: str, make_engine: Callable[[], Engine], reactor: ReactorBase, seconds: float) -> None:
-        super().__init__(name, make_engine, reactor)
+    def __init__(
+        self,
+        name: str,
+        make_engine: Callable[[], Engine],
+        reactor: ReactorBase,
+        seconds: float,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        super().__init__(name, make_engine, reactor, at_once=at_once)
         self.seconds = seconds
         self.waiting = 0
         self.repeated = self.answers = 0

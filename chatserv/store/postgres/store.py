@@ -68,7 +68,7 @@ class PostgresStore(BaseSqlStore):
             made = writing_engine(url, seconds)
             return made if use is None else use.hold(made)
 
-        writing = PostgresLane("store-writer", engine, reactor, seconds)
+        writing = PostgresLane("store-writer", engine, reactor, seconds, at_once=True)
         self._lanes = [
             PostgresLane(f"store-reader-{number}", cache(partial(reading_engine, url, seconds)), reactor, seconds)
             for number in range(readers)

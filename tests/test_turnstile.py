@@ -1,4 +1,4 @@
-"""The turnstile: who comes takes a little of each turn, in order; who is in does not pass it."""
+"""The turnstile: what may wait takes a little of each turn, in order; so does what comes from who is not in yet."""
 
 import gc
 import weakref
@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from chatserv.net.tls import TLSConnection, TLSFactory
-from chatserv.net.turnstile import MOST_SECONDS, Turnstile
+from chatserv.turnstile import LONG_SECONDS, OTHERS_SECONDS, SHORT_SECONDS, Turnstile, turnstile_of
 from tests.net.test_tls import options
 
 
@@ -21,6 +21,11 @@ class Turns:
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], object]] = []
+        self.now = 0.0
+
+    def seconds(self) -> float:
+        """Its clock, which work moves on."""
+        return self.now
 
     def callLater(self, seconds: float, call: Callable[[], object]) -> None:  # noqa: ARG002, N802 - as the real one
         """In the next one."""
@@ -37,16 +42,16 @@ class TurnTests(SynchronousTestCase):
     """What is done in which turn."""
 
     def setUp(self) -> None:
-        """A turnstile by a clock that work moves on."""
-        self.reactor, self.now = Turns(), 0.0
-        self.turnstile = Turnstile(self.reactor, lambda: self.now)
+        """A turnstile, where nobody else talks."""
+        self.reactor = Turns()
+        self.turnstile = Turnstile(self.reactor)
         self.did: list[str] = []
 
-    def work(self, name: str, share: float) -> Callable[[], None]:
+    def work(self, name: str, share: float, most: float = LONG_SECONDS) -> Callable[[], None]:
         """Something that takes this share of what a turn may take."""
 
         def work() -> None:
-            self.now += share * MOST_SECONDS
+            self.reactor.now += share * most
             self.did.append(name)
 
         return work
@@ -70,6 +75,50 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual((self.did, self.reactor.calls), (["a", "b"], []))
         self.assertTrue(self.turnstile.do(self.work("c", 2.0)))
 
+    def test_others_talk(self) -> None:
+        """Turns are short while others talk, and for a while after."""
+        self.turnstile.others_talk()
+        for name in "abcdef":
+            self.turnstile.do(self.work(name, 0.6, SHORT_SECONDS))
+        self.assertEqual(self.did, [*"ab"])
+        self.reactor.turn()
+        self.assertEqual(self.did, [*"abcd"])
+        self.reactor.now = OTHERS_SECONDS
+        self.reactor.turn()
+        self.assertEqual(self.did, [*"abcdef"])
+        self.reactor.turn()
+        for name in "ghij":
+            self.turnstile.do(self.work(name, 0.6, SHORT_SECONDS))
+        self.assertEqual(self.did, [*"abcdefghij"])
+
+    def test_others_go_on(self) -> None:
+        """Who talks again before that, keeps them short."""
+        for _ in range(2):
+            self.turnstile.others_talk()
+            self.reactor.now += OTHERS_SECONDS - 4 * SHORT_SECONDS
+        self.turnstile.do(self.work("a", 2.0, SHORT_SECONDS))
+        self.assertFalse(self.turnstile.do(self.work("b", 1.0, SHORT_SECONDS)))
+
+    def test_failure(self) -> None:
+        """What fails takes nothing from those that follow."""
+        self.assertTrue(self.turnstile.do(lambda: 1 // 0))
+        self.turnstile.do(self.work("a", 1.0))
+        self.turnstile.do(lambda: 1 // 0)
+        self.turnstile.do(self.work("b", 1.0))
+        self.reactor.turn()
+        self.assertEqual(self.did, ["a", "b"])
+        self.assertEqual(2, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_no_time(self) -> None:
+        """What takes no time by the clock asks for no turn."""
+        self.assertTrue(self.turnstile.do(self.work("a", 0)))
+        self.assertEqual([], self.reactor.calls)
+
+    def test_one_each(self) -> None:
+        """A reactor has one."""
+        self.assertIs(turnstile_of(self.reactor), turnstile_of(self.reactor))
+        self.assertIsNot(turnstile_of(Turns()), turnstile_of(self.reactor))
+
 
 class Coming(Protocol):
     """Somebody who is coming, or is in."""
@@ -82,8 +131,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A connection behind a turnstile in which another one's work has used up the turn; what TLS gets is noted."""
-        self.reactor, self.now, self.took = Turns(), 0.0, list[bytes]()
-        self.turnstile = Turnstile(self.reactor, lambda: self.now)
+        self.reactor, self.took = Turns(), list[bytes]()
+        self.turnstile = Turnstile(self.reactor)
         self.patch(TLSMemoryBIOProtocol, "dataReceived", lambda _, data: self.took.append(data))
         inner = ServerFactory()
         inner.protocol = Coming
@@ -96,7 +145,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def use_up(self) -> None:
         """Takes all that a turn has."""
-        self.now += MOST_SECONDS
+        self.reactor.now += LONG_SECONDS
 
     def test_wait(self) -> None:
         """It waits for the next turn; who does not wait for an answer is not read any more meanwhile."""
