@@ -59,7 +59,7 @@ class Turnstile:
             self._most = LONG_SECONDS
         while self._waiting and self._spent < self._most:
             self._work(self._waiting.popleft())
-        if self._spent:
+        if self._spent or self._waiting:
             self._turn_later()
 
     def _work(self, work: Callable[[], object]) -> None:

@@ -3,10 +3,12 @@
 from msgspec.structs import force_setattr
 from twisted.trial.unittest import SynchronousTestCase
 
+from chatserv.net.command_runner import BUSY_SECONDS
 from chatserv.net.front import Front
+from chatserv.turnstile import LONG_SECONDS
 from chatserv.wire import messages
-from chatserv.wire.codec import encode_message
-from tests.support.server import WireServer
+from chatserv.wire.codec import encode_message, join
+from tests.support.server import MemoryClient, WireServer
 
 
 class CommandRunnerTests(SynchronousTestCase):
@@ -125,6 +127,30 @@ class CommandRunnerTests(SynchronousTestCase):
         self.server.store.fire_all()
         self.server.settle()
         self.assertEqual((len(self.server.message_seqs()), self.flushLoggedErrors()), (3, []))
+
+    def test_who_sends_much_waits(self) -> None:
+        """Records of who sends much wait at the turnstile, and nothing more of theirs is read; who says little passes."""
+        bob = self.server.join("bob")
+        self.server.clock.rightNow += BUSY_SECONDS
+        self.server.factory.turnstile.do(self.use_up)
+        self.take(self.alice, 1)
+        self.assertEqual((len(self.server.store.waiting), self.reading), (1, True))
+        self.take(self.alice, 2, 3)
+        self.assertEqual((len(self.server.store.waiting), self.reading), (1, False))
+        self.take(bob, 1)
+        self.assertEqual((len(self.server.store.waiting), self.reading), (2, False))
+        self.server.settle()
+        self.assertEqual((len(self.server.store.waiting), self.reading), (4, True))
+
+    def take(self, sender: MemoryClient, *labels: int) -> None:
+        """Has a record of sends arrive now."""
+        runner = sender.seat._runner
+        assert runner is not None
+        runner.take(join([encode_message(sender.next_send("", label=label)) for label in labels]))
+
+    def use_up(self) -> None:
+        """Takes all that a turn has."""
+        self.server.clock.rightNow += LONG_SECONDS
 
     def test_many_records_at_once(self) -> None:
         """Records that come in one chunk are done one after the other, however often reading stops in between."""

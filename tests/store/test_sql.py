@@ -18,6 +18,7 @@ from chatserv.models import Appended, Ban, BanKind, Duplicate, PairTaken
 from chatserv.store.database import prepare
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql import SqlStore
+from chatserv.turnstile import turnstile_of
 from tests.store.contract import StoreContract
 from tests.store.contract_base import seq_of
 from tests.store.drafts import (
@@ -58,6 +59,21 @@ class LifeTests(SqlStoreCase):
         await store.close()
         self.assertLessEqual(set(threading.enumerate()), before)
         self.assertEqual([path.name], [each.name for each in path.parent.glob(path.name + "*")])
+
+    async def test_answers_that_wait(self) -> None:
+        """Who is answered a turn later is answered before the end as well, and in order."""
+        store = await self.open_store()
+        self.patch(turnstile_of(real_reactor()), "_most", 1e-9)
+        answered: list[int] = []
+
+        async def put(number: int) -> None:
+            await store.add_invite(invite(number), NOW_MS)
+            answered.append(number)
+
+        for number in range(20):
+            Deferred.fromCoroutine(put(number))
+        await store.close()
+        self.assertEqual([*range(20)], answered)
 
     async def test_not_open(self) -> None:
         """Nothing works before the opening, which happens once."""
