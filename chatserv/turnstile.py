@@ -32,6 +32,11 @@ class Turnstile:
         self._most = LONG_SECONDS
         self._turning = False
 
+    @property
+    def short(self) -> bool:
+        """Whether turns are short now."""
+        return self._most is SHORT_SECONDS
+
     def others_talk(self) -> None:
         """Somebody who says little has said something: for a while turns are short."""
         self._short_until = self._seconds() + OTHERS_SECONDS
@@ -55,7 +60,7 @@ class Turnstile:
 
     def _turn(self) -> None:
         self._turning, self._spent = False, 0.0
-        if self._most is SHORT_SECONDS and self._seconds() >= self._short_until:
+        if self.short and self._seconds() >= self._short_until:
             self._most = LONG_SECONDS
         while self._waiting and self._spent < self._most:
             self._work(self._waiting.popleft())

@@ -1,7 +1,6 @@
 """Validating a commit: the public checks of docs/protocol.rst 8, step 5, and what the store is to make of one."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -16,7 +15,7 @@ from chatserv.crypto.log_leaves import ZEROS, removal_leaf, room_leaf
 from chatserv.crypto.room_rules import Head, Outcome, apply_commit
 from chatserv.crypto.room_state import Kind, Policy, State
 from chatserv.crypto.suite import sha256
-from chatserv.crypto.wraps import wrap_hash, wraps_tree
+from chatserv.crypto.wraps import wraps_tree
 from chatserv.domain.hub import LiveSession
 from chatserv.domain.names import LOBBY, new_room_name, skeleton
 from chatserv.domain.roles import Role
@@ -24,6 +23,9 @@ from chatserv.errors import BadKey, BadWraps, Forbidden, NameInvalid, NotAuthent
 from chatserv.models import CommitDraft, LeafDraft, WrapDraft
 
 NOBODY: Final = bytes(16)  # in place of the id of an account that is gone
+TURN_DEVICES: Final = (
+    100  # of 300, either half of what is checked takes 2 ms: of more than these, each has its own turn
+)
 
 
 class Validated(Struct, frozen=True):
@@ -111,6 +113,8 @@ async def validate(context: Context, session: LiveSession, lease: CommitLease, e
     if session.expelled:
         raise NotAuthenticated("commit: of a session that has ended")
     record, outcome = await _apply(context, commit, lease.room_id)
+    if len(lease.staged) > TURN_DEVICES:
+        await context.effects.pause(0)
     state = None if record is None else record.state
     if (outcome.committer.device_id, outcome.committer.user) != (session.device_id, session.name):
         raise BadCommit("commit: by another device than this session's")
@@ -120,7 +124,7 @@ async def validate(context: Context, session: LiveSession, lease: CommitLease, e
     movement = _movement(context, session.name, record, outcome.state)
     await _check_quota(context, session, outcome.state, movement)
     await _check_prekeys(context, outcome)
-    wraps = _wraps(lease.staged, outcome, commit.tbs.wraps_root)
+    wraps = _wraps(lease, outcome, commit.tbs.wraps_root)
     author = _Author(session.account_id, session.device_id, session.name)
     draft = _draft(context, author, record, commit, outcome, wraps, movement)
     joins = outcome.external and _is_listed_anew(session.name, state, outcome.state)
@@ -183,12 +187,13 @@ async def _check_prekeys(context: Context, outcome: Outcome) -> None:
             raise BadKey(f"commit: the device of leaf {entry.leaf} has no prekey here")
 
 
-def _wraps(staged: Mapping[int, bytes], outcome: Outcome, wraps_root: bytes) -> tuple[WrapDraft, ...]:
+def _wraps(lease: CommitLease, outcome: Outcome, wraps_root: bytes) -> tuple[WrapDraft, ...]:
     """The wraps with their audit paths: exactly one for each leaf of the new roster but the committer's."""
     due = [entry for entry in outcome.state.roster if entry.leaf != outcome.committer.leaf]
+    staged = lease.staged
     if {entry.leaf for entry in due} != set(staged):
         raise BadWraps(f"commit: {len(staged)} wraps for {len(due)} devices, or for others")
-    tree = wraps_tree({leaf: wrap_hash(wrap) for leaf, wrap in staged.items()})
+    tree = wraps_tree(lease.hashes)
     if tree.root != wraps_root:
         raise BadWraps("commit: the wraps are others than it names")
     return tuple(WrapDraft(entry.device_id, staged[entry.leaf], tuple(tree.path(at))) for at, entry in enumerate(due))

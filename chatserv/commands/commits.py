@@ -119,7 +119,7 @@ async def put_wraps(context: Context, session: LiveSession, command: messages.Pu
     more = len(staged.keys() - lease.staged.keys())
     if len(lease.staged) + more > most or context.leases.staged(session) + more > MAX_STAGED:
         raise Quota(f"wraps: more than {most}, or too many for several rooms")
-    lease.staged.update(staged)
+    lease.stage(staged)
     failpoint("commit.wraps_kept")
     return messages.Ok(command.label)
 

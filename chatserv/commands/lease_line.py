@@ -2,11 +2,13 @@
 
 from bisect import insort
 from collections import Counter
+from collections.abc import Mapping
 from enum import IntEnum
 
 from msgspec import Struct, field
 
 from chatserv.commands.effects import Promise, Timer
+from chatserv.crypto.wraps import wrap_hash
 from chatserv.domain.hub import LiveSession
 
 
@@ -21,11 +23,11 @@ class Urgency(IntEnum):
 class CommitLease(Struct, eq=False):
     """One session's turn.
 
-    ``staged``: wraps by leaf of the new roster. ``one_time``: one-time prekeys given out under it, by device. ``is_new``:
-    for a room that is to be made. ``told``: the holder knows that it has it. ``committing``: the commit was submitted; it
-    does not lapse any more, and takes nothing more. ``used``: the commit is one that the room can take. ``over``: it has
-    ended. ``number``: its own among those that this node has asked the store for; 0: none. ``wanted``: somebody on another
-    node waits for it. ``yields``: the one before it was wanted elsewhere.
+    ``staged``: wraps by leaf of the new roster; ``hashes``: theirs. ``one_time``: one-time prekeys given out under it, by
+    device. ``is_new``: for a room that is to be made. ``told``: the holder knows that it has it. ``committing``: the commit
+    was submitted; it does not lapse any more, and takes nothing more. ``used``: the commit is one that the room can take.
+    ``over``: it has ended. ``number``: its own among those that this node has asked the store for; 0: none. ``wanted``:
+    somebody on another node waits for it. ``yields``: the one before it was wanted elsewhere.
     """
 
     room_id: bytes
@@ -33,6 +35,7 @@ class CommitLease(Struct, eq=False):
     is_new: bool
     timer: Timer | None = None
     staged: dict[int, bytes] = field(default_factory=dict)
+    hashes: dict[int, bytes] = field(default_factory=dict)
     one_time: Counter[bytes] = field(default_factory=Counter)
     told: bool = False
     committing: bool = False
@@ -41,6 +44,11 @@ class CommitLease(Struct, eq=False):
     number: int = 0
     wanted: bool = False
     yields: bool = False
+
+    def stage(self, wraps: Mapping[int, bytes]) -> None:
+        """Keeps wraps, by leaf. They are hashed page by page, as they come, not all with the commit."""
+        self.staged.update(wraps)
+        self.hashes.update({leaf: wrap_hash(wrap) for leaf, wrap in wraps.items()})
 
 
 class Waiter(Struct, eq=False):

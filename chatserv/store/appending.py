@@ -9,15 +9,14 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, column, insert, select, update, values
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, column, select, update, values
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.sql.base import Executable
 
 from chatserv.errors import NotFound
 from chatserv.failpoints import failpoint
 from chatserv.models import Appended, Duplicate, Event, EventDraft, EventKind, Stale
 from chatserv.ports import AppendResult
+from chatserv.store.driver_text import driver_text, insert_text
 from chatserv.store.message_key import message_key
 from chatserv.store.retention_statements import digest
 from chatserv.store.schema import event, gone_message, place, room
@@ -32,16 +31,9 @@ _NOWHERE = (-1, -1, -1)
 _COLUMNS = ("room", "seq", "msg_id", "device_id", "at_ms", "sender", "kind", "body")
 
 
-def _text(statement: Executable, *names: str) -> str:
-    """The SQL of ``statement``, whose parameters are given in the order of ``names``."""
-    compiled: Any = statement.compile(dialect=sqlite.dialect())  # type: ignore[attr-defined]
-    assert tuple(compiled.positiontup) == names, compiled.positiontup
-    return str(compiled)
-
-
-_insert = _text(insert(event).values({name: bindparam(name) for name in _COLUMNS}), *_COLUMNS)
-_update = _text(update(room).where(room.c.pk == bindparam("room")).values(head=bindparam("seq")), "seq", "room")
-_advance = _text(
+_insert = insert_text(event, *_COLUMNS)
+_update = driver_text(update(room).where(room.c.pk == bindparam("room")).values(head=bindparam("seq")), "seq", "room")
+_advance = driver_text(
     update(place).where(place.c.pk == bindparam("place")).values(generation=bindparam("last")), "last", "place"
 )
 
@@ -49,7 +41,7 @@ _advance = _text(
 @functools.cache
 def _among(query: Select[Any], column: ColumnElement[bytes], count: int) -> str:
     names = [f"value_{number}" for number in range(count)]
-    return _text(query.where(column.in_([bindparam(name, type_=column.type) for name in names])), *names)
+    return driver_text(query.where(column.in_([bindparam(name, type_=column.type) for name in names])), *names)
 
 
 @functools.cache
@@ -63,7 +55,7 @@ def _places(count: int) -> str:
     )
     query = select(of.room, of.device_id, of.pk, of.leaf, of.generation).select_from(wanted)
     query = query.join(place, (of.room == wanted.c.room) & (of.device_id == wanted.c.device_id))
-    return _text(query.where(of.until.is_(None)), *[name for pair in names for name in pair])
+    return driver_text(query.where(of.until.is_(None)), *[name for pair in names for name in pair])
 
 
 _rooms = select(room.c.room_id, room.c.pk, room.c.epoch, room.c.head).where(room.c.closed.is_(False))

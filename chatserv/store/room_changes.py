@@ -15,6 +15,7 @@ from chatserv.failpoints import failpoint
 from chatserv.models import Appended, CommitDraft, Event, EventKind, LeafDraft, PairTaken, Stale
 from chatserv.ports import CommitResult
 from chatserv.store.consent_statements import forget_consents, move_consents
+from chatserv.store.driver_text import insert_text
 from chatserv.store.limits import StoreLimits
 from chatserv.store.log_statements import append_leaves
 from chatserv.store.retention_statements import cut_marks
@@ -51,6 +52,8 @@ _new_leave = sqlite.insert(waiting_leave)
 _put_leave = _new_leave.on_conflict_do_update(
     index_elements=[waiting_leave.c.room, waiting_leave.c.user], set_={"leave": _new_leave.excluded.leave}
 )
+_WRAP_COLUMNS = ("room", "device_id", "epoch", "seq", "wrap", "path")
+_insert_wrap = insert_text(wrap, *_WRAP_COLUMNS)
 _newest_passed = (
     select(func.max(commit_at.c.seq))
     .where(commit_at.c.room == wrap.c.room, commit_at.c.seq <= bindparam("cursor"))
@@ -171,13 +174,11 @@ def _move_places(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> Non
 
 
 def _put_wraps(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> None:
-    if draft.wraps:
-        common = {"room": pk, "epoch": draft.epoch, "seq": seq}
-        rows = [
-            {**common, "device_id": each.device_id, "wrap": each.wrap, "path": b"".join(each.path)}
-            for each in draft.wraps
-        ]
-        conn.execute(insert(wrap), rows)
+    rows = [(pk, each.device_id, draft.epoch, seq, each.wrap, b"".join(each.path)) for each in draft.wraps]
+    if rows and conn.dialect.name == "sqlite":
+        conn.connection.cursor().executemany(_insert_wrap, rows)  # of 300 it took half of the commit's time
+    elif rows:
+        conn.execute(insert(wrap), [dict(zip(_WRAP_COLUMNS, row, strict=True)) for row in rows])
 
 
 def passed(conn: Connection, device_id: bytes, cursors: Mapping[bytes, int]) -> None:

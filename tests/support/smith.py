@@ -189,7 +189,8 @@ class Smith:
         owner: Any = None  # nothing is queued for it
         number = self._server.account_id(account)
         session = LiveSession(number, account.user, roles.Role.ADMIN, account.device_id, owner, {})
-        lease = CommitLease(made.room_id, session, is_new=made.epoch == 0, staged=made.wraps)
+        lease = CommitLease(made.room_id, session, is_new=made.epoch == 0)
+        lease.stage(made.wraps)
         self._record(made.room_id)
         validated = self._server.wait(validate(self._server.context, session, lease, made.commit.encoded))
         result = self._server.wait(self._server.memory.commit(validated.draft))
