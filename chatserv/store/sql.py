@@ -17,7 +17,7 @@ from chatserv.store.database import reading_engine, translate, writing_engine
 from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql_base import BaseSqlStore
-from chatserv.store.writer import execute
+from chatserv.store.transaction import execute
 
 
 class SqlStore(BaseSqlStore):

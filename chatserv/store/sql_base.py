@@ -28,7 +28,8 @@ from chatserv.store.sql_accounts import AccountCalls
 from chatserv.store.sql_blobs import BlobCalls
 from chatserv.store.sql_mending import MendingCalls
 from chatserv.store.sql_rooms import RoomCalls
-from chatserv.store.writer import Execute, Translate, Writer
+from chatserv.store.transaction import Execute
+from chatserv.store.writer import Translate, Writer
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from chatserv.models import Account, AccountStatus, Event
 from chatserv.store.limits import StoreLimits
 from chatserv.store.memory import MemoryStore
 from chatserv.store.schema import metadata
-from chatserv.store.writer import Execute, Work, execute
+from chatserv.store.transaction import Execute, Work, execute
 
 
 class Answer(SynchronousTestCase):

@@ -15,7 +15,7 @@ from chatserv.account_models import Enrolment
 from chatserv.store import statements
 from chatserv.store.database import prepare, writing_engine
 from chatserv.store.limits import StoreLimits
-from chatserv.store.writer import execute
+from chatserv.store.transaction import execute
 from tests.store.drafts import (
     NOW_MS,
     cert_hash,

@@ -14,7 +14,7 @@ from chatserv.store import statements
 from chatserv.store.consent_statements import empty_rooms, memberships, offers, public_rooms
 from chatserv.store.limits import StoreLimits
 from chatserv.store.node_statements import standing
-from chatserv.store.writer import Work
+from chatserv.store.transaction import Work
 from tests.store.drafts import (
     LEAVES,
     cert_hash,

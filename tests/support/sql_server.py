@@ -15,7 +15,7 @@ from chatserv.store.database import prepare, writing_engine
 from chatserv.store.limits import StoreLimits
 from chatserv.store.locks import Lock, Locked, Orders, Rooms
 from chatserv.store.sql import SqlStore
-from chatserv.store.writer import execute
+from chatserv.store.transaction import execute
 from tests.support import server
 from tests.support.server import WireServer
 

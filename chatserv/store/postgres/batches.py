@@ -24,7 +24,7 @@ from chatserv.store.log_statements import log, log_size
 from chatserv.store.postgres.appending import append_batch
 from chatserv.store.postgres.errors import RAISED, is_lost, refusal_of
 from chatserv.store.postgres.functions import store_batch
-from chatserv.store.writer import Done, Work, attempt, refusal
+from chatserv.store.transaction import Done, Work, attempt, refusal
 
 _STORE_BYTES: Final = 16
 _first = sqlite.insert(store_batch).values(store=bindparam("of"), batch=0).on_conflict_do_nothing()
