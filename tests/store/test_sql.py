@@ -170,6 +170,7 @@ class LifeTests(SqlStoreCase):
         """The writer syncs every commit and overwrites what is deleted; the reader cannot write."""
         store = await self.open_store()
         expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "query_only": 0}
+        expected |= {"temp_store": 2}
         self.assertEqual(expected, {name: await store._writing.run(pragma(name)) for name in expected})
         expected = {"query_only": 1, "wal_autocheckpoint": 0}
         self.assertEqual(expected, {name: await store._reading.run(pragma(name)) for name in expected})
