@@ -97,6 +97,12 @@ def _begin_immediate(conn: Connection) -> None:
     driver.execute("BEGIN IMMEDIATE")  # through SQLAlchemy it takes as long as all that an append reads
 
 
+def checkpoint(conn: Connection) -> None:
+    """Copies what the log holds into the database, as far as no reader needs it (sqlite.org/wal.html, section 3)."""
+    driver = cast(sqlite3.Connection, conn.connection.driver_connection)
+    driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
 def reading_engine(path: Path) -> Engine:
     """An engine whose connections never write and never checkpoint; every statement sees the newest commit."""
     engine = _engine(path, "ro", "query_only=ON", "wal_autocheckpoint=0", "trusted_schema=OFF")

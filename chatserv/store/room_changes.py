@@ -160,7 +160,7 @@ def _put_commit(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> None
 
 
 def _move_places(conn: Connection, pk: int, draft: CommitDraft, seq: int) -> None:
-    conn.execute(update(place).where(place.c.room == pk).values(generation=-1))
+    conn.execute(update(place).where(place.c.room == pk, place.c.generation >= 0).values(generation=-1))
     if draft.removed:
         conn.execute(_end_place, [{"of_room": pk, "of_device": each, "seq": seq} for each in draft.removed])
     if draft.added:

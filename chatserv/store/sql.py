@@ -13,7 +13,7 @@ from chatserv.errors import WireError
 from chatserv.store import statements
 from chatserv.store.background_check import BackgroundCheck
 from chatserv.store.checking import Damage
-from chatserv.store.database import reading_engine, translate, writing_engine
+from chatserv.store.database import checkpoint, reading_engine, translate, writing_engine
 from chatserv.store.lane import Lane
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql_base import BaseSqlStore
@@ -49,6 +49,10 @@ class SqlStore(BaseSqlStore):
         with suppress(sqlite3.Error):  # it only makes the file smaller
             await self._writing.run(statements.give_back)
         return kept
+
+    def _tidy(self) -> None:
+        """Copies what was committed into the database now, not with somebody's commit: with each 1000 pages SQLite would."""
+        self._writing.run(checkpoint).addErrback(lambda _: None)  # then SQLite does, or whoever writes next hears of it
 
     async def _stop_checking(self) -> None:
         if self._check is not None:

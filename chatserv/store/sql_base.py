@@ -87,7 +87,10 @@ class BaseSqlStore(RoomCalls, AccountCalls, BlobCalls, MendingCalls):
         self._until_turn: list[Deferred[None]] = []  # who waits for the end of opening or draining
         self._writing, self._readers, self._translate = writing, reading, translate
         ways_out = self._publish, self._publish_log, self._publish_orders
-        self._writer = Writer(writing, limits, reactor, *ways_out, execute, translate)
+        self._writer = Writer(writing, limits, reactor, *ways_out, execute, translate, self._tidy)
+
+    def _tidy(self) -> None:
+        """Much was written, and nothing waits now."""
 
     @property
     def incarnation(self) -> bytes:

@@ -24,7 +24,8 @@ class Done(Struct):
 
     ``orders``: what every node has to hear, each with the number of its call, from 0 on; ``first_order``: the number of the
     first order, 0 where none are kept. ``before``:
-    what an earlier one came to, of which that was not known; its calls were refused, and it was committed.
+    what an earlier one came to, of which that was not known; its calls were refused, and it was committed. ``changes``: rows
+    that were written since the connection was made, where its log has to be copied into the database by and by; else 0.
     """
 
     outcomes: list[object]
@@ -33,6 +34,7 @@ class Done(Struct):
     first_order: int = 0
     orders: list[tuple[int, bytes]] = field(default_factory=list)
     before: "Done | None" = None
+    changes: int = 0
 
     def take(self, conn: Connection, work: Callable[[Connection], object], outcome: object) -> None:
         """What a function has come to, with the orders that follow."""
@@ -71,6 +73,8 @@ def execute(works: Sequence[Work], conn: Connection) -> Done:
         conn.connection.rollback()  # after a failed COMMIT SQLAlchemy leaves this to the driver; else it does nothing
         raise
     failpoint("store.committed")
+    driver: Any = conn.connection.driver_connection
+    done.changes = driver.total_changes
     return done
 
 

@@ -29,6 +29,7 @@ from chatserv.turnstile import turnstile_of
 Translate = Callable[[BaseException | None], WireError]
 """Puts what a call of the database raised into an error of the protocol."""
 
+TIDY_CHANGES = 500  # some 700 pages of SQLite's log where one message is a commit, and 300 of commits of 300 devices
 COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
 
@@ -53,6 +54,7 @@ class Writer:
         publish_orders: Called after both with the number of the first order, and the orders.
         execute: Makes a transaction of what is written.
         translate: What a failed one means.
+        tidy: Called where nothing waits after `TIDY_CHANGES` rows; nobody waits for what it does.
     """
 
     _log = Logger()
@@ -67,8 +69,10 @@ class Writer:
         publish_orders: LogListener,
         execute: Execute,
         translate: Translate,
+        tidy: Callable[[], object] = bool,
     ) -> None:
-        self._execute, self._translate = execute, translate
+        self._execute, self._translate, self._tidy = execute, translate, tidy
+        self._tidied = 0  # how many rows were written by then
         self._lane, self._limits, self._reactor = lane, limits, reactor
         self._publish, self._publish_log, self._publish_orders = publish, publish_log, publish_orders
         self._turnstile, self._answering = turnstile_of(reactor), 0  # how many batches are being answered
@@ -146,6 +150,7 @@ class Writer:
                 self._submit()
             else:
                 self._phase = Phase.IDLE
+                self._tidy_if_due(done.changes)
         failpoint("store.publishing")
         if done.before is not None:
             self._tell(done.before)
@@ -155,6 +160,11 @@ class Writer:
             self._turnstile.do(partial(_answer, answer, outcome))
         self._answering += 1
         self._turnstile.do(self._answered)
+
+    def _tidy_if_due(self, changes: int) -> None:
+        if changes - self._tidied >= TIDY_CHANGES:
+            self._tidied = changes
+            self._tidy()
 
     def _answered(self) -> None:
         self._answering -= 1

@@ -1,7 +1,9 @@
 """Tests of `chatserv.store.sql` on real files, with its real threads."""
 
+import sqlite3
 import threading
 from collections.abc import Awaitable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from chatserv.domain.roles import Role
 from chatserv.errors import Busy, Draining, Internal, NotFound, ReadOnly
 from chatserv.local_errors import LocalProtocolError
 from chatserv.models import Appended, Ban, BanKind, Duplicate, PairTaken
+from chatserv.store import sql, writer
 from chatserv.store.database import prepare
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql import SqlStore
@@ -186,6 +189,38 @@ class GroupCommitTests(SqlStoreCase):
         store.subscribe(lambda events: commits.append(len(events)))
         await together([store.append(draft(ROOM, number)) for number in range(10)])
         self.assertEqual([4, 4, 2], commits)
+
+    def in_the_database(self) -> int:
+        """How many events the file has without its log."""
+        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)) as conn:
+            return int(conn.execute("SELECT count(*) FROM event").fetchone()[0])
+
+    async def test_copied_when_nothing_waits(self) -> None:
+        """Once much was written, and nothing waits, it is copied into the database; not with each commit."""
+        self.patch(writer, "TIDY_CHANGES", 20)
+        store = await self.open_with_room(StoreLimits(batch=4))
+        waiting: list[int] = []
+
+        def tidy() -> None:
+            waiting.append(store._writer.waiting)
+            store._tidy()
+
+        self.patch(store._writer, "_tidy", tidy)
+        await together([store.append(draft(ROOM, number)) for number in range(12)])
+        await store._writing.run(pragma("user_version"))
+        self.assertEqual(([0], 13), (waiting, self.in_the_database()))
+        await store.append(draft(ROOM, 13))
+        await store._writing.run(pragma("user_version"))
+        self.assertEqual(([0], 13), (waiting, self.in_the_database()))
+
+    async def test_copying_fails(self) -> None:
+        """Nobody hears of it where that fails, and all goes on."""
+        self.patch(writer, "TIDY_CHANGES", 1)
+        self.patch(sql, "checkpoint", lambda _: 1 // 0)
+        store = await self.open_with_room()
+        await store.append(draft(ROOM, 1))
+        await store._writing.run(pragma("user_version"))
+        self.assertEqual(Duplicate(2, NOW_MS), await store.append(draft(ROOM, 1)))
 
     async def test_orders_between_events(self) -> None:
         """What one commit holds is heard in the order of the calls: a Leave before the commit of the room that takes it."""
