@@ -29,6 +29,7 @@ from chatserv.turnstile import turnstile_of
 Translate = Callable[[BaseException | None], WireError]
 """Puts what a call of the database raised into an error of the protocol."""
 
+GATHER_SECONDS = 0.002  # after a commit, for what its end brings, where only such talk as send much
 TIDY_CHANGES = 500  # some 700 pages of SQLite's log where one message is a commit, and 300 of commits of 300 devices
 COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
@@ -139,15 +140,18 @@ class Writer:
         done.addBoth(self._finish, [answer for _, answer in batch])
 
     def _finish(self, result: Done | Failure, answers: list[Deferred[Any]]) -> None:
-        """Answers a batch; the thread has the next one before that, so that it works meanwhile.
+        """Answers a batch; while others talk the thread has the next one before that, so that it works meanwhile.
 
         What was committed is told at once; whoever is answered goes on when it is their turn.
         """
         self.commit_seconds.observe(max(self._reactor.seconds() - self._began, 0.0))
         done = Done(self._refusals(result, answers)) if isinstance(result, Failure) else result
         if self._phase is Phase.COMMITTING:
-            if self._waiting:
+            if self._waiting and self._turnstile.short:
                 self._submit()
+            elif self._waiting:
+                self._phase = Phase.GATHERING
+                self._reactor.callLater(GATHER_SECONDS, self._submit)
             else:
                 self._phase = Phase.IDLE
                 self._tidy_if_due(done.changes)

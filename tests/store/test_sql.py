@@ -21,7 +21,7 @@ from chatserv.store import sql, writer
 from chatserv.store.database import prepare
 from chatserv.store.limits import StoreLimits
 from chatserv.store.sql import SqlStore
-from chatserv.turnstile import turnstile_of
+from chatserv.turnstile import LONG_SECONDS, turnstile_of
 from tests.store.contract import StoreContract
 from tests.store.contract_base import seq_of
 from tests.store.drafts import (
@@ -271,6 +271,24 @@ class GroupCommitTests(SqlStoreCase):
         for each in appends:
             await each
         self.assertEqual([2], commits)
+
+    async def test_after_a_commit(self) -> None:
+        """What the end of a commit brings goes into the next one where only such talk as send much, and else not."""
+        store = await self.open_with_room()
+        turnstile = turnstile_of(real_reactor())
+        commits: list[int] = []
+        store.subscribe(lambda events: commits.append(len(events)))
+        self.patch(turnstile, "_most", LONG_SECONDS)
+        for number, talk in (1, False), (3, True):
+            go, held = await self.hold(store)
+            first = start(store.append(draft(ROOM, number)))
+            if talk:
+                turnstile.others_talk()
+            go.set()
+            await held
+            await together([store.append(draft(ROOM, number + 1))])
+            await first
+        self.assertEqual([2, 1, 1], commits)
 
     async def test_closing_after_a_commit(self) -> None:
         """What waits for the next commit is committed and answered before a store closes."""
