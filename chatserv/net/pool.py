@@ -14,7 +14,7 @@ from chatserv.errors import Busy
 from chatserv.workers import Workers
 
 T = TypeVar("T")
-NICE: Final = 5  # a quarter of a core that one other thread wants too; docs/performance.rst has what 0 and 10 cost
+NICE: Final = 5  # a quarter of a core that one other thread wants too; what 0 and 10 cost: docs/performance-history.rst
 
 
 class CryptoPool:
