@@ -35,7 +35,7 @@ class Turnstile:
     @property
     def short(self) -> bool:
         """Whether turns are short now."""
-        return self._most is SHORT_SECONDS
+        return self._most == SHORT_SECONDS
 
     def others_talk(self) -> None:
         """Somebody who says little has said something: for a while turns are short."""
