@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from chatserv.blob_ports import SHELVES
 from chatserv.errors import NotFound, ReadOnly, StorageFull
 from chatserv.failpoints import failpoint
 from chatserv.i18n import _
@@ -24,9 +25,8 @@ FINAL_MODE: Final = 0o400  # of a file that is whole: nobody writes there any mo
 _PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
-_FOLDERS: Final = {f"{number:02x}": number for number in range(256)}
-_OF_SYSTEM: Final = {"lost+found"}
-"""At the top of a disk."""
+_FOLDERS: Final = {f"{number:02x}": number for number in range(SHELVES)}
+_OF_SYSTEM: Final = {"lost+found"}  # at the top of a disk
 _OF_NFS: Final = ".nfs"
 """So begins there what was removed while somebody had it open."""
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
